@@ -1,0 +1,36 @@
+// Log lines of the daemons: to a file or to standard error. Never pass a secret. Thread-safe.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace flotte::log {
+
+enum class Level { Debug, Info, Warning, Error };
+
+// Empty `file` means standard error. Lines below `least` are dropped. Call once, before threads
+// start.
+void open(std::string const& file, Level least);
+void write(Level level, std::string_view line);
+
+template <class... Args>
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::Debug, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::Info, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::Warning, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::Error, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace flotte::log

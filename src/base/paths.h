@@ -1,0 +1,57 @@
+// Where everything lives: Ganeti's directories (ganeti-compat §5.2) under one prefix, empty on a
+// real installation. FLOTTE_ROOT or --root sets the prefix, so that many clusters can live on one
+// machine. Values; use from any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace flotte {
+
+class Paths {
+ public:
+  Paths() = default;
+  explicit Paths(std::string root) : root_(std::move(root)) {}
+  // The prefix from the environment variable FLOTTE_ROOT; empty when it is not set.
+  static Paths from_environment();
+
+  std::string const& root() const { return root_; }
+
+  std::string etc() const { return root_ + "/etc/ganeti"; }
+  std::string lib() const { return root_ + "/var/lib/ganeti"; }
+  std::string run() const { return root_ + "/var/run/ganeti"; }
+  std::string logs() const { return root_ + "/var/log/ganeti"; }
+  std::string srv() const { return root_ + "/srv/ganeti"; }
+
+  // The controller's own state: the store.
+  std::string controller() const { return lib() + "/controller"; }
+  std::string store() const { return controller() + "/store.sqlite"; }
+  // The commands speak HTTP over this socket; mode 0660, group gnt-admin where it exists.
+  std::string controller_socket() const { return run() + "/socket/flotte-controller"; }
+  // Root's local door to the node daemon: cluster init and destroy. Mode 0600.
+  std::string node_socket() const { return run() + "/socket/flotte-node"; }
+  // The TCP port of the node daemon where it is not the standard one, written when it starts.
+  std::string node_port_file() const { return run() + "/flotte-noded.port"; }
+
+  // Of the node daemon: server certificate with key (root only) and the cluster's certificate
+  // authority.
+  std::string node_certificate() const { return lib() + "/node.pem"; }
+  std::string cluster_ca() const { return lib() + "/ca.pem"; }
+  // Of the controller: its client certificate with key (user flotte only).
+  std::string controller_certificate() const { return controller() + "/client.pem"; }
+
+  std::string kvm() const { return run() + "/kvm-hypervisor"; }
+  std::string instance_disks() const { return run() + "/instance-disks"; }
+  std::string os_logs() const { return logs() + "/os"; }
+  std::string commands_log() const { return logs() + "/commands.log"; }
+  std::string file_storage_paths_file() const { return etc() + "/file-storage-paths"; }
+
+ private:
+  std::string root_;
+};
+
+constexpr std::string_view flotte_user = "flotte";
+constexpr int noded_port_default = 1811;
+
+}  // namespace flotte

@@ -1,0 +1,62 @@
+#include "base/size.h"
+
+#include <charconv>
+#include <cmath>
+
+namespace flotte {
+namespace {
+
+constexpr std::int64_t rounding_mib = 4;
+constexpr double size_max_mib = 1e15;
+
+Result<double> factor_of(std::string_view suffix, std::string_view text) {
+  auto const is = [&](char letter) {
+    auto const lower = [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; };
+    if (suffix.empty() || lower(suffix[0]) != letter) return false;
+    if (suffix.size() == 1) return true;
+    if (suffix.size() == 2) return lower(suffix[1]) == 'b';
+    return suffix.size() == 3 && lower(suffix[1]) == 'i' && lower(suffix[2]) == 'b';
+  };
+  if (suffix.empty() || is('m')) return 1.0;
+  if (is('g')) return 1024.0;
+  if (is('t')) return 1024.0 * 1024.0;
+  return fail(ErrorCode::WrongInput, "Can't parse the given amount '{}'", text);
+}
+
+}  // namespace
+
+Result<MiB> parse_size(std::string_view text) {
+  auto const digits = text.find_first_not_of("0123456789.");
+  auto const number = text.substr(0, digits);
+  auto suffix = digits == std::string_view::npos ? std::string_view() : text.substr(digits);
+  while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
+
+  double amount = 0;
+  auto const [end, status] = std::from_chars(number.data(), number.data() + number.size(), amount);
+  if (status != std::errc() || end != number.data() + number.size() || number.empty()) {
+    return fail(ErrorCode::WrongInput, "Can't parse the given amount '{}'", text);
+  }
+  double const mib = std::ceil(amount * TRY(factor_of(suffix, text)));
+  if (mib > size_max_mib) return fail(ErrorCode::WrongInput, "The amount '{}' is too large", text);
+  auto const whole = static_cast<std::int64_t>(mib);
+  return MiB{(whole + rounding_mib - 1) / rounding_mib * rounding_mib};
+}
+
+std::string format_size(MiB size, Unit unit) {
+  auto const value = static_cast<double>(size.value);
+  switch (unit) {
+    case Unit::Mebi:
+      return fmt::format("{}", size.value);
+    case Unit::Gibi:
+      return fmt::format("{:.1f}", value / 1024);
+    case Unit::Tebi:
+      return fmt::format("{:.1f}", value / 1024 / 1024);
+    case Unit::Human:
+      break;
+  }
+  if (size.value < 1024) return fmt::format("{}M", size.value);
+  if (size.value < 1024 * 1024) return fmt::format("{:.1f}G", value / 1024);
+  return fmt::format("{:.1f}T", value / 1024 / 1024);
+}
+
+}  // namespace flotte
