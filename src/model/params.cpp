@@ -1,0 +1,532 @@
+#include "model/params.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <cctype>
+#include <charconv>
+
+namespace flotte::model {
+namespace {
+
+std::string_view view(json::value const& value) {
+  return std::string_view(value.get_string());
+}
+
+template <std::size_t N>
+Result<void> one_of(json::value const& value, std::array<std::string_view, N> const& allowed) {
+  if (std::ranges::find(allowed, view(value)) != allowed.end()) return {};
+  return fail(ErrorCode::WrongInput, "invalid value '{}', must be one of: {}", view(value),
+              fmt::join(allowed, ", "));
+}
+
+Result<void> check_absolute_or_empty(json::value const& value) {
+  if (value.is_null() || view(value).empty() || view(value).front() == '/') return {};
+  return fail(ErrorCode::WrongInput, "'{}' must be an absolute path or empty", view(value));
+}
+Result<void> check_image(json::value const& value) {
+  auto const text = view(value);
+  for (auto const* scheme : {"http://", "https://", "ftp://"}) {
+    if (text.starts_with(scheme)) return {};
+  }
+  return check_absolute_or_empty(value);
+}
+Result<void> check_positive(json::value const& value) {
+  if (value.get_int64() >= 1) return {};
+  return fail(ErrorCode::WrongInput, "must be at least 1, not {}", value.get_int64());
+}
+Result<void> check_port(json::value const& value) {
+  if (value.get_int64() >= 1 && value.get_int64() <= 65535) return {};
+  return fail(ErrorCode::WrongInput, "must be a port from 1 to 65535, not {}", value.get_int64());
+}
+Result<void> check_boot_order(json::value const& v) {
+  return one_of<4>(v, {"floppy", "cdrom", "disk", "network"});
+}
+Result<void> check_disk_type(json::value const& v) {
+  return one_of<10>(v, {"paravirtual", "ide", "scsi", "sd", "mtd", "pflash", "scsi-block",
+                        "scsi-generic", "scsi-hd", "scsi-cd"});
+}
+Result<void> check_cdrom_type(json::value const& v) {
+  return one_of<12>(v, {"", "paravirtual", "ide", "scsi", "sd", "mtd", "pflash", "scsi-block",
+                        "scsi-generic", "scsi-hd", "scsi-cd", "lsi"});
+}
+Result<void> check_cache(json::value const& v) {
+  return one_of<4>(v, {"default", "none", "writethrough", "writeback"});
+}
+Result<void> check_aio(json::value const& v) {
+  return one_of<3>(v, {"threads", "native", "io_uring"});
+}
+Result<void> check_discard(json::value const& v) {
+  return one_of<3>(v, {"default", "ignore", "unmap"});
+}
+Result<void> check_nic_type(json::value const& v) {
+  return one_of<9>(v, {"rtl8139", "ne2k_isa", "ne2k_pci", "i82551", "i82557b", "i82559er", "pcnet",
+                       "e1000", "paravirtual"});
+}
+Result<void> check_security(json::value const& v) {
+  return one_of<3>(v, {"none", "user", "pool"});
+}
+Result<void> check_reboot(json::value const& v) {
+  return one_of<2>(v, {"reboot", "exit"});
+}
+Result<void> check_migration_mode(json::value const& v) {
+  return one_of<2>(v, {"live", "non-live"});
+}
+Result<void> check_mouse(json::value const& v) {
+  return one_of<3>(v, {"", "mouse", "tablet"});
+}
+Result<void> check_kvm_flag(json::value const& v) {
+  return one_of<3>(v, {"", "enabled", "disabled"});
+}
+Result<void> check_scsi_controller(json::value const& v) {
+  return one_of<4>(v, {"lsi", "virtio-scsi-pci", "megasas", "dc390"});
+}
+Result<void> check_queues(json::value const& v) {
+  if (v.get_int64() >= 1 && v.get_int64() <= 32) return {};
+  return fail(ErrorCode::WrongInput, "must be from 1 to 32, not {}", v.get_int64());
+}
+Result<void> check_mode(json::value const& v) {
+  return one_of<4>(v, {"bridged", "routed", "openvswitch", "ext"});
+}
+
+using enum ParamType;
+
+constexpr Param kvm_params[] = {
+    {"acpi", Bool, "true", "Whether the guest has ACPI; needed for a soft shutdown."},
+    {"boot_order", String, "\"disk\"", "disk, cdrom, network or floppy.", check_boot_order},
+    {"cdrom2_image_path", String, "\"\"", "Image of the second CD drive.", check_image},
+    {"cdrom_disk_type", String, "\"\"", "Type of the CD drives.", check_cdrom_type},
+    {"cdrom_image_path", String, "\"\"", "Image of the CD drive: a file or a URL.", check_image},
+    {"cpu_cores", Int, "0", "Cores a socket."},
+    {"cpu_mask", String, "\"all\"", "Host CPUs to run on."},
+    {"cpu_sockets", Int, "0", "Sockets."},
+    {"cpu_threads", Int, "0", "Threads a core."},
+    {"cpu_type", String, "\"\"", "CPU model, e.g. host."},
+    {"disk_aio", String, "\"threads\"", "threads, native or io_uring.", check_aio},
+    {"disk_cache", String, "\"default\"", "default, none, writethrough or writeback.", check_cache},
+    {"disk_discard", String, "\"default\"", "default, ignore or unmap.", check_discard},
+    {"disk_type", String, "\"paravirtual\"", "What the disks look like.", check_disk_type},
+    {"floppy_image_path", String, "\"\"", "Image of the floppy drive.", check_absolute_or_empty},
+    {"initrd_path", String, "\"\"", "Initial RAM disk on the node.", check_absolute_or_empty},
+    {"kernel_args", String, "\"ro\"", "Arguments of the kernel on the node."},
+    {"kernel_path", String, "\"/boot/vmlinuz-3-kvmU\"",
+     "Kernel on the node; empty boots from the guest's own disk.", check_absolute_or_empty},
+    {"keymap", String, "\"\"", "Keyboard layout of VNC."},
+    {"kvm_extra", String, "\"\"", "More arguments for QEMU."},
+    {"kvm_flag", String, "\"\"", "enabled or disabled: acceleration.", check_kvm_flag},
+    {"kvm_path", String, "\"/usr/bin/kvm\"", "QEMU's binary.", check_absolute_or_empty},
+    {"kvm_pci_reservations", Int, "12", "PCI slots that disks and NICs leave free."},
+    {"machine_version", String, "\"\"", "QEMU machine type."},
+    {"mem_path", String, "\"\"", "Directory of huge pages.", check_absolute_or_empty},
+    {"migration_bandwidth", Int, "32", "MiB/s."},
+    {"migration_caps", String, "\"\"", "Migration capabilities, separated by colons."},
+    {"migration_downtime", Int, "30", "Milliseconds."},
+    {"migration_mode", String, "\"live\"", "live or non-live.", check_migration_mode},
+    {"migration_port", Int, "8102", "TCP port of incoming migrations.", check_port},
+    {"nic_type", String, "\"paravirtual\"", "What the NICs look like.", check_nic_type},
+    {"reboot_behavior", String, "\"reboot\"", "reboot or exit.", check_reboot},
+    {"root_path", MaybeString, "\"/dev/vda1\"", "Root file system, with a kernel on the node."},
+    {"scsi_controller_type", String, "\"lsi\"", "SCSI controller.", check_scsi_controller},
+    {"security_domain", String, "\"\"", "User to run QEMU as, with security_model user."},
+    {"security_model", String, "\"none\"", "none, user or pool.", check_security},
+    {"serial_console", Bool, "true", "Whether there is a serial console."},
+    {"serial_speed", Int, "38400", "Its speed."},
+    {"soundhw", String, "\"\"", "Sound card."},
+    {"spice_bind", String, "\"\"", "Address or interface of SPICE."},
+    {"spice_image_compression", String, "\"\"", "SPICE."},
+    {"spice_ip_version", Int, "0", "SPICE: 0, 4 or 6."},
+    {"spice_jpeg_wan_compression", String, "\"\"", "SPICE."},
+    {"spice_password_file", String, "\"\"", "SPICE.", check_absolute_or_empty},
+    {"spice_playback_compression", Bool, "true", "SPICE."},
+    {"spice_streaming_video", String, "\"\"", "SPICE."},
+    {"spice_tls_ciphers", String, "\"HIGH:-DES:-3DES:-EXPORT:-DH\"", "SPICE."},
+    {"spice_use_tls", Bool, "false", "SPICE."},
+    {"spice_use_vdagent", Bool, "true", "SPICE."},
+    {"spice_zlib_glz_wan_compression", String, "\"\"", "SPICE."},
+    {"usb_devices", String, "\"\"", "USB devices, separated by commas."},
+    {"usb_mouse", String, "\"\"", "mouse or tablet.", check_mouse},
+    {"use_chroot", Bool, "false", "Whether QEMU runs in an empty chroot."},
+    {"use_guest_agent", Bool, "false", "Whether there is a channel to qemu-guest-agent."},
+    {"use_localtime", Bool, "false", "Whether the clock is local time."},
+    {"user_shutdown", Bool, "false", "Whether the guest may switch itself off for good."},
+    {"vga", String, "\"\"", "Graphics card."},
+    {"vhost_net", Bool, "false", "Whether the kernel moves the packets."},
+    {"virtio_net_queues", Int, "1", "Queues a NIC.", check_queues},
+    {"vnc_bind_address", String, "\"\"", "Address of VNC; empty: none."},
+    {"vnc_password_file", String, "\"\"", "File with VNC's password.", check_absolute_or_empty},
+    {"vnc_tls", Bool, "false", "Whether VNC speaks TLS."},
+    {"vnc_x509_path", String, "\"\"", "Directory of VNC's certificates.", check_absolute_or_empty},
+    {"vnc_x509_verify", Bool, "false", "Whether VNC's clients need a certificate."},
+    {"vnet_hdr", Bool, "true", "Whether taps carry virtio headers."},
+};
+
+constexpr Param fake_params[] = {
+    {"migration_mode", String, "\"live\"", "live or non-live.", check_migration_mode},
+};
+
+constexpr Param be_params[] = {
+    {"always_failover", Bool, "false", "Whether migrating means failing over."},
+    {"auto_balance", Bool, "true", "Whether the balancer may move it."},
+    {"maxmem", Size, "128", "Memory at most."},
+    {"minmem", Size, "128", "Memory at least."},
+    {"spindle_use", Int, "1", "Spindles it counts for."},
+    {"vcpus", Int, "1", "Virtual CPUs.", check_positive},
+};
+
+constexpr Param nic_param_table[] = {
+    {"link", String, "\"xen-br0\"", "Bridge, switch or routing table."},
+    {"mode", String, "\"bridged\"", "bridged, routed, openvswitch or ext.", check_mode},
+    {"vlan", String, "\"\"", "VLAN: .N, :N:M or .N:M."},
+};
+
+constexpr Param nd_params[] = {
+    {"cpu_speed", Float, "1.0", "Relative speed of its CPUs."},
+    {"exclusive_storage", Bool, "false", "Whether instances share no physical volume."},
+    {"oob_program", String, "\"\"", "Out-of-band control program."},
+    {"ovs", Bool, "false", "Whether Open vSwitch is set up."},
+    {"ovs_link", String, "\"\"", "Its uplink."},
+    {"ovs_name", String, "\"switch1\"", "Its name."},
+    {"spindle_count", Int, "1", "Spindles."},
+    {"ssh_port", Int, "22", "Port of sshd.", check_port},
+};
+
+constexpr Param plain_params[] = {{"stripes", Int, "1", "LVM stripes.", check_positive}};
+constexpr Param drbd_params[] = {
+    {"c-delay-target", Int, "1", "DRBD."},       {"c-fill-target", Int, "0", "DRBD."},
+    {"c-max-rate", Int, "61440", "DRBD."},       {"c-min-rate", Int, "4096", "DRBD."},
+    {"c-plan-ahead", Int, "20", "DRBD."},        {"data-stripes", Int, "1", "DRBD."},
+    {"disk-barriers", String, "\"n\"", "DRBD."}, {"disk-custom", String, "\"\"", "DRBD."},
+    {"dynamic-resync", Bool, "false", "DRBD."},  {"meta-barriers", Bool, "false", "DRBD."},
+    {"meta-stripes", Int, "1", "DRBD."},         {"metavg", String, "\"xenvg\"", "DRBD."},
+    {"net-custom", String, "\"\"", "DRBD."},     {"protocol", String, "\"C\"", "DRBD."},
+    {"resync-rate", Int, "61440", "DRBD."},
+};
+constexpr Param access_params[] = {{"access", String, "\"kernelspace\"", "How QEMU opens it."}};
+constexpr Param gluster_params[] = {
+    {"access", String, "\"kernelspace\"", "How QEMU opens it."},
+    {"host", String, "\"127.0.0.1\"", "Gluster server."},
+    {"port", Int, "24007", "Its port."},
+    {"volume", String, "\"gv0\"", "Its volume."},
+};
+constexpr Param rbd_params[] = {
+    {"access", String, "\"kernelspace\"", "How QEMU opens it."},
+    {"pool", String, "\"rbd\"", "Ceph pool."},
+};
+
+Param const* find(ParamTable table, std::string_view name) {
+  for (auto const& param : table) {
+    if (param.name == name) return &param;
+  }
+  return nullptr;
+}
+
+Failure wrong_value(Param const& param, json::value const& given, std::string_view wanted) {
+  return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "'{}' (value {}) is not {}",
+                 param.name, json::serialize(given), wanted);
+}
+
+Result<json::value> to_bool(Param const& param, json::value const& given) {
+  if (given.is_bool()) return given;
+  if (given.is_string()) {
+    std::string lower(view(given));
+    std::ranges::transform(lower, lower.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (lower == "true" || lower == "yes") return json::value(true);
+    if (lower == "false" || lower == "no" || lower.empty()) return json::value(false);
+  }
+  return wrong_value(param, given, "a boolean");
+}
+
+Result<json::value> to_int(Param const& param, json::value const& given) {
+  if (given.is_int64()) return given;
+  if (given.is_string()) {
+    auto const text = view(given);
+    std::int64_t number = 0;
+    auto const [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (status == std::errc() && end == text.data() + text.size()) return json::value(number);
+  }
+  return wrong_value(param, given, "an integer");
+}
+
+Result<json::value> to_float(Param const& param, json::value const& given) {
+  if (given.is_number()) return json::value(given.to_number<double>());
+  if (given.is_string()) {
+    auto const text = view(given);
+    double number = 0;
+    auto const [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (status == std::errc() && end == text.data() + text.size()) return json::value(number);
+  }
+  return wrong_value(param, given, "a number");
+}
+
+Result<json::value> to_size(Param const& param, json::value const& given) {
+  if (given.is_int64()) return given;
+  if (given.is_string()) {
+    if (auto const size = parse_size(view(given))) return json::value(size->value);
+  }
+  return wrong_value(param, given, "a size");
+}
+
+Result<json::value> convert(Param const& param, json::value const& given) {
+  switch (param.type) {
+    case Bool:
+      return to_bool(param, given);
+    case Int:
+      return to_int(param, given);
+    case Float:
+      return to_float(param, given);
+    case Size:
+      return to_size(param, given);
+    case String:
+    case MaybeString:
+      break;
+  }
+  if (given.is_string()) return given;
+  if (given.is_bool() && !given.get_bool()) return json::value("");
+  return wrong_value(param, given, "a string");
+}
+
+Result<json::value> enforce_one(Param const& param, json::value const& given) {
+  if (given.is_null() || (given.is_string() && view(given) == "default")) {
+    // "default" is also a real value of some parameters (disk_cache); inheriting it gives the same.
+    return json::value(nullptr);
+  }
+  auto value = TRY(convert(param, given));
+  if (param.check) {
+    auto const checked = param.check(value);
+    if (!checked) {
+      return fail(ErrorCode::WrongInput, "Hypervisor parameter '{}': {}", param.name,
+                  checked.error().message);
+    }
+  }
+  return value;
+}
+
+json::object member_object(json::object const& object, std::string_view name) {
+  auto const* found = object.if_contains(name);
+  return found && found->is_object() ? found->get_object() : json::object();
+}
+
+json::object ispec(std::array<std::int64_t, 6> const& values) {
+  constexpr std::array<std::string_view, 6> names{"memory-size", "cpu-count", "disk-count",
+                                                  "disk-size",   "nic-count", "spindle-use"};
+  json::object spec;
+  for (std::size_t i = 0; i < names.size(); ++i) spec[names[i]] = values[i];
+  return spec;
+}
+
+}  // namespace
+
+ParamTable hypervisor_params(HypervisorKind kind) {
+  if (kind == HypervisorKind::Kvm) return kvm_params;
+  return fake_params;
+}
+ParamTable backend_params() {
+  return be_params;
+}
+ParamTable nic_params() {
+  return nic_param_table;
+}
+ParamTable node_params() {
+  return nd_params;
+}
+ParamTable disk_params(DiskTemplate disk_template) {
+  switch (disk_template) {
+    case DiskTemplate::Plain:
+      return plain_params;
+    case DiskTemplate::Drbd:
+      return drbd_params;
+    case DiskTemplate::Rbd:
+      return rbd_params;
+    case DiskTemplate::Ext:
+      return access_params;
+    case DiskTemplate::Gluster:
+      return gluster_params;
+    case DiskTemplate::Diskless:
+    case DiskTemplate::File:
+    case DiskTemplate::SharedFile:
+    case DiskTemplate::Blockdev:
+      break;
+  }
+  return {};
+}
+
+json::object defaults(ParamTable table) {
+  json::object out;
+  for (auto const& param : table) {
+    out[param.name] = json::parse(json::string_view(param.default_json));
+  }
+  return out;
+}
+
+Result<json::object> enforce(ParamTable table, json::object const& given) {
+  json::object out;
+  for (auto const& [name, value] : given) {
+    auto const* param = find(table, name);
+    if (!param) {
+      return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Unknown parameter '{}'",
+                     std::string_view(name));
+    }
+    out[name] = TRY(enforce_one(*param, value));
+  }
+  return out;
+}
+
+Result<json::object> enforce_hypervisor(HypervisorKind kind, json::object const& given) {
+  auto const table = hypervisor_params(kind);
+  for (auto const& [name, value] : given) {
+    if (!find(table, name)) {
+      return fail_as(ErrorClass::Hypervisor, ErrorCode::WrongInput,
+                     "Parameter '{}' is not supported", std::string_view(name));
+    }
+  }
+  return enforce(table, given);
+}
+
+Result<json::object> enforce_backend(json::object const& given) {
+  auto expanded = given;
+  if (auto const* memory = expanded.if_contains("memory")) {
+    json::value const both = *memory;
+    expanded.erase("memory");
+    for (auto const* name : {"maxmem", "minmem"}) {
+      if (!expanded.contains(name)) expanded[name] = both;
+    }
+  }
+  return enforce(be_params, expanded);
+}
+
+json::object overlay(json::object base, json::object const& changes) {
+  for (auto const& [name, value] : changes) {
+    if (value.is_null()) {
+      base.erase(name);
+    } else {
+      base[name] = value;
+    }
+  }
+  return base;
+}
+
+json::object filled_hvparams(Settings const& settings, HypervisorKind kind) {
+  return overlay(defaults(hypervisor_params(kind)),
+                 member_object(settings.hvparams, schema::name_of(kind)));
+}
+
+json::object filled_hvparams(Settings const& settings, Instance const& instance) {
+  auto const os = instance.os.substr(0, instance.os.find('+'));
+  auto const kind = schema::name_of(instance.hypervisor);
+  auto filled = filled_hvparams(settings, instance.hypervisor);
+  filled = overlay(std::move(filled), member_object(member_object(settings.os_hvp, os), kind));
+  if (os != instance.os) {
+    filled = overlay(std::move(filled),
+                     member_object(member_object(settings.os_hvp, instance.os), kind));
+  }
+  return overlay(std::move(filled), instance.hvparams);
+}
+
+json::object filled_beparams(Settings const& settings) {
+  return overlay(defaults(be_params), settings.beparams);
+}
+json::object filled_beparams(Settings const& settings, Instance const& instance) {
+  return overlay(filled_beparams(settings), instance.beparams);
+}
+json::object filled_nicparams(Settings const& settings) {
+  return overlay(defaults(nic_param_table), settings.nicparams);
+}
+json::object filled_nicparams(Settings const& settings, Nic const& nic) {
+  return overlay(filled_nicparams(settings), nic.nicparams);
+}
+json::object filled_ndparams(Cluster const& cluster) {
+  return overlay(defaults(nd_params), cluster.settings().ndparams);
+}
+json::object filled_ndparams(Cluster const& cluster, Node const& node) {
+  auto filled = filled_ndparams(cluster);
+  if (auto const group = cluster.group(node.group.text())) {
+    filled = overlay(std::move(filled), (*group)->ndparams);
+  }
+  return overlay(std::move(filled), node.ndparams);
+}
+json::object filled_diskparams(Settings const& settings, DiskTemplate disk_template) {
+  return overlay(defaults(disk_params(disk_template)),
+                 member_object(settings.diskparams, schema::name_of(disk_template)));
+}
+
+bool is_true(json::object const& params, std::string_view name) {
+  auto const* value = params.if_contains(name);
+  return value && value->is_bool() && value->get_bool();
+}
+std::int64_t number_of(json::object const& params, std::string_view name) {
+  auto const* value = params.if_contains(name);
+  return value && value->is_int64() ? value->get_int64() : 0;
+}
+std::string text_of(json::object const& params, std::string_view name) {
+  auto const* value = params.if_contains(name);
+  return value && value->is_string() ? std::string(view(*value)) : std::string();
+}
+
+json::object default_ipolicy() {
+  json::object minmax;
+  minmax["min"] = ispec({128, 1, 1, 1024, 1, 1});
+  minmax["max"] = ispec({32768, 8, 16, 1048576, 8, 12});
+  json::object policy;
+  policy["minmax"] = json::array{minmax};
+  policy["std"] = ispec({128, 1, 1, 1024, 1, 1});
+  policy["vcpu-ratio"] = 4.0;
+  policy["spindle-ratio"] = 32.0;
+  return policy;
+}
+
+namespace {
+
+struct Demand {
+  std::string_view name;
+  std::int64_t value;
+  std::string qualifier;
+};
+
+std::vector<std::string> violations_of(json::object const& minmax,
+                                       std::vector<Demand> const& demands) {
+  std::vector<std::string> found;
+  auto const min = member_object(minmax, "min");
+  auto const max = member_object(minmax, "max");
+  for (auto const& demand : demands) {
+    auto const low = number_of(min, demand.name);
+    auto const high = number_of(max, demand.name);
+    if (max.contains(demand.name) && (demand.value < low || demand.value > high)) {
+      found.push_back(fmt::format("{}{} value {} is not in range [{}, {}]", demand.name,
+                                  demand.qualifier, demand.value, low, high));
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::string> policy_violations(json::object const& ipolicy, Instance const& instance,
+                                           json::object const& beparams) {
+  std::vector<Demand> demands{
+      {"memory-size", number_of(beparams, "maxmem"), ""},
+      {"cpu-count", number_of(beparams, "vcpus"), ""},
+      {"nic-count", static_cast<std::int64_t>(instance.nics.size()), ""},
+      {"spindle-use", number_of(beparams, "spindle_use"), ""},
+  };
+  if (instance.disk_template != DiskTemplate::Diskless) {
+    demands.push_back({"disk-count", static_cast<std::int64_t>(instance.disks.size()), ""});
+    for (std::size_t i = 0; i < instance.disks.size(); ++i) {
+      demands.push_back({"disk-size", instance.disks[i].size.value, fmt::format("/{}", i)});
+    }
+  }
+  std::vector<std::string> fewest;
+  auto const* all = ipolicy.if_contains("minmax");
+  if (!all || !all->is_array()) return fewest;
+  bool first = true;
+  for (auto const& minmax : all->get_array()) {
+    if (!minmax.is_object()) continue;
+    auto found = violations_of(minmax.get_object(), demands);
+    if (first || found.size() < fewest.size()) fewest = std::move(found);
+    first = false;
+  }
+  return fewest;
+}
+
+}  // namespace flotte::model

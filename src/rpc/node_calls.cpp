@@ -1,0 +1,364 @@
+// The field tables of the node API.
+#include "rpc/node_calls.h"
+
+namespace flotte::rpc {
+
+using schema::Field;
+using schema::field;
+using schema::Fields;
+
+Fields DiskSpec::fields() {
+  static constexpr Field table[] = {
+      field<&DiskSpec::disk>("disk", "Disk."),
+      field<&DiskSpec::index>("index", "Index."),
+      field<&DiskSpec::params>("params", "Filled diskparams of its template."),
+  };
+  return table;
+}
+
+Fields NicSpec::fields() {
+  static constexpr Field table[] = {
+      field<&NicSpec::nic>("nic", "Nic."),
+      field<&NicSpec::params>("params", "Filled: mode, link, vlan."),
+  };
+  return table;
+}
+
+Fields InstanceSpec::fields() {
+  static constexpr Field table[] = {
+      field<&InstanceSpec::name>("name", "Name."),
+      field<&InstanceSpec::uuid>("uuid", "Uuid."),
+      field<&InstanceSpec::hypervisor>("hypervisor", "Hypervisor."),
+      field<&InstanceSpec::os>("os", "Os."),
+      field<&InstanceSpec::hvparams>("hvparams", "Filled."),
+      field<&InstanceSpec::beparams>("beparams", "Filled."),
+      field<&InstanceSpec::osparams>("osparams", "Filled, private and secret ones too."),
+      field<&InstanceSpec::disks>("disks", "Disks."),
+      field<&InstanceSpec::nics>("nics", "Nics."),
+      field<&InstanceSpec::network_port>("network_port", "Network port."),
+      field<&InstanceSpec::tags>("tags", "Tags."),
+      field<&InstanceSpec::primary_node>("primary_node", "Names, for the scripts' environment."),
+      field<&InstanceSpec::cluster_name>("cluster_name", "Cluster name."),
+      field<&InstanceSpec::epoch>("epoch", "Epoch."),
+      field<&InstanceSpec::ctime>("ctime", "Ctime."),
+      field<&InstanceSpec::mtime>("mtime", "Mtime."),
+  };
+  return table;
+}
+
+Fields VolumeGroup::fields() {
+  static constexpr Field table[] = {
+      field<&VolumeGroup::name>("name", "Name."),
+      field<&VolumeGroup::size>("size", "Size."),
+      field<&VolumeGroup::free>("free", "Free."),
+  };
+  return table;
+}
+
+Fields NodeFacts::fields() {
+  static constexpr Field table[] = {
+      field<&NodeFacts::memory_total>("memory_total", "Memory total."),
+      field<&NodeFacts::memory_free>("memory_free", "Memory free."),
+      field<&NodeFacts::memory_node>("memory_node", "Used by the node itself."),
+      field<&NodeFacts::cpu_total>("cpu_total", "Cpu total."),
+      field<&NodeFacts::cpu_nodes>("cpu_nodes", "Cpu nodes."),
+      field<&NodeFacts::cpu_sockets>("cpu_sockets", "Cpu sockets."),
+      field<&NodeFacts::cpu_node>("cpu_node", "Cores that the node keeps for itself."),
+      field<&NodeFacts::boot_id>("boot_id", "Boot id."),
+      field<&NodeFacts::volume_groups>("volume_groups", "Volume groups."),
+      field<&NodeFacts::file_total>("file_total",
+                                    "Of the file system below the directory asked for."),
+      field<&NodeFacts::file_free>("file_free", "File free."),
+      field<&NodeFacts::wall_time>("wall_time", "The node's clock, seconds since the epoch."),
+      field<&NodeFacts::accelerator>("accelerator", "'kvm' or 'tcg'."),
+      field<&NodeFacts::accelerator_reason>("accelerator_reason", "One sentence."),
+      field<&NodeFacts::software_version>("software_version", "Software version."),
+  };
+  return table;
+}
+
+Fields NodeInfo::fields() {
+  static constexpr Field table[] = {
+      field<&NodeInfo::Reply>("Reply", "Reply."),
+      field<&NodeInfo::file_storage_dir>("file_storage_dir", "File storage dir."),
+  };
+  return table;
+}
+
+Fields BlockdevCreate::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevCreate::Reply>("Reply", "Reply."),
+      field<&BlockdevCreate::instance>("instance", "Instance."),
+      field<&BlockdevCreate::disk>("disk", "Disk."),
+  };
+  return table;
+}
+
+Fields BlockdevRemove::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevRemove::Reply>("Reply", "Reply."),
+      field<&BlockdevRemove::instance>("instance", "Instance."),
+      field<&BlockdevRemove::disk>("disk", "Disk."),
+  };
+  return table;
+}
+
+Fields BlockdevGrow::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevGrow::Reply>("Reply", "Reply."),
+      field<&BlockdevGrow::instance>("instance", "Instance."),
+      field<&BlockdevGrow::disk>("disk", "Disk."),
+      field<&BlockdevGrow::size>("size", "Size."),
+  };
+  return table;
+}
+
+Fields DevicePath::fields() {
+  static constexpr Field table[] = {
+      field<&DevicePath::path>("path", "What opens the disk."),
+      field<&DevicePath::link>("link", "<run>/instance-disks/<instance>:<index>."),
+      field<&DevicePath::device_number>("device_number", "'253:3', or 'N/A:N/A' for files."),
+  };
+  return table;
+}
+
+Fields BlockdevAssemble::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevAssemble::Reply>("Reply", "Reply."),
+      field<&BlockdevAssemble::instance>("instance", "Instance."),
+      field<&BlockdevAssemble::disk>("disk", "Disk."),
+      field<&BlockdevAssemble::epoch>("epoch", "Epoch."),
+  };
+  return table;
+}
+
+Fields BlockdevShutdown::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevShutdown::Reply>("Reply", "Reply."),
+      field<&BlockdevShutdown::instance>("instance", "Instance."),
+      field<&BlockdevShutdown::disk>("disk", "Disk."),
+  };
+  return table;
+}
+
+Fields BlockdevFound::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevFound::devices>("devices", "In the order asked; null when it isn't there."),
+  };
+  return table;
+}
+
+Fields BlockdevFind::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevFind::Reply>("Reply", "Reply."),
+      field<&BlockdevFind::instance>("instance", "Instance."),
+      field<&BlockdevFind::disks>("disks", "Disks."),
+  };
+  return table;
+}
+
+Fields BlockdevWipe::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevWipe::Reply>("Reply", "Reply."),
+      field<&BlockdevWipe::instance>("instance", "Instance."),
+      field<&BlockdevWipe::disk>("disk", "Disk."),
+  };
+  return table;
+}
+
+Fields Volume::fields() {
+  static constexpr Field table[] = {
+      field<&Volume::phys>("phys", "Physical device, or the directory of a file disk."),
+      field<&Volume::vg>("vg", "Vg."),
+      field<&Volume::name>("name", "Name."),
+      field<&Volume::size>("size", "Size."),
+  };
+  return table;
+}
+
+Fields VolumeList::fields() {
+  static constexpr Field table[] = {
+      field<&VolumeList::volumes>("volumes", "Volumes."),
+  };
+  return table;
+}
+
+Fields DiskFile::fields() {
+  static constexpr Field table[] = {
+      field<&DiskFile::path>("path", "Path."),
+      field<&DiskFile::size>("size", "Size."),
+  };
+  return table;
+}
+
+Fields DiskFileList::fields() {
+  static constexpr Field table[] = {
+      field<&DiskFileList::files>("files", "Files."),
+  };
+  return table;
+}
+
+Fields FileStorageList::fields() {
+  static constexpr Field table[] = {
+      field<&FileStorageList::Reply>("Reply", "Reply."),
+      field<&FileStorageList::directory>("directory", "Directory."),
+  };
+  return table;
+}
+
+Fields OsParameter::fields() {
+  static constexpr Field table[] = {
+      field<&OsParameter::name>("name", "Name."),
+      field<&OsParameter::doc>("doc", "Doc."),
+  };
+  return table;
+}
+
+Fields OsDefinition::fields() {
+  static constexpr Field table[] = {
+      field<&OsDefinition::name>("name", "Name."),
+      field<&OsDefinition::path>("path", "Path."),
+      field<&OsDefinition::diagnose>("diagnose", "Empty when valid, else why not."),
+      field<&OsDefinition::variants>("variants", "Variants."),
+      field<&OsDefinition::parameters>("parameters", "Parameters."),
+      field<&OsDefinition::api_versions>("api_versions", "Api versions."),
+      field<&OsDefinition::trusted>("trusted", "Trusted."),
+  };
+  return table;
+}
+
+Fields OsList::fields() {
+  static constexpr Field table[] = {
+      field<&OsList::definitions>("definitions", "Definitions."),
+  };
+  return table;
+}
+
+Fields OsCreate::fields() {
+  static constexpr Field table[] = {
+      field<&OsCreate::Reply>("Reply", "Reply."),
+      field<&OsCreate::instance>("instance", "Instance."),
+      field<&OsCreate::reinstall>("reinstall", "Reinstall."),
+      field<&OsCreate::force_variant>("force_variant", "Force variant."),
+      field<&OsCreate::debug_level>("debug_level", "Debug level."),
+  };
+  return table;
+}
+
+Fields InstanceStart::fields() {
+  static constexpr Field table[] = {
+      field<&InstanceStart::Reply>("Reply", "Reply."),
+      field<&InstanceStart::instance>("instance", "Instance."),
+      field<&InstanceStart::startup_paused>("startup_paused", "Startup paused."),
+  };
+  return table;
+}
+
+Fields InstanceShutdown::fields() {
+  static constexpr Field table[] = {
+      field<&InstanceShutdown::Reply>("Reply", "Reply."),
+      field<&InstanceShutdown::instance>("instance", "Instance."),
+      field<&InstanceShutdown::hypervisor>("hypervisor", "Hypervisor."),
+      field<&InstanceShutdown::timeout_s>("timeout_s", "Timeout s."),
+  };
+  return table;
+}
+
+Fields InstanceSoftReboot::fields() {
+  static constexpr Field table[] = {
+      field<&InstanceSoftReboot::Reply>("Reply", "Reply."),
+      field<&InstanceSoftReboot::instance>("instance", "Instance."),
+      field<&InstanceSoftReboot::hypervisor>("hypervisor", "Hypervisor."),
+  };
+  return table;
+}
+
+Fields InstanceResizeDisk::fields() {
+  static constexpr Field table[] = {
+      field<&InstanceResizeDisk::Reply>("Reply", "Reply."),
+      field<&InstanceResizeDisk::instance>("instance", "Instance."),
+      field<&InstanceResizeDisk::hypervisor>("hypervisor", "Hypervisor."),
+      field<&InstanceResizeDisk::disk>("disk", "Disk."),
+      field<&InstanceResizeDisk::size>("size", "Size."),
+  };
+  return table;
+}
+
+Fields RunningInstance::fields() {
+  static constexpr Field table[] = {
+      field<&RunningInstance::name>("name", "Name."),
+      field<&RunningInstance::hypervisor>("hypervisor", "Hypervisor."),
+      field<&RunningInstance::state>("state", "State."),
+      field<&RunningInstance::memory>("memory", "Memory."),
+      field<&RunningInstance::vcpus>("vcpus", "Vcpus."),
+      field<&RunningInstance::cpu_seconds>("cpu_seconds", "Cpu seconds."),
+      field<&RunningInstance::pid>("pid", "Pid."),
+      field<&RunningInstance::hvparams>("hvparams", "Hvparams."),
+  };
+  return table;
+}
+
+Fields RunningInstances::fields() {
+  static constexpr Field table[] = {
+      field<&RunningInstances::instances>("instances", "Instances."),
+  };
+  return table;
+}
+
+Fields AllInstancesInfo::fields() {
+  static constexpr Field table[] = {
+      field<&AllInstancesInfo::Reply>("Reply", "Reply."),
+      field<&AllInstancesInfo::hypervisors>("hypervisors", "Hypervisors."),
+  };
+  return table;
+}
+
+Fields BridgesExist::fields() {
+  static constexpr Field table[] = {
+      field<&BridgesExist::Reply>("Reply", "Reply."),
+      field<&BridgesExist::bridges>("bridges", "Bridges."),
+  };
+  return table;
+}
+
+Fields HypervisorValidate::fields() {
+  static constexpr Field table[] = {
+      field<&HypervisorValidate::Reply>("Reply", "Reply."),
+      field<&HypervisorValidate::hypervisor>("hypervisor", "Hypervisor."),
+      field<&HypervisorValidate::hvparams>("hvparams", "Hvparams."),
+  };
+  return table;
+}
+
+Fields TestDelay::fields() {
+  static constexpr Field table[] = {
+      field<&TestDelay::Reply>("Reply", "Reply."),
+      field<&TestDelay::duration_s>("duration_s", "Duration s."),
+  };
+  return table;
+}
+
+Fields BootstrapReply::fields() {
+  static constexpr Field table[] = {
+      field<&BootstrapReply::node_name>("node_name", "Node name."),
+      field<&BootstrapReply::primary_ip>("primary_ip", "Primary ip."),
+      field<&BootstrapReply::port>("port", "Port."),
+  };
+  return table;
+}
+
+Fields Bootstrap::fields() {
+  static constexpr Field table[] = {
+      field<&Bootstrap::Reply>("Reply", "Reply."),
+      field<&Bootstrap::cluster_name>("cluster_name", "Cluster name."),
+      field<&Bootstrap::node_uuid>("node_uuid", "Node uuid."),
+      field<&Bootstrap::master_ip>("master_ip", "Empty: none is brought up."),
+      field<&Bootstrap::master_netdev>("master_netdev", "Empty with master_ip empty."),
+      field<&Bootstrap::master_netmask>("master_netmask", "Master netmask."),
+      field<&Bootstrap::file_storage_dirs>("file_storage_dirs", "File storage dirs."),
+      field<&Bootstrap::volume_group_name>("volume_group_name", "Volume group name."),
+  };
+  return table;
+}
+
+}  // namespace flotte::rpc

@@ -1,0 +1,421 @@
+// The node API, declared once: what a controller may ask of a node daemon, and what it answers.
+//
+// Each call is a struct of arguments with a `name`, a `Reply` and its field table. Calls that
+// change something are idempotent: they carry the job's id and step number (CallContext), and
+// repeating one is harmless. Values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/instance.h"
+
+namespace flotte::rpc {
+
+namespace json = boost::json;
+
+struct Nothing {
+  static schema::Fields fields() { return {}; }
+};
+
+// A disk as a node needs to know it: the model's disk with its filled parameters.
+struct DiskSpec {
+  model::Disk disk;
+  std::int64_t index = 0;
+  json::object params;  // filled diskparams of its template
+
+  static schema::Fields fields();
+};
+
+struct NicSpec {
+  model::Nic nic;
+  json::object params;  // filled: mode, link, vlan
+
+  static schema::Fields fields();
+};
+
+// All that is needed to install or boot an instance; nothing is looked up elsewhere.
+struct InstanceSpec {
+  std::string name;
+  InstanceId uuid;
+  model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
+  std::string os;
+  json::object hvparams;  // filled
+  json::object beparams;  // filled
+  json::object osparams;  // filled, private and secret ones too
+  std::vector<DiskSpec> disks;
+  std::vector<NicSpec> nics;
+  std::optional<std::int64_t> network_port;
+  std::vector<std::string> tags;
+  std::string primary_node;  // names, for the scripts' environment
+  std::string cluster_name;
+  std::int64_t epoch = 0;
+  double ctime = 0;
+  double mtime = 0;
+
+  static schema::Fields fields();
+};
+
+// --- What a node is
+// ---------------------------------------------------------------------------------------------------
+
+struct VolumeGroup {
+  std::string name;
+  MiB size;
+  MiB free;
+
+  static schema::Fields fields();
+};
+
+struct NodeFacts {
+  MiB memory_total;
+  MiB memory_free;
+  MiB memory_node;  // used by the node itself
+  std::int64_t cpu_total = 0;
+  std::int64_t cpu_nodes = 1;
+  std::int64_t cpu_sockets = 1;
+  std::int64_t cpu_node = 1;  // cores that the node keeps for itself
+  std::string boot_id;
+  std::vector<VolumeGroup> volume_groups;
+  MiB file_total;  // of the file system below the directory asked for
+  MiB file_free;
+  double wall_time = 0;            // the node's clock, seconds since the epoch
+  std::string accelerator;         // "kvm" or "tcg"
+  std::string accelerator_reason;  // one sentence
+  std::string software_version;
+
+  static schema::Fields fields();
+};
+
+struct NodeInfo {
+  static constexpr std::string_view name = "node_info";
+  using Reply = NodeFacts;
+  std::string file_storage_dir;
+
+  static schema::Fields fields();
+};
+
+// --- Storage
+// ----------------------------------------------------------------------------------------------------------
+
+struct BlockdevCreate {
+  static constexpr std::string_view name = "blockdev_create";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+
+  static schema::Fields fields();
+};
+
+struct BlockdevRemove {
+  static constexpr std::string_view name = "blockdev_remove";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+
+  static schema::Fields fields();
+};
+
+// Grows to `size`; smaller or equal does nothing.
+struct BlockdevGrow {
+  static constexpr std::string_view name = "blockdev_grow";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+  MiB size;
+
+  static schema::Fields fields();
+};
+
+struct DevicePath {
+  std::string path;           // what opens the disk
+  std::string link;           // <run>/instance-disks/<instance>:<index>
+  std::string device_number;  // "253:3", or "N/A:N/A" for files
+
+  static schema::Fields fields();
+};
+
+// Makes the disk usable on this node and fences it: a lower epoch than the disk's own is refused.
+struct BlockdevAssemble {
+  static constexpr std::string_view name = "blockdev_assemble";
+  using Reply = DevicePath;
+  std::string instance;
+  DiskSpec disk;
+  std::int64_t epoch = 0;
+
+  static schema::Fields fields();
+};
+
+struct BlockdevShutdown {
+  static constexpr std::string_view name = "blockdev_shutdown";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+
+  static schema::Fields fields();
+};
+
+struct BlockdevFound {
+  std::vector<std::optional<DevicePath>> devices;  // in the order asked; null when it isn't there
+  static schema::Fields fields();
+};
+
+// Looks only.
+struct BlockdevFind {
+  static constexpr std::string_view name = "blockdev_find";
+  using Reply = BlockdevFound;
+  std::string instance;
+  std::vector<DiskSpec> disks;
+
+  static schema::Fields fields();
+};
+
+// Overwrites the disk with zeros; reports progress.
+struct BlockdevWipe {
+  static constexpr std::string_view name = "blockdev_wipe";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+
+  static schema::Fields fields();
+};
+
+struct Volume {
+  std::string phys;  // physical device, or the directory of a file disk
+  std::string vg;
+  std::string name;
+  MiB size;
+
+  static schema::Fields fields();
+};
+
+struct VolumeList {
+  std::vector<Volume> volumes;
+  static schema::Fields fields();
+};
+
+struct NodeVolumes {
+  static constexpr std::string_view name = "node_volumes";
+  using Reply = VolumeList;
+
+  static schema::Fields fields() { return {}; }
+};
+
+struct DiskFile {
+  std::string path;
+  MiB size;
+  static schema::Fields fields();
+};
+
+struct DiskFileList {
+  std::vector<DiskFile> files;
+  static schema::Fields fields();
+};
+
+// The disk files below a directory, for finding orphans.
+struct FileStorageList {
+  static constexpr std::string_view name = "file_storage_list";
+  using Reply = DiskFileList;
+  std::string directory;
+
+  static schema::Fields fields();
+};
+
+// --- Operating systems
+// ------------------------------------------------------------------------------------------------
+
+struct OsParameter {
+  std::string name;
+  std::string doc;
+  static schema::Fields fields();
+};
+
+struct OsDefinition {
+  std::string name;
+  std::string path;
+  std::string diagnose;  // empty when valid, else why not
+  std::vector<std::string> variants;
+  std::vector<OsParameter> parameters;
+  std::vector<std::int64_t> api_versions;
+  bool trusted = true;
+
+  static schema::Fields fields();
+};
+
+struct OsList {
+  std::vector<OsDefinition> definitions;
+  static schema::Fields fields();
+};
+
+struct OsDiagnose {
+  static constexpr std::string_view name = "os_diagnose";
+  using Reply = OsList;
+
+  static schema::Fields fields() { return {}; }
+};
+
+// Runs the OS definition's create script; its output is streamed. The disks must be assembled.
+struct OsCreate {
+  static constexpr std::string_view name = "instance_os_add";
+  using Reply = Nothing;
+  InstanceSpec instance;
+  bool reinstall = false;
+  bool force_variant = false;
+  std::int64_t debug_level = 0;
+
+  static schema::Fields fields();
+};
+
+// --- Instances
+// --------------------------------------------------------------------------------------------------------
+
+enum class Paused { No, Yes };
+
+struct InstanceStart {
+  static constexpr std::string_view name = "instance_start";
+  using Reply = Nothing;
+  InstanceSpec instance;
+  bool startup_paused = false;
+
+  static schema::Fields fields();
+};
+
+struct InstanceShutdown {
+  static constexpr std::string_view name = "instance_shutdown";
+  using Reply = Nothing;
+  std::string instance;
+  model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
+  // ACPI first; the plug after this many seconds. 0: the plug at once.
+  std::int64_t timeout_s = 120;
+
+  static schema::Fields fields();
+};
+
+// Soft: the guest is reset by the hypervisor, with the parameters it was started with.
+struct InstanceSoftReboot {
+  static constexpr std::string_view name = "instance_reboot";
+  using Reply = Nothing;
+  std::string instance;
+  model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
+
+  static schema::Fields fields();
+};
+
+// Tells a running guest that one of its disks has grown.
+struct InstanceResizeDisk {
+  static constexpr std::string_view name = "resize_disk";
+  using Reply = Nothing;
+  std::string instance;
+  model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
+  DiskSpec disk;
+  MiB size;
+
+  static schema::Fields fields();
+};
+
+enum class RunState { Running, Paused, UserDown };
+
+struct RunningInstance {
+  std::string name;
+  model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
+  RunState state = RunState::Running;
+  MiB memory;
+  std::int64_t vcpus = 0;
+  double cpu_seconds = 0;
+  std::int64_t pid = 0;
+  // What it was started with: hypervisor parameters and NICs, for "takes effect at the next start".
+  json::object hvparams;
+
+  static schema::Fields fields();
+};
+
+struct RunningInstances {
+  std::vector<RunningInstance> instances;
+  static schema::Fields fields();
+};
+
+// What runs, by the truth of the processes, not by what was wished.
+struct AllInstancesInfo {
+  static constexpr std::string_view name = "all_instances_info";
+  using Reply = RunningInstances;
+  std::vector<model::HypervisorKind> hypervisors;
+
+  static schema::Fields fields();
+};
+
+struct BridgesExist {
+  static constexpr std::string_view name = "bridges_exist";
+  using Reply = Nothing;
+  std::vector<std::string> bridges;
+
+  static schema::Fields fields();
+};
+
+// Checks what only the node can know: does the kernel file exist, is the binary there.
+struct HypervisorValidate {
+  static constexpr std::string_view name = "hypervisor_validate_params";
+  using Reply = Nothing;
+  model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
+  json::object hvparams;
+
+  static schema::Fields fields();
+};
+
+struct TestDelay {
+  static constexpr std::string_view name = "test_delay";
+  using Reply = Nothing;
+  double duration_s = 0;
+
+  static schema::Fields fields();
+};
+
+// --- Setting up and taking down (only through root's local door)
+// -------------------------------------------------------
+
+struct BootstrapReply {
+  std::string node_name;
+  std::string primary_ip;
+  std::int64_t port = 0;
+  static schema::Fields fields();
+};
+
+// Makes the cluster's certificates and secrets on the first node; refuses where a cluster exists.
+struct Bootstrap {
+  static constexpr std::string_view name = "bootstrap";
+  using Reply = BootstrapReply;
+  std::string cluster_name;
+  NodeId node_uuid;
+  std::string master_ip;      // empty: none is brought up
+  std::string master_netdev;  // empty with master_ip empty
+  std::int64_t master_netmask = 32;
+  std::vector<std::string> file_storage_dirs;
+  std::string volume_group_name;
+
+  static schema::Fields fields();
+};
+
+// Undoes Bootstrap: takes the address down, removes certificates and run-time files. Guests must be
+// gone.
+struct LeaveCluster {
+  static constexpr std::string_view name = "node_leave_cluster";
+  using Reply = Nothing;
+
+  static schema::Fields fields() { return {}; }
+};
+
+}  // namespace flotte::rpc
+
+namespace flotte::schema {
+
+template <>
+struct EnumNames<rpc::RunState> {
+  static constexpr std::string_view type_name = "one of running, paused, user_down";
+  static constexpr std::pair<rpc::RunState, std::string_view> names[] = {
+      {rpc::RunState::Running, "running"},
+      {rpc::RunState::Paused, "paused"},
+      {rpc::RunState::UserDown, "user_down"}};
+};
+
+}  // namespace flotte::schema
