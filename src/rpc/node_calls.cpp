@@ -79,7 +79,6 @@ Fields NodeFacts::fields() {
 
 Fields NodeInfo::fields() {
   static constexpr Field table[] = {
-      field<&NodeInfo::Reply>("Reply", "Reply."),
       field<&NodeInfo::file_storage_dir>("file_storage_dir", "File storage dir."),
   };
   return table;
@@ -87,7 +86,6 @@ Fields NodeInfo::fields() {
 
 Fields BlockdevCreate::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevCreate::Reply>("Reply", "Reply."),
       field<&BlockdevCreate::instance>("instance", "Instance."),
       field<&BlockdevCreate::disk>("disk", "Disk."),
   };
@@ -96,7 +94,6 @@ Fields BlockdevCreate::fields() {
 
 Fields BlockdevRemove::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevRemove::Reply>("Reply", "Reply."),
       field<&BlockdevRemove::instance>("instance", "Instance."),
       field<&BlockdevRemove::disk>("disk", "Disk."),
   };
@@ -105,7 +102,6 @@ Fields BlockdevRemove::fields() {
 
 Fields BlockdevGrow::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevGrow::Reply>("Reply", "Reply."),
       field<&BlockdevGrow::instance>("instance", "Instance."),
       field<&BlockdevGrow::disk>("disk", "Disk."),
       field<&BlockdevGrow::size>("size", "Size."),
@@ -124,7 +120,6 @@ Fields DevicePath::fields() {
 
 Fields BlockdevAssemble::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevAssemble::Reply>("Reply", "Reply."),
       field<&BlockdevAssemble::instance>("instance", "Instance."),
       field<&BlockdevAssemble::disk>("disk", "Disk."),
       field<&BlockdevAssemble::epoch>("epoch", "Epoch."),
@@ -134,7 +129,6 @@ Fields BlockdevAssemble::fields() {
 
 Fields BlockdevShutdown::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevShutdown::Reply>("Reply", "Reply."),
       field<&BlockdevShutdown::instance>("instance", "Instance."),
       field<&BlockdevShutdown::disk>("disk", "Disk."),
   };
@@ -150,7 +144,6 @@ Fields BlockdevFound::fields() {
 
 Fields BlockdevFind::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevFind::Reply>("Reply", "Reply."),
       field<&BlockdevFind::instance>("instance", "Instance."),
       field<&BlockdevFind::disks>("disks", "Disks."),
   };
@@ -159,7 +152,6 @@ Fields BlockdevFind::fields() {
 
 Fields BlockdevWipe::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevWipe::Reply>("Reply", "Reply."),
       field<&BlockdevWipe::instance>("instance", "Instance."),
       field<&BlockdevWipe::disk>("disk", "Disk."),
   };
@@ -200,7 +192,6 @@ Fields DiskFileList::fields() {
 
 Fields FileStorageList::fields() {
   static constexpr Field table[] = {
-      field<&FileStorageList::Reply>("Reply", "Reply."),
       field<&FileStorageList::directory>("directory", "Directory."),
   };
   return table;
@@ -236,7 +227,6 @@ Fields OsList::fields() {
 
 Fields OsCreate::fields() {
   static constexpr Field table[] = {
-      field<&OsCreate::Reply>("Reply", "Reply."),
       field<&OsCreate::instance>("instance", "Instance."),
       field<&OsCreate::reinstall>("reinstall", "Reinstall."),
       field<&OsCreate::force_variant>("force_variant", "Force variant."),
@@ -247,7 +237,6 @@ Fields OsCreate::fields() {
 
 Fields InstanceStart::fields() {
   static constexpr Field table[] = {
-      field<&InstanceStart::Reply>("Reply", "Reply."),
       field<&InstanceStart::instance>("instance", "Instance."),
       field<&InstanceStart::startup_paused>("startup_paused", "Startup paused."),
   };
@@ -256,7 +245,6 @@ Fields InstanceStart::fields() {
 
 Fields InstanceShutdown::fields() {
   static constexpr Field table[] = {
-      field<&InstanceShutdown::Reply>("Reply", "Reply."),
       field<&InstanceShutdown::instance>("instance", "Instance."),
       field<&InstanceShutdown::hypervisor>("hypervisor", "Hypervisor."),
       field<&InstanceShutdown::timeout_s>("timeout_s", "Timeout s."),
@@ -266,7 +254,6 @@ Fields InstanceShutdown::fields() {
 
 Fields InstanceSoftReboot::fields() {
   static constexpr Field table[] = {
-      field<&InstanceSoftReboot::Reply>("Reply", "Reply."),
       field<&InstanceSoftReboot::instance>("instance", "Instance."),
       field<&InstanceSoftReboot::hypervisor>("hypervisor", "Hypervisor."),
   };
@@ -275,7 +262,6 @@ Fields InstanceSoftReboot::fields() {
 
 Fields InstanceResizeDisk::fields() {
   static constexpr Field table[] = {
-      field<&InstanceResizeDisk::Reply>("Reply", "Reply."),
       field<&InstanceResizeDisk::instance>("instance", "Instance."),
       field<&InstanceResizeDisk::hypervisor>("hypervisor", "Hypervisor."),
       field<&InstanceResizeDisk::disk>("disk", "Disk."),
@@ -307,7 +293,6 @@ Fields RunningInstances::fields() {
 
 Fields AllInstancesInfo::fields() {
   static constexpr Field table[] = {
-      field<&AllInstancesInfo::Reply>("Reply", "Reply."),
       field<&AllInstancesInfo::hypervisors>("hypervisors", "Hypervisors."),
   };
   return table;
@@ -315,7 +300,6 @@ Fields AllInstancesInfo::fields() {
 
 Fields BridgesExist::fields() {
   static constexpr Field table[] = {
-      field<&BridgesExist::Reply>("Reply", "Reply."),
       field<&BridgesExist::bridges>("bridges", "Bridges."),
   };
   return table;
@@ -323,7 +307,6 @@ Fields BridgesExist::fields() {
 
 Fields HypervisorValidate::fields() {
   static constexpr Field table[] = {
-      field<&HypervisorValidate::Reply>("Reply", "Reply."),
       field<&HypervisorValidate::hypervisor>("hypervisor", "Hypervisor."),
       field<&HypervisorValidate::hvparams>("hvparams", "Hvparams."),
   };
@@ -332,7 +315,6 @@ Fields HypervisorValidate::fields() {
 
 Fields TestDelay::fields() {
   static constexpr Field table[] = {
-      field<&TestDelay::Reply>("Reply", "Reply."),
       field<&TestDelay::duration_s>("duration_s", "Duration s."),
   };
   return table;
@@ -349,7 +331,6 @@ Fields BootstrapReply::fields() {
 
 Fields Bootstrap::fields() {
   static constexpr Field table[] = {
-      field<&Bootstrap::Reply>("Reply", "Reply."),
       field<&Bootstrap::cluster_name>("cluster_name", "Cluster name."),
       field<&Bootstrap::node_uuid>("node_uuid", "Node uuid."),
       field<&Bootstrap::master_ip>("master_ip", "Empty: none is brought up."),
