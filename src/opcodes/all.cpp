@@ -1,0 +1,342 @@
+// The field tables of the opcodes and the list of all of them.
+#include "opcodes/cluster.h"
+#include "opcodes/instance.h"
+
+namespace flotte::opcodes {
+
+using schema::Field;
+using schema::field;
+using schema::Fields;
+using schema::required;
+using schema::secret;
+
+Fields InstanceCreate::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceCreate::instance_name>("instance_name", "The instance."),
+      field<&InstanceCreate::force_variant>("force_variant",
+                                            "Accept a variant that the OS does not list."),
+      field<&InstanceCreate::wait_for_sync>("wait_for_sync", "Wait until mirrors are in sync."),
+      field<&InstanceCreate::name_check>("name_check", "Resolve the name first."),
+      field<&InstanceCreate::ignore_ipolicy>("ignore_ipolicy",
+                                             "Accept what the instance policy forbids."),
+      field<&InstanceCreate::opportunistic_locking>("opportunistic_locking",
+                                                    "Take the locks that are free."),
+      field<&InstanceCreate::beparams>("beparams", "Backend parameters."),
+      field<&InstanceCreate::disks>("disks", "Its disks."),
+      field<&InstanceCreate::disk_template>("disk_template", "Template of its disks."),
+      field<&InstanceCreate::group_name>("group_name", "The node group."),
+      field<&InstanceCreate::file_driver>("file_driver", "Driver of file disks."),
+      field<&InstanceCreate::file_storage_dir>("file_storage_dir",
+                                               "Directory below the file storage."),
+      field<&InstanceCreate::hvparams>("hvparams", "Hypervisor parameters."),
+      field<&InstanceCreate::hypervisor>("hypervisor", "The hypervisor."),
+      field<&InstanceCreate::iallocator>("iallocator", "What chooses the node."),
+      field<&InstanceCreate::identify_defaults>(
+          "identify_defaults", "Turn values that equal the default into inherited ones."),
+      field<&InstanceCreate::ip_check>("ip_check", "Refuse an address that answers."),
+      field<&InstanceCreate::conflicts_check>("conflicts_check", "Refuse an address that is used."),
+      required<&InstanceCreate::mode>("mode", "create, import or remote-import."),
+      field<&InstanceCreate::nics>("nics", "Its NICs."),
+      field<&InstanceCreate::no_install>("no_install", "Do not run the OS scripts."),
+      field<&InstanceCreate::osparams>("osparams", "OS parameters."),
+      secret<&InstanceCreate::osparams_private>("osparams_private",
+                                                "OS parameters kept from lists."),
+      secret<&InstanceCreate::osparams_secret>("osparams_secret",
+                                               "OS parameters that are not stored."),
+      field<&InstanceCreate::os_type>("os_type", "The OS definition."),
+      field<&InstanceCreate::pnode>("pnode", "The primary node."),
+      field<&InstanceCreate::pnode_uuid>("pnode_uuid", "Its UUID."),
+      field<&InstanceCreate::snode>("snode", "The secondary node."),
+      field<&InstanceCreate::snode_uuid>("snode_uuid", "Its UUID."),
+      field<&InstanceCreate::start>("start", "Start it afterwards."),
+      field<&InstanceCreate::forthcoming>("forthcoming", "Only reserve it."),
+      field<&InstanceCreate::commit>("commit", "Make a forthcoming one real."),
+      field<&InstanceCreate::tags>("tags", "Tags."),
+      field<&InstanceCreate::instance_communication>("instance_communication",
+                                                     "Give it a NIC for metad."),
+  };
+  return table;
+}
+
+Fields InstanceRemove::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceRemove::instance_name>("instance_name", "The instance."),
+      field<&InstanceRemove::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceRemove::shutdown_timeout>("shutdown_timeout",
+                                               "Seconds before the plug is pulled."),
+      field<&InstanceRemove::ignore_failures>("ignore_failures",
+                                              "Go on when a part can not be removed."),
+  };
+  return table;
+}
+
+Fields InstanceStartup::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceStartup::instance_name>("instance_name", "The instance."),
+      field<&InstanceStartup::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceStartup::force>("force", "Go on where a check would stop."),
+      field<&InstanceStartup::ignore_offline_nodes>(
+          "ignore_offline_nodes", "Change the wish although the node is offline."),
+      field<&InstanceStartup::hvparams>("hvparams", "Hypervisor parameters."),
+      field<&InstanceStartup::beparams>("beparams", "Backend parameters."),
+      field<&InstanceStartup::no_remember>("no_remember", "Leave the wish as it is."),
+      field<&InstanceStartup::startup_paused>("startup_paused", "Leave it paused."),
+      field<&InstanceStartup::shutdown_timeout>("shutdown_timeout",
+                                                "Seconds before the plug is pulled."),
+  };
+  return table;
+}
+
+Fields InstanceShutdown::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceShutdown::instance_name>("instance_name", "The instance."),
+      field<&InstanceShutdown::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceShutdown::force>("force", "Go on where a check would stop."),
+      field<&InstanceShutdown::ignore_offline_nodes>(
+          "ignore_offline_nodes", "Change the wish although the node is offline."),
+      field<&InstanceShutdown::timeout>("timeout", "Seconds before the plug is pulled."),
+      field<&InstanceShutdown::no_remember>("no_remember", "Leave the wish as it is."),
+      field<&InstanceShutdown::admin_state_source>("admin_state_source", "Who wishes it."),
+  };
+  return table;
+}
+
+Fields InstanceReboot::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceReboot::instance_name>("instance_name", "The instance."),
+      field<&InstanceReboot::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceReboot::shutdown_timeout>("shutdown_timeout",
+                                               "Seconds before the plug is pulled."),
+      field<&InstanceReboot::ignore_secondaries>("ignore_secondaries",
+                                                 "Go on although a secondary fails."),
+      required<&InstanceReboot::reboot_type>("reboot_type", "soft, hard or full."),
+  };
+  return table;
+}
+
+Fields InstanceReinstall::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceReinstall::instance_name>("instance_name", "The instance."),
+      field<&InstanceReinstall::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceReinstall::force_variant>("force_variant",
+                                               "Accept a variant that the OS does not list."),
+      field<&InstanceReinstall::os_type>("os_type", "The OS definition."),
+      field<&InstanceReinstall::osparams>("osparams", "OS parameters."),
+      secret<&InstanceReinstall::osparams_private>("osparams_private",
+                                                   "OS parameters kept from lists."),
+      secret<&InstanceReinstall::osparams_secret>("osparams_secret",
+                                                  "OS parameters that are not stored."),
+  };
+  return table;
+}
+
+Fields InstanceGrowDisk::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceGrowDisk::instance_name>("instance_name", "The instance."),
+      field<&InstanceGrowDisk::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceGrowDisk::wait_for_sync>("wait_for_sync", "Wait until mirrors are in sync."),
+      required<&InstanceGrowDisk::disk>("disk", "Index of the disk."),
+      required<&InstanceGrowDisk::amount>("amount", "MiB."),
+      field<&InstanceGrowDisk::absolute>("absolute", "The amount is the new size."),
+      field<&InstanceGrowDisk::ignore_ipolicy>("ignore_ipolicy",
+                                               "Accept what the instance policy forbids."),
+  };
+  return table;
+}
+
+Fields InstanceSetParams::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceSetParams::instance_name>("instance_name", "The instance."),
+      field<&InstanceSetParams::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceSetParams::force>("force", "Go on where a check would stop."),
+      field<&InstanceSetParams::force_variant>("force_variant",
+                                               "Accept a variant that the OS does not list."),
+      field<&InstanceSetParams::ignore_ipolicy>("ignore_ipolicy",
+                                                "Accept what the instance policy forbids."),
+      field<&InstanceSetParams::nics>("nics", "Its NICs."),
+      field<&InstanceSetParams::disks>("disks", "Its disks."),
+      field<&InstanceSetParams::beparams>("beparams", "Backend parameters."),
+      field<&InstanceSetParams::runtime_mem>("runtime_mem", "Runtime mem."),
+      field<&InstanceSetParams::hvparams>("hvparams", "Hypervisor parameters."),
+      field<&InstanceSetParams::disk_template>("disk_template", "Template of its disks."),
+      field<&InstanceSetParams::os_name>("os_name", "Os name."),
+      field<&InstanceSetParams::osparams>("osparams", "OS parameters."),
+      secret<&InstanceSetParams::osparams_private>("osparams_private",
+                                                   "OS parameters kept from lists."),
+      field<&InstanceSetParams::wait_for_sync>("wait_for_sync", "Wait until mirrors are in sync."),
+      field<&InstanceSetParams::offline>("offline", "Offline."),
+      field<&InstanceSetParams::conflicts_check>("conflicts_check",
+                                                 "Refuse an address that is used."),
+      field<&InstanceSetParams::hotplug>("hotplug", "Hotplug."),
+  };
+  return table;
+}
+
+Fields InstanceQueryData::fields() {
+  static constexpr Field table[] = {
+      field<&InstanceQueryData::use_locking>("use_locking", "Use locking."),
+      field<&InstanceQueryData::instances>("instances", "Instances."),
+      field<&InstanceQueryData::is_static>("static", "Leave out what only the nodes know."),
+  };
+  return table;
+}
+
+Fields ClusterSetParams::fields() {
+  static constexpr Field table[] = {
+      field<&ClusterSetParams::force>("force", "Go on where a check would stop."),
+      field<&ClusterSetParams::vg_name>("vg_name", "Vg name."),
+      field<&ClusterSetParams::enabled_hypervisors>("enabled_hypervisors", "Enabled hypervisors."),
+      field<&ClusterSetParams::hvparams>("hvparams", "Hypervisor parameters."),
+      field<&ClusterSetParams::beparams>("beparams", "Backend parameters."),
+      field<&ClusterSetParams::os_hvp>("os_hvp", "Os hvp."),
+      field<&ClusterSetParams::osparams>("osparams", "OS parameters."),
+      field<&ClusterSetParams::diskparams>("diskparams", "Diskparams."),
+      field<&ClusterSetParams::candidate_pool_size>("candidate_pool_size", "Candidate pool size."),
+      field<&ClusterSetParams::max_running_jobs>("max_running_jobs", "Max running jobs."),
+      field<&ClusterSetParams::max_tracked_jobs>("max_tracked_jobs", "Max tracked jobs."),
+      field<&ClusterSetParams::maintain_node_health>("maintain_node_health",
+                                                     "Maintain node health."),
+      field<&ClusterSetParams::prealloc_wipe_disks>("prealloc_wipe_disks", "Prealloc wipe disks."),
+      field<&ClusterSetParams::nicparams>("nicparams", "Nicparams."),
+      field<&ClusterSetParams::ndparams>("ndparams", "Ndparams."),
+      field<&ClusterSetParams::ipolicy>("ipolicy", "Ipolicy."),
+      field<&ClusterSetParams::default_iallocator>("default_iallocator", "Default iallocator."),
+      field<&ClusterSetParams::mac_prefix>("mac_prefix", "Mac prefix."),
+      field<&ClusterSetParams::master_netdev>("master_netdev", "Master netdev."),
+      field<&ClusterSetParams::master_netmask>("master_netmask", "Master netmask."),
+      field<&ClusterSetParams::reserved_lvs>("reserved_lvs", "Reserved lvs."),
+      field<&ClusterSetParams::enabled_disk_templates>("enabled_disk_templates",
+                                                       "Enabled disk templates."),
+      field<&ClusterSetParams::file_storage_dir>("file_storage_dir",
+                                                 "Directory below the file storage."),
+      field<&ClusterSetParams::shared_file_storage_dir>("shared_file_storage_dir",
+                                                        "Shared file storage dir."),
+      field<&ClusterSetParams::enabled_user_shutdown>("enabled_user_shutdown",
+                                                      "Enabled user shutdown."),
+  };
+  return table;
+}
+
+Fields ClusterVerify::fields() {
+  static constexpr Field table[] = {
+      field<&ClusterVerify::debug_simulate_errors>("debug_simulate_errors",
+                                                   "Debug simulate errors."),
+      field<&ClusterVerify::error_codes>("error_codes", "Error codes."),
+      field<&ClusterVerify::skip_checks>("skip_checks", "Skip checks."),
+      field<&ClusterVerify::ignore_errors>("ignore_errors", "Ignore errors."),
+      field<&ClusterVerify::verbose>("verbose", "Verbose."),
+      field<&ClusterVerify::group_name>("group_name", "The node group."),
+      field<&ClusterVerify::verify_clutter>("verify_clutter", "Verify clutter."),
+  };
+  return table;
+}
+
+Fields ClusterVerifyConfig::fields() {
+  static constexpr Field table[] = {
+      field<&ClusterVerifyConfig::debug_simulate_errors>("debug_simulate_errors",
+                                                         "Debug simulate errors."),
+      field<&ClusterVerifyConfig::error_codes>("error_codes", "Error codes."),
+      field<&ClusterVerifyConfig::ignore_errors>("ignore_errors", "Ignore errors."),
+      field<&ClusterVerifyConfig::verbose>("verbose", "Verbose."),
+  };
+  return table;
+}
+
+Fields ClusterVerifyGroup::fields() {
+  static constexpr Field table[] = {
+      required<&ClusterVerifyGroup::group_name>("group_name", "The node group."),
+      field<&ClusterVerifyGroup::debug_simulate_errors>("debug_simulate_errors",
+                                                        "Debug simulate errors."),
+      field<&ClusterVerifyGroup::error_codes>("error_codes", "Error codes."),
+      field<&ClusterVerifyGroup::skip_checks>("skip_checks", "Skip checks."),
+      field<&ClusterVerifyGroup::ignore_errors>("ignore_errors", "Ignore errors."),
+      field<&ClusterVerifyGroup::verbose>("verbose", "Verbose."),
+      field<&ClusterVerifyGroup::verify_clutter>("verify_clutter", "Verify clutter."),
+  };
+  return table;
+}
+
+Fields OsDiagnose::fields() {
+  static constexpr Field table[] = {
+      required<&OsDiagnose::output_fields>("output_fields", "What to answer."),
+      field<&OsDiagnose::names>("names", "Which; empty: all."),
+  };
+  return table;
+}
+
+Fields NodeQueryVolumes::fields() {
+  static constexpr Field table[] = {
+      required<&NodeQueryVolumes::output_fields>("output_fields", "What to answer."),
+      field<&NodeQueryVolumes::nodes>("nodes", "Which; empty: all."),
+  };
+  return table;
+}
+
+Fields TagsSet::fields() {
+  static constexpr Field table[] = {
+      required<&TagsSet::kind>("kind", "What carries the tags."),
+      required<&TagsSet::tags>("tags", "Tags."),
+      field<&TagsSet::name>("name", "Its name."),
+  };
+  return table;
+}
+
+Fields TagsDel::fields() {
+  static constexpr Field table[] = {
+      required<&TagsDel::kind>("kind", "What carries the tags."),
+      required<&TagsDel::tags>("tags", "Tags."),
+      field<&TagsDel::name>("name", "Its name."),
+  };
+  return table;
+}
+
+Fields TestDelay::fields() {
+  static constexpr Field table[] = {
+      required<&TestDelay::duration>("duration", "Seconds."),
+      field<&TestDelay::on_master>("on_master", "On master."),
+      field<&TestDelay::on_nodes>("on_nodes", "On nodes."),
+      field<&TestDelay::repeat>("repeat", "Repeat."),
+      field<&TestDelay::interruptible>("interruptible", "Interruptible."),
+      field<&TestDelay::no_locks>("no_locks", "No locks."),
+  };
+  return table;
+}
+
+namespace {
+
+template <class Op>
+Description describe(std::string_view summary_field) {
+  return {Op::op_id, Op::fields(), summary_field,
+          [](json::object const& opcode) -> Result<json::object> {
+            return schema::encode(TRY(decode<Op>(opcode)));
+          }};
+}
+
+}  // namespace
+
+std::span<Description const> all() {
+  static Description const table[] = {
+      describe<InstanceCreate>("instance_name"),
+      describe<InstanceRemove>("instance_name"),
+      describe<InstanceStartup>("instance_name"),
+      describe<InstanceShutdown>("instance_name"),
+      describe<InstanceReboot>("instance_name"),
+      describe<InstanceReinstall>("instance_name"),
+      describe<InstanceGrowDisk>("instance_name"),
+      describe<InstanceSetParams>("instance_name"),
+      describe<InstanceQueryData>(""),
+      describe<ClusterPostInit>(""),
+      describe<ClusterSetParams>(""),
+      describe<ClusterVerify>(""),
+      describe<ClusterVerifyConfig>(""),
+      describe<ClusterVerifyGroup>("group_name"),
+      describe<OsDiagnose>(""),
+      describe<NodeQueryVolumes>(""),
+      describe<TagsSet>(""),
+      describe<TagsDel>(""),
+      describe<TestDelay>("duration"),
+  };
+  return table;
+}
+
+}  // namespace flotte::opcodes

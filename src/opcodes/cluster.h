@@ -1,0 +1,127 @@
+// Opcodes that act on the cluster, its nodes, its OS definitions and its tags, and those for tests
+// (ganeti-compat §3.2).
+#pragma once
+
+#include "opcodes/opcode.h"
+
+namespace flotte::opcodes {
+
+struct ClusterPostInit {
+  static constexpr std::string_view op_id = "OP_CLUSTER_POST_INIT";
+  static schema::Fields fields() { return {}; }
+};
+
+struct ClusterSetParams {
+  static constexpr std::string_view op_id = "OP_CLUSTER_SET_PARAMS";
+  bool force = false;
+  std::optional<std::string> vg_name;
+  std::optional<std::vector<model::HypervisorKind>> enabled_hypervisors;
+  std::optional<json::object> hvparams;
+  std::optional<json::object> beparams;
+  std::optional<json::object> os_hvp;
+  std::optional<json::object> osparams;
+  std::optional<json::object> diskparams;
+  std::optional<std::int64_t> candidate_pool_size;
+  std::optional<std::int64_t> max_running_jobs;
+  std::optional<std::int64_t> max_tracked_jobs;
+  std::optional<bool> maintain_node_health;
+  std::optional<bool> prealloc_wipe_disks;
+  std::optional<json::object> nicparams;
+  std::optional<json::object> ndparams;
+  std::optional<json::object> ipolicy;
+  std::optional<std::string> default_iallocator;
+  std::optional<std::string> mac_prefix;
+  std::optional<std::string> master_netdev;
+  std::optional<std::int64_t> master_netmask;
+  std::optional<std::vector<std::string>> reserved_lvs;
+  std::optional<std::vector<model::DiskTemplate>> enabled_disk_templates;
+  std::optional<std::string> file_storage_dir;
+  std::optional<std::string> shared_file_storage_dir;
+  std::optional<bool> enabled_user_shutdown;
+
+  static schema::Fields fields();
+};
+
+struct ClusterVerify {
+  static constexpr std::string_view op_id = "OP_CLUSTER_VERIFY";
+  bool debug_simulate_errors = false;
+  bool error_codes = false;
+  std::vector<std::string> skip_checks;
+  std::vector<std::string> ignore_errors;
+  bool verbose = false;
+  std::optional<std::string> group_name;
+  bool verify_clutter = false;
+
+  static schema::Fields fields();
+};
+
+struct ClusterVerifyConfig {
+  static constexpr std::string_view op_id = "OP_CLUSTER_VERIFY_CONFIG";
+  bool debug_simulate_errors = false;
+  bool error_codes = false;
+  std::vector<std::string> ignore_errors;
+  bool verbose = false;
+
+  static schema::Fields fields();
+};
+
+struct ClusterVerifyGroup {
+  static constexpr std::string_view op_id = "OP_CLUSTER_VERIFY_GROUP";
+  std::string group_name;
+  bool debug_simulate_errors = false;
+  bool error_codes = false;
+  std::vector<std::string> skip_checks;
+  std::vector<std::string> ignore_errors;
+  bool verbose = false;
+  bool verify_clutter = false;
+
+  static schema::Fields fields();
+};
+
+struct OsDiagnose {
+  static constexpr std::string_view op_id = "OP_OS_DIAGNOSE";
+  std::vector<std::string> output_fields;
+  std::vector<std::string> names;
+
+  static schema::Fields fields();
+};
+
+struct NodeQueryVolumes {
+  static constexpr std::string_view op_id = "OP_NODE_QUERYVOLS";
+  std::vector<std::string> output_fields;
+  std::vector<std::string> nodes;
+
+  static schema::Fields fields();
+};
+
+struct TagsSet {
+  static constexpr std::string_view op_id = "OP_TAGS_SET";
+  std::string kind;
+  std::vector<std::string> tags;
+  std::optional<std::string> name;
+
+  static schema::Fields fields();
+};
+
+struct TagsDel {
+  static constexpr std::string_view op_id = "OP_TAGS_DEL";
+  std::string kind;
+  std::vector<std::string> tags;
+  std::optional<std::string> name;
+
+  static schema::Fields fields();
+};
+
+struct TestDelay {
+  static constexpr std::string_view op_id = "OP_TEST_DELAY";
+  double duration = 0;
+  bool on_master = true;
+  std::vector<std::string> on_nodes;
+  std::int64_t repeat = 0;
+  bool interruptible = false;
+  bool no_locks = true;
+
+  static schema::Fields fields();
+};
+
+}  // namespace flotte::opcodes

@@ -1,0 +1,48 @@
+#include "opcodes/opcode.h"
+
+#include <gtest/gtest.h>
+
+namespace flotte::opcodes {
+namespace {
+
+std::string error_of(std::string_view text) {
+  auto const opcode = normalise(*schema::parse(text));
+  return opcode ? "" : opcode.error().message;
+}
+
+TEST(Opcode, fills_in_defaults) {
+  auto const opcode =
+      normalise(*schema::parse(R"({"OP_ID":"OP_INSTANCE_STARTUP","instance_name":"web1"})"));
+  ASSERT_TRUE(opcode) << opcode.error().message;
+  EXPECT_EQ(opcode->at("force"), json::value(false));
+  EXPECT_EQ(opcode->at("priority"), json::value(0));
+  EXPECT_EQ(summary(*opcode), "INSTANCE_STARTUP(web1)");
+}
+
+TEST(Opcode, summary_prints_numbers_as_python) {
+  auto const opcode = normalise(*schema::parse(R"({"OP_ID":"OP_TEST_DELAY","duration":0.1})"));
+  ASSERT_TRUE(opcode) << opcode.error().message;
+  EXPECT_EQ(summary(*opcode), "TEST_DELAY(0.1)");
+}
+
+TEST(Opcode, refuses_by_name) {
+  EXPECT_EQ(error_of(R"({"OP_ID":"OP_NO_SUCH"})"),
+            "Opcode 'OP_NO_SUCH' is not known or not built yet");
+  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"x":1})"),
+            "OP_TEST_DELAY: Unknown parameter 'x'");
+  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY"})"),
+            "OP_TEST_DELAY: Required parameter 'duration' is missing");
+  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":-21})"),
+            "OP_TEST_DELAY: priority -21 is not in [-20, 19]");
+  EXPECT_EQ(error_of("3"), "An opcode must be a dict");
+}
+
+TEST(Opcode, hides_secrets) {
+  auto const opcode = normalise(*schema::parse(
+      R"({"OP_ID":"OP_INSTANCE_REINSTALL","instance_name":"a","osparams_secret":{"p":"x"}})"));
+  ASSERT_TRUE(opcode) << opcode.error().message;
+  EXPECT_EQ(without_secrets(*opcode).at("osparams_secret"), json::value("<secret>"));
+}
+
+}  // namespace
+}  // namespace flotte::opcodes
