@@ -50,6 +50,8 @@ struct Error {
   ErrorCode code = ErrorCode::InternalError;
   std::string message;
   ErrorClass error_class = ErrorClass::ByStage;
+  // With Unreachable: the request certainly never reached the other side.
+  bool not_attempted = false;
 
   friend bool operator==(Error const&, Error const&) = default;
 };
