@@ -34,9 +34,9 @@ struct UnixClientOptions {
 struct TlsClientOptions {
   std::string host;  // address or host name; only where to connect to, not whom to trust
   std::uint16_t port = 0;
-  std::string certificate_file;  // PEM: certificate and key; empty: none is shown
-  std::string ca_file;           // who signs the server's certificate
-  std::string expected_name;     // must equal its common name or one of its DNS or IP names
+  std::string certificate_file = {};  // PEM: certificate and key; empty: none is shown
+  std::string ca_file;                // who signs the server's certificate
+  std::string expected_name;          // must equal its common name or one of its DNS or IP names
   ClientLimits limits = {};
 };
 

@@ -21,7 +21,7 @@ enum class Transport { Unix, Tcp, Tls };
 // Who is on the other side, as the kernel or the TLS handshake vouches for it.
 struct Peer {
   Transport transport = Transport::Tcp;
-  std::string address;  // "10.0.0.1:4711" or "unix socket"; for logs
+  std::string address = {};  // "10.0.0.1:4711" or "unix socket"; for logs
 
   // Unix sockets only (SO_PEERCRED).
   uid_t uid = static_cast<uid_t>(-1);
@@ -30,9 +30,9 @@ struct Peer {
 
   // TLS only; empty unless the peer showed a certificate that our authority signed. Digests are
   // lower-case hex.
-  std::string certificate_name;  // common name
-  std::string certificate_sha1;
-  std::string certificate_sha256;
+  std::string certificate_name = {};  // common name
+  std::string certificate_sha1 = {};
+  std::string certificate_sha256 = {};
 };
 
 struct Header {
@@ -49,18 +49,18 @@ using Query = std::multimap<std::string, std::string, std::less<>>;
 
 struct Request {
   std::string method = "GET";
-  std::string target = "/";  // as sent: path and query, percent-encoded
-  std::string content_type;  // sent unless empty
-  Headers headers;
-  std::string body;
+  std::string target = "/";       // as sent: path and query, percent-encoded
+  std::string content_type = {};  // sent unless empty
+  Headers headers = {};
+  std::string body = {};
 
   // Client only: may a request be sent again when a kept-alive connection turns out to be closed?
   bool is_idempotent = true;
 
   // Filled in by the server.
-  std::string path;  // decoded, without the query
-  Query query;
-  Peer peer;
+  std::string path = {};  // decoded, without the query
+  Query query = {};
+  Peer peer = {};
 
   std::string_view header(std::string_view name) const { return header_value(headers, name); }
 };
@@ -68,8 +68,8 @@ struct Request {
 struct Response {
   unsigned status = 200;
   std::string content_type = "application/json";  // sent unless empty
-  Headers headers;
-  std::string body;
+  Headers headers = {};
+  std::string body = {};
 
   std::string_view header(std::string_view name) const { return header_value(headers, name); }
   bool is_success() const { return status >= 200 && status < 300; }

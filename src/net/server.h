@@ -22,31 +22,31 @@ enum class ClientCertificate { None, Required };
 
 struct TlsServerOptions {
   std::string certificate_file;  // PEM: certificate (chain) and private key
-  std::string ca_file;           // PEM: who signs the clients' certificates
+  std::string ca_file = {};      // PEM: who signs the clients' certificates
   ClientCertificate client_certificate = ClientCertificate::Required;
 };
 
 struct TcpListen {
-  std::string address = "127.0.0.1";    // a literal IPv4 or IPv6 address
-  std::uint16_t port = 0;               // 0: the kernel chooses, Server::port() tells
-  std::optional<TlsServerOptions> tls;  // none: plain HTTP
+  std::string address = "127.0.0.1";         // a literal IPv4 or IPv6 address
+  std::uint16_t port = 0;                    // 0: the kernel chooses, Server::port() tells
+  std::optional<TlsServerOptions> tls = {};  // none: plain HTTP
 };
 
 struct UnixListen {
   std::string path;
   mode_t mode = 0600;
-  std::string group;  // owns the socket file if such a group exists
+  std::string group = {};  // owns the socket file if such a group exists
 };
 
 struct ServerOptions {
-  std::optional<TcpListen> tcp;
-  std::optional<UnixListen> unix_socket;
+  std::optional<TcpListen> tcp = {};
+  std::optional<UnixListen> unix_socket = {};
 
   std::size_t connections_max = 256;
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 16 * 1024 * 1024;
   bool keeps_alive = true;
-  Headers headers;  // added to every answer, e.g. Server
+  Headers headers = {};  // added to every answer, e.g. Server
 
   Duration idle_timeout = std::chrono::seconds(75);    // between two requests
   Duration header_timeout = std::chrono::seconds(10);  // TLS handshake; request line and headers

@@ -1,0 +1,34 @@
+// TLS over a socket: certificates from PEM files, both sides verified, TLS 1.2 and later.
+//
+// Inside net only; hides OpenSSL. A TlsContext is shared by threads, a channel belongs to one.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "net/channel.h"
+#include "net/http.h"
+#include "net/server.h"
+
+namespace flotte::net {
+
+class TlsContext {
+ public:
+  static Result<std::unique_ptr<TlsContext>> for_server(TlsServerOptions const& options);
+  // Empty `certificate_file`: shows none. The server must be `expected_name`.
+  static Result<std::unique_ptr<TlsContext>> for_client(std::string const& certificate_file,
+                                                        std::string const& ca_file,
+                                                        std::string expected_name);
+  ~TlsContext();
+
+  // Handshakes. The socket is borrowed.
+  Io<std::unique_ptr<Channel>> accept(int socket, Instant deadline, Peer& peer) const;
+  Io<std::unique_ptr<Channel>> connect(int socket, Instant deadline) const;
+
+ private:
+  struct State;
+  explicit TlsContext(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace flotte::net
