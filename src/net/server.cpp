@@ -74,7 +74,9 @@ struct Server::State {
   std::mutex mutex;
   std::list<Guest> guests;  // oldest first
   std::thread acceptor;
+  std::once_flag stopped;
 
+  void stop();
   void accept_until_stopped();
   bool make_room();
   void accept_one(int listener, Transport transport);
@@ -112,20 +114,23 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Handler ha
 }
 
 void Server::stop() {
-  if (!state_->acceptor.joinable()) return;
-  state_->is_stopping = true;
-  state_->wake_acceptor();
-  state_->acceptor.join();
+  std::call_once(state_->stopped, [this] { state_->stop(); });
+}
+
+void Server::State::stop() {
+  is_stopping = true;
+  wake_acceptor();
+  acceptor.join();
   {
-    std::lock_guard const lock(state_->mutex);
-    for (auto& guest : state_->guests) {
+    std::lock_guard const lock(mutex);
+    for (auto& guest : guests) {
       if (guest.socket.is_open()) ::shutdown(guest.socket.number(), SHUT_RDWR);
     }
   }
-  for (auto& guest : state_->guests) guest.thread.join();
-  state_->guests.clear();
-  state_->tcp.reset();
-  state_->unix_socket.reset();
+  for (auto& guest : guests) guest.thread.join();
+  guests.clear();
+  tcp.reset();
+  unix_socket.reset();
 }
 
 std::uint16_t Server::port() const {
