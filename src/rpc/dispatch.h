@@ -1,0 +1,43 @@
+// Dispatcher: from a call's name and JSON arguments to the function that carries it out, by the
+// structs of node_calls.h.
+//
+// Used by the node daemon and by FakeNode. Fill it once, then use it from any thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "rpc/node.h"
+
+namespace flotte::rpc {
+
+class Dispatcher {
+ public:
+  // `function`: Result<Call::Reply>(Call const&, CallContext const&, Progress const&). Progress may
+  // be empty.
+  template <class Call, class Function>
+  void on(Function function) {
+    handlers_[std::string(Call::name)] =
+        [function = std::move(function)](json::object const& arguments, CallContext const& context,
+                                         Progress const& progress) -> Result<json::value> {
+      auto const call = TRY(schema::decode<Call>(arguments, schema::UnknownKeys::Refuse));
+      return json::value(
+          schema::encode<typename Call::Reply>(TRY(function(call, context, progress))));
+    };
+  }
+
+  // An unknown name is refused by name.
+  Result<json::value> dispatch(std::string_view call, json::object const& arguments,
+                               CallContext const& context, Progress const& progress) const;
+  bool knows(std::string_view call) const { return handlers_.contains(call); }
+
+ private:
+  using Handler =
+      std::function<Result<json::value>(json::object const&, CallContext const&, Progress const&)>;
+  std::map<std::string, Handler, std::less<>> handlers_;
+};
+
+}  // namespace flotte::rpc

@@ -1,0 +1,578 @@
+#include "rpc/fake_node.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "rpc/dispatch.h"
+#include "rpc/epoch.h"
+#include "rpc/wire.h"
+
+namespace flotte::rpc {
+namespace {
+
+constexpr std::int64_t gibi = 1024;
+
+std::string owner_text(std::string_view instance) {
+  return instance.empty() ? "nobody" : std::string(instance);
+}
+
+OsDefinition os_definition(std::string name, std::vector<std::string> variants) {
+  OsDefinition os;
+  os.name = std::move(name);
+  os.path = "/srv/ganeti/os/" + os.name;
+  os.variants = std::move(variants);
+  os.api_versions = {20, 15, 10};
+  return os;
+}
+
+std::int64_t number_in(json::object const& object, std::string_view key) {
+  auto const* value = object.if_contains(key);
+  return value && value->is_int64() ? value->get_int64() : 0;
+}
+
+bool uses(FakeGuest const& guest, std::string const& disk_key) {
+  return std::ranges::any_of(
+      guest.spec.disks, [&](DiskSpec const& spec) { return fake_disk_key(spec.disk) == disk_key; });
+}
+
+// What one node does with each call. Every function runs with the FakeNode's mutex held.
+class Deeds {
+ public:
+  explicit Deeds(FakeNodeState& state) : state_(state) {}
+
+  Result<NodeFacts> node_info(NodeInfo const&) { return state_.facts; }
+
+  Result<Nothing> create(BlockdevCreate const& call) {
+    auto const& disk = call.disk.disk;
+    auto const key = fake_disk_key(disk);
+    constexpr std::size_t logical_id_parts = 2;
+    if (disk.logical_id.size() != logical_id_parts) {
+      return fail(ErrorCode::WrongInput, "Disk {} of {} has a malformed id", call.disk.index,
+                  call.instance);
+    }
+    if (auto const known = state_.disks.find(key); known != state_.disks.end()) {
+      if (known->second.instance != call.instance) return foreign(known->second);
+      if (known->second.size == disk.size) return Nothing{};
+      return fail(ErrorCode::AlreadyExists, "Disk {} exists already with {} MiB instead of {}", key,
+                  known->second.size.value, disk.size.value);
+    }
+    TRY(take_space(disk, disk.size));
+    FakeDisk made;
+    made.instance = call.instance;
+    made.disk = disk;
+    made.size = disk.size;
+    made.index = call.disk.index;
+    state_.disks.emplace(key, std::move(made));
+    return Nothing{};
+  }
+
+  Result<Nothing> remove(BlockdevRemove const& call) {
+    auto const key = fake_disk_key(call.disk.disk);
+    auto const known = state_.disks.find(key);
+    if (known == state_.disks.end()) return Nothing{};
+    if (known->second.instance != call.instance) return foreign(known->second);
+    TRY(refuse_while_used(key));
+    TRY(take_space(known->second.disk, MiB{-known->second.size.value}));
+    state_.disks.erase(known);
+    return Nothing{};
+  }
+
+  Result<Nothing> grow(BlockdevGrow const& call) {
+    auto& disk = *TRY(find(call.instance, call.disk));
+    if (call.size <= disk.size) return Nothing{};
+    TRY(take_space(disk.disk, call.size - disk.size));
+    disk.size = call.size;
+    return Nothing{};
+  }
+
+  Result<DevicePath> assemble(BlockdevAssemble const& call) {
+    auto& disk = *TRY(find(call.instance, call.disk));
+    if (call.epoch < disk.epoch) {
+      return fail(ErrorCode::WrongState,
+                  "Disk {} of {} is fenced: epoch {} is lower than the disk's {}", call.disk.index,
+                  call.instance, call.epoch, disk.epoch);
+    }
+    disk.epoch = call.epoch;
+    disk.index = call.disk.index;
+    disk.is_assembled = true;
+    return device_path(disk);
+  }
+
+  Result<Nothing> shutdown_disk(BlockdevShutdown const& call) {
+    auto const key = fake_disk_key(call.disk.disk);
+    auto const known = state_.disks.find(key);
+    if (known == state_.disks.end()) return Nothing{};
+    if (known->second.instance != call.instance) return foreign(known->second);
+    TRY(refuse_while_used(key));
+    known->second.is_assembled = false;
+    return Nothing{};
+  }
+
+  Result<BlockdevFound> find_disks(BlockdevFind const& call) {
+    BlockdevFound found;
+    for (auto const& spec : call.disks) {
+      auto const disk = state_.disks.find(fake_disk_key(spec.disk));
+      auto const is_there = disk != state_.disks.end() && disk->second.instance == call.instance;
+      auto& place = found.devices.emplace_back();
+      if (is_there) place = device_path(disk->second);
+    }
+    return found;
+  }
+
+  Result<Nothing> wipe(BlockdevWipe const& call, Progress const& progress) {
+    auto& disk = *TRY(find(call.instance, call.disk));
+    TRY(refuse_while_used(fake_disk_key(call.disk.disk)));
+    if (progress) progress(progress_line("wiping", 1.0));
+    disk.is_wiped = true;
+    disk.installed_os.clear();
+    return Nothing{};
+  }
+
+  Result<VolumeList> volumes() {
+    VolumeList list;
+    for (auto const& [key, disk] : state_.disks) {
+      if (disk.disk.dev_type != model::DiskTemplate::Plain) continue;
+      list.volumes.push_back(
+          {"/dev/sda1", disk.disk.logical_id.at(0), disk.disk.logical_id.at(1), disk.size});
+    }
+    return list;
+  }
+
+  Result<DiskFileList> files(FileStorageList const& call) {
+    DiskFileList list;
+    for (auto const& [key, disk] : state_.disks) {
+      if (disk.disk.dev_type == model::DiskTemplate::Plain) continue;
+      auto const path = disk.disk.logical_id.back();
+      if (path.starts_with(call.directory + "/")) list.files.push_back({path, disk.size});
+    }
+    return list;
+  }
+
+  Result<OsList> operating_systems() { return OsList{state_.operating_systems}; }
+
+  Result<Nothing> install(OsCreate const& call, Progress const& progress) {
+    auto const& spec = call.instance;
+    TRY(check_os(spec.os, call.force_variant));
+    if (is_running(spec.name)) {
+      return fail(ErrorCode::WrongState, "Instance {} is running", spec.name);
+    }
+    TRY(check_assembled(spec));
+    if (progress) progress(say_line(fmt::format("installing {} on {}", spec.os, spec.name)));
+    for (auto const& disk : spec.disks) {
+      state_.disks.at(fake_disk_key(disk.disk)).installed_os = spec.os;
+    }
+    return Nothing{};
+  }
+
+  Result<Nothing> start(InstanceStart const& call) {
+    auto const& spec = call.instance;
+    if (auto const known = state_.guests.find(spec.name); known != state_.guests.end()) {
+      if (known->second.state != RunState::UserDown) {
+        if (known->second.spec.uuid == spec.uuid) return Nothing{};
+        return fail(ErrorCode::WrongState, "Another instance {} is running on this node",
+                    spec.name);
+      }
+      drop(known);
+    }
+    TRY(check_assembled(spec));
+    TRY(check_bridges(spec));
+    FakeGuest guest;
+    guest.spec = spec;
+    guest.state = call.startup_paused ? RunState::Paused : RunState::Running;
+    guest.pid = state_.next_pid++;
+    state_.facts.memory_free = state_.facts.memory_free - memory_of(spec);
+    state_.guests.emplace(spec.name, std::move(guest));
+    return Nothing{};
+  }
+
+  Result<Nothing> shutdown(InstanceShutdown const& call) {
+    if (call.timeout_s < 0) {
+      return fail(ErrorCode::WrongInput, "A time limit of {} s is negative", call.timeout_s);
+    }
+    auto const known = state_.guests.find(call.instance);
+    if (known != state_.guests.end()) drop(known);
+    return Nothing{};
+  }
+
+  Result<Nothing> soft_reboot(InstanceSoftReboot const& call) {
+    if (!is_running(call.instance)) {
+      return fail(ErrorCode::WrongState, "Instance {} is not running", call.instance);
+    }
+    ++state_.guests.at(call.instance).starts;
+    return Nothing{};
+  }
+
+  Result<RunningInstances> running(AllInstancesInfo const& call) {
+    RunningInstances list;
+    for (auto const& [name, guest] : state_.guests) {
+      auto const kind = guest.spec.hypervisor;
+      if (!call.hypervisors.empty() &&
+          std::ranges::find(call.hypervisors, kind) == call.hypervisors.end()) {
+        continue;
+      }
+      list.instances.push_back({.name = name,
+                                .hypervisor = kind,
+                                .state = guest.state,
+                                .memory = memory_of(guest.spec),
+                                .vcpus = number_in(guest.spec.beparams, "vcpus"),
+                                .cpu_seconds = 0,
+                                .pid = guest.pid,
+                                .hvparams = guest.spec.hvparams});
+    }
+    return list;
+  }
+
+  Result<Nothing> bridges_exist(BridgesExist const& call) {
+    for (auto const& bridge : call.bridges) TRY(check_bridge(bridge));
+    return Nothing{};
+  }
+
+ private:
+  using Guests = std::map<std::string, FakeGuest>;
+
+  static MiB memory_of(InstanceSpec const& spec) { return {number_in(spec.beparams, "maxmem")}; }
+
+  void drop(Guests::iterator guest) {
+    state_.facts.memory_free = state_.facts.memory_free + memory_of(guest->second.spec);
+    state_.guests.erase(guest);
+  }
+
+  bool is_running(std::string const& instance) const {
+    auto const guest = state_.guests.find(instance);
+    return guest != state_.guests.end() && guest->second.state != RunState::UserDown;
+  }
+
+  static Failure foreign(FakeDisk const& disk) {
+    return fail(ErrorCode::ResourceNotUnique, "Disk {} belongs to {}", fake_disk_key(disk.disk),
+                owner_text(disk.instance));
+  }
+
+  Result<FakeDisk*> find(std::string const& instance, DiskSpec const& spec) {
+    auto const known = state_.disks.find(fake_disk_key(spec.disk));
+    if (known == state_.disks.end()) {
+      return fail(ErrorCode::UnknownEntity, "Disk {} of {} does not exist: {}", spec.index,
+                  instance, fake_disk_key(spec.disk));
+    }
+    if (known->second.instance != instance) return foreign(known->second);
+    return &known->second;
+  }
+
+  Result<void> refuse_while_used(std::string const& key) const {
+    for (auto const& [name, guest] : state_.guests) {
+      if (is_running(name) && uses(guest, key)) {
+        return fail(ErrorCode::WrongState, "Disk {} is in use: instance {} is running", key, name);
+      }
+    }
+    return {};
+  }
+
+  Result<void> take_space(model::Disk const& disk, MiB size) {
+    if (disk.dev_type != model::DiskTemplate::Plain) return {};
+    auto const& name = disk.logical_id.at(0);
+    auto const group = std::ranges::find(state_.facts.volume_groups, name, &VolumeGroup::name);
+    if (group == state_.facts.volume_groups.end()) {
+      return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on this node", name);
+    }
+    if (group->free < size) {
+      return fail(ErrorCode::InsufficientResources,
+                  "Volume group '{}' has {} MiB free, {} MiB are needed", name, group->free.value,
+                  size.value);
+    }
+    group->free = group->free - size;
+    return {};
+  }
+
+  static DevicePath device_path(FakeDisk const& disk) {
+    auto const link =
+        fmt::format("/var/run/ganeti/instance-disks/{}:{}", disk.instance, disk.index);
+    if (disk.disk.dev_type != model::DiskTemplate::Plain) {
+      return {disk.disk.logical_id.back(), link, "N/A:N/A"};
+    }
+    return {fmt::format("/dev/{}", fmt::join(disk.disk.logical_id, "/")), link,
+            fmt::format("253:{}", disk.index)};
+  }
+
+  Result<void> check_assembled(InstanceSpec const& spec) {
+    for (auto const& disk_spec : spec.disks) {
+      auto const& disk = *TRY(find(spec.name, disk_spec));
+      if (!disk.is_assembled) {
+        return fail(ErrorCode::WrongState, "Disk {} of {} is not activated", disk_spec.index,
+                    spec.name);
+      }
+      if (spec.epoch < disk.epoch) {
+        return fail(ErrorCode::WrongState,
+                    "Disk {} of {} is fenced: epoch {} is lower than the disk's {}",
+                    disk_spec.index, spec.name, spec.epoch, disk.epoch);
+      }
+    }
+    return {};
+  }
+
+  Result<void> check_bridge(std::string_view bridge) const {
+    if (state_.bridges.contains(std::string(bridge))) return {};
+    return fail(ErrorCode::EnvironmentError, "Bridge '{}' does not exist on this node", bridge);
+  }
+
+  Result<void> check_bridges(InstanceSpec const& spec) const {
+    if (spec.hypervisor == model::HypervisorKind::Fake) return {};
+    for (auto const& nic : spec.nics) {
+      auto const* mode = nic.params.if_contains("mode");
+      auto const* link = nic.params.if_contains("link");
+      if (!mode || *mode != "bridged" || !link || !link->is_string()) continue;
+      TRY(check_bridge(std::string_view(link->get_string())));
+    }
+    return {};
+  }
+
+  Result<void> check_os(std::string_view os, bool force_variant) const {
+    auto const plus = os.find('+');
+    auto const name = os.substr(0, plus);
+    auto const variant = plus == std::string_view::npos ? std::string_view() : os.substr(plus + 1);
+    auto const known = std::ranges::find_if(state_.operating_systems,
+                                            [&](auto const& x) { return x.name == name; });
+    if (known == state_.operating_systems.end()) {
+      return fail(ErrorCode::UnknownEntity, "OS '{}' not found on this node", name);
+    }
+    if (!known->diagnose.empty()) {
+      return fail(ErrorCode::WrongState, "OS '{}' is not valid: {}", name, known->diagnose);
+    }
+    auto const is_listed = std::ranges::find(known->variants, variant) != known->variants.end();
+    if (known->variants.empty() ? variant.empty() : is_listed || force_variant) return {};
+    return fail(ErrorCode::WrongInput, "OS '{}' has no variant '{}'", name, variant);
+  }
+
+  FakeNodeState& state_;
+};
+
+}  // namespace
+
+FakeNodeState FakeNodeState::ordinary() {
+  FakeNodeState state;
+  state.facts.memory_total = {16 * gibi};
+  state.facts.memory_free = {15 * gibi};
+  state.facts.memory_node = {1 * gibi};
+  state.facts.cpu_total = 8;
+  state.facts.boot_id = "11111111-2222-3333-4444-555555555555";
+  state.facts.volume_groups = {{"xenvg", {1024 * gibi}, {1024 * gibi}}};
+  state.facts.file_total = {1024 * gibi};
+  state.facts.file_free = {1024 * gibi};
+  state.facts.accelerator = "kvm";
+  state.facts.accelerator_reason = "a fake node";
+  state.facts.software_version = "fake";
+  state.operating_systems = {os_definition("debootstrap", {"default", "bookworm"}),
+                             os_definition("noop", {})};
+  state.bridges = {"br0"};
+  return state;
+}
+
+std::string fake_disk_key(model::Disk const& disk) {
+  return fmt::format("{}:{}", schema::name_of(disk.dev_type), fmt::join(disk.logical_id, "/"));
+}
+
+Error fake_unreachable(std::string_view node_name, std::string_view why) {
+  return {ErrorCode::EnvironmentError,
+          fmt::format("Node {} (in memory) did not answer: {}", node_name, why),
+          ErrorClass::Unreachable};
+}
+
+struct FakeNode::Machine {
+  explicit Machine(Clock* clock) : deeds(state) { fill(clock); }
+  Machine(Machine const&) = delete;
+  Machine& operator=(Machine const&) = delete;
+
+  FakeNodeState state = FakeNodeState::ordinary();
+  Deeds deeds;
+  Dispatcher dispatcher;
+
+ private:
+  // A call whose function needs neither context nor progress.
+  template <class Call, class Function>
+  void on(Function function) {
+    dispatcher.on<Call>([this, function](Call const& call, CallContext const&, Progress const&) {
+      return std::invoke(function, deeds, call);
+    });
+  }
+  template <class Call, class Function>
+  void on_bare(Function function) {
+    dispatcher.on<Call>([this, function](Call const&, CallContext const&, Progress const&) {
+      return std::invoke(function, deeds);
+    });
+  }
+  template <class Call, class Function>
+  void on_long(Function function) {
+    dispatcher.on<Call>(
+        [this, function](Call const& call, CallContext const&, Progress const& progress) {
+          return std::invoke(function, deeds, call, progress);
+        });
+  }
+
+  void fill(Clock* clock) {
+    on<NodeInfo>([clock](Deeds& on_node, NodeInfo const& call) -> Result<NodeFacts> {
+      auto facts = TRY(on_node.node_info(call));
+      if (clock) {
+        facts.wall_time = std::chrono::duration<double>(clock->wall().time_since_epoch()).count();
+      }
+      return facts;
+    });
+    on<BlockdevCreate>(&Deeds::create);
+    on<BlockdevRemove>(&Deeds::remove);
+    on<BlockdevGrow>(&Deeds::grow);
+    on<BlockdevAssemble>(&Deeds::assemble);
+    on<BlockdevShutdown>(&Deeds::shutdown_disk);
+    on<BlockdevFind>(&Deeds::find_disks);
+    on_long<BlockdevWipe>(&Deeds::wipe);
+    on_bare<NodeVolumes>(&Deeds::volumes);
+    on<FileStorageList>(&Deeds::files);
+    on_bare<OsDiagnose>(&Deeds::operating_systems);
+    on_long<OsCreate>(&Deeds::install);
+    on<InstanceStart>(&Deeds::start);
+    on<InstanceShutdown>(&Deeds::shutdown);
+    on<InstanceSoftReboot>(&Deeds::soft_reboot);
+    on<InstanceResizeDisk>(
+        [](Deeds&, InstanceResizeDisk const&) -> Result<Nothing> { return Nothing{}; });
+    on<AllInstancesInfo>(&Deeds::running);
+    on<BridgesExist>(&Deeds::bridges_exist);
+    on<HypervisorValidate>(
+        [](Deeds&, HypervisorValidate const&) -> Result<Nothing> { return Nothing{}; });
+    // The sleep itself is invoke()'s: it must not happen with the mutex held.
+    on<TestDelay>([](Deeds&, TestDelay const& call) -> Result<Nothing> {
+      if (call.duration_s >= 0) return Nothing{};
+      return fail(ErrorCode::WrongInput, "A duration of {} s is negative", call.duration_s);
+    });
+    // Bootstrap and LeaveCluster are for root's local door, so that they are unknown here.
+  }
+};
+
+FakeNode::FakeNode(Clock* clock) : clock_(clock) {}
+FakeNode::~FakeNode() = default;
+
+Result<json::value> FakeNode::invoke(model::Node const& node, std::string_view call,
+                                     json::object const& arguments, CallContext const& context,
+                                     Progress const& progress) {
+  FakeCall const seen{node.uuid, node.name, std::string(call), arguments, context};
+  TRY(mishap_before(seen));
+  if (clock_ && call == TestDelay::name) {
+    auto const delay = TRY(schema::decode<TestDelay>(arguments));
+    clock_->sleep_for(
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(delay.duration_s)));
+  }
+  // Said after the deed, because the listener may call back.
+  std::vector<std::string> said;
+  Progress const collect = [&](std::string_view line) {
+    said.emplace_back(line);
+    return true;
+  };
+  auto answer = [&]() -> Result<json::value> {
+    std::lock_guard const lock(mutex_);
+    auto& one = machine(node.uuid);
+    TRY(check_leader_epoch(context.leader_epoch, one.state.leader_epoch));
+    one.state.leader_epoch = context.leader_epoch;
+    return one.dispatcher.dispatch(call, arguments, context, collect);
+  }();
+  for (auto const& line : said) {
+    if (progress && !progress(line)) break;
+  }
+  TRY(mishap_after(seen));
+  After after;
+  {
+    std::lock_guard const lock(mutex_);
+    after = after_;
+  }
+  if (after) TRY(after(seen, answer));
+  return answer;
+}
+
+void FakeNode::before(Before hook) {
+  std::lock_guard const lock(mutex_);
+  before_ = std::move(hook);
+}
+
+void FakeNode::after(After hook) {
+  std::lock_guard const lock(mutex_);
+  after_ = std::move(hook);
+}
+
+void FakeNode::fail_next(std::string_view call, Error error) {
+  std::lock_guard const lock(mutex_);
+  mishaps_.push_back({std::string(call), std::move(error), false});
+}
+
+void FakeNode::lose_next_answer(std::string_view call) {
+  std::lock_guard const lock(mutex_);
+  mishaps_.push_back({std::string(call), Error{}, true});
+}
+
+void FakeNode::set_reachable(NodeId const& node, bool is_reachable) {
+  std::lock_guard const lock(mutex_);
+  if (is_reachable) {
+    unreachable_.erase(node);
+  } else {
+    unreachable_.insert(node);
+  }
+}
+
+FakeNodeState FakeNode::state(NodeId const& node) const {
+  std::lock_guard const lock(mutex_);
+  return machine(node).state;
+}
+
+void FakeNode::change(NodeId const& node, std::function<void(FakeNodeState&)> const& edit) {
+  std::lock_guard const lock(mutex_);
+  edit(machine(node).state);
+}
+
+std::vector<FakeCall> FakeNode::calls() const {
+  std::lock_guard const lock(mutex_);
+  return calls_;
+}
+
+std::size_t FakeNode::count(std::string_view call) const {
+  std::lock_guard const lock(mutex_);
+  return static_cast<std::size_t>(std::ranges::count(calls_, call, &FakeCall::call));
+}
+
+void FakeNode::forget_calls() {
+  std::lock_guard const lock(mutex_);
+  calls_.clear();
+}
+
+FakeNode::Machine& FakeNode::machine(NodeId const& node) const {
+  auto& place = machines_[node];
+  if (!place) place = std::make_unique<Machine>(clock_);
+  return *place;
+}
+
+Result<void> FakeNode::mishap_before(FakeCall const& call) {
+  Before before;
+  {
+    std::lock_guard const lock(mutex_);
+    if (unreachable_.contains(call.node)) {
+      auto error = fake_unreachable(call.node_name, "connection refused");
+      error.not_attempted = true;
+      return Failure(std::move(error));
+    }
+    if (calls_.size() >= calls_kept_max) calls_.erase(calls_.begin());
+    calls_.push_back(call);
+    before = before_;
+  }
+  TRY(take_mishap(call, false));
+  return before ? before(call) : Result<void>();
+}
+
+Result<void> FakeNode::mishap_after(FakeCall const& call) {
+  return take_mishap(call, true);
+}
+
+Result<void> FakeNode::take_mishap(FakeCall const& call, bool is_done_first) {
+  std::lock_guard const lock(mutex_);
+  auto const found = std::ranges::find_if(mishaps_, [&](Mishap const& mishap) {
+    return mishap.call == call.call && mishap.is_done_first == is_done_first;
+  });
+  if (found == mishaps_.end()) return {};
+  auto error = is_done_first ? fake_unreachable(call.node_name, "the answer was lost")
+                             : std::move(found->error);
+  mishaps_.erase(found);
+  return Failure(std::move(error));
+}
+
+}  // namespace flotte::rpc

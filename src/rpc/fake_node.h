@@ -1,0 +1,131 @@
+// FakeNode: any number of nodes in memory that obey all calls of node_calls.h as node daemons do:
+// creating twice is harmless, a deposed leader is refused, a disk is fenced by its epoch.
+//
+// Used by the tests of units and jobs and by the simulation, which make it misbehave by hooks.
+// Deterministic: no time but the Clock's, no randomness. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rpc/node.h"
+
+namespace flotte {
+class Clock;
+}
+
+namespace flotte::rpc {
+
+struct FakeDisk {
+  std::string instance;  // the owner
+  model::Disk disk;
+  MiB size;
+  std::int64_t epoch = 0;
+  std::int64_t index = 0;
+  bool is_assembled = false;
+  bool is_wiped = false;
+  std::string installed_os;  // the OS definition whose create script ran last
+};
+
+struct FakeGuest {
+  InstanceSpec spec;
+  RunState state = RunState::Running;
+  std::int64_t pid = 0;
+  std::int64_t starts = 1;  // and soft reboots
+};
+
+// Everything there is on one node.
+struct FakeNodeState {
+  NodeFacts facts;  // memory_free and the volume groups' free space follow what is used
+  std::vector<OsDefinition> operating_systems;
+  std::set<std::string> bridges;
+  std::map<std::string, FakeDisk> disks;  // by fake_disk_key()
+  std::map<std::string, FakeGuest> guests;
+  std::int64_t leader_epoch = 0;  // the highest seen
+  std::int64_t next_pid = 1000;
+
+  // 16 GiB of memory, 8 cores, volume group "xenvg" of 1 TiB, the operating systems "noop" and
+  // "debootstrap" with variants "default" and "bookworm", bridge "br0".
+  static FakeNodeState ordinary();
+};
+
+std::string fake_disk_key(model::Disk const& disk);
+
+// One call, as the hooks see it.
+struct FakeCall {
+  NodeId node;
+  std::string node_name;
+  std::string call;
+  json::object arguments;
+  CallContext context;
+};
+
+class FakeNode final : public Node {
+ public:
+  // TestDelay sleeps by the clock; without one it takes no time.
+  explicit FakeNode(Clock* clock = nullptr);
+  ~FakeNode() override;
+
+  // A node that was never mentioned before is an ordinary one.
+  Result<json::value> invoke(model::Node const& node, std::string_view call,
+                             json::object const& arguments, CallContext const& context,
+                             Progress const& progress) override;
+
+  // Before: an error is answered instead of carrying the call out. After: an error replaces the
+  // answer to a deed that is done. Called without any lock held: they may wait, or use this object.
+  using Before = std::function<Result<void>(FakeCall const&)>;
+  using After = std::function<Result<void>(FakeCall const&, Result<json::value> const& answer)>;
+  void before(Before hook);
+  void after(After hook);
+
+  // The next call of that name fails, with nothing done.
+  void fail_next(std::string_view call, Error error);
+  // The next call of that name is carried out, but its answer is lost.
+  void lose_next_answer(std::string_view call);
+  // Nothing arrives there.
+  void set_reachable(NodeId const& node, bool is_reachable);
+
+  // A copy of what is there now.
+  FakeNodeState state(NodeId const& node) const;
+  void change(NodeId const& node, std::function<void(FakeNodeState&)> const& edit);
+
+  // Every call that arrived, in order; the oldest are forgotten beyond calls_kept_max.
+  std::vector<FakeCall> calls() const;
+  std::size_t count(std::string_view call) const;
+  void forget_calls();
+  static constexpr std::size_t calls_kept_max = 100'000;
+
+ private:
+  struct Machine;
+  struct Mishap {
+    std::string call;
+    Error error;
+    bool is_done_first = false;
+  };
+
+  Machine& machine(NodeId const& node) const;  // with mutex_ held
+  Result<void> mishap_before(FakeCall const& call);
+  Result<void> mishap_after(FakeCall const& call);
+  Result<void> take_mishap(FakeCall const& call, bool is_done_first);
+
+  Clock* clock_;
+  mutable std::mutex mutex_;
+  mutable std::map<NodeId, std::unique_ptr<Machine>> machines_;
+  std::set<NodeId> unreachable_;
+  std::vector<Mishap> mishaps_;
+  std::vector<FakeCall> calls_;
+  Before before_;
+  After after_;
+};
+
+// "Node n1 did not answer: ...", as NodeClient says it.
+Error fake_unreachable(std::string_view node_name, std::string_view why);
+
+}  // namespace flotte::rpc
