@@ -70,7 +70,7 @@ load_settings() {
     amd64 | i386) : "${BASE_PKGS=grub-pc,dbus,udev,systemd-sysv,systemd-resolved,kmod,zstd}" ;;
     *) : "${BASE_PKGS=dbus,udev,systemd-sysv,kmod,zstd}" ;;
   esac
-  : "${EXTRA_PKGS=openssh-server,acpi-support-base}"
+  : "${EXTRA_PKGS=openssh-server}"
 
   [[ $SUITE =~ ^[a-z][a-z0-9.-]*$ ]] || die "SUITE='$SUITE' is no valid name of a suite"
   [[ $ARCH =~ ^[a-z][a-z0-9-]*$ ]] || die "ARCH='$ARCH' is no valid architecture"
@@ -136,6 +136,7 @@ enter_sandbox() {
   fi
   [ "$(id -u)" = 0 ] || die "must be run by root"
   mkdir -p -- "$MOUNT_POINT" 2> /dev/null || die "can't create $MOUNT_POINT: $(mkdir -p -- "$MOUNT_POINT" 2>&1)"
+  lock_disk
   local status=0
   trap 'end_sandbox 143 SIGTERM' TERM
   trap 'end_sandbox 130 SIGINT' INT
@@ -144,18 +145,65 @@ enter_sandbox() {
     unshare --mount --pid --fork --kill-child --mount-proc -- "$OS_DIR/$SCRIPT_NAME" "$@" <&0 &
   sandbox_pid=$!
   wait "$sandbox_pid" || status=$?
+  [ "$status" -le 128 ] || log_error "$SCRIPT_NAME: error: killed by signal $((status - 128))"
   wait_until_released "$disk" || status=1
+  [ "$status" = 0 ] || remove_leftover_files
+  unlock_disk
   exit "$status"
 }
 
 end_sandbox() {
   trap '' TERM INT HUP
-  kill -KILL "$sandbox_pid" 2> /dev/null
+  # Its first process takes all others with it, and is waited for by unshare.
+  local first
+  first=$(cat "/proc/$sandbox_pid/task/$sandbox_pid/children" 2> /dev/null)
+  kill -KILL ${first:-"$sandbox_pid"} 2> /dev/null
   wait "$sandbox_pid" 2> /dev/null
   wait_until_released "$disk"
   remove_leftover_files
+  unlock_disk
   log_error "$SCRIPT_NAME: error: interrupted by $2; everything it had begun was undone"
   exit "$1"
+}
+
+# One run at a time works on a disk. Its lock is held by all its processes, so whoever gets it knows that all are gone.
+run_file() {
+  printf '%s/.run-%s' "$CACHE_DIR" "$(realpath -- "$1" | sha256sum | cut -c1-16)"
+}
+
+# take_lock FILE [--nonblock]: sets lock_fd; 1 if somebody else has the lock. Whoever has it may remove the file.
+take_lock() {
+  while true; do
+    exec {lock_fd}>> "$1" || die "can't write to $CACHE_DIR"
+    flock --exclusive ${2:+"$2"} "$lock_fd" || {
+      exec {lock_fd}>&-
+      return 1
+    }
+    [ "$1" -ef "/proc/self/fd/$lock_fd" ] && return
+    exec {lock_fd}>&-
+  done
+}
+
+lock_disk() {
+  run_lock=$(run_file "$disk")
+  take_lock "$run_lock" --nonblock ||
+    die "another run is working on $disk (process $(cat "$run_lock")); ./cleanup ends it"
+  printf '%s\n' "$$" > "$run_lock"
+  release_disk "$disk" || die "$disk is in use: $(losetup --associated "$disk")"
+  remove_leftover_files
+}
+
+unlock_disk() { rm -f -- "$run_lock"; }
+
+# Detaches what a killed run may have left attached.
+release_disk() {
+  local loop
+  for loop in $(loops_of "$1"); do
+    for upper in $(loops_of "$loop"); do losetup --detach "$upper"; done
+    partx --delete "$loop" > /dev/null 2>&1
+    losetup --detach "$loop"
+  done
+  wait_until_released "$1"
 }
 
 loops_of() { losetup --associated "$1" 2> /dev/null | cut -d: -f1; }
@@ -175,11 +223,12 @@ wait_until_released() {
 
 # Attaches the disk to a loop device, also when it's a block device: that way a partition of it can be had on every
 # kernel, whether or not it has the device mapper or can parse partition tables. Sets loop_device.
+# attach_disk DISK [readonly]
 attach_disk() {
-  local direct=()
-  [ ! -b "$1" ] || direct=(--direct-io=on)
-  loop_device=$(losetup --find --show --partscan "${direct[@]}" -- "$1" 2> /dev/null ||
-    losetup --find --show --partscan -- "$1") || die "can't attach $1 to a loop device"
+  local options=(--find --show --partscan)
+  [ "${2:-}" != readonly ] || options+=(--read-only)
+  # Direct, so that nothing is copied and kept in memory twice, where the file system below can do it.
+  loop_device=$(losetup "${options[@]}" --direct-io=on -- "$1" 2> /dev/null || losetup "${options[@]}" -- "$1") || die "can't attach $1 to a loop device"
   exec {loop_fd}< "$loop_device" || die "can't open $loop_device"
   losetup --detach "$loop_device" # lazily: we hold it open
   flock --exclusive "$loop_fd"    # udev keeps its hands off a locked disk
@@ -226,13 +275,13 @@ detach_disk() {
 }
 
 partition_disk() {
-  local mib
+  local mib messages
   mib=$(($(blockdev --getsize64 "$loop_device") / 1048576))
   # 512 MiB, less what rounding may take.
   [ "$mib" -ge 511 ] || die "the disk is too small: it has $mib MiB, at least 512 MiB are needed"
   if [ "$PARTITION_STYLE" = msdos ]; then
     progress "partitioning (one partition, bootable, on $mib MiB)"
-    wipefs --all --quiet "$loop_device" || die "can't write to the disk $disk"
+    messages=$(wipefs --all --quiet "$loop_device" 2>&1) || die "can't write to the disk $disk: $messages"
     sfdisk --quiet --no-reread --no-tell-kernel "$loop_device" <<< "label: dos
 start=$PARTITION_ALIGNMENT, type=83, bootable" || die "can't write the partition table of $disk"
   fi
@@ -247,11 +296,13 @@ make_filesystem() {
 }
 
 mount_filesystem() {
-  local options=noatime
-  # Nobody sees the disk before we are done, and after a crash we start again: order and barriers only cost time.
-  [ "${1:-}" != new ] || [ "$OSP_FILESYSTEM" = ext2 ] || options+=,data=writeback,barrier=0
-  mount -t "${1:+$OSP_FILESYSTEM}${1:-auto}" -o "$options" "$filesystem_device" "$MOUNT_POINT" 2> /dev/null ||
-    mount "$filesystem_device" "$MOUNT_POINT" || die "can't mount the root file system of $disk"
+  local type=auto flags=noatime
+  if [ "${1:-}" = new ]; then
+    type=$OSP_FILESYSTEM
+    # Nobody sees the disk before we are done, and after a crash we start again: order and barriers only cost time.
+    [ "$type" = ext2 ] || flags+=,data=writeback,barrier=0
+  fi
+  mount -t "$type" -o "$flags" "$filesystem_device" "$MOUNT_POINT" || die "can't mount the root file system of $disk"
 }
 
 # --- the guest's tree --------------------------------------------------------------------------------------------------
@@ -274,6 +325,9 @@ prepare_chroot() {
   for node in "$loop_device" "$filesystem_device"; do
     [ -b "$target$node" ] || mknod "$target$node" b "$(stat -c 0x%t "$node")" "$(stat -c 0x%T "$node")"
   done
+  # So that update-grub in a hook names the root file system by its UUID.
+  mkdir -p "$target/dev/disk/by-uuid"
+  ln -s "$filesystem_device" "$target/dev/disk/by-uuid/$(blkid --probe --match-tag UUID --output value "$filesystem_device")"
   # So that hooks can call apt-get.
   if [ -L "$target/etc/resolv.conf" ] && [ -f /etc/resolv.conf ]; then
     mkdir -p "$target/run/systemd/resolve"
@@ -283,27 +337,40 @@ prepare_chroot() {
   fi
 }
 
-# run_hook FILE: with the interface's variables and those of instance-debootstrap.
+export_hook_variables() {
+  export TARGET=$MOUNT_POINT SUITE ARCH PARTITION_STYLE EXTRA_PKGS BLOCKDEV=$loop_device FSYSDEV=$filesystem_device
+  export PROXY OSP_FILESYSTEM
+}
+
+# run_hook FILE
 run_hook() {
   local status=0
   "$1" < /dev/null {loop_fd}<&- || status=$?
-  [ "$status" = 0 ] || die "the hook $1 failed (exit code $status)"
+  [ "$status" = 0 ] || log_error "$SCRIPT_NAME: error: the hook $1 failed (exit code $status)"
+  return "$status"
 }
 
-# Our own hooks, then the administrator's. A file of the same name in CUSTOMIZE_DIR replaces ours; when it isn't
-# executable, it only turns ours off.
+# Whether our own hook of this name is to run: a file of the same name in CUSTOMIZE_DIR replaces it, and when that isn't
+# executable it only turns ours off.
+own_hook_counts() {
+  [ -x "$OS_DIR/hooks/$1" ] && [ ! -e "$CUSTOMIZE_DIR/$1" ] && [ ! -L "$CUSTOMIZE_DIR/$1" ]
+}
+
+# Our own hooks, all at once, then the administrator's, one after the other. They get the interface's variables and
+# those of instance-debootstrap.
 run_hooks() {
-  local hook
-  export TARGET=$MOUNT_POINT SUITE ARCH PARTITION_STYLE EXTRA_PKGS BLOCKDEV=$loop_device FSYSDEV=$filesystem_device
-  export PROXY OSP_FILESYSTEM
+  local hook job jobs=()
+  export_hook_variables
   for hook in "$OS_DIR"/hooks/*; do
-    [ -x "$hook" ] && [ ! -e "$CUSTOMIZE_DIR/${hook##*/}" ] && [ ! -L "$CUSTOMIZE_DIR/${hook##*/}" ] || continue
-    run_hook "$hook"
+    own_hook_counts "${hook##*/}" || continue
+    run_hook "$hook" &
+    jobs+=($!)
   done
+  for job in "${jobs[@]}"; do wait "$job" || exit 1; done
   [ -d "$CUSTOMIZE_DIR" ] || return 0
   while IFS= read -r hook; do
     progress "running the hook ${hook##*/}"
-    run_hook "$hook"
+    run_hook "$hook" || exit 1
   done < <(run-parts --test -- "$CUSTOMIZE_DIR")
 }
 
@@ -311,13 +378,11 @@ run_hooks() {
 
 # Temporary files of killed runs: those whose lock nobody holds any more.
 remove_leftover_files() {
-  local lock fd
+  local lock lock_fd
   for lock in "$CACHE_DIR"/.lock-*; do
-    [ -f "$lock" ] || continue
-    exec {fd}> "$lock"
-    if flock --exclusive --nonblock "$fd"; then
-      rm -rf --one-file-system -- "$CACHE_DIR/.build-${lock##*/.lock-}"
-    fi
-    exec {fd}>&-
+    [ -f "$lock" ] && take_lock "$lock" --nonblock || continue
+    rm -rf --one-file-system -- "$CACHE_DIR/.build-${lock##*/.lock-}"
+    rm -f -- "$lock"
+    exec {lock_fd}>&-
   done
 }

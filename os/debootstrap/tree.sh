@@ -64,7 +64,7 @@ apt_options() {
 # Everything that decides what the tree contains is in the name, so that a changed variant counts at once.
 cache_file() {
   local key
-  key=$(printf '%s\n' "$CACHE_FORMAT" "$(packages)" "$COMPONENTS" "$(package_sources)" | sha256sum)
+  key=$(printf '%s\n' "$CACHE_FORMAT" "$(packages)" "$COMPONENTS" "$MIRROR" | sha256sum)
   printf '%s/cache-%s-%s-%s.tar' "$CACHE_DIR" "$SUITE" "$ARCH" "${key:0:12}"
 }
 
@@ -76,15 +76,15 @@ remove_old_caches() {
 # Opens the tree's archive as file descriptor tree_fd, building it first if it's missing. One run builds at a time, the
 # others wait for it; the archive gets its name when it's complete.
 open_tree() {
-  local archive lock_fd build
+  local archive lock lock_fd build=
   archive=$(cache_file)
   remove_old_caches
   remove_leftover_files
   if ! { exec {tree_fd}< "$archive"; } 2> /dev/null; then
-    exec {lock_fd}> "$CACHE_DIR/.lock-${archive##*/}" || die "can't write to $CACHE_DIR"
-    flock --exclusive --nonblock "$lock_fd" || {
+    lock=$CACHE_DIR/.lock-${archive##*/}
+    take_lock "$lock" --nonblock || {
       progress "waiting for another creation, which is making the same tree"
-      flock --exclusive "$lock_fd"
+      take_lock "$lock"
     }
     if ! { exec {tree_fd}< "$archive"; } 2> /dev/null; then
       build=$CACHE_DIR/.build-${archive##*/}
@@ -93,10 +93,10 @@ open_tree() {
       exec {tree_fd}< "$build/tree.tar" || die "can't read $build/tree.tar"
       [ "$GENERATE_CACHE" != yes ] || mv -f -- "$build/tree.tar" "$archive" || die "can't write $archive"
       rm -rf --one-file-system -- "$build"
-      exec {lock_fd}>&-
-      return
     fi
+    rm -f -- "$lock"
     exec {lock_fd}>&-
+    [ -z "$build" ] || return 0
   fi
   progress "taking the tree from the cache (${archive##*/}, made $(date -r "$archive" '+%F %H:%M'))"
 }
@@ -177,6 +177,7 @@ prepare_tree() {
   rm -f "$tree"/etc/ssh/ssh_host_*_key* "$tree"/etc/udev/rules.d/*persistent-net.rules
   rm -f "$tree"/var/lib/dbus/machine-id "$tree"/var/lib/systemd/random-seed "$tree"/var/cache/apt/*.bin
   find "$tree/var/cache/apt/archives" "$tree/var/lib/apt/lists" "$tree/var/log" -type f -delete
+  rm -f "$tree"/etc/systemd/system/*.wants/e2scrub_reap.service # looks for LVM snapshots at each boot
   if [ -d "$tree/usr/lib/grub/i386-pc" ]; then
     mkdir -p "$tree/boot/grub/i386-pc"
     cp -- "$tree"/usr/lib/grub/i386-pc/*.{mod,lst} "$tree/boot/grub/i386-pc/" || return
