@@ -32,7 +32,8 @@ class Dispatcher {
   // An unknown name is refused by name.
   Result<json::value> dispatch(std::string_view call, json::object const& arguments,
                                CallContext const& context, Progress const& progress) const;
-  bool knows(std::string_view call) const { return handlers_.contains(call); }
+  // The same refusal, without carrying anything out.
+  Result<void> require(std::string_view call) const;
 
  private:
   using Handler =
