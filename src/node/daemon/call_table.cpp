@@ -1,0 +1,167 @@
+#include "node/daemon/call_table.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.h"
+#include "rpc/wire.h"
+
+namespace flotte::node {
+namespace {
+// Reads and the like: each is its own.
+constexpr std::int64_t no_job = 0;
+}  // namespace
+
+// Everything but the identity is guarded by the table's mutex.
+class CallTable::Call {
+ public:
+  explicit Call(Identity id) : identity(std::move(id)) {}
+
+  Identity const identity;
+  std::thread thread;
+  std::deque<std::string> lines;
+  std::size_t lines_dropped = 0;
+  bool is_canceled = false;
+  std::optional<Result<json::value>> answer;
+};
+
+bool CallTable::Identity::is_same_call(Identity const& other) const {
+  return job == other.job && step == other.step && call == other.call &&
+         arguments_digest == other.arguments_digest;
+}
+
+Result<std::shared_ptr<CallTable::Call>> CallTable::start(Identity identity, Work work) {
+  join_ended();
+  std::lock_guard const lock(mutex_);
+  if (is_stopping_) {
+    return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError, "The node daemon is stopping");
+  }
+  if (auto known = find(identity)) return known;
+  if (running_.size() >= running_max) {
+    return fail_as(ErrorClass::Exec, ErrorCode::TempInsufficientResources,
+                   "The node carries out {} calls already; try again later", running_max);
+  }
+  auto call = std::make_shared<Call>(std::move(identity));
+  running_.push_back(call);
+  call->thread = clock_.start_thread(call->identity.call,
+                                     [this, call, work = std::move(work)] { run(*call, work); });
+  return call;
+}
+
+std::optional<Result<json::value>> CallTable::follow(Call& call, OnLine const& on_line) {
+  std::size_t next = 0;
+  auto next_alive = clock_.now() + heartbeat;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    next = std::max(next, call.lines_dropped);
+    auto const seen = static_cast<std::ptrdiff_t>(next - call.lines_dropped);
+    std::vector<std::string> fresh(call.lines.begin() + seen, call.lines.end());
+    next += fresh.size();
+    auto const answer = call.answer;
+    if (fresh.empty() && !answer) {
+      if (clock_.now() < next_alive) {
+        clock_.wait_until(lock, changed_, next_alive);
+        continue;
+      }
+      fresh.emplace_back(rpc::alive_line);
+    }
+    lock.unlock();
+    for (auto const& line : fresh) {
+      if (!on_line(line)) return std::nullopt;
+    }
+    if (answer) return answer;
+    next_alive = clock_.now() + heartbeat;
+    lock.lock();
+  }
+}
+
+void CallTable::cancel(std::int64_t job, std::int64_t step) {
+  std::lock_guard const lock(mutex_);
+  for (auto const& call : running_) {
+    if (call->identity.job == job && call->identity.step == step) call->is_canceled = true;
+  }
+}
+
+void CallTable::forget() {
+  std::lock_guard const lock(mutex_);
+  answered_.clear();
+}
+
+void CallTable::stop() {
+  {
+    std::lock_guard const lock(mutex_);
+    is_stopping_ = true;
+    for (auto const& call : running_) call->is_canceled = true;
+  }
+  for (;;) {
+    join_ended();
+    std::unique_lock lock(mutex_);
+    if (running_.empty()) return;
+    clock_.wait_until(lock, changed_, clock_.now() + heartbeat);
+  }
+}
+
+void CallTable::run(Call& call, Work const& work) {
+  auto answer = work([&](std::string_view line) {
+    std::lock_guard const lock(mutex_);
+    if (line != just_asking) {
+      call.lines.emplace_back(line);
+      if (call.lines.size() > lines_kept_max) {
+        call.lines.pop_front();
+        ++call.lines_dropped;
+      }
+      clock_.notify_all(changed_);
+    }
+    return !call.is_canceled;
+  });
+  std::lock_guard const lock(mutex_);
+  call.answer = std::move(answer);
+  clock_.notify_all(changed_);
+}
+
+// Lines are kept a little longer than the work lasts, because whoever follows it may be slow.
+void CallTable::remember(std::shared_ptr<Call> const& call) {
+  if (call->identity.job == no_job) return;
+  answered_.push_back(call);
+  if (answered_.size() > answers_kept_max) answered_.pop_front();
+  if (answered_.size() <= answers_with_lines_max) return;
+  auto& old = *answered_[answered_.size() - 1 - answers_with_lines_max];
+  old.lines_dropped += old.lines.size();
+  old.lines.clear();
+}
+
+// A thread that has given its answer touches nothing afterwards, so that joining is a moment.
+void CallTable::join_ended() {
+  std::vector<std::shared_ptr<Call>> ended;
+  {
+    std::lock_guard const lock(mutex_);
+    for (auto place = running_.begin(); place != running_.end();) {
+      if (!(*place)->answer) {
+        ++place;
+        continue;
+      }
+      ended.push_back(*place);
+      remember(*place);
+      place = running_.erase(place);
+    }
+  }
+  for (auto const& call : ended) call->thread.join();
+}
+
+std::shared_ptr<CallTable::Call> CallTable::find(Identity const& identity) const {
+  if (identity.job == no_job) return nullptr;
+  for (auto const& call : running_) {
+    if (call->identity.is_same_call(identity)) return call;
+  }
+  // Job numbers begin again when a cluster is made anew, and an old answer must not stand for a
+  // new deed: so only under the same leader.
+  for (auto const& call : answered_) {
+    if (call->identity.is_same_call(identity) &&
+        call->identity.leader_epoch == identity.leader_epoch) {
+      return call;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace flotte::node

@@ -1,0 +1,285 @@
+#include "node/daemon/membership.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <filesystem>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "net/certificates.h"
+#include "node/daemon/state_files.h"
+#include "rpc/wire.h"
+
+namespace flotte::node {
+namespace {
+
+constexpr mode_t mode_secret = 0600;
+constexpr mode_t mode_public = 0644;
+constexpr mode_t mode_ssconf = 0444;
+constexpr std::string_view ssconf_prefix = "ssconf_";
+// What scripts compare with (ganeti-compat §5.3).
+constexpr std::string_view release_version = "3.0.2";
+
+std::string membership_file(Paths const& paths) {
+  return paths.lib() + "/node.json";
+}
+
+// Everything but ssconf, in the order in which it is written.
+std::array<std::string, 8> cluster_files(Paths const& paths) {
+  return {authority_key_file(paths),
+          paths.cluster_ca(),
+          paths.node_certificate(),
+          paths.controller_certificate(),
+          paths.lib() + "/rapi.pem",
+          paths.lib() + "/hmac.key",
+          paths.lib() + "/cluster-domain-secret",
+          membership_file(paths)};
+}
+
+Result<void> check_wish(rpc::Bootstrap const& wish) {
+  auto const fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  };
+  constexpr std::size_t name_bytes_max = 253;
+  if (wish.cluster_name.empty() || wish.cluster_name.size() > name_bytes_max ||
+      !std::ranges::all_of(wish.cluster_name, fits)) {
+    return fail_as(ErrorClass::Prereq, ErrorCode::WrongInput,
+                   "Invalid cluster name '{}': only a-z, 0-9, '-', '_' and '.'", wish.cluster_name);
+  }
+  constexpr std::size_t uuid_bytes = 36;
+  auto const is_uuid_char = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-';
+  };
+  if (wish.node_uuid.text().size() != uuid_bytes ||
+      !std::ranges::all_of(wish.node_uuid.text(), is_uuid_char)) {
+    return fail_as(ErrorClass::Prereq, ErrorCode::WrongInput, "'{}' is no UUID",
+                   wish.node_uuid.text());
+  }
+  return {};
+}
+
+// "/srv/ganeti/file-storage" is allowed by a line that names it or a directory above it.
+bool is_allowed(std::string_view allowed_lines, std::filesystem::path const& directory) {
+  std::size_t begin = 0;
+  while (begin < allowed_lines.size()) {
+    auto const end = std::min(allowed_lines.find('\n', begin), allowed_lines.size());
+    auto const line = allowed_lines.substr(begin, end - begin);
+    begin = end + 1;
+    if (line.empty() || line.front() != '/') continue;
+    auto const allowed = std::filesystem::path(line).lexically_normal();
+    auto const relative = directory.lexically_relative(allowed).string();
+    if (!relative.empty() && !relative.starts_with("..")) return true;
+  }
+  return false;
+}
+
+// The first cluster writes the file; one that an administrator wrote is obeyed, not extended.
+Result<void> allow_file_storage(Paths const& paths, std::vector<std::string> const& directories) {
+  auto const file = paths.file_storage_paths_file();
+  auto const known = TRY(read_state_file(file));
+  std::string lines;
+  for (auto const& directory : directories) {
+    auto const normal = std::filesystem::path(directory).lexically_normal();
+    if (!normal.is_absolute()) {
+      return fail_as(ErrorClass::Prereq, ErrorCode::WrongInput,
+                     "File storage directory '{}' is not an absolute path", directory);
+    }
+    if (known && !is_allowed(*known, normal)) {
+      return fail_as(ErrorClass::Prereq, ErrorCode::WrongInput,
+                     "File storage directory '{}' is not allowed; add a line '{}' to {}", directory,
+                     normal.string(), file);
+    }
+    lines += normal.string() + "\n";
+  }
+  if (!known && !lines.empty()) TRY(write_state_file(file, lines, mode_public));
+  constexpr mode_t storage_mode = 0755;
+  for (auto const& directory : directories) TRY(ensure_directory(directory, storage_mode));
+  return {};
+}
+
+Result<void> write_certificates(Paths const& paths, Membership const& member, WallTime now) {
+  auto const authority =
+      TRY(net::make_authority(fmt::format("Flotte cluster {}", member.cluster_name), now));
+  auto const node =
+      TRY(net::issue_certificate(authority, {member.node_uuid.text(), {member.node_name}}, now));
+  auto const controller =
+      TRY(net::issue_certificate(authority, {std::string(rpc::controller_name)}, now));
+  auto const rapi = TRY(net::make_self_signed_rsa({member.cluster_name, {member.node_name}}, now,
+                                                  net::certificate_validity));
+  TRY(write_state_file(authority_key_file(paths), authority.key_pem, mode_secret));
+  TRY(write_state_file(paths.cluster_ca(), authority.certificate_pem, mode_public));
+  TRY(write_state_file(paths.node_certificate(), node.pem(), mode_secret));
+  TRY(write_state_file(paths.controller_certificate(), controller.pem(), mode_secret,
+                       Owner::controller()));
+  return write_state_file(paths.lib() + "/rapi.pem", rapi.pem(), mode_secret, Owner::controller());
+}
+
+Result<void> write_secrets(Paths const& paths, Random& random) {
+  TRY(write_state_file(paths.lib() + "/hmac.key", net::random_secret(random) + "\n", mode_secret));
+  return write_state_file(paths.lib() + "/cluster-domain-secret", net::random_secret(random) + "\n",
+                          mode_secret);
+}
+
+// What is known before there is a configuration; the controller writes the rest.
+Result<void> write_ssconf(Paths const& paths, rpc::Bootstrap const& wish,
+                          Membership const& member) {
+  auto const node_certificate = TRY(read_state_file(paths.node_certificate()));
+  auto const digest = TRY(net::inspect_certificate(node_certificate.value_or(""))).sha1;
+  auto const& name = member.node_name;
+  auto const& ip = member.primary_ip;
+  std::pair<std::string_view, std::string> const values[] = {
+      {"cluster_name", member.cluster_name},
+      {"master_node", name},
+      {"master_ip", member.master_ip},
+      {"master_netdev", member.master_netdev},
+      {"master_netmask", std::to_string(member.master_netmask)},
+      {"master_candidates", name},
+      {"master_candidates_ips", ip},
+      {"master_candidates_certs", member.node_uuid.text() + "=" + digest},
+      {"node_list", name},
+      {"online_nodes", name},
+      {"offline_nodes", ""},
+      {"node_primary_ips", name + " " + ip},
+      {"node_secondary_ips", name + " " + ip},
+      {"node_vm_capable", name + "=True"},
+      {"ssh_ports", name + "=22"},
+      {"primary_ip_family", "2"},
+      {"release_version", std::string(release_version)},
+      {"file_storage_dir",
+       wish.file_storage_dirs.empty() ? std::string() : wish.file_storage_dirs.front()},
+      {"instance_list", ""},
+      {"cluster_tags", ""},
+      {"uid_pool", ""},
+      {"networks", ""},
+      {"maintain_node_health", "False"},
+      {"enabled_user_shutdown", "False"},
+  };
+  for (auto const& [key, value] : values) {
+    TRY(write_state_file(fmt::format("{}/{}{}", paths.lib(), ssconf_prefix, key), value + "\n",
+                         mode_ssconf));
+  }
+  return {};
+}
+
+Result<void> remove_ssconf(Paths const& paths) {
+  std::error_code error;
+  for (auto const& entry : std::filesystem::directory_iterator(paths.lib(), error)) {
+    if (entry.path().filename().string().starts_with(ssconf_prefix)) {
+      TRY(remove_state_file(entry.path().string()));
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", paths.lib(), error.message());
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string authority_key_file(Paths const& paths) {
+  return paths.lib() + "/ca.key";
+}
+std::string cluster_name_file(Paths const& paths) {
+  return paths.lib() + "/cluster-name";
+}
+
+Result<void> prepare_directories(Paths const& paths) {
+  constexpr mode_t open_to_all = 0755;
+  constexpr mode_t administrators = 0750;
+  constexpr mode_t own_only = 0700;
+  // The controller puts its socket, pid file and log there, and must not touch root's.
+  constexpr mode_t shared_with_controller = 01775;
+  auto const self = Owner::self();
+  auto const controller = Owner::controller();
+  Owner const shared{self.uid, controller.gid};
+  struct Wanted {
+    std::string path;
+    mode_t mode;
+    Owner owner;
+  };
+  Wanted const wanted[] = {
+      {paths.etc(), open_to_all, self},
+      {paths.lib(), open_to_all, self},
+      {paths.lib() + "/rapi", administrators, shared},
+      {paths.controller(), own_only, controller},
+      {paths.run(), shared_with_controller, shared},
+      {paths.run() + "/socket", shared_with_controller, shared},
+      {paths.instance_disks(), open_to_all, self},
+      {paths.logs(), shared_with_controller, shared},
+      {paths.os_logs(), administrators, self},
+      {paths.logs() + "/kvm", administrators, self},
+      {paths.srv(), open_to_all, self},
+      {paths.srv() + "/os", open_to_all, self},
+  };
+  for (auto const& directory : wanted) {
+    TRY(ensure_directory(directory.path, directory.mode, directory.owner));
+  }
+  return {};
+}
+
+Result<std::optional<Membership>> read_membership(Paths const& paths) {
+  if (!TRY(read_state_file(cluster_name_file(paths)))) return std::optional<Membership>();
+  auto const text = TRY(read_state_file(membership_file(paths)));
+  if (!text) {
+    return fail(ErrorCode::EnvironmentError,
+                "{} says that there is a cluster, but {} is missing; restore it from a backup",
+                cluster_name_file(paths), membership_file(paths));
+  }
+  return std::optional(TRY(schema::decode<Membership>(
+      TRY(schema::parse(*text)), schema::UnknownKeys::Ignore, membership_file(paths))));
+}
+
+Result<Membership> make_cluster(Paths const& paths, rpc::Bootstrap const& wish,
+                                Identity const& identity, Random& random, Clock& clock) {
+  TRY(check_wish(wish));
+  if (auto const known = TRY(read_membership(paths))) {
+    // The answer to the same wish was lost.
+    if (known->node_uuid == wish.node_uuid && known->cluster_name == wish.cluster_name) {
+      return *known;
+    }
+    return fail_as(ErrorClass::Prereq, ErrorCode::WrongState,
+                   "Cluster is already initialised: this node belongs to '{}'",
+                   known->cluster_name);
+  }
+  Membership const member{.cluster_name = wish.cluster_name,
+                          .node_uuid = wish.node_uuid,
+                          .node_name = identity.name,
+                          .primary_ip = identity.primary_ip,
+                          .master_ip = wish.master_ip,
+                          .master_netdev = wish.master_netdev,
+                          .master_netmask = wish.master_netmask};
+  TRY(prepare_directories(paths));
+  TRY(allow_file_storage(paths, wish.file_storage_dirs));
+  TRY(write_certificates(paths, member, clock.wall()));
+  TRY(write_secrets(paths, random));
+  TRY(write_ssconf(paths, wish, member));
+  TRY(write_state_file(membership_file(paths),
+                       boost::json::serialize(schema::encode(member)) + "\n", mode_public));
+  TRY(write_state_file(cluster_name_file(paths), member.cluster_name + "\n", mode_public));
+  return member;
+}
+
+Result<void> remove_cluster(Paths const& paths) {
+  TRY(remove_state_file(cluster_name_file(paths)));
+  TRY(remove_ssconf(paths));
+  for (auto const& file : cluster_files(paths)) TRY(remove_state_file(file));
+  return {};
+}
+
+schema::Fields Membership::fields() {
+  using schema::field;
+  using schema::required;
+  static constexpr schema::Field table[] = {
+      required<&Membership::cluster_name>("cluster_name", "Name of the cluster."),
+      required<&Membership::node_uuid>("node_uuid", "UUID of this node."),
+      required<&Membership::node_name>("node_name", "Name of this node."),
+      field<&Membership::primary_ip>("primary_ip", "Where other nodes reach it."),
+      field<&Membership::master_ip>("master_ip", "The cluster's address; empty: it has none."),
+      field<&Membership::master_netdev>("master_netdev", "Which interface has it."),
+      field<&Membership::master_netmask>("master_netmask", "Length of its network prefix."),
+  };
+  return table;
+}
+
+}  // namespace flotte::node

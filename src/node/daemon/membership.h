@@ -1,0 +1,53 @@
+// The files that make this machine a node of a cluster: directories, certificates, secrets, ssconf.
+//
+// Used by the node daemon: its bootstrap and leave calls. Not thread-safe; NodeDaemon takes a
+// mutex. ganeti-compat §5.2, §5.3, §9.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/paths.h"
+#include "node/daemon/identity.h"
+#include "rpc/node_calls.h"
+
+namespace flotte {
+class Clock;
+class Random;
+}  // namespace flotte
+
+namespace flotte::node {
+
+// What the daemon must remember of the cluster it belongs to.
+struct Membership {
+  std::string cluster_name;
+  NodeId node_uuid;
+  std::string node_name;
+  std::string primary_ip;
+  std::string master_ip;
+  std::string master_netdev;
+  std::int64_t master_netmask = 32;
+
+  static schema::Fields fields();
+};
+
+// The directories that the daemons need, with Ganeti's modes; those that the controller writes to
+// belong to its user. At every start, because the run directory may be new.
+Result<void> prepare_directories(Paths const& paths);
+
+// Nothing where no cluster was made, or only half of one.
+Result<std::optional<Membership>> read_membership(Paths const& paths);
+
+// Writes everything, the marker last: after a crash half-way it is simply done again.
+Result<Membership> make_cluster(Paths const& paths, rpc::Bootstrap const& wish,
+                                Identity const& identity, Random& random, Clock& clock);
+
+// Takes everything away, the marker first. Repeating it is harmless.
+Result<void> remove_cluster(Paths const& paths);
+
+// The authority's key; only the node daemon of the first node has it.
+std::string authority_key_file(Paths const& paths);
+// The marker: there is a cluster.
+std::string cluster_name_file(Paths const& paths);
+
+}  // namespace flotte::node

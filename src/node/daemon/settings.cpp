@@ -1,0 +1,66 @@
+#include "node/daemon/settings.h"
+
+#include <charconv>
+#include <limits>
+
+#include "node/daemon/state_files.h"
+
+namespace flotte::node {
+namespace {
+
+Result<std::uint16_t> parse_port(std::string_view text, std::string_view where) {
+  std::uint16_t port = 0;
+  auto const* end = text.data() + text.size();
+  auto const parsed = std::from_chars(text.data(), end, port);
+  if (parsed.ec == std::errc() && parsed.ptr == end && port != 0) return port;
+  return fail(ErrorCode::WrongInput, "{}: '{}' is no port; one from 1 to {} is", where, text,
+              std::numeric_limits<std::uint16_t>::max());
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blank = " \t\r\n";
+  auto const first = text.find_first_not_of(blank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blank) - first + 1);
+}
+
+}  // namespace
+
+Result<ListenSettings> listen_settings(Paths const& paths) {
+  auto const is_private = !paths.root().empty();
+  ListenSettings settings{
+      is_private ? "127.0.0.1" : "0.0.0.0",
+      is_private ? std::uint16_t{0} : static_cast<std::uint16_t>(noded_port_default)};
+  auto const defaults_file = paths.root() + "/etc/default/flotte";
+  auto const defaults = TRY(read_state_file(defaults_file)).value_or("");
+  if (auto const bind = value_in_defaults(defaults, "NODED_BIND"); !bind.empty()) {
+    settings.address = bind;
+  }
+  if (auto const port = value_in_defaults(defaults, "NODED_PORT"); !port.empty()) {
+    settings.port = TRY(parse_port(port, defaults_file));
+    return settings;
+  }
+  // The configuration of the cluster holds the port, so a restart must find it again.
+  if (auto const remembered = TRY(read_state_file(paths.node_port_file()));
+      is_private && remembered) {
+    settings.port = TRY(parse_port(trimmed(*remembered), paths.node_port_file()));
+  }
+  return settings;
+}
+
+std::string value_in_defaults(std::string_view contents, std::string_view key) {
+  std::string value;
+  while (!contents.empty()) {
+    auto const end = std::min(contents.find('\n'), contents.size());
+    auto line = trimmed(contents.substr(0, end));
+    contents.remove_prefix(std::min(end + 1, contents.size()));
+    if (!line.starts_with(key) || line.size() == key.size() || line[key.size()] != '=') continue;
+    line = trimmed(line.substr(key.size() + 1));
+    auto const is_quoted = line.size() >= 2 && line.front() == line.back() &&
+                           (line.front() == '"' || line.front() == '\'');
+    value = is_quoted ? line.substr(1, line.size() - 2) : line;
+  }
+  return value;
+}
+
+}  // namespace flotte::node

@@ -1,0 +1,27 @@
+// Where the node daemon listens: the rules of <prefix>/etc/default/flotte. Pure but for reading
+// that file and the remembered port.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/paths.h"
+#include "base/result.h"
+
+namespace flotte::node {
+
+struct ListenSettings {
+  std::string address;
+  std::uint16_t port = 0;  // 0: the kernel chooses
+};
+
+// The file's NODED_BIND and NODED_PORT; without them the standard port on all addresses, or with a
+// prefix root the loopback's and the port that was taken the last time.
+Result<ListenSettings> listen_settings(Paths const& paths);
+
+// The lines of a file such as those in /etc/default: KEY=value, with or without quotes. Empty
+// where the key doesn't occur; the last one counts.
+std::string value_in_defaults(std::string_view contents, std::string_view key);
+
+}  // namespace flotte::node
