@@ -99,14 +99,15 @@ Result<void> allow_file_storage(Paths const& paths, std::vector<std::string> con
 }
 
 Result<void> write_certificates(Paths const& paths, Membership const& member, WallTime now) {
-  auto const authority =
-      TRY(net::make_authority(fmt::format("Flotte cluster {}", member.cluster_name), now));
+  // Common names have 64 bytes at most, a cluster's name may be longer.
+  auto const authority = TRY(net::make_authority("flotte-cluster-ca", now));
   auto const node =
       TRY(net::issue_certificate(authority, {member.node_uuid.text(), {member.node_name}}, now));
   auto const controller =
       TRY(net::issue_certificate(authority, {std::string(rpc::controller_name)}, now));
-  auto const rapi = TRY(net::make_self_signed_rsa({member.cluster_name, {member.node_name}}, now,
-                                                  net::certificate_validity));
+  auto const rapi =
+      TRY(net::make_self_signed_rsa({"ganeti.example.com", {member.cluster_name, member.node_name}},
+                                    now, net::certificate_validity));
   TRY(write_state_file(authority_key_file(paths), authority.key_pem, mode_secret));
   TRY(write_state_file(paths.cluster_ca(), authority.certificate_pem, mode_public));
   TRY(write_state_file(paths.node_certificate(), node.pem(), mode_secret));
