@@ -84,12 +84,15 @@ ErrorClass error_class_from_python(std::string_view name);
 }  // namespace flotte
 
 // The value of a Result, or return its error from the enclosing function.
-#define TRY(expression)                                               \
-  __extension__({                                                     \
-    auto flotte_try_result = (expression);                            \
-    if (!flotte_try_result) [[unlikely]]                              \
-      return ::flotte::Failure(std::move(flotte_try_result).error()); \
-    ::flotte::detail::take(std::move(flotte_try_result));             \
+#define TRY(expression) FLOTTE_TRY(expression, __COUNTER__)
+// Each TRY has a variable of its own, so that they may stand inside each other.
+#define FLOTTE_TRY(expression, number) FLOTTE_TRY_AS(expression, number)
+#define FLOTTE_TRY_AS(expression, number)                               \
+  __extension__({                                                       \
+    auto flotte_try_##number = (expression);                            \
+    if (!flotte_try_##number) [[unlikely]]                              \
+      return ::flotte::Failure(std::move(flotte_try_##number).error()); \
+    ::flotte::detail::take(std::move(flotte_try_##number));             \
   })
 
 // A promise of our own code. On in release: the daemon dies, is restarted, and jobs resume.

@@ -1,0 +1,107 @@
+#include "base/daemon.h"
+
+#include <getopt.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "base/log.h"
+
+namespace flotte {
+namespace {
+
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+// One datagram to the socket that systemd names; nothing without systemd.
+void notify_systemd(char const* state) {
+  auto const* path = std::getenv("NOTIFY_SOCKET");
+  if (!path || (path[0] != '/' && path[0] != '@')) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  auto const length = std::strlen(path);
+  if (length >= sizeof address.sun_path) return;
+  std::memcpy(address.sun_path, path, length);
+  if (path[0] == '@') address.sun_path[0] = '\0';
+  int const fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  // sockaddr is what the kernel's interface asks for; sockaddr_un begins with the same family
+  // field.
+  (void)::sendto(fd, state, std::strlen(state), MSG_NOSIGNAL,
+                 reinterpret_cast<sockaddr const*>(&address),
+                 static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
+  ::close(fd);
+}
+
+}  // namespace
+
+tl::expected<DaemonOptions, int> DaemonOptions::parse(std::string name, int argc, char** argv) {
+  DaemonOptions options{.name = std::move(name), .paths = Paths::from_environment()};
+  static constexpr option known[] = {{"root", required_argument, nullptr, 'r'},
+                                     {"foreground", no_argument, nullptr, 'f'},
+                                     {"help", no_argument, nullptr, 'h'},
+                                     {"version", no_argument, nullptr, 'v'},
+                                     {nullptr, 0, nullptr, 0}};
+  for (int c = 0; (c = getopt_long(argc, argv, "fh", known, nullptr)) != -1;) {
+    switch (c) {
+      case 'r':
+        options.paths = Paths(optarg);
+        break;
+      case 'f':
+        options.logs_to_stderr = true;
+        break;
+      case 'v':
+        std::printf("%s (flotte) 0.1.0\n", options.name.c_str());
+        return tl::unexpected(0);
+      case 'h':
+        std::printf("Usage: %s [--root DIR] [--foreground]\n", options.name.c_str());
+        return tl::unexpected(0);
+      default:
+        return tl::unexpected(2);
+    }
+  }
+  return options;
+}
+
+void daemon_begin(DaemonOptions const& options) {
+  auto const signals = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::error_code ignored;
+  std::filesystem::create_directories(options.paths.logs(), ignored);
+  log::open(options.logs_to_stderr ? "" : options.log_file(), log::Level::Info);
+}
+
+int daemon_failed(DaemonOptions const& options, Error const& error) {
+  log::error("Can't start: {}", error.message);
+  std::fprintf(stderr, "%s: %s\n", options.name.c_str(), error.message.c_str());
+  return 1;
+}
+
+void daemon_serve(DaemonOptions const& options) {
+  std::ofstream(options.pid_file()) << ::getpid() << "\n";
+  notify_systemd("READY=1");
+  auto const signals = ending_signals();
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  log::info("Ending on signal {}", signal);
+  notify_systemd("STOPPING=1");
+  std::error_code ignored;
+  std::filesystem::remove(options.pid_file(), ignored);
+}
+
+}  // namespace flotte

@@ -1,0 +1,33 @@
+// What the mains of both daemons share: options, signals, the pid file, telling systemd. Main
+// thread only.
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+
+#include "base/paths.h"
+#include "base/result.h"
+
+namespace flotte {
+
+struct DaemonOptions {
+  std::string name;  // "flotte-noded"
+  Paths paths;
+  bool logs_to_stderr = false;
+
+  // --root DIR, -f/--foreground, --version, --help. Prints what is to be printed; the error is an
+  // exit code.
+  static tl::expected<DaemonOptions, int> parse(std::string name, int argc, char** argv);
+  std::string log_file() const { return paths.logs() + "/" + name + ".log"; }
+  std::string pid_file() const { return paths.run() + "/" + name + ".pid"; }
+};
+
+// Before any thread starts: blocks the signals that end the daemon, opens the log.
+void daemon_begin(DaemonOptions const& options);
+// Says why it can't start, on standard error and in the log; the exit code.
+int daemon_failed(DaemonOptions const& options, Error const& error);
+// Writes the pid file, tells systemd that it is ready (sd_notify(3) protocol), and waits for
+// SIGTERM or SIGINT.
+void daemon_serve(DaemonOptions const& options);
+
+}  // namespace flotte

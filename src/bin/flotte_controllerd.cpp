@@ -1,0 +1,15 @@
+// flotte-controllerd: the controller's process. Options: --root DIR, --foreground.
+#include "base/daemon.h"
+#include "controller/controller.h"
+
+int main(int argc, char** argv) {
+  auto const options = flotte::DaemonOptions::parse("flotte-controllerd", argc, argv);
+  if (!options) return options.error();
+  flotte::daemon_begin(*options);
+  flotte::SystemClock clock;
+  flotte::SystemRandom random;
+  auto const controller = flotte::controller::Controller::create(options->paths, clock, random);
+  if (!controller) return flotte::daemon_failed(*options, controller.error());
+  flotte::daemon_serve(*options);
+  return 0;
+}

@@ -1,0 +1,108 @@
+#include "controller/first_cluster.h"
+
+#include <algorithm>
+
+#include "model/params.h"
+
+namespace flotte::controller {
+namespace {
+
+namespace json = boost::json;
+
+template <class Enforce>
+Result<json::object> each(json::object const& given, Enforce enforce) {
+  json::object out;
+  for (auto const& [name, params] : given) {
+    if (!params.is_object()) {
+      return fail(ErrorCode::WrongInput, "Parameters of '{}' must be a dict",
+                  std::string_view(name));
+    }
+    out[name] = TRY(enforce(std::string_view(name), params.get_object()));
+  }
+  return out;
+}
+
+bool is_enabled(model::Settings const& settings, model::DiskTemplate wanted) {
+  auto const& enabled = settings.enabled_disk_templates;
+  return std::ranges::find(enabled, wanted) != enabled.end();
+}
+
+Result<void> enforce_parameters(model::Settings& settings) {
+  settings.hvparams =
+      TRY(each(settings.hvparams,
+               [](std::string_view name, json::object const& params) -> Result<json::object> {
+                 auto const kind = schema::enum_from<model::HypervisorKind>(name);
+                 if (!kind) return fail(ErrorCode::WrongInput, "Unknown hypervisor '{}'", name);
+                 return model::enforce_hypervisor(*kind, params);
+               }));
+  settings.diskparams =
+      TRY(each(settings.diskparams,
+               [](std::string_view name, json::object const& params) -> Result<json::object> {
+                 auto const kind = schema::enum_from<model::DiskTemplate>(name);
+                 if (!kind) return fail(ErrorCode::WrongInput, "Unknown disk template '{}'", name);
+                 return model::enforce(model::disk_params(*kind), params);
+               }));
+  settings.beparams = TRY(model::enforce_backend(settings.beparams));
+  settings.nicparams = TRY(model::enforce(model::nic_params(), settings.nicparams));
+  settings.ndparams = TRY(model::enforce(model::node_params(), settings.ndparams));
+  settings.ipolicy = model::overlay(model::default_ipolicy(), settings.ipolicy);
+  return {};
+}
+
+Result<void> check(model::Settings const& settings) {
+  if (settings.cluster_name.empty()) return fail(ErrorCode::WrongInput, "The cluster needs a name");
+  if (settings.enabled_hypervisors.empty()) {
+    return fail(ErrorCode::WrongInput, "At least one hypervisor must be enabled");
+  }
+  if (settings.enabled_disk_templates.empty()) {
+    return fail(ErrorCode::WrongInput, "At least one disk template must be enabled");
+  }
+  if (is_enabled(settings, model::DiskTemplate::Plain) && settings.volume_group_name.empty()) {
+    return fail(ErrorCode::WrongInput,
+                "Disk template plain needs a volume group; name one with --vg-name, or leave plain "
+                "out of --enabled-disk-templates");
+  }
+  if (is_enabled(settings, model::DiskTemplate::File) && settings.file_storage_dir.empty()) {
+    return fail(ErrorCode::WrongInput,
+                "Disk template file needs a directory; name one with --file-storage-dir");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<FirstCluster> first_cluster(json::object const& request, Random& random, double now) {
+  auto given = request;
+  auto const* bootstrap = given.if_contains("bootstrap");
+  if (!bootstrap || !bootstrap->is_object()) {
+    return fail(ErrorCode::WrongInput, "The node daemon's answer is missing");
+  }
+  auto const node_given = bootstrap->get_object();
+  given.erase("bootstrap");
+  given["uuid"] = random.uuid();
+
+  FirstCluster first;
+  first.settings = TRY(schema::decode<model::Settings>(json::value(given)));
+  TRY(enforce_parameters(first.settings));
+  TRY(check(first.settings));
+
+  first.group.uuid = GroupId(random.uuid());
+  first.group.name = "default";
+  first.node.uuid = NodeId(model::text_of(node_given, "node_uuid"));
+  first.node.name = model::text_of(node_given, "node_name");
+  first.node.primary_ip = model::text_of(node_given, "primary_ip");
+  first.node.secondary_ip = first.node.primary_ip;
+  first.node.port = model::number_of(node_given, "port");
+  first.node.group = first.group.uuid;
+  if (first.node.uuid.empty() || first.node.name.empty() || first.node.port == 0) {
+    return fail(ErrorCode::WrongInput, "The node daemon's answer lacks its name, UUID or port");
+  }
+  first.settings.master_node = first.node.uuid;
+  for (auto* time : {&first.settings.ctime, &first.settings.mtime, &first.group.ctime,
+                     &first.group.mtime, &first.node.ctime, &first.node.mtime}) {
+    *time = now;
+  }
+  return first;
+}
+
+}  // namespace flotte::controller

@@ -1,0 +1,335 @@
+#include "jobs/execution.h"
+
+#include <boost/json/serialize.hpp>
+
+#include "base/log.h"
+#include "store/config_store.h"
+#include "store/store.h"
+
+namespace flotte::jobs {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto step_retry_first = 250ms;
+constexpr auto step_retry_longest = 5s;
+// How long a node may be out of reach before its step counts as failed.
+constexpr auto unreachable_max = 5min;
+// The undo of a step is another call to the node than the step itself: its own number.
+constexpr std::int64_t undo_offset = 500'000;
+constexpr std::int64_t steps_max = 10'000;
+
+Error canceled() {
+  return {ErrorCode::WrongState, "The job was canceled", ErrorClass::JobCanceled};
+}
+
+}  // namespace
+
+Execution::Execution(JobQueue& queue, JobQueue::Row& row)
+    : queue_(queue), row_(row), id_(row.job.id) {
+  if (row.journal) {
+    journal_ = std::move(*row.journal);
+    row.journal.reset();
+    stored_steps_ = journal_.steps.size();
+    first_unsaved_ = stored_steps_;
+  }
+}
+
+Execution::Outcome Execution::run(Unit const& unit) {
+  auto result = act(unit);
+  if (has_stopped_) return Outcome::Stopped;
+  if (result) {
+    status_ = Status::Success;
+    result_ = std::move(*result);
+    return Outcome::Finished;
+  }
+  undo_all(result.error());
+  if (has_stopped_) return Outcome::Stopped;
+  status_ =
+      result.error().error_class == ErrorClass::JobCanceled ? Status::Canceled : Status::Error;
+  return Outcome::Finished;
+}
+
+// Decides, unless a journal says what was decided, then acts.
+Result<json::value> Execution::act(Unit const& unit) {
+  if (journal_.plan.undoing) {
+    return fail(ErrorCode::InternalError, "The job was being undone when the controller stopped");
+  }
+  if (journal_.plan.op_id.empty()) {
+    auto const snapshot = cluster();
+    NodeReader reader(queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_,
+                      queue_.seams_.clock.wall());
+    auto plan = unit.plan(row_.op().input, *snapshot, reader);
+    if (!plan) {
+      auto error = plan.error();
+      if (error.error_class == ErrorClass::ByStage) error.error_class = ErrorClass::Prereq;
+      return Failure(std::move(error));
+    }
+    auto const common = TRY(opcodes::common_of(row_.op().input));
+    if (common.dry_run.value_or(false)) return json::value(nullptr);
+    journal_.plan.op_id = std::string(unit.op_id());
+    journal_.plan.op_index = static_cast<std::int64_t>(row_.current);
+    journal_.plan.plan = std::move(*plan);
+  }
+  return unit.apply(journal_.plan.plan, *this);
+}
+
+Result<json::value> Execution::run_step(std::string says, CallData call, StepOptions options) {
+  auto* step = TRY(begin_step(std::move(says), call, std::move(options.undo)));
+  auto const index = next_step_ - 1;
+  if (step->is_done) {
+    if (step->error) return fail(ErrorCode::EnvironmentError, "{}", *step->error);
+    return step->reply;
+  }
+  auto reply = call_node(call, call_step(index), options.timeout, options.logs_output, true);
+  // begin_step() of a later step may have moved the records.
+  auto& record = journal_.steps[index];
+  if (has_stopped_) return reply;
+  record.is_done = true;
+  first_unsaved_ = std::min(first_unsaved_, index);
+  if (reply) {
+    record.reply = *reply;
+  } else {
+    record.error = reply.error().message;
+  }
+  return reply;
+}
+
+// Finds the record of the next step in the journal, or writes a new one before anything happens.
+Result<StepRecord*> Execution::begin_step(std::string says, std::optional<CallData> call,
+                                          std::optional<Undo> undo) {
+  auto const index = next_step_++;
+  CHECK(index < steps_max);
+  if (index < journal_.steps.size()) {
+    auto& known = journal_.steps[index];
+    auto const same = known.call.has_value() == call.has_value() &&
+                      (!call || (known.call->call == call->call && known.call->node == call->node));
+    if (!same) {
+      return fail(ErrorCode::InternalError,
+                  "Step {} of the journal is '{}', this version of Flotte would do '{}'", index,
+                  known.says, says);
+    }
+    return &known;
+  }
+  if (is_cancel_wanted()) return Failure(canceled());
+  journal_.steps.push_back(
+      {.says = std::move(says), .call = std::move(call), .undo = std::move(undo)});
+  if (journal_.steps.back().call) TRY(write_journal());
+  return &journal_.steps.back();
+}
+
+Result<json::value> Execution::call_node(CallData const& call, std::int64_t step,
+                                         std::chrono::seconds timeout, bool logs_output,
+                                         bool may_be_canceled) {
+  rpc::CallContext const context{
+      .leader_epoch = queue_.leader_epoch_, .job = number(id_), .step = step, .timeout = timeout};
+  auto const give_up_at = queue_.seams_.clock.now() + unreachable_max;
+  std::chrono::nanoseconds pause = step_retry_first;
+  bool has_told = false;
+  for (;;) {
+    auto const snapshot = cluster();
+    auto const node = TRY(snapshot->node(call.node));
+    auto reply = queue_.seams_.nodes.invoke(
+        *node, call.call, call.arguments, context, [&](std::string_view line) {
+          return take_line(line, logs_output) && !(may_be_canceled && is_cancel_wanted());
+        });
+    if (may_be_canceled && is_cancel_wanted() && !reply) return Failure(canceled());
+    if (reply || reply.error().error_class != ErrorClass::Unreachable) return reply;
+    if (is_stopping()) {
+      has_stopped_ = true;
+      return reply;
+    }
+    if (queue_.seams_.clock.now() >= give_up_at) return reply;
+    if (!has_told) {
+      warn(fmt::format("{}; asking again", reply.error().message));
+      has_told = true;
+    }
+    queue_.seams_.clock.sleep_for(pause);
+    pause = std::min<std::chrono::nanoseconds>(pause * 2, step_retry_longest);
+  }
+}
+
+Result<void> Execution::commit(std::string says,
+                               std::function<Result<void>(store::ClusterEdit&)> const& edit,
+                               std::optional<Undo> undo) {
+  auto* step = TRY(begin_step(std::move(says), std::nullopt, std::move(undo)));
+  if (step->is_done) return {};
+  step->is_done = true;
+  auto const index = next_step_ - 1;
+  store::Txn extra;
+  add_journal(extra);
+  auto const done = queue_.seams_.config.update(edit, extra);
+  if (!done) {
+    // Nothing was written: the step has not happened.
+    journal_.steps.resize(index);
+    next_step_ = index;
+    return done;
+  }
+  stored_steps_ = first_unsaved_ = journal_.steps.size();
+  return {};
+}
+
+Result<void> Execution::keep() {
+  journal_.plan.kept_before =
+      std::max(journal_.plan.kept_before, static_cast<std::int64_t>(next_step_));
+  return {};
+}
+
+Result<json::array> Execution::submit(std::vector<json::array> jobs) {
+  auto* step = TRY(begin_step(fmt::format("Submitting {} jobs", jobs.size()), std::nullopt, {}));
+  if (step->is_done) return step->reply.as_array();
+  json::array answer;
+  for (auto const& id : queue_.submit(jobs)) {
+    if (id) {
+      answer.push_back(json::array{true, number(*id)});
+    } else {
+      answer.push_back(json::array{false, id.error().message});
+    }
+  }
+  step->is_done = true;
+  step->reply = answer;
+  TRY(write_journal());
+  return answer;
+}
+
+// Everything since keep() is taken back, the last step first. A step that was begun counts: it may
+// have been done.
+void Execution::undo_all(Error const& error) {
+  if (!journal_.plan.undoing) {
+    result_ = encode_error(error, ErrorClass::Exec);
+    if (journal_.steps.empty()) return;
+    journal_.plan.undoing = result_;
+    if (auto const written = write_journal(); !written) {
+      flotte::log::error("Job {}: {}", number(id_), written.error().message);
+    }
+  }
+  result_ = *journal_.plan.undoing;
+  auto const first = static_cast<std::size_t>(journal_.plan.kept_before);
+  for (auto i = journal_.steps.size(); i-- > first;) {
+    auto const& step = journal_.steps[i];
+    if (!step.undo) continue;
+    auto const undone = undo_step(*step.undo, i);
+    if (has_stopped_) return;
+    if (!undone) {
+      warn(fmt::format("Could not undo \"{}\": {}", step.says, undone.error().message));
+      journal_.plan.stuck.push_back(static_cast<std::int64_t>(i));
+    }
+  }
+}
+
+Result<void> Execution::undo_step(Undo const& undo, std::size_t step) {
+  if (undo.call) {
+    TRY(call_node(*undo.call, call_step(step) + undo_offset, 600s, false, false));
+  }
+  if (undo.remove_instance) {
+    TRY(queue_.seams_.config.update(
+        [&](store::ClusterEdit& edit) -> Result<void> {
+          edit.remove_instance(*undo.remove_instance);
+          return {};
+        },
+        {}));
+  }
+  if (undo.put_instance) {
+    TRY(queue_.seams_.config.update(
+        [&](store::ClusterEdit& edit) -> Result<void> {
+          edit.put(*undo.put_instance);
+          return {};
+        },
+        {}));
+  }
+  return {};
+}
+
+void Execution::close_journal(store::Txn& txn) const {
+  if (stored_steps_ == 0 && journal_.plan.stuck.empty()) return;
+  if (journal_.plan.stuck.empty()) {
+    txn.delete_prefix(journal_prefix(id_));
+  } else {
+    add_journal(txn);
+  }
+}
+
+void Execution::add_journal(store::Txn& txn) const {
+  txn.put(journal_plan_key(id_), json::serialize(schema::encode(journal_.plan)));
+  for (auto i = first_unsaved_; i < journal_.steps.size(); ++i) {
+    txn.put(journal_step_key(id_, i), json::serialize(schema::encode(journal_.steps[i])));
+  }
+}
+
+Result<void> Execution::write_journal() {
+  store::Txn txn;
+  add_journal(txn);
+  {
+    std::lock_guard const guard(queue_.mutex_);
+    txn.put(job_key(id_), json::serialize(encode(row_.job)));
+  }
+  TRY(queue_.seams_.store.txn(txn));
+  stored_steps_ = first_unsaved_ = journal_.steps.size();
+  return {};
+}
+
+void Execution::log(std::string text) {
+  std::lock_guard const guard(queue_.mutex_);
+  row_.op().log.push_back({++row_.last_log_serial, stamp(queue_.seams_.clock.wall()), "message",
+                           json::value(json::string_view(text))});
+  row_.progress.reset();
+  queue_.touch(row_);
+}
+
+// A line that a node says while it works: {"say": text} or {"progress": {...}}.
+bool Execution::take_line(std::string_view line, bool logs_output) {
+  auto const parsed = schema::parse(line);
+  if (parsed && parsed->is_object()) {
+    auto const& object = parsed->get_object();
+    if (auto const* say = object.if_contains("say"); say && say->is_string() && logs_output) {
+      log(std::string(std::string_view(say->get_string())));
+    }
+    if (auto const* progress = object.if_contains("progress"); progress && progress->is_object()) {
+      std::lock_guard const guard(queue_.mutex_);
+      row_.progress = progress->get_object();
+      ++row_.progress_serial;
+      queue_.touch(row_);
+    }
+  }
+  return true;
+}
+
+std::shared_ptr<model::Cluster const> Execution::cluster() {
+  return queue_.seams_.config.snapshot();
+}
+
+rpc::CallContext Execution::read_context() {
+  return {.leader_epoch = queue_.leader_epoch_, .timeout = 30s};
+}
+
+Result<void> Execution::sleep(std::chrono::nanoseconds duration) {
+  auto const until = queue_.seams_.clock.now() + duration;
+  std::unique_lock guard(queue_.mutex_);
+  while (queue_.seams_.clock.now() < until) {
+    if (row_.is_cancel_wanted) return Failure(canceled());
+    if (queue_.is_stopping_) {
+      has_stopped_ = true;
+      return fail(ErrorCode::InternalError, "The controller is stopping");
+    }
+    queue_.seams_.clock.wait_until(guard, queue_.changed_, until);
+  }
+  return {};
+}
+
+bool Execution::is_cancel_wanted() const {
+  std::lock_guard const guard(queue_.mutex_);
+  return row_.is_cancel_wanted;
+}
+
+bool Execution::is_stopping() const {
+  std::lock_guard const guard(queue_.mutex_);
+  return queue_.is_stopping_;
+}
+
+// Unique within the job, over its opcodes.
+std::int64_t Execution::call_step(std::size_t step) const {
+  return static_cast<std::int64_t>(row_.current) * 2 * undo_offset +
+         static_cast<std::int64_t>(step) + 1;
+}
+
+}  // namespace flotte::jobs

@@ -1,0 +1,69 @@
+// What is known of a job: its opcodes, their states, results and log lines; and how it is stored.
+// Values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "schema/schema.h"
+
+namespace flotte::jobs {
+
+namespace json = boost::json;
+
+// Of an opcode and of a job (ganeti-compat §3.4).
+enum class Status { Queued, Waiting, Canceling, Running, Success, Error, Canceled };
+
+std::string_view to_string(Status status);
+inline bool is_final(Status status) {
+  return status == Status::Success || status == Status::Error || status == Status::Canceled;
+}
+
+struct LogEntry {
+  std::int64_t serial = 0;
+  std::vector<std::int64_t> time;  // seconds, microseconds
+  std::string type = "message";
+  json::value content;
+
+  json::array wire() const;
+};
+
+struct OpState {
+  json::object input;  // complete, with OP_ID
+  Status status = Status::Queued;
+  json::value result;
+  std::vector<LogEntry> log;
+  std::int64_t priority = 0;
+  // [seconds, microseconds], or empty.
+  std::vector<std::int64_t> start_timestamp;
+  std::vector<std::int64_t> exec_timestamp;
+  std::vector<std::int64_t> end_timestamp;
+};
+
+struct Job {
+  JobId id{};
+  std::vector<OpState> ops;
+  std::vector<std::int64_t> received_timestamp;
+  std::vector<std::int64_t> start_timestamp;
+  std::vector<std::int64_t> end_timestamp;
+  bool is_archived = false;
+  // Why a restarted controller set it aside; empty for all others.
+  std::string set_aside;
+
+  // Derived from the opcodes.
+  Status status() const;
+};
+
+// [seconds, microseconds], as Ganeti writes time stamps of jobs.
+std::vector<std::int64_t> stamp(WallTime time);
+
+json::object encode(Job const& job);
+Result<Job> decode_job(json::value const& stored);
+
+// ["OpPrereqError", ["text", "ecode"]]; ByStage becomes `by_stage`.
+json::value encode_error(Error const& error, ErrorClass by_stage);
+
+}  // namespace flotte::jobs

@@ -1,0 +1,570 @@
+#include "jobs/job_queue.h"
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+
+#include "base/log.h"
+#include "jobs/execution.h"
+#include "jobs/row.h"
+#include "store/config_store.h"
+#include "store/store.h"
+
+namespace flotte::jobs {
+namespace {
+
+constexpr std::string_view jobs_prefix = "/jobs/";
+constexpr std::string_view archive_prefix = "/archive/";
+constexpr std::string_view serial_key = "/queue/serial";
+constexpr std::string_view drain_key = "/queue/drain";
+constexpr std::size_t unarchived_jobs_max = 5000;
+constexpr std::size_t opcodes_a_job_max = 100;
+constexpr std::size_t jobs_a_submit_max = 1000;
+constexpr std::size_t workers_max = 64;
+
+struct Dependency {
+  JobId job{};
+  std::vector<std::string> statuses;
+};
+
+Result<std::vector<Dependency>> dependencies_of(json::object const& op) {
+  std::vector<Dependency> found;
+  auto const common = TRY(opcodes::common_of(op));
+  if (!common.depends) return found;
+  for (auto const& entry : *common.depends) {
+    auto const* pair = entry.if_array();
+    if (!pair || pair->size() != 2 || !(*pair)[0].is_int64() || !(*pair)[1].is_array()) {
+      return fail(ErrorCode::WrongInput, "depends must be a list of [job, [statuses]], not {}",
+                  json::serialize(entry));
+    }
+    Dependency dependency{JobId{(*pair)[0].get_int64()}, {}};
+    for (auto const& status : (*pair)[1].get_array()) {
+      if (!status.is_string()) return fail(ErrorCode::WrongInput, "depends: statuses must be str");
+      dependency.statuses.emplace_back(std::string_view(status.get_string()));
+    }
+    found.push_back(std::move(dependency));
+  }
+  return found;
+}
+
+// −1 is the job before this one in the same submit.
+Result<void> make_absolute(json::object& op, std::vector<Result<JobId>> const& before) {
+  TRY(dependencies_of(op));
+  auto* depends = op.if_contains("depends");
+  if (!depends || !depends->is_array()) return {};
+  for (auto& entry : depends->get_array()) {
+    auto& id = entry.get_array()[0];
+    if (id.get_int64() >= 0) continue;
+    auto const back = static_cast<std::size_t>(-id.get_int64());
+    if (back > before.size() || !before[before.size() - back]) {
+      return fail(ErrorCode::WrongInput, "Relative job id {} points at no job of this request",
+                  id.get_int64());
+    }
+    id = number(*before[before.size() - back]);
+  }
+  return {};
+}
+
+void put_job(store::Txn& txn, Job const& job) {
+  txn.put(job_key(job.id), json::serialize(encode(job)));
+}
+
+}  // namespace
+
+JobQueue::JobQueue(Seams seams, UnitTable const& units, std::int64_t leader_epoch)
+    : seams_(seams), units_(units), leader_epoch_(leader_epoch) {}
+
+JobQueue::~JobQueue() {
+  stop();
+}
+
+Result<std::unique_ptr<JobQueue>> JobQueue::create(Seams seams, UnitTable const& units,
+                                                   std::int64_t leader_epoch) {
+  std::unique_ptr<JobQueue> queue(new JobQueue(seams, units, leader_epoch));
+  TRY(queue->load());
+  return queue;
+}
+
+Result<void> JobQueue::load() {
+  for (auto const& kv : TRY(seams_.store.range_prefix(jobs_prefix))) load_job(kv.value);
+  for (auto const& kv : TRY(seams_.store.range_prefix(serial_key))) {
+    auto const serial = schema::parse(kv.value);
+    if (serial && serial->is_int64()) last_id_ = std::max(last_id_, serial->get_int64());
+  }
+  is_drained_ = !TRY(seams_.store.range_prefix(drain_key)).empty();
+  for (auto const& [id, row] : rows_) {
+    auto const entries = TRY(seams_.store.range_prefix(journal_prefix(id)));
+    if (entries.empty()) continue;
+    auto const plan_key = journal_plan_key(id);
+    std::string plan_text;
+    std::vector<std::string> steps;
+    for (auto const& kv : entries) {
+      if (kv.key == plan_key) {
+        plan_text = kv.value;
+      } else {
+        steps.push_back(kv.value);
+      }
+    }
+    auto journal = decode_journal(plan_text, steps);
+    if (journal) {
+      if (!is_final(row->job.status())) row->journal = std::move(*journal);
+    } else {
+      row->job.set_aside = journal.error().message;
+      log::error("Job {} is set aside: {}", number(id), row->job.set_aside);
+    }
+  }
+  return {};
+}
+
+void JobQueue::load_job(std::string const& text) {
+  auto const parsed = schema::parse(text);
+  auto job = parsed ? decode_job(*parsed) : Result<Job>(Failure(parsed.error()));
+  if (!job) {
+    log::error("A stored job can't be read and is left alone: {}", job.error().message);
+    return;
+  }
+  auto row = std::make_unique<Row>();
+  for (auto& op : job->ops) {
+    for (auto const& entry : op.log) {
+      row->last_log_serial = std::max(row->last_log_serial, entry.serial);
+    }
+    if (!is_final(op.status)) op.status = Status::Queued;
+  }
+  while (row->current + 1 < job->ops.size() && is_final(job->ops[row->current].status)) {
+    ++row->current;
+  }
+  last_id_ = std::max(last_id_, number(job->id));
+  auto const id = job->id;
+  row->job = std::move(*job);
+  rows_[id] = std::move(row);
+}
+
+void JobQueue::start() {
+  std::unique_lock guard(mutex_);
+  is_started_ = true;
+  // Those with a journal held their locks together when the controller died: they get them before
+  // all others.
+  for (auto const& [id, row] : rows_) {
+    if (row->journal && row->job.set_aside.empty()) ask_for_locks(*row);
+  }
+  schedule(guard);
+}
+
+void JobQueue::stop() {
+  std::vector<std::thread> workers;
+  {
+    std::lock_guard const guard(mutex_);
+    is_stopping_ = true;
+    workers.swap(workers_);
+  }
+  seams_.clock.notify_all(work_);
+  seams_.clock.notify_all(changed_);
+  for (auto& worker : workers) worker.join();
+}
+
+std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs) {
+  std::vector<Result<JobId>> answer;
+  std::vector<std::unique_ptr<Row>> rows;
+  auto const now = stamp(seams_.clock.wall());
+  auto const refuse_all = [&](Error const& error) {
+    return std::vector<Result<JobId>>(jobs.size(), Failure(error));
+  };
+  if (jobs.size() > jobs_a_submit_max) {
+    return refuse_all({ErrorCode::WrongInput,
+                       fmt::format("At most {} jobs a request", jobs_a_submit_max),
+                       ErrorClass::Prereq});
+  }
+
+  std::unique_lock guard(mutex_);
+  if (is_drained_) {
+    return refuse_all(
+        {ErrorCode::WrongState, "Job queue is drained, refusing job", ErrorClass::QueueDrained});
+  }
+  if (rows_.size() + jobs.size() > unarchived_jobs_max) {
+    return refuse_all({ErrorCode::TempInsufficientResources,
+                       "Job queue is full; archive old jobs with 'gnt-job autoarchive all'",
+                       ErrorClass::QueueFull});
+  }
+  for (auto const& ops : jobs) {
+    auto row = std::make_unique<Row>();
+    auto const fill = [&]() -> Result<JobId> {
+      if (ops.empty()) return fail(ErrorCode::WrongInput, "A job needs at least one opcode");
+      if (ops.size() > opcodes_a_job_max) {
+        return fail(ErrorCode::WrongInput, "A job has at most {} opcodes", opcodes_a_job_max);
+      }
+      for (auto const& op : ops) {
+        OpState state;
+        state.input = TRY(opcodes::normalise(op));
+        state.priority = TRY(opcodes::common_of(state.input)).priority;
+        TRY(make_absolute(state.input, answer));
+        row->job.ops.push_back(std::move(state));
+      }
+      return JobId{++last_id_};
+    };
+    auto id = fill();
+    if (id) {
+      row->job.id = *id;
+      row->job.received_timestamp = now;
+      rows.push_back(std::move(row));
+    } else if (id.error().error_class == ErrorClass::ByStage) {
+      id.error().error_class = ErrorClass::Prereq;
+    }
+    answer.push_back(std::move(id));
+  }
+  if (rows.empty()) return answer;
+  auto const serial = last_id_;
+  guard.unlock();
+
+  store::Txn txn;
+  for (auto const& row : rows) put_job(txn, row->job);
+  txn.put(std::string(serial_key), std::to_string(serial));
+  if (auto const stored = seams_.store.txn(txn); !stored) return refuse_all(stored.error());
+
+  guard.lock();
+  for (auto& row : rows) rows_[row->job.id] = std::move(row);
+  schedule(guard);
+  return answer;
+}
+
+// Moves every row on as far as it can go without a worker.
+void JobQueue::schedule(std::unique_lock<std::mutex>& guard) {
+  CHECK(guard.owns_lock());
+  if (!is_started_ || is_stopping_) return;
+  for (auto const& [id, row] : rows_) {
+    if (is_final(row->job.status()) || row->wants_locks || row->is_executing) continue;
+    if (!row->job.set_aside.empty()) continue;
+    if (dependencies_met(*row)) ask_for_locks(*row);
+  }
+  for (auto const id : locks_.grant()) ready_.push_back(id);
+  spawn_worker_if_needed();
+  seams_.clock.notify_all(work_);
+}
+
+void JobQueue::ask_for_locks(Row& row) {
+  auto const* unit = units_.find(opcodes::op_id_of(row.op().input));
+  auto const snapshot = seams_.config.snapshot();
+  // An error here comes again when the opcode runs, and is reported then.
+  auto locks = unit ? unit->locks(row.op().input, *snapshot) : Result<LockSet>(LockSet{});
+  row.locks = locks ? std::move(*locks) : LockSet{};
+  row.wants_locks = true;
+  row.op().status = Status::Waiting;
+  locks_.request(row.job.id, row.op().priority, row.locks);
+  touch(row);
+}
+
+// A dependency that ended otherwise than wished ends this job too.
+bool JobQueue::dependencies_met(Row& row) {
+  auto const dependencies = dependencies_of(row.op().input);
+  if (!dependencies) return true;
+  for (auto const& dependency : *dependencies) {
+    auto const found = rows_.find(dependency.job);
+    // Archived or unknown: it ended, and nobody can say how.
+    if (found == rows_.end()) {
+      if (number(dependency.job) <= last_id_) continue;
+      finish_without_running(
+          row, Status::Error,
+          encode_error({ErrorCode::UnknownEntity,
+                        fmt::format("Dependency on unknown job {}", number(dependency.job)),
+                        ErrorClass::Prereq},
+                       ErrorClass::Prereq));
+      return false;
+    }
+    auto const status = found->second->job.status();
+    if (!is_final(status)) {
+      row.op().status = Status::Waiting;
+      return false;
+    }
+    auto const& wished = dependency.statuses;
+    if (!wished.empty() && std::ranges::find(wished, to_string(status)) == wished.end()) {
+      finish_without_running(row, Status::Canceled, "Job canceled by dependency");
+      return false;
+    }
+  }
+  return true;
+}
+
+// The store is written behind: the row says the truth, and after a crash it is derived again.
+void JobQueue::finish_without_running(Row& row, Status status, json::value result) {
+  for (auto i = row.current; i < row.job.ops.size(); ++i) {
+    row.job.ops[i].status = status;
+    row.job.ops[i].result = result;
+    row.job.ops[i].end_timestamp = stamp(seams_.clock.wall());
+  }
+  row.job.end_timestamp = stamp(seams_.clock.wall());
+  touch(row);
+}
+
+void JobQueue::touch(Row&) {
+  seams_.clock.notify_all(changed_);
+}
+
+void JobQueue::spawn_worker_if_needed() {
+  auto const limit = std::min<std::size_t>(
+      workers_max, static_cast<std::size_t>(std::max<std::int64_t>(
+                       1, seams_.config.snapshot()->settings().max_running_jobs)));
+  while (workers_idle_ < ready_.size() && workers_.size() < limit) {
+    ++workers_idle_;
+    workers_.push_back(seams_.clock.start_thread(fmt::format("job-{}", workers_.size()),
+                                                 [this] { run_worker(); }));
+  }
+}
+
+void JobQueue::run_worker() {
+  for (;;) {
+    JobId id{};
+    {
+      std::unique_lock guard(mutex_);
+      while (ready_.empty() && !is_stopping_) seams_.clock.wait(guard, work_);
+      if (is_stopping_) return;
+      id = ready_.front();
+      ready_.pop_front();
+      --workers_idle_;
+    }
+    execute(id);
+    std::unique_lock guard(mutex_);
+    ++workers_idle_;
+    schedule(guard);
+  }
+}
+
+// One opcode of a job whose locks are held.
+void JobQueue::execute(JobId id) {
+  Row* row = nullptr;
+  Unit const* unit = nullptr;
+  {
+    std::lock_guard const guard(mutex_);
+    row = rows_.at(id).get();
+    row->is_executing = true;
+    if (row->is_cancel_wanted && !row->journal) {
+      finish_without_running(*row, Status::Canceled, "Job canceled by request");
+    } else {
+      auto const now = stamp(seams_.clock.wall());
+      auto& op = row->op();
+      op.status = Status::Running;
+      if (op.start_timestamp.empty()) op.start_timestamp = now;
+      op.exec_timestamp = now;
+      if (row->job.start_timestamp.empty()) row->job.start_timestamp = now;
+      unit = units_.find(opcodes::op_id_of(op.input));
+    }
+    touch(*row);
+  }
+
+  store::Txn txn;
+  if (unit) {
+    Execution execution(*this, *row);
+    if (execution.run(*unit) == Execution::Outcome::Stopped) return;
+    std::lock_guard const guard(mutex_);
+    auto& op = row->op();
+    op.status = execution.status();
+    op.result = execution.result();
+    op.end_timestamp = stamp(seams_.clock.wall());
+    execution.close_journal(txn);
+  } else if (std::lock_guard const guard(mutex_); !is_final(row->op().status)) {
+    finish_without_running(
+        *row, Status::Error,
+        encode_error({ErrorCode::InternalError,
+                      fmt::format("Opcode {} is not built yet", opcodes::op_id_of(row->op().input)),
+                      ErrorClass::Prereq},
+                     ErrorClass::Prereq));
+  }
+
+  {
+    std::lock_guard const guard(mutex_);
+    auto const status = row->op().status;
+    if (status == Status::Success && row->current + 1 < row->job.ops.size()) {
+      ++row->current;
+    } else {
+      if (status != Status::Success && row->current + 1 < row->job.ops.size()) {
+        ++row->current;
+        finish_without_running(*row, status, row->job.ops[row->current - 1].result);
+      }
+      row->job.end_timestamp = stamp(seams_.clock.wall());
+    }
+    put_job(txn, row->job);
+  }
+  // The result is told only when it is durable. A store that can't write now is asked again: the
+  // job has ended.
+  for (auto pause = std::chrono::milliseconds(100);;) {
+    auto const stored = seams_.store.txn(txn);
+    if (stored) break;
+    log::error("The end of job {} can't be stored: {}", number(id), stored.error().message);
+    seams_.clock.sleep_for(pause);
+    pause = std::min(pause * 2, std::chrono::milliseconds(5000));
+    std::lock_guard const guard(mutex_);
+    if (is_stopping_) return;
+  }
+  std::lock_guard const guard(mutex_);
+  row->is_executing = false;
+  row->wants_locks = false;
+  row->progress.reset();
+  locks_.release(id);
+  touch(*row);
+}
+
+Result<Job> JobQueue::job(JobId id) const {
+  {
+    std::lock_guard const guard(mutex_);
+    if (auto const row = rows_.find(id); row != rows_.end()) return row->second->job;
+  }
+  auto const stored = TRY(seams_.store.range_prefix(archive_key(id)));
+  if (stored.empty()) return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
+  auto job = TRY(decode_job(TRY(schema::parse(stored.front().value))));
+  job.is_archived = true;
+  return job;
+}
+
+std::vector<Job> JobQueue::jobs() const {
+  std::lock_guard const guard(mutex_);
+  std::vector<Job> list;
+  list.reserve(rows_.size());
+  for (auto const& [id, row] : rows_) list.push_back(row->job);
+  return list;
+}
+
+std::vector<LockManager::Entry> JobQueue::locks() const {
+  std::lock_guard const guard(mutex_);
+  return locks_.entries();
+}
+
+json::array JobQueue::journal(JobId id) const {
+  json::array lines;
+  auto const entries = seams_.store.range_prefix(journal_prefix(id) + "step/");
+  if (!entries) return lines;
+  for (auto const& kv : *entries) {
+    auto const value = schema::parse(kv.value);
+    auto const step =
+        value ? schema::decode<StepRecord>(*value) : Result<StepRecord>(Failure(value.error()));
+    if (!step) continue;
+    // Arguments of calls stay out: they may hold secrets of an OS installation.
+    json::object line;
+    line["step"] = json::value(json::string_view(step->says));
+    line["done"] = step->is_done;
+    line["error"] =
+        step->error ? json::value(json::string_view(*step->error)) : json::value(nullptr);
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+Result<std::optional<Change>> JobQueue::wait_change(JobId id, Status known_status,
+                                                    std::int64_t known_log_serial,
+                                                    std::uint64_t& known_progress,
+                                                    Instant deadline) const {
+  std::unique_lock guard(mutex_);
+  for (;;) {
+    auto const found = rows_.find(id);
+    if (found == rows_.end()) {
+      return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
+    }
+    auto const& row = *found->second;
+    // While the end is being stored the job still counts as running: what is told must be durable.
+    auto const status =
+        row.is_executing && is_final(row.job.status()) ? Status::Running : row.job.status();
+    Change change{.job = id, .status = status};
+    for (auto const& op : row.job.ops) {
+      for (auto const& entry : op.log) {
+        if (entry.serial > known_log_serial) change.new_log.push_back(entry);
+      }
+    }
+    if (row.progress && row.progress_serial != known_progress) {
+      known_progress = row.progress_serial;
+      change.progress = row.progress;
+    }
+    if (status != known_status || !change.new_log.empty() || change.progress) {
+      return std::optional(std::move(change));
+    }
+    if (seams_.clock.now() >= deadline || is_stopping_) return std::optional<Change>();
+    seams_.clock.wait_until(guard, changed_, deadline);
+  }
+}
+
+CancelAnswer JobQueue::cancel(JobId id) {
+  std::unique_lock guard(mutex_);
+  auto const found = rows_.find(id);
+  if (found == rows_.end()) return {false, fmt::format("Job {} not found", number(id))};
+  auto& row = *found->second;
+  if (is_final(row.job.status())) {
+    return {false, fmt::format("Job {} is no longer waiting in the queue", number(id))};
+  }
+  row.is_cancel_wanted = true;
+  if (row.is_executing || row.journal) {
+    touch(row);
+    return {true, fmt::format("Job {} will be canceled and what it did undone", number(id))};
+  }
+  finish_without_running(row, Status::Canceled, "Job canceled by request");
+  locks_.release(id);
+  std::erase(ready_, id);
+  store::Txn txn;
+  put_job(txn, row.job);
+  schedule(guard);
+  guard.unlock();
+  if (auto const stored = seams_.store.txn(txn); !stored) return {false, stored.error().message};
+  return {true, fmt::format("Job {} canceled", number(id))};
+}
+
+Result<bool> JobQueue::archive(JobId id) {
+  store::Txn txn;
+  {
+    std::lock_guard const guard(mutex_);
+    auto const found = rows_.find(id);
+    if (found == rows_.end()) return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
+    if (!is_final(found->second->job.status()) || found->second->is_executing) return false;
+    txn.remove(job_key(id));
+    txn.put(archive_key(id), json::serialize(encode(found->second->job)));
+    rows_.erase(found);
+  }
+  TRY(seams_.store.txn(txn));
+  return true;
+}
+
+std::pair<std::int64_t, std::int64_t> JobQueue::auto_archive(std::optional<Duration> age) {
+  auto const now = stamp(seams_.clock.wall())[0];
+  auto const seconds =
+      age ? std::chrono::duration_cast<std::chrono::seconds>(*age).count() : std::int64_t{0};
+  std::int64_t archived = 0;
+  std::int64_t left = 0;
+  for (auto const& job : jobs()) {
+    auto const ended = job.end_timestamp.empty() ? job.received_timestamp : job.end_timestamp;
+    auto const is_old = !age || (!ended.empty() && now - ended[0] >= seconds);
+    if (is_final(job.status()) && is_old && archive(job.id).value_or(false)) {
+      ++archived;
+    } else {
+      ++left;
+    }
+  }
+  return {archived, left};
+}
+
+CancelAnswer JobQueue::change_priority(JobId id, std::int64_t priority) {
+  std::unique_lock guard(mutex_);
+  auto const found = rows_.find(id);
+  if (found == rows_.end()) return {false, fmt::format("Job {} not found", number(id))};
+  auto& row = *found->second;
+  if (is_final(row.job.status())) {
+    return {false, fmt::format("Job {} is finished", number(id))};
+  }
+  for (auto i = row.current; i < row.job.ops.size(); ++i) row.job.ops[i].priority = priority;
+  locks_.change_priority(id, priority);
+  schedule(guard);
+  return {true, fmt::format("Priorities of pending opcodes for job {} have been changed to {}",
+                            number(id), priority)};
+}
+
+Result<void> JobQueue::set_drained(bool is_drained) {
+  store::Txn txn;
+  if (is_drained) {
+    txn.put(std::string(drain_key), "true");
+  } else {
+    txn.remove(std::string(drain_key));
+  }
+  TRY(seams_.store.txn(txn));
+  std::lock_guard const guard(mutex_);
+  is_drained_ = is_drained;
+  return {};
+}
+
+bool JobQueue::is_drained() const {
+  std::lock_guard const guard(mutex_);
+  return is_drained_;
+}
+
+}  // namespace flotte::jobs

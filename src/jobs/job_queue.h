@@ -1,0 +1,126 @@
+// JobQueue: durable queue, dependencies, priorities, locks and the executor. Knows no opcode.
+//
+// A waiting job is a row, not a thread. Submitting is one store transaction. Each running job has
+// an executor thread that calls its units and writes the journal (ARCHITECTURE.md, "Jobs that
+// survive"). Thread-safe.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "jobs/job.h"
+#include "jobs/locks.h"
+#include "jobs/unit.h"
+#include "rpc/node.h"
+
+namespace flotte::store {
+class Store;
+class ConfigStore;
+}  // namespace flotte::store
+
+namespace flotte::jobs {
+
+// Everything a queue stands on; all outlive it.
+struct Seams {
+  Clock& clock;
+  Random& random;
+  store::Store& store;
+  store::ConfigStore& config;
+  rpc::Node& nodes;
+};
+
+// What a waiting command is told.
+struct Change {
+  JobId job{};
+  Status status = Status::Queued;
+  std::vector<LogEntry> new_log;
+  std::optional<json::object> progress;  // {"text", "fraction"}; transient
+};
+
+struct CancelAnswer {
+  bool ok = false;
+  std::string text;
+};
+
+class JobQueue {
+ public:
+  // Reads the stored jobs and journals; jobs that were running go on as soon as start() is called.
+  static Result<std::unique_ptr<JobQueue>> create(Seams seams, UnitTable const& units,
+                                                  std::int64_t leader_epoch);
+  ~JobQueue();
+
+  void start();
+  // Lets no new job start, waits for none: running jobs stay in the journal and go on after a
+  // restart. Joins threads, so a step in flight is waited for.
+  void stop();
+
+  // Each job is a list of opcodes as submitted; the answer is in their order. Durable when it
+  // returns.
+  std::vector<Result<JobId>> submit(std::vector<json::array> const& jobs);
+
+  Result<Job> job(JobId id) const;  // archived ones too; UnknownEntity
+  std::vector<Job> jobs() const;    // not archived, by id
+  std::vector<LockManager::Entry> locks() const;
+  // What the journal says of a job that runs or could not be undone, for `gnt-job info`.
+  json::array journal(JobId id) const;
+
+  // Blocks until the job's status, log or progress differs from what the caller knows, or the
+  // deadline. Null: nothing new. UnknownEntity when there is no such job.
+  Result<std::optional<Change>> wait_change(JobId id, Status known_status,
+                                            std::int64_t known_log_serial,
+                                            std::uint64_t& known_progress, Instant deadline) const;
+
+  CancelAnswer cancel(JobId id);
+  Result<bool> archive(JobId id);
+  // Archives all finished jobs older than `age` (none: all). The answer: archived and left.
+  std::pair<std::int64_t, std::int64_t> auto_archive(std::optional<Duration> age);
+  CancelAnswer change_priority(JobId id, std::int64_t priority);
+  Result<void> set_drained(bool is_drained);
+  bool is_drained() const;
+
+ private:
+  friend class Execution;
+  struct Row;
+
+  JobQueue(Seams seams, UnitTable const& units, std::int64_t leader_epoch);
+  Result<void> load();
+  void load_job(std::string const& text);
+  void schedule(std::unique_lock<std::mutex>& guard);
+  void ask_for_locks(Row& row);
+  bool dependencies_met(Row& row);
+  void finish_without_running(Row& row, Status status, json::value result);
+  void run_worker();
+  void spawn_worker_if_needed();
+  void execute(JobId id);
+  void touch(Row& row);
+
+  Seams seams_;
+  UnitTable const& units_;
+  std::int64_t const leader_epoch_;
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;  // some job changed, for wait_change()
+  std::condition_variable work_;             // ready_ or stopping_ changed, for workers
+  std::map<JobId, std::unique_ptr<Row>> rows_;
+  LockManager locks_;
+  std::deque<JobId> ready_;  // granted, waiting for a worker
+  std::vector<std::thread> workers_;
+  std::size_t workers_idle_ = 0;
+  std::int64_t last_id_ = 0;
+  bool is_started_ = false;
+  bool is_stopping_ = false;
+  bool is_drained_ = false;
+};
+
+}  // namespace flotte::jobs

@@ -1,0 +1,223 @@
+#include "jobs/job_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "jobs/job_context.h"
+#include "opcodes/instance.h"
+#include "rpc/fake_node.h"
+#include "store/config_store.h"
+#include "store/memory_store.h"
+
+namespace flotte::jobs {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A unit for these tests, under the name of an opcode that exists: three steps on a node, each
+// undone by removing what it made; fails where the test says.
+struct ThreeSteps {
+  using Op = opcodes::InstanceRemove;
+  struct Facts {};
+  struct Plan {
+    std::string name;
+    static schema::Fields fields() {
+      static constexpr schema::Field table[] = {schema::field<&Plan::name>("name", "A name.")};
+      return table;
+    }
+  };
+
+  static Result<LockSet> locks(Op const& op, model::Cluster const&) {
+    return LockSet{exclusive(LockLevel::Instance, op.instance_name)};
+  }
+  static Result<Facts> inspect(Op const&, model::Cluster const&, NodeReader&) { return Facts{}; }
+  static Result<Plan> plan(Op const& op, model::Cluster const&, Facts const&) {
+    if (op.instance_name == "refused") return fail(ErrorCode::WrongInput, "It is refused");
+    return Plan{op.instance_name};
+  }
+  static rpc::DiskSpec disk(Plan const& plan, int index) {
+    return {.disk = {.uuid = DiskId(fmt::format("{}-{}", plan.name, index)),
+                     .dev_type = model::DiskTemplate::File,
+                     .logical_id = {"loop", fmt::format("/srv/{}/disk{}", plan.name, index)},
+                     .size = {128}},
+            .index = index};
+  }
+  static Result<json::value> apply(Plan const& plan, JobContext& job) {
+    NodeId const node("node-1");
+    for (int i = 0; i < 3; ++i) {
+      job.log(fmt::format("step {}", i));
+      TRY(job.step(fmt::format("Creating {}", i), node,
+                   rpc::BlockdevCreate{plan.name, disk(plan, i)},
+                   {.undo = undo_call(node, rpc::BlockdevRemove{plan.name, disk(plan, i)})}));
+    }
+    return "done";
+  }
+};
+
+json::array a_job(std::string_view name) {
+  json::object op;
+  op["OP_ID"] = "OP_INSTANCE_REMOVE";
+  op["instance_name"] = name;
+  return {std::move(op)};
+}
+
+class JobQueueTest : public testing::Test {
+ protected:
+  JobQueueTest() {
+    units_.add<ThreeSteps>();
+    config_ = std::move(*store::ConfigStore::create(store_, clock_, 1));
+    auto const filled = config_->update(
+        [](store::ClusterEdit& edit) -> Result<void> {
+          model::Settings settings;
+          settings.uuid = ClusterId("c");
+          settings.cluster_name = "cluster";
+          edit.put(settings);
+          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1"});
+          return {};
+        },
+        {});
+    EXPECT_TRUE(filled);
+    restart();
+  }
+
+  // As after a crash: only what the store holds is known.
+  void restart() {
+    queue_.reset();
+    queue_ =
+        std::move(*JobQueue::create({clock_, random_, store_, *config_, nodes_}, units_, ++epoch_));
+    queue_->start();
+  }
+
+  Job wait(JobId id) {
+    auto const deadline = clock_.now() + 20s;
+    std::uint64_t progress = 0;
+    for (auto status = Status::Queued; !is_final(status);) {
+      auto const change = queue_->wait_change(id, status, 1'000'000, progress, deadline);
+      if (!change || !*change) break;
+      status = (*change)->status;
+    }
+    return *queue_->job(id);
+  }
+
+  std::size_t disks() { return nodes_.state(NodeId("node-1")).disks.size(); }
+  std::size_t journal_keys() { return store_.range_prefix("/journal/")->size(); }
+
+  SystemClock clock_;
+  SeededRandom random_{1};
+  store::MemoryStore store_;
+  rpc::FakeNode nodes_;
+  UnitTable units_;
+  std::unique_ptr<store::ConfigStore> config_;
+  std::unique_ptr<JobQueue> queue_;
+  std::int64_t epoch_ = 0;
+};
+
+TEST_F(JobQueueTest, runs_a_job_and_forgets_its_journal) {
+  auto const id = queue_->submit({a_job("a")}).front();
+  ASSERT_TRUE(id) << id.error().message;
+  auto const job = wait(*id);
+  EXPECT_EQ(job.status(), Status::Success) << json::value(job.ops[0].result);
+  EXPECT_EQ(job.ops[0].result, json::value("done"));
+  EXPECT_EQ(job.ops[0].log.size(), 3U);
+  EXPECT_EQ(disks(), 3U);
+  EXPECT_EQ(journal_keys(), 0U);
+}
+
+TEST_F(JobQueueTest, undoes_what_a_failed_job_did) {
+  std::atomic<int> creates = 0;
+  nodes_.before([&](rpc::FakeCall const& call) -> Result<void> {
+    if (call.call == "blockdev_create" && ++creates == 3) {
+      return fail(ErrorCode::InsufficientResources, "The disk is full");
+    }
+    return {};
+  });
+  auto const job = wait(*queue_->submit({a_job("a")}).front());
+  EXPECT_EQ(job.status(), Status::Error);
+  EXPECT_EQ(job.ops[0].result, (json::array{"OpExecError", json::array{"The disk is full"}}));
+  EXPECT_EQ(disks(), 0U);
+  EXPECT_EQ(journal_keys(), 0U);
+}
+
+TEST_F(JobQueueTest, a_lost_answer_is_asked_for_again) {
+  nodes_.lose_next_answer("blockdev_create");
+  auto const job = wait(*queue_->submit({a_job("a")}).front());
+  EXPECT_EQ(job.status(), Status::Success) << json::value(job.ops[0].result);
+  EXPECT_EQ(disks(), 3U);
+}
+
+TEST_F(JobQueueTest, goes_on_after_a_restart_in_the_middle) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const id = *queue_->submit({a_job("a")}).front();
+  // The first step's intent is in the journal, its outcome unknown.
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  restart();
+  nodes_.set_reachable(NodeId("node-1"), true);
+  auto const job = wait(id);
+  EXPECT_EQ(job.status(), Status::Success) << json::value(job.ops[0].result);
+  EXPECT_EQ(disks(), 3U);
+  EXPECT_EQ(journal_keys(), 0U);
+}
+
+TEST_F(JobQueueTest, prerequisites_are_errors_of_their_class) {
+  auto const job = wait(*queue_->submit({a_job("refused")}).front());
+  EXPECT_EQ(job.ops[0].result,
+            (json::array{"OpPrereqError", json::array{"It is refused", "wrong_input"}}));
+}
+
+TEST_F(JobQueueTest, dependencies_decide) {
+  auto after = a_job("b");
+  after[0].as_object()["depends"] = json::array{json::array{-1, json::array{"success"}}};
+  auto const good = queue_->submit({a_job("a"), after});
+  EXPECT_EQ(wait(*good[1]).status(), Status::Success);
+  auto const bad = queue_->submit({a_job("refused"), after});
+  EXPECT_EQ(wait(*bad[1]).status(), Status::Canceled);
+}
+
+TEST_F(JobQueueTest, cancels_what_waits_and_undoes_what_runs) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const running = *queue_->submit({a_job("a")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  auto const waiting = *queue_->submit({a_job("a")}).front();
+  EXPECT_TRUE(queue_->cancel(waiting).ok);
+  EXPECT_EQ(wait(waiting).status(), Status::Canceled);
+  EXPECT_TRUE(queue_->cancel(running).ok);
+  nodes_.set_reachable(NodeId("node-1"), true);
+  EXPECT_EQ(wait(running).status(), Status::Canceled);
+  EXPECT_EQ(disks(), 0U);
+  EXPECT_FALSE(queue_->cancel(running).ok);
+}
+
+TEST_F(JobQueueTest, archives_and_survives_a_restart) {
+  auto const id = *queue_->submit({a_job("a")}).front();
+  wait(id);
+  EXPECT_TRUE(*queue_->archive(id));
+  restart();
+  EXPECT_TRUE(queue_->jobs().empty());
+  EXPECT_TRUE(queue_->job(id)->is_archived);
+  EXPECT_GT(number(*queue_->submit({a_job("b")}).front()), number(id));
+}
+
+TEST_F(JobQueueTest, a_drained_queue_takes_nothing) {
+  ASSERT_TRUE(queue_->set_drained(true));
+  auto const refused = queue_->submit({a_job("a")}).front();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error_class, ErrorClass::QueueDrained);
+  restart();
+  EXPECT_TRUE(queue_->is_drained());
+}
+
+TEST_F(JobQueueTest, a_journal_of_another_version_is_set_aside) {
+  store::Txn txn;
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const id = *queue_->submit({a_job("a")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  queue_->stop();
+  txn.put(fmt::format("/journal/{:012}/plan", number(id)), R"({"format":99})");
+  ASSERT_TRUE(store_.txn(txn));
+  restart();
+  EXPECT_EQ(queue_->job(id)->set_aside, "Its journal was written by another version of Flotte");
+}
+
+}  // namespace
+}  // namespace flotte::jobs

@@ -1,0 +1,58 @@
+// The journal of one running opcode: its plan and its steps, each written before it is done, with
+// what undoes it.
+//
+// Stored under /journal/<job>/: `plan`, and `step/<n>`. Used by the executor; not thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobs/job_context.h"
+
+namespace flotte::jobs {
+
+// The outcome of a step that has ended: its answer, or the error that apply() saw.
+struct StepRecord {
+  std::string says;
+  std::optional<CallData> call;  // none: a change of the configuration, or jobs submitted
+  std::optional<Undo> undo;
+  bool is_done = false;
+  json::value reply;
+  std::optional<std::string> error;  // of a step that failed
+
+  static schema::Fields fields();
+};
+
+struct PlanRecord {
+  std::int64_t format = 1;  // of the journal; others are set aside by name
+  std::string op_id;
+  std::int64_t op_index = 0;
+  json::value plan;
+  // From here on steps are undone if the job fails.
+  std::int64_t kept_before = 0;
+  // The job has failed and is being undone; the error that it ends with.
+  std::optional<json::value> undoing;
+  // Steps whose undo failed. A job that has any is shown, and not resumed.
+  std::vector<std::int64_t> stuck;
+
+  static schema::Fields fields();
+};
+
+constexpr std::int64_t journal_format = 1;
+
+struct Journal {
+  PlanRecord plan;
+  std::vector<StepRecord> steps;
+};
+
+std::string journal_prefix(JobId job);
+std::string journal_plan_key(JobId job);
+std::string journal_step_key(JobId job, std::size_t step);
+std::string job_key(JobId job);
+std::string archive_key(JobId job);
+
+// Reads what was stored for a job; `texts` are the values of its keys in order of key.
+Result<Journal> decode_journal(std::string_view plan_text, std::vector<std::string> const& steps);
+
+}  // namespace flotte::jobs

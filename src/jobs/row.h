@@ -1,0 +1,29 @@
+// A job in memory: what is stored of it, and what only matters while the controller lives. Internal
+// to this folder.
+#pragma once
+
+#include <optional>
+
+#include "jobs/job.h"
+#include "jobs/job_queue.h"
+#include "jobs/journal.h"
+
+namespace flotte::jobs {
+
+struct JobQueue::Row {
+  Job job;
+  std::size_t current = 0;  // the opcode that is next or runs
+  LockSet locks;            // asked for or held, for the current opcode
+  bool wants_locks = false;
+  bool is_executing = false;
+  bool is_cancel_wanted = false;
+  std::optional<json::object> progress;
+  std::uint64_t progress_serial = 0;
+  std::int64_t last_log_serial = 0;
+  // Left by a controller that died; the execution goes on from it.
+  std::optional<Journal> journal;
+
+  OpState& op() { return job.ops[current]; }
+};
+
+}  // namespace flotte::jobs

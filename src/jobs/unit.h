@@ -1,0 +1,109 @@
+// Unit: what one kind of opcode does, as the executor sees it, and the adapter that makes one from
+// a unit's four functions.
+//
+// A unit is a struct U with `using Op`, `using Plan` (both with field tables) and static functions,
+// called in this order:
+//   Result<LockSet>     locks(Op const&, model::Cluster const&)
+//   Result<Facts>       inspect(Op const&, model::Cluster const&, NodeReader&)      reads the nodes
+//   Result<Plan>        plan(Op const&, model::Cluster const&, Facts const&)        pure
+//   Result<json::value> apply(Plan const&, JobContext&)                             acts
+// The plan is written to the journal before the first act. After a crash apply() runs again with
+// the same plan, and the steps that were done answer from the journal. So apply() must decide by
+// the plan and by answers of steps alone.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/clock.h"
+#include "jobs/locks.h"
+#include "model/cluster.h"
+#include "opcodes/opcode.h"
+#include "rpc/node.h"
+
+namespace flotte {
+class Random;
+}
+
+namespace flotte::jobs {
+
+namespace json = boost::json;
+class JobContext;
+
+// Reading calls to nodes, while a job decides.
+class NodeReader {
+ public:
+  NodeReader(rpc::Node& nodes, Random& random, std::int64_t leader_epoch, WallTime now)
+      : nodes_(nodes), random_(random), leader_epoch_(leader_epoch), now_(now) {}
+
+  template <class Call>
+  Result<typename Call::Reply> ask(model::Node const& node, Call const& call) {
+    return nodes_.ask(node, call, {.leader_epoch = leader_epoch_, .timeout = read_timeout});
+  }
+  // Facts too: drawn while inspecting, so that plan() stays a pure function.
+  Random& random() { return random_; }
+  WallTime now() const { return now_; }
+
+ private:
+  static constexpr std::chrono::seconds read_timeout{30};
+  rpc::Node& nodes_;
+  Random& random_;
+  std::int64_t leader_epoch_;
+  WallTime now_;
+};
+
+class Unit {
+ public:
+  virtual ~Unit() = default;
+  virtual std::string_view op_id() const = 0;
+  virtual Result<LockSet> locks(json::object const& op, model::Cluster const& cluster) const = 0;
+  // inspect() and plan(); the plan in JSON.
+  virtual Result<json::value> plan(json::object const& op, model::Cluster const& cluster,
+                                   NodeReader& nodes) const = 0;
+  virtual Result<json::value> apply(json::value const& plan, JobContext& job) const = 0;
+};
+
+template <class U>
+class UnitOf final : public Unit {
+ public:
+  using Op = typename U::Op;
+
+  std::string_view op_id() const override { return Op::op_id; }
+
+  Result<LockSet> locks(json::object const& op, model::Cluster const& cluster) const override {
+    return U::locks(TRY(opcodes::decode<Op>(op)), cluster);
+  }
+
+  Result<json::value> plan(json::object const& op, model::Cluster const& cluster,
+                           NodeReader& nodes) const override {
+    auto const opcode = TRY(opcodes::decode<Op>(op));
+    auto const facts = TRY(U::inspect(opcode, cluster, nodes));
+    return json::value(schema::encode(TRY(U::plan(opcode, cluster, facts))));
+  }
+
+  Result<json::value> apply(json::value const& plan, JobContext& job) const override {
+    // Always through JSON, so that a run after a crash sees exactly what the first run saw.
+    return U::apply(TRY(schema::decode<typename U::Plan>(plan)), job);
+  }
+};
+
+// The units by op_id.
+class UnitTable {
+ public:
+  template <class U>
+  void add() {
+    units_.push_back(std::make_unique<UnitOf<U>>());
+  }
+  Unit const* find(std::string_view op_id) const {
+    for (auto const& unit : units_) {
+      if (unit->op_id() == op_id) return unit.get();
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Unit>> units_;
+};
+
+}  // namespace flotte::jobs

@@ -1,0 +1,48 @@
+// LocalApi: what the gnt-* commands ask of the controller over its Unix socket; docs/local-api.md
+// lists the routes.
+//
+// The handler of net::Server: called on many threads at once, and may block while a command follows
+// its job.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "jobs/job_queue.h"
+#include "net/http.h"
+
+namespace flotte::rapi {
+
+namespace json = boost::json;
+
+struct Services {
+  jobs::Seams seams;
+  jobs::JobQueue& queue;
+  std::int64_t leader_epoch;
+  // What only the controller itself can do.
+  std::function<Result<JobId>(json::object const& settings)> initialise;
+  std::function<Result<void>()> destroy;
+};
+
+class LocalApi {
+ public:
+  explicit LocalApi(Services services) : services_(std::move(services)) {}
+
+  void handle(net::Request const& request, net::Responder& responder);
+
+ private:
+  Result<json::value> answer(net::Request const& request);
+  Result<json::value> answer_job(std::string_view method, std::string_view rest,
+                                 net::Request const& request);
+  Result<json::value> query(json::object const& body);
+  Result<json::value> query_fields(json::object const& body);
+  Result<json::value> cluster();
+  void submit(net::Request const& request, net::Responder& responder);
+  void follow(net::Responder& responder, std::vector<JobId> ids, std::int64_t after,
+              std::string first_line);
+
+  Services services_;
+};
+
+}  // namespace flotte::rapi

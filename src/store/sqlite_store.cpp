@@ -1,0 +1,267 @@
+#include "store/sqlite_store.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "base/log.h"
+
+namespace flotte::store {
+namespace {
+
+// "Flot" in the header of the file: file(1) and we know our own.
+constexpr int application_id = 0x466c6f74;
+constexpr int schema_version = 1;
+
+struct Finalize {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
+
+Statement prepare(sqlite3* db, char const* sql) {
+  sqlite3_stmt* statement = nullptr;
+  sqlite3_prepare_v2(db, sql, -1, &statement, nullptr);
+  return Statement(statement);
+}
+
+Result<std::int64_t> number(sqlite3* db, char const* sql) {
+  auto const statement = prepare(db, sql);
+  if (!statement || sqlite3_step(statement.get()) != SQLITE_ROW) {
+    return fail(ErrorCode::EnvironmentError, "{}", sqlite3_errmsg(db));
+  }
+  return sqlite3_column_int64(statement.get(), 0);
+}
+
+std::string text_column(sqlite3_stmt* statement, int column) {
+  auto const* bytes = static_cast<char const*>(sqlite3_column_blob(statement, column));
+  return bytes
+             ? std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement, column)))
+             : std::string();
+}
+
+Failure unusable(std::string const& path, std::string_view why) {
+  return fail(ErrorCode::EnvironmentError,
+              "The store {} can't be used: {}. Nothing was changed; move it away and restore it "
+              "from a backup",
+              path, why);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::create(std::string const& path, Clock& clock) {
+  std::unique_ptr<SqliteStore> store(new SqliteStore(path, clock));
+  TRY(store->open());
+  store->writer_ =
+      clock.start_thread("store-writer", [writer = store.get()] { writer->run_writer(); });
+  return store;
+}
+
+Result<void> SqliteStore::open() {
+  std::error_code made;
+  std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), made);
+  // Made here, so that it never exists with a wider mode than this.
+  int const fd = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) {
+    return fail(ErrorCode::EnvironmentError, "Can't open the store {}: {}", path_,
+                std::strerror(errno));
+  }
+  struct stat status{};
+  ::fstat(fd, &status);
+  ::close(fd);
+  auto const is_new = status.st_size == 0;
+  if (sqlite3_open_v2(path_.c_str(), &db_, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK) {
+    return unusable(path_, sqlite3_errmsg(db_));
+  }
+  sqlite3_busy_timeout(db_, 2000);
+  if (is_new) {
+    TRY(execute(fmt::format("PRAGMA application_id={}; PRAGMA user_version={};"
+                            "CREATE TABLE kv(key BLOB PRIMARY KEY, value BLOB NOT NULL, "
+                            "mod_revision INTEGER NOT NULL) WITHOUT ROWID;"
+                            "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
+                            "INSERT INTO meta VALUES('revision', 0), ('leader_epoch', 0);",
+                            application_id, schema_version)
+                    .c_str()));
+  } else {
+    auto const id = number(db_, "PRAGMA application_id");
+    if (!id) return unusable(path_, id.error().message);
+    if (*id != application_id) return unusable(path_, "it is a database of another program");
+    auto const version = number(db_, "PRAGMA user_version");
+    if (!version) return unusable(path_, version.error().message);
+    if (*version > schema_version) {
+      return unusable(path_, "it was written by a newer version of Flotte");
+    }
+    auto const check = prepare(db_, "PRAGMA quick_check(1)");
+    if (!check || sqlite3_step(check.get()) != SQLITE_ROW) {
+      return unusable(path_, sqlite3_errmsg(db_));
+    }
+    if (auto const verdict = text_column(check.get(), 0); verdict != "ok") {
+      return unusable(path_, verdict);
+    }
+  }
+  TRY(execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"));
+  return load();
+}
+
+Result<void> SqliteStore::execute(char const* sql) {
+  if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return fail(ErrorCode::EnvironmentError, "The store {} can't be written: {}", path_,
+                sqlite3_errmsg(db_));
+  }
+  return {};
+}
+
+Result<void> SqliteStore::load() {
+  auto const revision = number(db_, "SELECT value FROM meta WHERE name='revision'");
+  if (!revision) return unusable(path_, revision.error().message);
+  revision_ = *revision;
+  auto const rows = prepare(db_, "SELECT key, value, mod_revision FROM kv");
+  if (!rows) return unusable(path_, sqlite3_errmsg(db_));
+  for (;;) {
+    auto const status = sqlite3_step(rows.get());
+    if (status == SQLITE_DONE) return {};
+    if (status != SQLITE_ROW) return unusable(path_, sqlite3_errmsg(db_));
+    table_.apply({{text_column(rows.get(), 0),
+                   {text_column(rows.get(), 1), sqlite3_column_int64(rows.get(), 2)}}});
+  }
+}
+
+SqliteStore::~SqliteStore() {
+  {
+    std::lock_guard const guard(mutex_);
+    is_stopping_ = true;
+  }
+  clock_.notify_all(work_);
+  if (writer_.joinable()) writer_.join();
+  sqlite3_close(db_);
+  if (leader_fd_ >= 0) ::close(leader_fd_);
+}
+
+Result<std::int64_t> SqliteStore::acquire_leadership(std::string const& name) {
+  auto const lock = fmt::format("{}.{}.lock", path_, name);
+  leader_fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (leader_fd_ < 0) {
+    return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", lock, std::strerror(errno));
+  }
+  if (::flock(leader_fd_, LOCK_EX | LOCK_NB) != 0) {
+    char pid[32] = {};
+    auto const got = ::pread(leader_fd_, pid, sizeof pid - 1, 0);
+    return fail(ErrorCode::WrongState, "Another controller (process {}) leads on {}",
+                got > 0 ? std::string_view(pid, static_cast<std::size_t>(got)) : "unknown", path_);
+  }
+  auto const pid = std::to_string(::getpid());
+  if (::ftruncate(leader_fd_, 0) != 0 ||
+      ::pwrite(leader_fd_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    return fail(ErrorCode::EnvironmentError, "Can't write {}: {}", lock, std::strerror(errno));
+  }
+  std::lock_guard const guard(mutex_);
+  TRY(execute("UPDATE meta SET value = value + 1 WHERE name='leader_epoch'"));
+  return number(db_, "SELECT value FROM meta WHERE name='leader_epoch'");
+}
+
+Result<std::vector<KeyValue>> SqliteStore::range_prefix(std::string_view prefix) {
+  std::lock_guard const guard(mutex_);
+  return table_.range_prefix(prefix);
+}
+
+Result<TxnReply> SqliteStore::txn(Txn const& txn) {
+  TRY(check_bounds(txn));
+  Waiting waiting{txn};
+  std::unique_lock guard(mutex_);
+  if (is_stopping_) return fail(ErrorCode::EnvironmentError, "The store is closed");
+  waiting_.push_back(&waiting);
+  clock_.notify_all(work_);
+  while (!waiting.is_done) clock_.wait(guard, done_);
+  return waiting.reply;
+}
+
+std::int64_t SqliteStore::commits() const {
+  std::lock_guard const guard(mutex_);
+  return commits_;
+}
+
+// Takes all that wait, decides them one after the other against memory and what the batch did so
+// far, and writes what they change in one transaction of the database.
+void SqliteStore::run_writer() {
+  std::unique_lock guard(mutex_);
+  for (;;) {
+    while (waiting_.empty() && !is_stopping_) clock_.wait(guard, work_);
+    if (waiting_.empty()) return;
+    std::deque<Waiting*> batch;
+    batch.swap(waiting_);
+
+    // Each is decided against what the ones before it leave, and has a revision of its own.
+    Table::Batch decided;
+    auto revision = revision_;
+    for (auto* waiting : batch) {
+      auto const holds = table_.holds(waiting->txn.compares, decided);
+      if (holds) table_.decide(waiting->txn.operations, ++revision, decided);
+      waiting->reply = TxnReply{holds, revision};
+    }
+
+    Result<void> outcome;
+    if (!decided.empty()) {
+      guard.unlock();
+      outcome = write(decided, revision);
+      guard.lock();
+    }
+    if (outcome) {
+      if (!decided.empty()) ++commits_;
+      table_.apply(std::move(decided));
+      revision_ = revision;
+    } else {
+      log::error("{}", outcome.error().message);
+    }
+    for (auto* waiting : batch) {
+      if (!outcome && waiting->reply && waiting->reply->succeeded) {
+        waiting->reply = Failure(outcome.error());
+      }
+      waiting->is_done = true;
+    }
+    clock_.notify_all(done_);
+  }
+}
+
+// One transaction of the database; rolled back whole when any part of it fails.
+Result<void> SqliteStore::write(Table::Batch const& batch, std::int64_t revision) {
+  auto const put = prepare(db_, "INSERT OR REPLACE INTO kv VALUES(?1, ?2, ?3)");
+  auto const remove = prepare(db_, "DELETE FROM kv WHERE key=?1");
+  auto const mark = prepare(db_, "UPDATE meta SET value=?1 WHERE name='revision'");
+  auto const bind = [](sqlite3_stmt* statement, int index, std::string const& text) {
+    sqlite3_bind_blob(statement, index, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+  };
+  auto const step = [&](sqlite3_stmt* statement) -> Result<void> {
+    auto const status = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    if (status == SQLITE_DONE) return {};
+    return fail(ErrorCode::EnvironmentError, "The store {} can't be written: {}", path_,
+                sqlite3_errmsg(db_));
+  };
+  auto const write_all = [&]() -> Result<void> {
+    if (!put || !remove || !mark) {
+      return fail(ErrorCode::EnvironmentError, "The store {}: {}", path_, sqlite3_errmsg(db_));
+    }
+    TRY(execute("BEGIN IMMEDIATE"));
+    for (auto const& [key, row] : batch) {
+      auto* statement = row.value ? put.get() : remove.get();
+      bind(statement, 1, key);
+      if (row.value) {
+        bind(statement, 2, *row.value);
+        sqlite3_bind_int64(statement, 3, row.mod_revision);
+      }
+      TRY(step(statement));
+    }
+    sqlite3_bind_int64(mark.get(), 1, revision);
+    TRY(step(mark.get()));
+    return execute("COMMIT");
+  };
+  auto const outcome = write_all();
+  if (!outcome) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  return outcome;
+}
+
+}  // namespace flotte::store

@@ -1,0 +1,47 @@
+#include "units/all.h"
+
+#include "units/cluster_post_init.h"
+#include "units/cluster_set_params.h"
+#include "units/cluster_verify.h"
+#include "units/cluster_verify_config.h"
+#include "units/cluster_verify_group.h"
+#include "units/instance_create.h"
+#include "units/instance_grow_disk.h"
+#include "units/instance_query_data.h"
+#include "units/instance_reboot.h"
+#include "units/instance_reinstall.h"
+#include "units/instance_remove.h"
+#include "units/instance_set_params.h"
+#include "units/instance_shutdown.h"
+#include "units/instance_startup.h"
+#include "units/node_query_volumes.h"
+#include "units/os_diagnose.h"
+#include "units/tags_del.h"
+#include "units/tags_set.h"
+#include "units/test_delay.h"
+
+namespace flotte::units {
+
+void add_all(jobs::UnitTable& table) {
+  table.add<ClusterPostInit>();
+  table.add<ClusterSetParams>();
+  table.add<ClusterVerify>();
+  table.add<ClusterVerifyConfig>();
+  table.add<ClusterVerifyGroup>();
+  table.add<InstanceCreate>();
+  table.add<InstanceGrowDisk>();
+  table.add<InstanceQueryData>();
+  table.add<InstanceReboot>();
+  table.add<InstanceReinstall>();
+  table.add<InstanceRemove>();
+  table.add<InstanceSetParams>();
+  table.add<InstanceShutdown>();
+  table.add<InstanceStartup>();
+  table.add<NodeQueryVolumes>();
+  table.add<OsDiagnose>();
+  table.add<TagsDel>();
+  table.add<TagsSet>();
+  table.add<TestDelay>();
+}
+
+}  // namespace flotte::units

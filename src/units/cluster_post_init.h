@@ -1,0 +1,27 @@
+// OP_CLUSTER_POST_INIT: the first job of a cluster.
+#pragma once
+
+#include "jobs/unit.h"
+#include "opcodes/cluster.h"
+
+namespace flotte::units {
+
+namespace json = boost::json;
+
+struct ClusterPostInit {
+  using Op = opcodes::ClusterPostInit;
+  struct Facts {};
+  struct Plan {
+    bool done = true;
+
+    static schema::Fields fields();
+  };
+
+  static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
+                               jobs::NodeReader& nodes);
+  static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
+};
+
+}  // namespace flotte::units

@@ -1,0 +1,560 @@
+#include "units/instance_create.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "base/random.h"
+#include "jobs/job_context.h"
+#include "store/config_store.h"
+#include "units/instance_steps.h"
+#include "units/os_names.h"
+
+namespace flotte::units {
+namespace {
+
+constexpr std::size_t disks_max = 16;
+constexpr std::size_t nics_max = 8;
+constexpr std::size_t name_bytes_max = 253;
+constexpr int mac_tries_max = 64;
+// An OS script may take a day, as Ganeti's.
+constexpr std::chrono::hours os_timeout{24};
+constexpr std::chrono::hours wipe_timeout{24};
+
+Result<void> check_name(std::string_view name) {
+  auto const fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  };
+  if (name.empty() || name.size() > name_bytes_max || !std::ranges::all_of(name, fits) ||
+      name.front() == '.' || name.front() == '-' || name.find("..") != std::string_view::npos) {
+    return fail(ErrorCode::WrongInput,
+                "Invalid name '{}': only a-z, 0-9, '-', '_' and '.', at most {} characters", name,
+                name_bytes_max);
+  }
+  return {};
+}
+
+std::optional<std::string> text_in(json::object const& object, std::string_view key) {
+  auto const* value = object.if_contains(key);
+  if (!value || !value->is_string() || value->get_string() == "none") return std::nullopt;
+  return std::string(std::string_view(value->get_string()));
+}
+
+Result<void> refuse_unknown_keys(json::object const& given, std::set<std::string_view> const& known,
+                                 std::string_view what) {
+  for (auto const& [key, value] : given) {
+    if (known.contains(std::string_view(key))) continue;
+    return fail(ErrorCode::WrongInput, "{}: unknown or not yet built parameter '{}'", what,
+                std::string_view(key));
+  }
+  return {};
+}
+
+Result<MiB> size_of(json::object const& given, std::size_t index) {
+  auto const* size = given.if_contains("size");
+  if (!size) return fail(ErrorCode::WrongInput, "Missing size of disk {}", index);
+  if (size->is_int64() && size->get_int64() > 0) return MiB{size->get_int64()};
+  if (size->is_string()) return parse_size(std::string_view(size->get_string()));
+  return fail(ErrorCode::WrongInput, "Invalid disk size '{}' of disk {}",
+              size->is_int64() ? std::to_string(size->get_int64()) : "?", index);
+}
+
+// Everything that plan() works out, in the order in which it is worked out.
+class Planner {
+ public:
+  Planner(opcodes::InstanceCreate const& op, model::Cluster const& cluster,
+          InstanceCreate::Facts const& facts)
+      : op_(op),
+        cluster_(cluster),
+        settings_(cluster.settings()),
+        facts_(facts),
+        random_(static_cast<std::uint64_t>(facts.seed)) {}
+
+  Result<InstanceCreate::Plan> plan() {
+    TRY(identity());
+    TRY(parameters());
+    TRY(template_and_disks());
+    TRY(nics());
+    TRY(policy());
+    TRY(placement());
+    TRY(operating_system());
+    InstanceCreate::Plan plan;
+    plan.starts = op_.start;
+    plan.installs = installs_;
+    plan.wipes = settings_.prealloc_wipe_disks;
+    plan.force_variant = op_.force_variant;
+    plan.spec = instance_spec(cluster_, instance_);
+    if (op_.osparams_secret) {
+      plan.spec.osparams = model::overlay(plan.spec.osparams, *op_.osparams_secret);
+    }
+    plan.instance = std::move(instance_);
+    return plan;
+  }
+
+ private:
+  Result<void> identity() {
+    if (op_.mode != "create") {
+      return fail(ErrorCode::WrongInput, "Creation mode '{}' is not built yet, only 'create' is",
+                  op_.mode);
+    }
+    if (op_.forthcoming || op_.commit) {
+      return fail(ErrorCode::WrongInput, "Forthcoming instances are not built yet");
+    }
+    if (op_.name_check || op_.ip_check) {
+      return fail(ErrorCode::WrongInput,
+                  "Checking the name and the address is not built yet; leave out --name-check "
+                  "and --ip-check");
+    }
+    TRY(check_name(op_.instance_name));
+    if (auto const known = cluster_.instance(op_.instance_name);
+        known && (*known)->name == op_.instance_name) {
+      return fail(ErrorCode::AlreadyExists, "Instance '{}' is already in the cluster",
+                  op_.instance_name);
+    }
+    instance_.name = op_.instance_name;
+    instance_.uuid = InstanceId(random_.uuid());
+    instance_.ctime = instance_.mtime = facts_.now;
+    instance_.tags = op_.tags;
+    return {};
+  }
+
+  Result<void> parameters() {
+    if (settings_.enabled_hypervisors.empty()) {
+      return fail(ErrorCode::WrongState, "The cluster has no enabled hypervisor");
+    }
+    instance_.hypervisor = op_.hypervisor.value_or(settings_.enabled_hypervisors.front());
+    if (std::ranges::find(settings_.enabled_hypervisors, instance_.hypervisor) ==
+        settings_.enabled_hypervisors.end()) {
+      std::vector<std::string_view> names;
+      for (auto const kind : settings_.enabled_hypervisors) names.push_back(schema::name_of(kind));
+      return fail(ErrorCode::WrongState, "Selected hypervisor ({}) not enabled in the cluster ({})",
+                  schema::name_of(instance_.hypervisor), fmt::join(names, ","));
+    }
+    instance_.hvparams = TRY(model::enforce_hypervisor(instance_.hypervisor, op_.hvparams));
+    instance_.beparams = TRY(model::enforce_backend(op_.beparams));
+    instance_.osparams = op_.osparams;
+    instance_.osparams_private = op_.osparams_private.value_or(json::object());
+    auto const filled = model::filled_beparams(settings_, instance_);
+    if (model::number_of(filled, "minmem") > model::number_of(filled, "maxmem")) {
+      return fail(ErrorCode::WrongInput, "minmem ({} MiB) must not be larger than maxmem ({} MiB)",
+                  model::number_of(filled, "minmem"), model::number_of(filled, "maxmem"));
+    }
+    return {};
+  }
+
+  Result<void> template_and_disks() {
+    if (!op_.disk_template && settings_.enabled_disk_templates.empty()) {
+      return fail(ErrorCode::WrongState, "The cluster has no enabled disk template");
+    }
+    auto const wanted = op_.disk_template.value_or(settings_.enabled_disk_templates.front());
+    instance_.disk_template = wanted;
+    auto const& enabled = settings_.enabled_disk_templates;
+    if (std::ranges::find(enabled, wanted) == enabled.end()) {
+      return fail(ErrorCode::WrongInput,
+                  "Cannot create an instance with the disk template '{}', because it is not "
+                  "enabled; see 'gnt-cluster modify --enabled-disk-templates'",
+                  schema::name_of(wanted));
+    }
+    using enum model::DiskTemplate;
+    if (wanted != Diskless && wanted != File && wanted != SharedFile && wanted != Plain) {
+      return fail(ErrorCode::WrongInput, "Disk template '{}' is not built yet",
+                  schema::name_of(wanted));
+    }
+    if (wanted == Diskless && !op_.disks.empty()) {
+      return fail(ErrorCode::WrongInput, "Diskless instances can't have disks");
+    }
+    if (op_.disks.size() > disks_max) {
+      return fail(ErrorCode::WrongInput, "An instance has at most {} disks", disks_max);
+    }
+    for (auto const& given : op_.disks) TRY(add_disk(given));
+    return {};
+  }
+
+  Result<void> add_disk(json::object const& given) {
+    auto const index = instance_.disks.size();
+    auto const what = fmt::format("disk/{}", index);
+    TRY(refuse_unknown_keys(given, {"size", "mode", "vg", "name", "spindles", "metavg"}, what));
+    model::Disk disk;
+    disk.uuid = DiskId(random_.uuid());
+    disk.dev_type = instance_.disk_template;
+    disk.size = TRY(size_of(given, index));
+    disk.name = text_in(given, "name");
+    if (auto const mode = text_in(given, "mode")) {
+      auto const known = schema::enum_from<model::DiskMode>(*mode);
+      if (!known) {
+        return fail(ErrorCode::WrongInput, "Invalid disk access mode '{}' of disk {}: rw or ro",
+                    *mode, index);
+      }
+      disk.mode = *known;
+    }
+    disk.logical_id = TRY(logical_id(given, index));
+    instance_.disks.push_back(std::move(disk));
+    return {};
+  }
+
+  Result<std::vector<std::string>> logical_id(json::object const& given, std::size_t index) {
+    auto const volume = random_.uuid();
+    if (instance_.disk_template == model::DiskTemplate::Plain) {
+      auto const vg = text_in(given, "vg").value_or(settings_.volume_group_name);
+      if (vg.empty()) {
+        return fail(ErrorCode::WrongInput,
+                    "The cluster has no volume group; name one with vg=… for disk {}", index);
+      }
+      return std::vector{vg, fmt::format("{}.disk{}", volume, index)};
+    }
+    if (given.contains("vg")) {
+      return fail(ErrorCode::WrongInput, "vg= is for template plain, disk {} is {}", index,
+                  schema::name_of(instance_.disk_template));
+    }
+    auto const& base = instance_.disk_template == model::DiskTemplate::File
+                           ? settings_.file_storage_dir
+                           : settings_.shared_file_storage_dir;
+    if (base.empty()) {
+      return fail(ErrorCode::WrongState, "The cluster has no directory for template {}",
+                  schema::name_of(instance_.disk_template));
+    }
+    auto const below = op_.file_storage_dir.value_or("");
+    if (below.starts_with('/') || below.find("..") != std::string::npos) {
+      return fail(ErrorCode::WrongInput, "File storage directory path not absolute or outside: {}",
+                  below);
+    }
+    auto const directory = below.empty() ? base : fmt::format("{}/{}", base, below);
+    return std::vector{
+        op_.file_driver.value_or("loop"),
+        fmt::format("{}/{}/{}.file.disk{}", directory, instance_.name, volume, index)};
+  }
+
+  Result<void> nics() {
+    if (op_.nics.size() > nics_max) {
+      return fail(ErrorCode::WrongInput, "An instance has at most {} NICs", nics_max);
+    }
+    for (auto const& given : op_.nics) TRY(add_nic(given));
+    return {};
+  }
+
+  Result<void> add_nic(json::object const& given) {
+    auto const index = instance_.nics.size();
+    auto const what = fmt::format("nic/{}", index);
+    TRY(refuse_unknown_keys(
+        given, {"mac", "ip", "mode", "link", "vlan", "name", "bridge", "network"}, what));
+    if (text_in(given, "network")) {
+      return fail(ErrorCode::WrongInput, "{}: networks are not built yet", what);
+    }
+    model::Nic nic;
+    nic.uuid = NicId(random_.uuid());
+    nic.name = text_in(given, "name");
+    nic.ip = text_in(given, "ip");
+    json::object params;
+    for (auto const* key : {"mode", "link", "vlan"}) {
+      if (auto const value = text_in(given, key)) params[key] = *value;
+    }
+    if (auto const bridge = text_in(given, "bridge")) {
+      params["mode"] = "bridged";
+      params["link"] = *bridge;
+    }
+    nic.nicparams = TRY(model::enforce(model::nic_params(), params));
+    nic.mac = TRY(mac_for(text_in(given, "mac").value_or("auto")));
+    instance_.nics.push_back(std::move(nic));
+    return {};
+  }
+
+  bool mac_is_used(std::string_view mac) const {
+    auto const uses = [&](model::Instance const& instance) {
+      return std::ranges::find(instance.nics, mac, &model::Nic::mac) != instance.nics.end();
+    };
+    return uses(instance_) || std::ranges::any_of(cluster_.instances(), [&](auto const& entry) {
+             return uses(*entry.second);
+           });
+  }
+
+  Result<std::string> mac_for(std::string wanted) {
+    if (wanted == "auto" || wanted == "generate") {
+      for (int i = 0; i < mac_tries_max; ++i) {
+        auto mac = fmt::format("{}:{:02x}:{:02x}:{:02x}", settings_.mac_prefix, random_.below(256),
+                               random_.below(256), random_.below(256));
+        if (!mac_is_used(mac)) return mac;
+      }
+      return fail(ErrorCode::InsufficientResources, "Can't generate an unused MAC address");
+    }
+    std::ranges::transform(wanted, wanted.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    auto const is_mac = [&] {
+      if (wanted.size() != 17) return false;
+      for (std::size_t i = 0; i < wanted.size(); ++i) {
+        auto const c = static_cast<unsigned char>(wanted[i]);
+        if (i % 3 == 2 ? c != ':' : !std::isxdigit(c)) return false;
+      }
+      return true;
+    };
+    if (!is_mac()) {
+      return fail(ErrorCode::WrongInput, "Invalid MAC address '{}'", wanted);
+    }
+    if (mac_is_used(wanted)) {
+      return fail(ErrorCode::ResourceNotUnique, "MAC address {} already in use in cluster", wanted);
+    }
+    return wanted;
+  }
+
+  Result<void> policy() {
+    if (op_.ignore_ipolicy) return {};
+    auto const found = model::policy_violations(settings_.ipolicy, instance_,
+                                                model::filled_beparams(settings_, instance_));
+    if (found.empty()) return {};
+    return fail(ErrorCode::WrongInput,
+                "Instance allocation to group default violates policy: {}; --ignore-ipolicy "
+                "creates it anyway",
+                fmt::join(found, ", "));
+  }
+
+  // One node at a time has enough of everything, or the one that was named.
+  Result<void> placement() {
+    model::NodePtr best;
+    MiB most_free{-1};
+    for (auto const& [id, facts] : facts_.nodes) {
+      auto const node = TRY(cluster_.node(id));
+      if (facts.memory_free > most_free) {
+        best = node;
+        most_free = facts.memory_free;
+      }
+    }
+    if (!best) {
+      return fail(ErrorCode::InsufficientResources,
+                  "No node can take instances: all are offline, drained or not vm_capable");
+    }
+    instance_.primary_node = best->uuid;
+    TRY(check_volume_groups(*best));
+    if (!op_.start) return {};
+    auto const spec = instance_spec(cluster_, instance_);
+    return check_memory(*best, facts_.nodes.at(best->uuid.text()), spec,
+                        fmt::format("creating instance {}", instance_.name));
+  }
+
+  Result<void> check_volume_groups(model::Node const& node) {
+    if (instance_.disk_template != model::DiskTemplate::Plain) return {};
+    auto const& groups = facts_.nodes.at(node.uuid.text()).volume_groups;
+    std::map<std::string, MiB> wanted;
+    for (auto const& disk : instance_.disks) {
+      wanted[disk.logical_id[0]] = wanted[disk.logical_id[0]] + disk.size;
+    }
+    for (auto const& [vg, size] : wanted) {
+      auto const found = std::ranges::find(groups, vg, &rpc::VolumeGroup::name);
+      if (found == groups.end()) {
+        std::vector<std::string> names;
+        for (auto const& group : groups) names.push_back(group.name);
+        return fail(ErrorCode::EnvironmentError,
+                    "Volume group '{}' not found on node {}; it has: {}", vg, node.name,
+                    names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+      }
+      if (found->free < size) {
+        return fail(ErrorCode::InsufficientResources,
+                    "Not enough disk space on target node {} vg {}: required {} MiB, available {} "
+                    "MiB",
+                    node.name, vg, size.value, found->free.value);
+      }
+    }
+    return {};
+  }
+
+  Result<void> operating_system() {
+    instance_.os = op_.os_type.value_or("");
+    installs_ = !op_.no_install.value_or(false) && !instance_.disks.empty();
+    if (op_.no_install.value_or(false) && instance_.os.empty()) return {};
+    if (instance_.os.empty()) {
+      return fail(ErrorCode::WrongInput, "No guest OS specified; see 'gnt-os list'");
+    }
+    if (!facts_.operating_systems) return {};
+    auto const node = TRY(cluster_.node(instance_.primary_node));
+    TRY(find_os(*facts_.operating_systems, instance_.os, node->name, op_.force_variant));
+    return {};
+  }
+
+  opcodes::InstanceCreate const& op_;
+  model::Cluster const& cluster_;
+  model::Settings const& settings_;
+  InstanceCreate::Facts const& facts_;
+  SeededRandom random_;
+  model::Instance instance_;
+  bool installs_ = false;
+};
+
+Result<void> create_disks(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
+  auto const& node = plan.instance.primary_node;
+  for (auto const& disk : plan.spec.disks) {
+    job.log(
+        fmt::format("* disk {}, size {}", disk.index, format_size(disk.disk.size, Unit::Human)));
+  }
+  job.log("* creating instance disks...");
+  for (auto const& disk : plan.spec.disks) {
+    TRY(job.step(fmt::format("Creating disk {} of {}", disk.index, plan.instance.name), node,
+                 rpc::BlockdevCreate{plan.instance.name, disk},
+                 {.undo = jobs::undo_call(node, rpc::BlockdevRemove{plan.instance.name, disk})}));
+  }
+  return {};
+}
+
+Result<void> add_to_configuration(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
+  job.log(fmt::format("adding instance {} to cluster config", plan.instance.name));
+  TRY(job.commit(
+      "Adding it to the configuration",
+      [&](store::ClusterEdit& edit) -> Result<void> {
+        auto instance = plan.instance;
+        if (instance.hypervisor == model::HypervisorKind::Kvm) {
+          instance.network_port = TRY(edit.allocate_port());
+        }
+        edit.put(std::move(instance));
+        return {};
+      },
+      jobs::Undo{.remove_instance = plan.instance.uuid}));
+  job.log("adding disks to cluster config");
+  return {};
+}
+
+Result<void> install(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
+  auto const& node = plan.instance.primary_node;
+  TRY(activate_disks(job, node, plan.spec));
+  if (plan.wipes) {
+    job.log("* wiping instance disks...");
+    for (auto const& disk : plan.spec.disks) {
+      TRY(job.step(fmt::format("Wiping disk {}", disk.index), node,
+                   rpc::BlockdevWipe{plan.instance.name, disk}, {.timeout = wipe_timeout}));
+    }
+  }
+  if (plan.installs) {
+    job.log("* running the instance OS create scripts...");
+    TRY(job.step(fmt::format("Installing {} on {}", plan.instance.os, plan.instance.name), node,
+                 rpc::OsCreate{plan.spec, false, plan.force_variant, plan.debug_level},
+                 {.timeout = os_timeout, .logs_output = true}));
+  }
+  return deactivate_disks(job, node, plan.spec);
+}
+
+Result<void> start(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
+  job.log("* starting instance...");
+  TRY(job.commit("Recording that it should run", [&](store::ClusterEdit& edit) -> Result<void> {
+    auto instance = TRY(edit.instance(plan.instance.uuid));
+    instance.admin_state = model::AdminState::Up;
+    instance.disks_active = true;
+    instance.epoch = plan.instance.epoch + 1;
+    edit.put(std::move(instance));
+    return {};
+  }));
+  // Under the instance's exclusive lock what was committed above is what is found here, also after
+  // a restart.
+  auto const cluster = job.cluster();
+  auto const instance = TRY(cluster->instance(plan.instance.uuid.text()));
+  auto spec = instance_spec(*cluster, *instance);
+  spec.osparams = plan.spec.osparams;
+  return start_instance(job, plan.instance.primary_node, spec, false);
+}
+
+}  // namespace
+
+Result<jobs::LockSet> InstanceCreate::locks(Op const& op, model::Cluster const& cluster) {
+  jobs::LockSet locks{jobs::exclusive(jobs::LockLevel::Instance, op.instance_name)};
+  if (!op.pnode) {
+    locks.push_back(jobs::all_shared(jobs::LockLevel::Node));
+    return locks;
+  }
+  auto const node = TRY(cluster.node(*op.pnode));
+  locks.push_back(jobs::shared(jobs::LockLevel::Node, node->uuid.text()));
+  locks.push_back(jobs::shared(jobs::LockLevel::NodeRes, node->uuid.text()));
+  return locks;
+}
+
+Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Cluster const& cluster,
+                                                      jobs::NodeReader& nodes) {
+  Facts facts;
+  facts.seed =
+      static_cast<std::int64_t>(nodes.random().below(std::numeric_limits<std::int64_t>::max()));
+  facts.now = static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                      nodes.now().time_since_epoch())
+                                      .count()) /
+              1e6;
+  std::vector<model::NodePtr> candidates;
+  if (op.pnode) {
+    auto const node = TRY(cluster.node(*op.pnode));
+    if (node->offline || node->drained || !node->vm_capable) {
+      return fail(ErrorCode::WrongState, "Cannot use {} primary node '{}'",
+                  node->offline   ? "offline"
+                  : node->drained ? "drained"
+                                  : "not vm_capable",
+                  node->name);
+    }
+    candidates.push_back(node);
+  } else {
+    for (auto const& node : cluster.nodes_by_name()) {
+      if (!node->offline && !node->drained && node->vm_capable) candidates.push_back(node);
+    }
+  }
+  for (auto const& node : candidates) {
+    facts.nodes[node->uuid.text()] =
+        TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
+    TRY(check_bridges(op, cluster, *node, nodes));
+  }
+  if (!candidates.empty() && !op.no_install.value_or(false)) {
+    facts.operating_systems = TRY(nodes.ask(*candidates.front(), rpc::OsDiagnose{}));
+  }
+  return facts;
+}
+
+Result<void> InstanceCreate::check_bridges(Op const& op, model::Cluster const& cluster,
+                                           model::Node const& node, jobs::NodeReader& nodes) {
+  std::set<std::string> bridges;
+  for (auto const& given : op.nics) {
+    auto params = model::filled_nicparams(cluster.settings());
+    for (auto const* key : {"mode", "link"}) {
+      if (auto const value = text_in(given, key)) params[key] = *value;
+    }
+    if (auto const bridge = text_in(given, "bridge")) {
+      params["mode"] = "bridged";
+      params["link"] = *bridge;
+    }
+    if (model::text_of(params, "mode") == "bridged") bridges.insert(model::text_of(params, "link"));
+  }
+  auto const hypervisor = op.hypervisor.value_or(cluster.settings().enabled_hypervisors.empty()
+                                                     ? model::HypervisorKind::Kvm
+                                                     : cluster.settings().enabled_hypervisors[0]);
+  if (bridges.empty() || hypervisor == model::HypervisorKind::Fake) return {};
+  TRY(nodes.ask(node, rpc::BridgesExist{{bridges.begin(), bridges.end()}}));
+  return {};
+}
+
+Result<InstanceCreate::Plan> InstanceCreate::plan(Op const& op, model::Cluster const& cluster,
+                                                  Facts const& facts) {
+  return Planner(op, cluster, facts).plan();
+}
+
+Result<json::value> InstanceCreate::apply(Plan const& plan, jobs::JobContext& job) {
+  TRY(create_disks(plan, job));
+  TRY(add_to_configuration(plan, job));
+  if (!plan.instance.disks.empty()) {
+    // Ganeti says it once for the disks and once before the OS is installed.
+    for (int i = 0; i < (plan.installs ? 2 : 1); ++i) {
+      job.info(fmt::format("Waiting for instance {} to sync disks", plan.instance.name));
+      job.info(fmt::format("Instance {}'s disks are in sync", plan.instance.name));
+    }
+  }
+  if (plan.installs || plan.wipes) TRY(install(plan, job));
+  // From here on the instance is whole. A failing start leaves it as one that should run and does
+  // not.
+  TRY(job.keep());
+  if (plan.starts) TRY(start(plan, job));
+  auto const node = TRY(job.cluster()->node(plan.instance.primary_node));
+  return json::array{json::value(json::string_view(node->name))};
+}
+
+schema::Fields InstanceCreate::Plan::fields() {
+  using schema::field;
+  static constexpr schema::Field table[] = {
+      field<&Plan::instance>("instance", "The instance as it will be configured."),
+      field<&Plan::spec>("spec", "What the node is told for the installation."),
+      field<&Plan::installs>("installs", "Whether the OS scripts run."),
+      field<&Plan::wipes>("wipes", "Whether the disks are overwritten first."),
+      field<&Plan::force_variant>("force_variant", "Accept an unlisted variant."),
+      field<&Plan::starts>("starts", "Whether it is started."),
+      field<&Plan::debug_level>("debug_level", "How much the scripts say."),
+  };
+  return table;
+}
+
+}  // namespace flotte::units

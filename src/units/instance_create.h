@@ -1,0 +1,46 @@
+// OP_INSTANCE_CREATE: creates an instance, its disks and what is on them.
+#pragma once
+
+#include <map>
+
+#include "jobs/unit.h"
+#include "opcodes/instance.h"
+
+namespace flotte::units {
+
+namespace json = boost::json;
+
+struct InstanceCreate {
+  using Op = opcodes::InstanceCreate;
+  struct Facts {
+    // Of the nodes that may take it.
+    std::map<std::string, rpc::NodeFacts> nodes;
+    std::optional<rpc::OsList> operating_systems;
+    // Where UUIDs and MAC addresses come from, so that plan() is a pure function.
+    std::int64_t seed = 0;
+    double now = 0;
+  };
+  struct Plan {
+    model::Instance instance;
+    rpc::InstanceSpec spec;
+    bool installs = false;
+    bool wipes = false;
+    bool force_variant = false;
+    bool starts = false;
+    std::int64_t debug_level = 0;
+
+    static schema::Fields fields();
+  };
+
+  static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
+                               jobs::NodeReader& nodes);
+  static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
+
+ private:
+  static Result<void> check_bridges(Op const& op, model::Cluster const& cluster,
+                                    model::Node const& node, jobs::NodeReader& nodes);
+};
+
+}  // namespace flotte::units

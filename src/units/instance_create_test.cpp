@@ -1,0 +1,141 @@
+#include "units/instance_create.h"
+
+#include <gtest/gtest.h>
+
+#include "model/params.h"
+
+namespace flotte::units {
+namespace {
+
+model::Cluster a_cluster() {
+  model::Settings settings;
+  settings.cluster_name = "cluster.example";
+  settings.enabled_hypervisors = {model::HypervisorKind::Kvm, model::HypervisorKind::Fake};
+  settings.enabled_disk_templates = {model::DiskTemplate::File, model::DiskTemplate::Diskless,
+                                     model::DiskTemplate::Plain};
+  settings.file_storage_dir = "/srv/files";
+  settings.volume_group_name = "vms";
+  settings.ipolicy = model::default_ipolicy();
+  model::Cluster cluster;
+  cluster.put(settings);
+  cluster.put(model::Node{.uuid = NodeId("node-1"), .name = "n1.example"});
+  return cluster;
+}
+
+InstanceCreate::Facts some_facts() {
+  InstanceCreate::Facts facts;
+  facts.nodes["node-1"] = {
+      .memory_total = {4096}, .memory_free = {2048}, .volume_groups = {{"vms", {102400}, {20480}}}};
+  facts.operating_systems = rpc::OsList{
+      {{.name = "noop", .api_versions = {20}},
+       {.name = "debootstrap", .variants = {"default", "bookworm"}, .api_versions = {20}},
+       {.name = "broken", .diagnose = "no create script"}}};
+  facts.seed = 7;
+  return facts;
+}
+
+opcodes::InstanceCreate an_opcode() {
+  opcodes::InstanceCreate op;
+  op.instance_name = "web1.example";
+  op.mode = "create";
+  op.disk_template = model::DiskTemplate::File;
+  op.disks = {{{"size", 1024}}};
+  op.nics = {{{"link", "br0"}}};
+  op.os_type = "debootstrap+bookworm";
+  return op;
+}
+
+std::string error_of(opcodes::InstanceCreate const& op,
+                     InstanceCreate::Facts const& facts = some_facts()) {
+  auto const plan = InstanceCreate::plan(op, a_cluster(), facts);
+  return plan ? "" : plan.error().message;
+}
+
+TEST(InstanceCreate, plans_disks_nics_and_node) {
+  auto const plan = InstanceCreate::plan(an_opcode(), a_cluster(), some_facts());
+  ASSERT_TRUE(plan) << plan.error().message;
+  auto const& instance = plan->instance;
+  EXPECT_EQ(instance.primary_node.text(), "node-1");
+  ASSERT_EQ(instance.disks.size(), 1U);
+  EXPECT_EQ(instance.disks[0].size, MiB{1024});
+  EXPECT_TRUE(instance.disks[0].logical_id[1].starts_with("/srv/files/web1.example/"));
+  EXPECT_TRUE(instance.nics[0].mac.starts_with("aa:00:00:"));
+  EXPECT_TRUE(plan->installs);
+  EXPECT_EQ(plan->spec.disks.size(), 1U);
+}
+
+TEST(InstanceCreate, the_same_facts_give_the_same_plan) {
+  auto const one = InstanceCreate::plan(an_opcode(), a_cluster(), some_facts());
+  auto const two = InstanceCreate::plan(an_opcode(), a_cluster(), some_facts());
+  EXPECT_EQ(schema::encode(*one), schema::encode(*two));
+}
+
+TEST(InstanceCreate, plan_survives_the_journal) {
+  auto const plan = InstanceCreate::plan(an_opcode(), a_cluster(), some_facts());
+  auto const again = schema::decode<InstanceCreate::Plan>(json::value(schema::encode(*plan)));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(schema::encode(*plan), schema::encode(*again));
+}
+
+TEST(InstanceCreate, refuses_a_name_that_exists) {
+  auto cluster = a_cluster();
+  cluster.put(model::Instance{.uuid = InstanceId("i"), .name = "web1.example"});
+  auto const plan = InstanceCreate::plan(an_opcode(), cluster, some_facts());
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code, ErrorCode::AlreadyExists);
+  EXPECT_EQ(plan.error().message, "Instance 'web1.example' is already in the cluster");
+}
+
+TEST(InstanceCreate, bad_input_is_named) {
+  auto op = an_opcode();
+  op.instance_name = "Web_1!";
+  EXPECT_TRUE(error_of(op).starts_with("Invalid name 'Web_1!'"));
+
+  op = an_opcode();
+  op.os_type = "debootstrap";
+  EXPECT_EQ(error_of(op),
+            "OS name 'debootstrap' must include a variant, one of: default, bookworm");
+  op.os_type = "debootstrap+sid";
+  EXPECT_TRUE(error_of(op).starts_with("Unsupported OS variant 'sid'"));
+  op.os_type = "nosuch";
+  EXPECT_EQ(error_of(op),
+            "OS 'nosuch' not in supported OS list for node n1.example; it has: noop, debootstrap, "
+            "broken");
+  op.os_type = "broken";
+  EXPECT_EQ(error_of(op), "OS 'broken' on node n1.example is not valid: no create script");
+
+  op = an_opcode();
+  op.disks = {{{"size", "pony"}}};
+  EXPECT_EQ(error_of(op), "Can't parse the given amount 'pony'");
+  op.disks = {{{"mode", "rw"}}};
+  EXPECT_EQ(error_of(op), "Missing size of disk 0");
+  op.disks = {{{"size", 1024}, {"frob", 1}}};
+  EXPECT_EQ(error_of(op), "disk/0: unknown or not yet built parameter 'frob'");
+
+  op = an_opcode();
+  op.nics = {{{"mac", "12:34"}}};
+  EXPECT_EQ(error_of(op), "Invalid MAC address '12:34'");
+
+  op = an_opcode();
+  op.beparams = {{"nosuch", "1"}};
+  EXPECT_EQ(error_of(op), "Unknown parameter 'nosuch'");
+  op.beparams = {{"memory", "64M"}};
+  EXPECT_TRUE(error_of(op).find("memory-size value 64 is not in range [128, 32768]") !=
+              std::string::npos);
+  op.beparams = {{"memory", "3G"}};
+  EXPECT_EQ(error_of(op),
+            "Not enough memory on node n1.example for creating instance web1.example: needed 3072 "
+            "MiB, available 2048 MiB");
+
+  op = an_opcode();
+  op.disk_template = model::DiskTemplate::Plain;
+  op.disks = {{{"size", 1024}, {"vg", "nosuch"}}};
+  EXPECT_EQ(error_of(op), "Volume group 'nosuch' not found on node n1.example; it has: vms");
+  op.disks = {{{"size", 30720}}};
+  EXPECT_EQ(error_of(op),
+            "Not enough disk space on target node n1.example vg vms: required 30720 MiB, available "
+            "20480 MiB");
+}
+
+}  // namespace
+}  // namespace flotte::units

@@ -1,0 +1,36 @@
+// OP_INSTANCE_REBOOT: soft: reset by the hypervisor; hard and full: stop and start with the present
+// configuration.
+#pragma once
+
+#include "jobs/unit.h"
+#include "opcodes/instance.h"
+
+namespace flotte::units {
+
+namespace json = boost::json;
+
+struct InstanceReboot {
+  using Op = opcodes::InstanceReboot;
+  struct Facts {
+    std::optional<rpc::RunningInstance> running;
+    std::optional<rpc::NodeFacts> node;
+  };
+  struct Plan {
+    InstanceId instance;
+    NodeId node;
+    rpc::InstanceSpec spec;
+    bool is_running = false;
+    bool is_soft = false;
+    std::int64_t timeout_s = 0;
+
+    static schema::Fields fields();
+  };
+
+  static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
+                               jobs::NodeReader& nodes);
+  static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
+};
+
+}  // namespace flotte::units

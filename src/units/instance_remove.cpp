@@ -1,0 +1,94 @@
+#include "units/instance_remove.h"
+
+#include "jobs/job_context.h"
+#include "store/config_store.h"
+#include "units/instance_steps.h"
+
+namespace flotte::units {
+namespace {
+
+// With --ignore-failures a part that stays behind is named and the rest goes on.
+Result<void> tolerate(Result<void> const& result, bool ignore_failures, std::string_view what,
+                      jobs::JobContext& job) {
+  if (result || !ignore_failures) return result;
+  job.warn(fmt::format("{}: {}", what, result.error().message));
+  return {};
+}
+
+Result<void> remove_disks(InstanceRemove::Plan const& plan, jobs::JobContext& job) {
+  for (auto const& disk : plan.spec.disks) {
+    auto const removed = job.step(fmt::format("Removing disk {} of {}", disk.index, plan.name),
+                                  plan.node, rpc::BlockdevRemove{plan.name, disk});
+    auto const outcome = removed ? Result<void>() : Result<void>(Failure(removed.error()));
+    TRY(tolerate(outcome, plan.ignore_failures,
+                 fmt::format("Disk {} could not be removed", disk.index), job));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<jobs::LockSet> InstanceRemove::locks(Op const& op, model::Cluster const& cluster) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  return jobs::LockSet{jobs::exclusive(jobs::LockLevel::Instance, instance->name),
+                       jobs::shared(jobs::LockLevel::Node, instance->primary_node.text()),
+                       jobs::shared(jobs::LockLevel::NodeRes, instance->primary_node.text())};
+}
+
+Result<InstanceRemove::Facts> InstanceRemove::inspect(Op const&, model::Cluster const&,
+                                                      jobs::NodeReader&) {
+  return Facts{};
+}
+
+Result<InstanceRemove::Plan> InstanceRemove::plan(Op const& op, model::Cluster const& cluster,
+                                                  Facts const&) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  auto const node = TRY(cluster.node(instance->primary_node));
+  if (node->offline && !op.ignore_failures) TRY(online_primary(cluster, *instance));
+  return Plan{.instance = instance->uuid,
+              .name = instance->name,
+              .node = instance->primary_node,
+              .spec = instance_spec(cluster, *instance),
+              .is_node_offline = node->offline,
+              .ignore_failures = op.ignore_failures,
+              .timeout_s = op.shutdown_timeout};
+}
+
+Result<json::value> InstanceRemove::apply(Plan const& plan, jobs::JobContext& job) {
+  // The wish first: whatever happens from here on, nobody starts it again.
+  TRY(job.commit("Recording that it should be down", [&](store::ClusterEdit& edit) -> Result<void> {
+    auto instance = TRY(edit.instance(plan.instance));
+    instance.admin_state = model::AdminState::Down;
+    edit.put(std::move(instance));
+    return {};
+  }));
+  if (!plan.is_node_offline) {
+    TRY(tolerate(stop_instance(job, plan.node, plan.spec, plan.timeout_s), plan.ignore_failures,
+                 "The instance could not be stopped", job));
+    TRY(remove_disks(plan, job));
+  }
+  TRY(job.commit("Removing it from the configuration",
+                 [&](store::ClusterEdit& edit) -> Result<void> {
+                   auto const instance = TRY(edit.instance(plan.instance));
+                   if (instance.network_port) edit.release_port(*instance.network_port);
+                   edit.remove_instance(plan.instance);
+                   return {};
+                 }));
+  return nullptr;
+}
+
+schema::Fields InstanceRemove::Plan::fields() {
+  using schema::field;
+  static constexpr schema::Field table[] = {
+      field<&Plan::instance>("instance", "The instance."),
+      field<&Plan::name>("name", "Its name."),
+      field<&Plan::node>("node", "Its primary node."),
+      field<&Plan::spec>("spec", "What is stopped and whose disks go."),
+      field<&Plan::is_node_offline>("is_node_offline", "Disks stay on a node out of reach."),
+      field<&Plan::ignore_failures>("ignore_failures", "Go on where a part stays behind."),
+      field<&Plan::timeout_s>("timeout_s", "Seconds before the plug is pulled."),
+  };
+  return table;
+}
+
+}  // namespace flotte::units

@@ -1,0 +1,76 @@
+#include "units/instance_shutdown.h"
+
+#include "jobs/job_context.h"
+#include "store/config_store.h"
+#include "units/instance_steps.h"
+
+namespace flotte::units {
+
+Result<jobs::LockSet> InstanceShutdown::locks(Op const& op, model::Cluster const& cluster) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  return jobs::LockSet{jobs::exclusive(jobs::LockLevel::Instance, instance->name),
+                       jobs::shared(jobs::LockLevel::Node, instance->primary_node.text())};
+}
+
+Result<InstanceShutdown::Facts> InstanceShutdown::inspect(Op const& op,
+                                                          model::Cluster const& cluster,
+                                                          jobs::NodeReader&) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  return Facts{.is_node_offline = TRY(cluster.node(instance->primary_node))->offline};
+}
+
+Result<InstanceShutdown::Plan> InstanceShutdown::plan(Op const& op, model::Cluster const& cluster,
+                                                      Facts const& facts) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  if (instance->admin_state == model::AdminState::Offline && !op.force) {
+    return fail(ErrorCode::WrongState, "Instance '{}' is marked offline", instance->name);
+  }
+  if (facts.is_node_offline && !op.ignore_offline_nodes) {
+    TRY(online_primary(cluster, *instance));
+  }
+  if (op.timeout < 0) {
+    return fail(ErrorCode::WrongInput, "The timeout must not be negative, {} is", op.timeout);
+  }
+  return Plan{.instance = instance->uuid,
+              .node = instance->primary_node,
+              .spec = instance_spec(cluster, *instance),
+              .is_node_offline = facts.is_node_offline,
+              .remember = !op.no_remember,
+              .source = op.admin_state_source.value_or(model::AdminStateSource::Admin),
+              .timeout_s = op.timeout};
+}
+
+Result<json::value> InstanceShutdown::apply(Plan const& plan, jobs::JobContext& job) {
+  if (plan.remember) {
+    TRY(job.commit("Recording that it should be down",
+                   [&](store::ClusterEdit& edit) -> Result<void> {
+                     auto instance = TRY(edit.instance(plan.instance));
+                     instance.admin_state = model::AdminState::Down;
+                     instance.admin_state_source = plan.source;
+                     edit.put(std::move(instance));
+                     return {};
+                   }));
+  }
+  if (plan.is_node_offline) {
+    job.warn("Primary node offline, marked instance as stopped");
+    return nullptr;
+  }
+  TRY(stop_instance(job, plan.node, plan.spec, plan.timeout_s));
+  return nullptr;
+}
+
+schema::Fields InstanceShutdown::Plan::fields() {
+  using schema::field;
+  static constexpr schema::Field table[] = {
+      field<&Plan::instance>("instance", "The instance."),
+      field<&Plan::node>("node", "Its primary node."),
+      field<&Plan::spec>("spec", "What is stopped."),
+      field<&Plan::is_node_offline>("is_node_offline", "Only the wish can be recorded."),
+      field<&Plan::remember>("remember", "Whether the wish is recorded."),
+      field<&Plan::source>("source", "Who wishes it."),
+      field<&Plan::timeout_s>("timeout_s", "Seconds before the plug is pulled."),
+  };
+  return table;
+}
+
+}  // namespace flotte::units

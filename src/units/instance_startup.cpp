@@ -1,0 +1,100 @@
+// OP_INSTANCE_STARTUP. The four functions are called in the order in which they stand here; only
+// apply() changes anything, so `gnt-instance startup --dry-run` is everything above it.
+#include "units/instance_startup.h"
+
+#include "jobs/job_context.h"
+#include "store/config_store.h"
+#include "units/instance_steps.h"
+
+namespace flotte::units {
+
+Result<jobs::LockSet> InstanceStartup::locks(Op const& op, model::Cluster const& cluster) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  // The node lock is shared: many instances may start on one node at once, but none while it is
+  // drained or removed.
+  return jobs::LockSet{jobs::exclusive(jobs::LockLevel::Instance, instance->name),
+                       jobs::shared(jobs::LockLevel::Node, instance->primary_node.text())};
+}
+
+Result<InstanceStartup::Facts> InstanceStartup::inspect(Op const& op, model::Cluster const& cluster,
+                                                        jobs::NodeReader& nodes) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  auto const node = TRY(cluster.node(instance->primary_node));
+  if (node->offline) return Facts{};
+  return Facts{.node = TRY(nodes.ask(*node, rpc::NodeInfo{})),
+               .running = TRY(find_running(cluster, *instance, nodes))};
+}
+
+Result<InstanceStartup::Plan> InstanceStartup::plan(Op const& op, model::Cluster const& cluster,
+                                                    Facts const& facts) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  auto const node = TRY(cluster.node(instance->primary_node));
+  if (instance->admin_state == model::AdminState::Offline && !op.force) {
+    return fail(ErrorCode::WrongState,
+                "Instance '{}' is marked offline; set it online first with "
+                "'gnt-instance modify --online {}'",
+                instance->name, instance->name);
+  }
+  Plan plan{.instance = instance->uuid,
+            .node = node->uuid,
+            .remember = !op.no_remember,
+            .startup_paused = op.startup_paused};
+  if (!facts.node) {
+    if (!op.ignore_offline_nodes) {
+      return fail(ErrorCode::WrongState, "Primary node {} is offline", node->name);
+    }
+    plan.is_node_offline = true;
+    return plan;
+  }
+  Overrides const overrides{TRY(model::enforce_hypervisor(instance->hypervisor, op.hvparams)),
+                            TRY(model::enforce_backend(op.beparams))};
+  plan.spec = instance_spec(cluster, *instance, overrides);
+  plan.spec.epoch = instance->epoch + 1;
+  plan.is_running = facts.running.has_value();
+  if (!plan.is_running) {
+    TRY(check_memory(*node, *facts.node, plan.spec,
+                     fmt::format("starting instance {}", instance->name)));
+  }
+  return plan;
+}
+
+Result<json::value> InstanceStartup::apply(Plan const& plan, jobs::JobContext& job) {
+  // The wish is recorded before the deed: if the controller dies between the two, the watcher sees
+  // an instance that should run and does not, and starts it. It stays recorded when the start
+  // fails, for the same reason.
+  TRY(job.commit("Recording that it should run", [&](store::ClusterEdit& edit) -> Result<void> {
+    auto instance = TRY(edit.instance(plan.instance));
+    if (plan.remember) {
+      instance.admin_state = model::AdminState::Up;
+      instance.admin_state_source = model::AdminStateSource::Admin;
+    }
+    if (!plan.is_running && !plan.is_node_offline) {
+      instance.epoch = plan.spec.epoch;
+      instance.disks_active = true;
+    }
+    edit.put(std::move(instance));
+    return {};
+  }));
+  if (plan.is_node_offline) {
+    job.warn("Primary node offline, marked instance as started");
+    return nullptr;
+  }
+  if (!plan.is_running) TRY(start_instance(job, plan.node, plan.spec, plan.startup_paused));
+  return nullptr;
+}
+
+schema::Fields InstanceStartup::Plan::fields() {
+  using schema::field;
+  static constexpr schema::Field table[] = {
+      field<&Plan::instance>("instance", "The instance."),
+      field<&Plan::node>("node", "Its primary node."),
+      field<&Plan::spec>("spec", "What is started."),
+      field<&Plan::is_running>("is_running", "It runs already."),
+      field<&Plan::is_node_offline>("is_node_offline", "Only the wish can be recorded."),
+      field<&Plan::remember>("remember", "Whether the wish is recorded."),
+      field<&Plan::startup_paused>("startup_paused", "Whether it stays paused."),
+  };
+  return table;
+}
+
+}  // namespace flotte::units

@@ -1,0 +1,36 @@
+// OP_INSTANCE_STARTUP: boots a stopped instance on its primary node.
+#pragma once
+
+#include "jobs/unit.h"
+#include "opcodes/instance.h"
+
+namespace flotte::units {
+
+namespace json = boost::json;
+
+struct InstanceStartup {
+  using Op = opcodes::InstanceStartup;
+  struct Facts {
+    std::optional<rpc::NodeFacts> node;  // none: the node is offline
+    std::optional<rpc::RunningInstance> running;
+  };
+  struct Plan {
+    InstanceId instance;
+    NodeId node;
+    rpc::InstanceSpec spec;
+    bool is_running = false;  // nothing to start
+    bool is_node_offline = false;
+    bool remember = true;
+    bool startup_paused = false;
+
+    static schema::Fields fields();
+  };
+
+  static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
+                               jobs::NodeReader& nodes);
+  static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
+};
+
+}  // namespace flotte::units

@@ -1,0 +1,125 @@
+#include "units/instance_steps.h"
+
+namespace flotte::units {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A start waits for QEMU to open its disks; a stop for the guest's own timeout and some more.
+constexpr auto start_timeout = 120s;
+constexpr auto stop_slack = 60s;
+
+}  // namespace
+
+rpc::DiskSpec disk_spec(model::Settings const& settings, model::Instance const& instance,
+                        std::size_t index) {
+  auto const& disk = instance.disks[index];
+  return {.disk = disk,
+          .index = static_cast<std::int64_t>(index),
+          .params = model::overlay(model::filled_diskparams(settings, disk.dev_type), disk.params)};
+}
+
+std::vector<rpc::DiskSpec> disk_specs(model::Settings const& settings,
+                                      model::Instance const& instance) {
+  std::vector<rpc::DiskSpec> specs;
+  for (std::size_t i = 0; i < instance.disks.size(); ++i) {
+    specs.push_back(disk_spec(settings, instance, i));
+  }
+  return specs;
+}
+
+rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance const& instance,
+                                Overrides const& overrides) {
+  auto const& settings = cluster.settings();
+  rpc::InstanceSpec spec;
+  spec.name = instance.name;
+  spec.uuid = instance.uuid;
+  spec.hypervisor = instance.hypervisor;
+  spec.os = instance.os;
+  spec.hvparams = model::overlay(model::filled_hvparams(settings, instance), overrides.hvparams);
+  spec.beparams = model::overlay(model::filled_beparams(settings, instance), overrides.beparams);
+  spec.osparams = model::overlay(instance.osparams, instance.osparams_private);
+  spec.disks = disk_specs(settings, instance);
+  for (auto const& nic : instance.nics) {
+    spec.nics.push_back({.nic = nic, .params = model::filled_nicparams(settings, nic)});
+  }
+  spec.network_port = instance.network_port;
+  spec.tags = instance.tags;
+  if (auto const node = cluster.node(instance.primary_node)) spec.primary_node = (*node)->name;
+  spec.cluster_name = settings.cluster_name;
+  spec.epoch = instance.epoch;
+  spec.ctime = instance.ctime;
+  spec.mtime = instance.mtime;
+  return spec;
+}
+
+Result<void> activate_disks(jobs::JobContext& job, NodeId const& node,
+                            rpc::InstanceSpec const& spec) {
+  for (auto const& disk : spec.disks) {
+    TRY(job.step(fmt::format("Activating disk {} of {}", disk.index, spec.name), node,
+                 rpc::BlockdevAssemble{spec.name, disk, spec.epoch},
+                 {.undo = jobs::undo_call(node, rpc::BlockdevShutdown{spec.name, disk})}));
+  }
+  return {};
+}
+
+Result<void> deactivate_disks(jobs::JobContext& job, NodeId const& node,
+                              rpc::InstanceSpec const& spec) {
+  for (auto const& disk : spec.disks) {
+    TRY(job.step(fmt::format("Deactivating disk {} of {}", disk.index, spec.name), node,
+                 rpc::BlockdevShutdown{spec.name, disk}));
+  }
+  return {};
+}
+
+Result<void> start_instance(jobs::JobContext& job, NodeId const& node,
+                            rpc::InstanceSpec const& spec, bool startup_paused) {
+  TRY(activate_disks(job, node, spec));
+  TRY(job.step(fmt::format("Starting {}", spec.name), node,
+               rpc::InstanceStart{spec, startup_paused},
+               {.undo = jobs::undo_call(node, rpc::InstanceShutdown{spec.name, spec.hypervisor, 0}),
+                .timeout = start_timeout}));
+  return {};
+}
+
+Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
+                           std::int64_t timeout_s) {
+  TRY(job.step(fmt::format("Stopping {}", spec.name), node,
+               rpc::InstanceShutdown{spec.name, spec.hypervisor, timeout_s},
+               {.timeout = std::chrono::seconds(timeout_s) + stop_slack}));
+  return deactivate_disks(job, node, spec);
+}
+
+Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& cluster,
+                                                         model::Instance const& instance,
+                                                         jobs::NodeReader& nodes) {
+  auto const node = TRY(online_primary(cluster, instance));
+  auto const running = TRY(nodes.ask(*node, rpc::AllInstancesInfo{{instance.hypervisor}}));
+  for (auto const& candidate : running.instances) {
+    if (candidate.name == instance.name && candidate.state != rpc::RunState::UserDown) {
+      return std::optional(candidate);
+    }
+  }
+  return std::optional<rpc::RunningInstance>();
+}
+
+Result<model::NodePtr> online_primary(model::Cluster const& cluster,
+                                      model::Instance const& instance) {
+  auto const node = TRY(cluster.node(instance.primary_node));
+  if (node->offline) {
+    return fail(ErrorCode::WrongState, "Primary node {} is offline", node->name);
+  }
+  return node;
+}
+
+Result<void> check_memory(model::Node const& node, rpc::NodeFacts const& facts,
+                          rpc::InstanceSpec const& spec, std::string_view reason) {
+  auto const needed = model::number_of(spec.beparams, "minmem");
+  if (spec.hypervisor == model::HypervisorKind::Fake || facts.memory_free.value >= needed)
+    return {};
+  return fail(ErrorCode::InsufficientResources,
+              "Not enough memory on node {} for {}: needed {} MiB, available {} MiB", node.name,
+              reason, needed, facts.memory_free.value);
+}
+
+}  // namespace flotte::units

@@ -1,0 +1,54 @@
+// What several units do to an instance in the same way: describe it to a node, activate its disks,
+// start it, stop it.
+#pragma once
+
+#include "jobs/job_context.h"
+#include "jobs/unit.h"
+#include "model/params.h"
+#include "rpc/node_calls.h"
+
+namespace flotte::units {
+
+namespace json = boost::json;
+
+// Parameters for one start only (`gnt-instance startup -H …`).
+struct Overrides {
+  json::object hvparams;
+  json::object beparams;
+};
+
+rpc::DiskSpec disk_spec(model::Settings const& settings, model::Instance const& instance,
+                        std::size_t index);
+std::vector<rpc::DiskSpec> disk_specs(model::Settings const& settings,
+                                      model::Instance const& instance);
+// Everything a node must know to install or boot the instance.
+rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance const& instance,
+                                Overrides const& overrides = {});
+
+// The disks are usable on the node and fenced by the spec's epoch; undone if the job fails.
+Result<void> activate_disks(jobs::JobContext& job, NodeId const& node,
+                            rpc::InstanceSpec const& spec);
+Result<void> deactivate_disks(jobs::JobContext& job, NodeId const& node,
+                              rpc::InstanceSpec const& spec);
+
+// Disks, then QEMU; a failed start leaves neither.
+Result<void> start_instance(jobs::JobContext& job, NodeId const& node,
+                            rpc::InstanceSpec const& spec, bool startup_paused);
+// ACPI, the plug after the timeout, then the disks.
+Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
+                           std::int64_t timeout_s);
+
+// What runs on the instance's primary node under its name; null when it doesn't run.
+Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& cluster,
+                                                         model::Instance const& instance,
+                                                         jobs::NodeReader& nodes);
+
+// "Primary node n1 is offline", for what needs the node.
+Result<model::NodePtr> online_primary(model::Cluster const& cluster,
+                                      model::Instance const& instance);
+
+// "Not enough memory on node n1 ...": prerequisite of every start.
+Result<void> check_memory(model::Node const& node, rpc::NodeFacts const& facts,
+                          rpc::InstanceSpec const& spec, std::string_view reason);
+
+}  // namespace flotte::units

@@ -1,0 +1,83 @@
+#include "units/tags.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "store/config_store.h"
+
+namespace flotte::units {
+namespace {
+
+constexpr std::size_t tag_bytes_max = 128;
+constexpr std::size_t tags_max = 4096;
+
+Failure unknown_kind(std::string_view kind) {
+  return fail(ErrorCode::WrongInput,
+              "Tags of kind '{}' are not known or not built yet; cluster, node, nodegroup and "
+              "instance are",
+              kind);
+}
+
+}  // namespace
+
+Result<void> check_tags(std::vector<std::string> const& tags) {
+  if (tags.empty()) return fail(ErrorCode::WrongInput, "No tags given");
+  if (tags.size() > tags_max) return fail(ErrorCode::WrongInput, "At most {} tags", tags_max);
+  for (auto const& tag : tags) {
+    auto const fits = [](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) ||
+             std::string_view("_.+*/:@-").find(c) != std::string_view::npos;
+    };
+    if (tag.size() > tag_bytes_max) {
+      return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tag too long (maximum {} characters)",
+                     tag_bytes_max);
+    }
+    if (tag.empty() || !std::ranges::all_of(tag, fits)) {
+      return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tag '{}' contains invalid characters",
+                     tag);
+    }
+  }
+  return {};
+}
+
+Result<jobs::LockSet> tag_locks(std::string const& kind, std::string const& name,
+                                model::Cluster const& cluster) {
+  using namespace jobs;
+  if (kind == "cluster") return LockSet{};
+  if (kind == "instance") {
+    return LockSet{exclusive(LockLevel::Instance, TRY(cluster.instance(name))->name)};
+  }
+  if (kind == "node")
+    return LockSet{exclusive(LockLevel::Node, TRY(cluster.node(name))->uuid.text())};
+  if (kind == "nodegroup") {
+    return LockSet{exclusive(LockLevel::NodeGroup, TRY(cluster.group(name))->uuid.text())};
+  }
+  return unknown_kind(kind);
+}
+
+Result<std::vector<std::string>> tags_of(std::string const& kind, std::string const& name,
+                                         model::Cluster const& cluster) {
+  if (kind == "cluster") return cluster.settings().tags;
+  if (kind == "instance") return TRY(cluster.instance(name))->tags;
+  if (kind == "node") return TRY(cluster.node(name))->tags;
+  if (kind == "nodegroup") return TRY(cluster.group(name))->tags;
+  return unknown_kind(kind);
+}
+
+Result<void> put_tags(std::string const& kind, std::string const& name,
+                      std::vector<std::string> tags, store::ClusterEdit& edit,
+                      model::Cluster const& cluster) {
+  std::ranges::sort(tags);
+  auto const put = [&](auto object) -> Result<void> {
+    object.tags = std::move(tags);
+    edit.put(std::move(object));
+    return {};
+  };
+  if (kind == "cluster") return put(cluster.settings());
+  if (kind == "instance") return put(*TRY(cluster.instance(name)));
+  if (kind == "node") return put(*TRY(cluster.node(name)));
+  if (kind == "nodegroup") return put(*TRY(cluster.group(name)));
+  return unknown_kind(kind);
+}
+
+}  // namespace flotte::units

@@ -1,0 +1,29 @@
+// OP_TAGS_SET: adds tags to the cluster or to an object.
+#pragma once
+
+#include "jobs/unit.h"
+#include "opcodes/cluster.h"
+
+namespace flotte::units {
+
+namespace json = boost::json;
+
+struct TagsSet {
+  using Op = opcodes::TagsSet;
+  struct Facts {};
+  struct Plan {
+    std::string kind;
+    std::string name;
+    std::vector<std::string> tags;
+
+    static schema::Fields fields();
+  };
+
+  static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
+                               jobs::NodeReader& nodes);
+  static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
+};
+
+}  // namespace flotte::units
