@@ -1,0 +1,78 @@
+#include "rpc/wire.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "rpc/dispatch.h"
+#include "rpc/epoch.h"
+
+namespace flotte::rpc {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Wire, errors_come_back_as_they_were) {
+  for (auto const error_class :
+       {ErrorClass::ByStage, ErrorClass::Prereq, ErrorClass::Exec, ErrorClass::Hypervisor,
+        ErrorClass::JobCanceled, ErrorClass::Generic}) {
+    for (auto const code : {ErrorCode::WrongInput, ErrorCode::EnvironmentError,
+                            ErrorCode::TempInsufficientResources}) {
+      Error const error{code, "no \"space\" left\n", error_class};
+      auto const answer = read_answer_line(answer_line(Failure(error)));
+      ASSERT_TRUE(answer);
+      ASSERT_FALSE(*answer);
+      EXPECT_EQ(answer->error(), error);
+    }
+  }
+}
+
+TEST(Wire, only_the_last_line_is_an_answer) {
+  EXPECT_EQ(**read_answer_line(answer_line(json::value{1})), json::value{1});
+  for (auto const& line : {say_line("ok"), progress_line("error", 0.5), std::string(alive_line),
+                           std::string(), std::string("{"), std::string("[\"ok\"]")}) {
+    EXPECT_FALSE(read_answer_line(line)) << line;
+  }
+}
+
+TEST(Wire, a_damaged_error_is_still_an_error) {
+  for (auto const* line : {R"({"error":null})", R"({"error":[]})", R"({"error":["x",1]})",
+                           R"({"error":["x",["text"]]})", R"({"error":[1,[2,3]]})"}) {
+    auto const answer = read_answer_line(line);
+    ASSERT_TRUE(answer) << line;
+    EXPECT_FALSE(*answer) << line;
+  }
+}
+
+TEST(Dispatcher, decodes_arguments_and_encodes_the_answer) {
+  Dispatcher dispatcher;
+  dispatcher.on<NodeInfo>([](NodeInfo const& call, CallContext const& context, Progress const&) {
+    NodeFacts facts;
+    facts.boot_id = fmt::format("{} {}", call.file_storage_dir, context.job);
+    return Result<NodeFacts>(facts);
+  });
+  auto const reply =
+      dispatcher.dispatch("node_info", {{"file_storage_dir", "/srv"}}, {.job = 3}, {});
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->at("boot_id"), "/srv 3");
+}
+
+TEST(Dispatcher, refuses_unknown_names_and_arguments_by_name) {
+  Dispatcher dispatcher;
+  dispatcher.on<TestDelay>([](TestDelay const&, CallContext const&, Progress const&) {
+    return Result<Nothing>(Nothing{});
+  });
+  EXPECT_THAT(dispatcher.dispatch("frobnicate", {}, {}, {}).error().message,
+              HasSubstr("'frobnicate'"));
+  EXPECT_THAT(dispatcher.dispatch("test_delay", {{"color", 1}}, {}, {}).error().message,
+              HasSubstr("color"));
+  EXPECT_FALSE(dispatcher.dispatch("test_delay", {{"duration_s", "long"}}, {}, {}));
+}
+
+TEST(LeaderEpoch, only_a_lower_one_is_refused) {
+  EXPECT_TRUE(check_leader_epoch(5, 5));
+  EXPECT_TRUE(check_leader_epoch(6, 5));
+  EXPECT_THAT(check_leader_epoch(4, 5).error().message, HasSubstr("deposed leader"));
+}
+
+}  // namespace
+}  // namespace flotte::rpc
