@@ -1,0 +1,107 @@
+#include "node/daemon/call_table.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "rpc/wire.h"
+
+namespace flotte::node {
+namespace {
+
+CallTable::Identity step(std::int64_t number, std::int64_t epoch = 1) {
+  return {.leader_epoch = epoch, .job = 7, .step = number, .call = "x", .arguments_digest = 1};
+}
+
+Result<json::value> answer_of(CallTable& table, CallTable::Identity identity,
+                              CallTable::Work work) {
+  auto const call = table.start(std::move(identity), std::move(work));
+  if (!call) return Failure(call.error());
+  return *table.follow(**call, [](std::string_view) { return true; });
+}
+
+class CallTableTest : public ::testing::Test {
+ protected:
+  CallTable::Work counting() {
+    return [this](rpc::Progress const&) { return Result<json::value>(++done); };
+  }
+  SystemClock clock;
+  CallTable table{clock};
+  std::atomic<int> done = 0;
+};
+
+TEST_F(CallTableTest, a_finished_step_answers_from_memory_under_the_same_leader_only) {
+  EXPECT_EQ(*answer_of(table, step(1), counting()), 1);
+  EXPECT_EQ(*answer_of(table, step(1), counting()), 1);
+  EXPECT_EQ(*answer_of(table, step(1, 2), counting()), 2);
+  EXPECT_EQ(*answer_of(table, step(2), counting()), 3);
+  auto other = step(1);
+  other.arguments_digest = 2;
+  EXPECT_EQ(*answer_of(table, other, counting()), 4);
+  table.forget();
+  EXPECT_EQ(*answer_of(table, step(1), counting()), 5);
+}
+
+TEST_F(CallTableTest, reads_are_never_remembered) {
+  auto read = step(1);
+  read.job = 0;
+  EXPECT_EQ(*answer_of(table, read, counting()), 1);
+  EXPECT_EQ(*answer_of(table, read, counting()), 2);
+}
+
+TEST_F(CallTableTest, memory_is_bounded) {
+  auto const steps = static_cast<std::int64_t>(CallTable::answers_kept_max) + 2;
+  for (std::int64_t i = 0; i < steps; ++i) ASSERT_TRUE(answer_of(table, step(i), counting()));
+  EXPECT_EQ(*answer_of(table, step(0), counting()), steps + 1);
+  EXPECT_EQ(*answer_of(table, step(steps - 1), counting()), steps);
+}
+
+TEST_F(CallTableTest, all_lines_arrive_in_order_before_the_answer) {
+  auto const call = table.start(step(1), [](rpc::Progress const& progress) {
+    for (int i = 0; i < 100; ++i) progress(std::to_string(i));
+    return Result<json::value>("end");
+  });
+  int expected = 0;
+  auto const answer = table.follow(**call, [&](std::string_view line) {
+    if (line == rpc::alive_line) return true;
+    EXPECT_EQ(line, std::to_string(expected++));
+    return true;
+  });
+  EXPECT_EQ(expected, 100);
+  EXPECT_EQ(**answer, "end");
+}
+
+TEST_F(CallTableTest, a_silent_call_shows_that_it_is_alive) {
+  auto const call = table.start(step(1), [this](rpc::Progress const& progress) {
+    while (progress(just_asking)) clock.sleep_for(std::chrono::milliseconds(5));
+    return Result<json::value>("canceled");
+  });
+  std::string heard;
+  auto const answer = table.follow(**call, [&](std::string_view line) {
+    heard = line;
+    table.cancel(7, 2);
+    table.cancel(7, 1);
+    return true;
+  });
+  EXPECT_EQ(heard, rpc::alive_line);
+  EXPECT_EQ(**answer, "canceled");
+}
+
+TEST_F(CallTableTest, too_many_calls_at_once_are_refused) {
+  std::atomic<bool> may_end = false;
+  for (std::size_t i = 0; i < CallTable::running_max; ++i) {
+    ASSERT_TRUE(table.start(step(static_cast<std::int64_t>(i)), [&](rpc::Progress const&) {
+      while (!may_end) clock.sleep_for(std::chrono::milliseconds(5));
+      return Result<json::value>(nullptr);
+    }));
+  }
+  auto const refused = table.start(step(9999), counting());
+  may_end = true;
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::TempInsufficientResources);
+  table.stop();
+  EXPECT_FALSE(table.start(step(1), counting()));
+}
+
+}  // namespace
+}  // namespace flotte::node

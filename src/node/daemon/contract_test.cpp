@@ -1,0 +1,265 @@
+// One contract for whatever stands behind the seam Node: the same operations, the same answers,
+// the same leftovers.
+#include <gmock/gmock.h>
+
+#include <boost/json/serialize.hpp>
+
+#include "node/daemon/test_daemon.h"
+#include "rpc/fake_node.h"
+
+namespace flotte::node {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A way to have one node.
+class World {
+ public:
+  virtual ~World() = default;
+  virtual rpc::Node& nodes() = 0;
+  virtual model::Node node() const = 0;
+  virtual std::string file_directory() const = 0;
+};
+
+class InMemory final : public World {
+ public:
+  rpc::Node& nodes() override { return fake_; }
+  model::Node node() const override {
+    model::Node node;
+    node.uuid = NodeId(test_uuid);
+    node.name = "node1.example.com";
+    return node;
+  }
+  std::string file_directory() const override { return "/srv/ganeti/file-storage"; }
+
+ private:
+  rpc::FakeNode fake_;
+};
+
+// Machinery that is a node in memory, so that what is tested is the daemon and the wire.
+template <class... Calls>
+void forward(rpc::Dispatcher& dispatcher, rpc::Node& to, model::Node const& node) {
+  (dispatcher.on<Calls>([&to, node](Calls const& call, rpc::CallContext const& context,
+                                    rpc::Progress const& progress) {
+    return to.ask(node, call, context, progress);
+  }),
+   ...);
+}
+
+Machinery machinery_of(rpc::FakeNode& fake) {
+  model::Node node;
+  node.uuid = NodeId(test_uuid);
+  node.name = "node1.example.com";
+  Machinery machinery;
+  machinery.add_calls = [&fake, node](rpc::Dispatcher& dispatcher) {
+    forward<rpc::NodeInfo, rpc::BlockdevCreate, rpc::BlockdevRemove, rpc::BlockdevGrow,
+            rpc::BlockdevAssemble, rpc::BlockdevShutdown, rpc::BlockdevFind, rpc::BlockdevWipe,
+            rpc::NodeVolumes, rpc::FileStorageList, rpc::OsDiagnose, rpc::OsCreate,
+            rpc::InstanceStart, rpc::InstanceShutdown, rpc::InstanceSoftReboot,
+            rpc::InstanceResizeDisk, rpc::AllInstancesInfo, rpc::BridgesExist,
+            rpc::HypervisorValidate>(dispatcher, fake, node);
+  };
+  machinery.running_guests = [] { return Result<std::vector<std::string>>({}); };
+  return machinery;
+}
+
+class OverTheWire final : public World {
+ public:
+  OverTheWire() {
+    auto const made = test_.bootstrap();
+    if (!made) throw std::runtime_error(made.error().message);
+    client_ = std::make_unique<rpc::NodeClient>(test_.paths);
+  }
+  rpc::Node& nodes() override { return *client_; }
+  model::Node node() const override { return test_.node(); }
+  std::string file_directory() const override { return "/srv/ganeti/file-storage"; }
+
+ private:
+  rpc::FakeNode fake_;
+  TestDaemon test_{machinery_of(fake_)};
+  std::unique_ptr<rpc::NodeClient> client_;
+};
+
+template <class W>
+std::unique_ptr<World> make() {
+  return std::make_unique<W>();
+}
+
+struct WorldRow {
+  char const* name;
+  std::unique_ptr<World> (*make)();
+};
+
+class NodeContract : public ::testing::TestWithParam<WorldRow> {
+ protected:
+  template <class Call>
+  Result<typename Call::Reply> ask(Call const& call) {
+    ++context_.step;
+    return world_->nodes().ask(world_->node(), call, context_, [this](std::string_view line) {
+      said_.emplace_back(line);
+      return true;
+    });
+  }
+  template <class Call>
+  void must(Call const& call) {
+    auto const done = ask(call);
+    EXPECT_TRUE(done) << Call::name << ": " << done.error().message;
+  }
+  // The code of the refusal.
+  template <class Call>
+  ErrorCode refused(Call const& call) {
+    auto const done = ask(call);
+    EXPECT_FALSE(done) << Call::name << " was done";
+    if (done) return ErrorCode::InternalError;
+    EXPECT_NE(done.error().error_class, ErrorClass::Unreachable) << done.error().message;
+    return done.error().code;
+  }
+
+  rpc::InstanceSpec instance(std::string const& name) const {
+    rpc::DiskSpec disk;
+    disk.disk.uuid = DiskId("0d15c000-0000-4000-8000-000000000000");
+    disk.disk.dev_type = model::DiskTemplate::File;
+    disk.disk.logical_id = {"loop",
+                            fmt::format("{}/{}/x.file.disk0", world_->file_directory(), name)};
+    disk.disk.size = {64};
+    rpc::InstanceSpec spec;
+    spec.name = name;
+    spec.uuid = InstanceId("11111111-0000-4000-8000-" + std::string(12 - name.size(), '0') + name);
+    spec.hypervisor = model::HypervisorKind::Fake;
+    spec.os = "noop";
+    spec.beparams = {{"maxmem", 128}, {"minmem", 128}, {"vcpus", 1}};
+    spec.disks = {disk};
+    spec.epoch = 1;
+    return spec;
+  }
+  std::size_t running() {
+    auto const list = ask(rpc::AllInstancesInfo{{model::HypervisorKind::Fake}});
+    EXPECT_TRUE(list);
+    return list ? list->instances.size() : 0;
+  }
+  std::size_t files() {
+    auto const list = ask(rpc::FileStorageList{world_->file_directory()});
+    EXPECT_TRUE(list);
+    return list ? list->files.size() : 0;
+  }
+
+  std::unique_ptr<World> world_ = GetParam().make();
+  rpc::CallContext context_{.leader_epoch = 1, .job = 1, .step = 0, .timeout = 30s};
+  std::vector<std::string> said_;
+};
+
+TEST_P(NodeContract, a_disk_lives_from_creation_to_removal) {
+  auto const spec = instance("web1");
+  auto const& disk = spec.disks[0];
+  must(rpc::BlockdevCreate{"web1", disk});
+  must(rpc::BlockdevCreate{"web1", disk});
+  EXPECT_EQ(files(), 1U);
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
+  auto const found = ask(rpc::BlockdevFind{"web1", {disk}});
+  ASSERT_TRUE(found);
+  ASSERT_TRUE(found->devices.at(0));
+  EXPECT_EQ(found->devices.at(0)->path, disk.disk.logical_id[1]);
+  must(rpc::BlockdevGrow{"web1", disk, {128}});
+  must(rpc::BlockdevGrow{"web1", disk, {128}});
+  must(rpc::BlockdevGrow{"web1", disk, {64}});
+  must(rpc::BlockdevShutdown{"web1", disk});
+  must(rpc::BlockdevShutdown{"web1", disk});
+  must(rpc::BlockdevRemove{"web1", disk});
+  must(rpc::BlockdevRemove{"web1", disk});
+  EXPECT_EQ(files(), 0U);
+  EXPECT_FALSE(ask(rpc::BlockdevFind{"web1", {disk}})->devices.at(0));
+}
+
+TEST_P(NodeContract, a_disk_of_another_size_is_not_taken_for_the_same) {
+  auto disk = instance("web1").disks[0];
+  must(rpc::BlockdevCreate{"web1", disk});
+  disk.disk.size = {32};
+  EXPECT_EQ(refused(rpc::BlockdevCreate{"web1", disk}), ErrorCode::AlreadyExists);
+}
+
+TEST_P(NodeContract, a_missing_disk_is_refused) {
+  auto const spec = instance("web1");
+  refused(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});
+  refused(rpc::BlockdevGrow{"web1", spec.disks[0], {128}});
+  refused(rpc::InstanceStart{spec});
+  EXPECT_EQ(running(), 0U);
+  EXPECT_EQ(files(), 0U);
+}
+
+TEST_P(NodeContract, a_lower_epoch_does_not_get_the_disk) {
+  auto const disk = instance("web1").disks[0];
+  must(rpc::BlockdevCreate{"web1", disk});
+  must(rpc::BlockdevAssemble{"web1", disk, 5});
+  EXPECT_EQ(refused(rpc::BlockdevAssemble{"web1", disk, 4}), ErrorCode::WrongState);
+}
+
+TEST_P(NodeContract, a_guest_starts_once_and_stops) {
+  auto const spec = instance("web1");
+  must(rpc::BlockdevCreate{"web1", spec.disks[0]});
+  must(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});
+  must(rpc::OsCreate{spec});
+  must(rpc::InstanceStart{spec});
+  must(rpc::InstanceStart{spec});
+  auto const list = ask(rpc::AllInstancesInfo{{model::HypervisorKind::Fake}});
+  ASSERT_TRUE(list);
+  ASSERT_EQ(list->instances.size(), 1U);
+  EXPECT_EQ(list->instances[0].name, "web1");
+  EXPECT_EQ(list->instances[0].memory.value, 128);
+  EXPECT_EQ(list->instances[0].vcpus, 1);
+  auto twin = spec;
+  twin.uuid = InstanceId("22222222-0000-4000-8000-000000000000");
+  refused(rpc::InstanceStart{twin});
+  must(rpc::InstanceSoftReboot{"web1", model::HypervisorKind::Fake});
+  must(rpc::InstanceShutdown{"web1", model::HypervisorKind::Fake, 0});
+  must(rpc::InstanceShutdown{"web1", model::HypervisorKind::Fake, 0});
+  EXPECT_EQ(running(), 0U);
+  refused(rpc::InstanceSoftReboot{"web1", model::HypervisorKind::Fake});
+}
+
+TEST_P(NodeContract, lines_reach_the_listener) {
+  auto const spec = instance("web1");
+  must(rpc::BlockdevCreate{"web1", spec.disks[0]});
+  must(rpc::BlockdevWipe{"web1", spec.disks[0]});
+  EXPECT_THAT(said_, ::testing::Contains(::testing::HasSubstr("\"progress\"")));
+}
+
+TEST_P(NodeContract, an_unknown_os_leaves_nothing) {
+  auto spec = instance("web1");
+  must(rpc::BlockdevCreate{"web1", spec.disks[0]});
+  must(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});
+  spec.os = "nosuch";
+  refused(rpc::OsCreate{spec});
+  EXPECT_EQ(running(), 0U);
+}
+
+TEST_P(NodeContract, a_missing_bridge_is_named) {
+  auto const done = ask(rpc::BridgesExist{{"flotte-nosuch"}});
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, ::testing::HasSubstr("'flotte-nosuch'"));
+}
+
+TEST_P(NodeContract, wrong_delays_and_deposed_leaders_are_refused) {
+  must(rpc::TestDelay{0});
+  EXPECT_EQ(refused(rpc::TestDelay{-1}), ErrorCode::WrongInput);
+  context_.leader_epoch = 9;
+  must(rpc::TestDelay{0});
+  context_.leader_epoch = 8;
+  EXPECT_EQ(refused(rpc::TestDelay{0}), ErrorCode::WrongState);
+}
+
+TEST_P(NodeContract, root_s_calls_and_unknown_ones_are_refused) {
+  refused(TestDaemon::wish());
+  refused(rpc::LeaveCluster{});
+  auto const unknown = world_->nodes().invoke(world_->node(), "frobnicate", {}, context_, {});
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, ::testing::HasSubstr("'frobnicate'"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Worlds, NodeContract,
+                         ::testing::Values(WorldRow{"in_memory", make<InMemory>},
+                                           WorldRow{"over_the_wire", make<OverTheWire>}),
+                         [](auto const& row) { return std::string(row.param.name); });
+
+}  // namespace
+}  // namespace flotte::node
