@@ -87,7 +87,7 @@ void CallTable::forget() {
   answered_.clear();
 }
 
-void CallTable::stop() {
+bool CallTable::stop(Instant deadline) {
   {
     std::lock_guard const lock(mutex_);
     is_stopping_ = true;
@@ -96,8 +96,10 @@ void CallTable::stop() {
   for (;;) {
     join_ended();
     std::unique_lock lock(mutex_);
-    if (running_.empty()) return;
-    clock_.wait_until(lock, changed_, clock_.now() + heartbeat);
+    if (running_.empty()) return true;
+    auto const now = clock_.now();
+    if (now >= deadline) return false;
+    clock_.wait_until(lock, changed_, std::min(deadline, Instant(now + heartbeat)));
   }
 }
 

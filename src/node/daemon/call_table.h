@@ -66,8 +66,9 @@ class CallTable {
   void cancel(std::int64_t job, std::int64_t step);
   // Forgets all answers.
   void forget();
-  // Asks everything to stop and waits for it; nothing starts any more.
-  void stop();
+  // Asks everything to stop and waits for it until the deadline; nothing starts any more. False
+  // when something still works.
+  bool stop(Instant deadline = Instant::max());
 
  private:
   void run(Call& call, Work const& work);

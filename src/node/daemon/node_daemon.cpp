@@ -78,16 +78,24 @@ NodeDaemon::~NodeDaemon() {
   stop();
 }
 
+// First the work, then those who wait for its answers.
 void NodeDaemon::stop() {
-  // First the work, then those who wait for its answers.
   service_.calls().stop();
+  close();
+}
+
+bool NodeDaemon::stop_within(Duration patience) {
+  if (!service_.calls().stop(clock_.now() + patience)) return false;
+  close();
+  return true;
+}
+
+void NodeDaemon::close() {
   std::unique_ptr<net::Server> local;
   std::unique_ptr<net::Server> network;
-  {
-    std::lock_guard const lock(mutex_);
-    local = std::move(local_);
-    network = std::move(network_);
-  }
+  std::lock_guard const lock(mutex_);
+  local = std::move(local_);
+  network = std::move(network_);
 }
 
 std::uint16_t NodeDaemon::port() const {

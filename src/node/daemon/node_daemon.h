@@ -32,8 +32,12 @@ class NodeDaemon {
   NodeDaemon(NodeDaemon const&) = delete;
   NodeDaemon& operator=(NodeDaemon const&) = delete;
 
-  // Ends every call: scripts are killed, guests are not touched.
+  // Ends every call: scripts are killed, guests are not touched. Waits for calls that can't be
+  // ended at once.
   void stop();
+  // The same, but false when a call still works after so long; then only the end of the process
+  // is left.
+  bool stop_within(Duration patience);
 
   std::uint16_t port() const;  // 0 before there is a cluster
 
@@ -41,6 +45,7 @@ class NodeDaemon {
   NodeDaemon(Paths paths, Machinery machinery, Clock& clock, Random& random,
              std::int64_t leader_epoch);
 
+  void close();
   Result<void> open_local();
   Result<void> open_network();
 
