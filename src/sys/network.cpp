@@ -1,0 +1,98 @@
+#include "sys/network.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "sys/files.h"
+
+namespace flotte::sys {
+namespace {
+
+class ControlSocket {
+ public:
+  ControlSocket() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
+  ~ControlSocket() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  ControlSocket(ControlSocket const&) = delete;
+  ControlSocket& operator=(ControlSocket const&) = delete;
+
+  Result<void> control(unsigned long request, ifreq& what, std::string_view doing) {
+    if (::ioctl(fd_, request, &what) == 0) return {};
+    return fail(ErrorCode::EnvironmentError, "{} {}: {}", doing, what.ifr_name,
+                std::strerror(errno));
+  }
+
+ private:
+  int fd_;
+};
+
+Result<ifreq> request_for(std::string const& name) {
+  ifreq request{};
+  if (name.empty() || name.size() >= sizeof request.ifr_name) {
+    return fail(ErrorCode::WrongInput, "'{}' is no name of a network interface", name);
+  }
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  return request;
+}
+
+}  // namespace
+
+bool is_bridge(std::string const& name) {
+  return !name.empty() && name.find('/') == std::string::npos &&
+         exists("/sys/class/net/" + name + "/bridge");
+}
+
+Result<Tap> make_tap(bool vnet_hdr) {
+  int const fd = ::open("/dev/net/tun", O_RDWR);
+  if (fd < 0) {
+    return fail(ErrorCode::EnvironmentError, "Can't open /dev/net/tun: {}", std::strerror(errno));
+  }
+  ifreq request{};
+  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | (vnet_hdr ? IFF_VNET_HDR : 0));
+  if (::ioctl(fd, TUNSETIFF, &request) != 0) {
+    auto failure = fail(ErrorCode::EnvironmentError, "Can't make a tap: {}", std::strerror(errno));
+    ::close(fd);
+    return failure;
+  }
+  return Tap{fd, request.ifr_name};
+}
+
+Result<void> attach_to_bridge(std::string const& tap, std::string const& bridge) {
+  ControlSocket socket;
+  auto of_bridge = TRY(request_for(bridge));
+  TRY(socket.control(SIOCGIFMTU, of_bridge, "Reading the MTU of"));
+  auto request = TRY(request_for(tap));
+  request.ifr_mtu = of_bridge.ifr_mtu;
+  TRY(socket.control(SIOCSIFMTU, request, "Setting the MTU of"));
+  request = TRY(request_for(tap));
+  TRY(socket.control(SIOCGIFHWADDR, request, "Reading the MAC of"));
+  request.ifr_hwaddr.sa_data[0] = static_cast<char>(0xfe);
+  TRY(socket.control(SIOCSIFHWADDR, request, "Setting the MAC of"));
+  TRY(set_up(tap));
+  auto const index = ::if_nametoindex(tap.c_str());
+  auto master = TRY(request_for(bridge));
+  master.ifr_ifindex = static_cast<int>(index);
+  if (auto added = socket.control(SIOCBRADDIF, master, "Attaching to"); !added) {
+    return fail(ErrorCode::EnvironmentError, "Can't attach {} to bridge {}: {}", tap, bridge,
+                added.error().message);
+  }
+  return {};
+}
+
+Result<void> set_up(std::string const& name) {
+  ControlSocket socket;
+  auto request = TRY(request_for(name));
+  TRY(socket.control(SIOCGIFFLAGS, request, "Reading the flags of"));
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+  return socket.control(SIOCSIFFLAGS, request, "Setting up");
+}
+
+}  // namespace flotte::sys

@@ -1,0 +1,23 @@
+// Bridges and taps, through the kernel's own calls (netdevice(7), linux/if_tun.h). Thread-safe.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace flotte::sys {
+
+bool is_bridge(std::string const& name);
+
+struct Tap {
+  int fd = -1;  // the caller's to close; the tap goes with its last descriptor
+  std::string name;
+};
+// The kernel chooses the name. Without close-on-exec: it is made to be inherited by QEMU.
+Result<Tap> make_tap(bool vnet_hdr);
+// Up, with the bridge's MTU and a MAC that starts with fe, so that the bridge keeps its own;
+// enslaved to the bridge.
+Result<void> attach_to_bridge(std::string const& tap, std::string const& bridge);
+Result<void> set_up(std::string const& name);
+
+}  // namespace flotte::sys

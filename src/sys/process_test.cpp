@@ -1,0 +1,66 @@
+#include "sys/process.h"
+
+#include <gtest/gtest.h>
+
+namespace flotte::sys {
+namespace {
+
+Command shell(std::string script) {
+  return {.argv = {"/bin/sh", "-c", std::move(script)}};
+}
+
+TEST(Process, runs_with_a_clean_environment) {
+  SystemProcesses processes;
+  auto const finished = processes.run({.argv = {"/usr/bin/env"}, .environment = {{"A", "1"}}});
+  ASSERT_TRUE(finished) << finished.error().message;
+  EXPECT_EQ(finished->output, "A=1\n");
+  EXPECT_TRUE(finished->is_success());
+}
+
+TEST(Process, hands_over_lines_as_they_come) {
+  SystemProcesses processes;
+  std::vector<std::string> lines;
+  auto const finished =
+      processes.run(shell("echo one; echo two >&2; printf three"), [&](std::string_view line) {
+        lines.emplace_back(line);
+        return true;
+      });
+  ASSERT_TRUE(finished);
+  EXPECT_EQ(lines.size(), 3U);
+  EXPECT_EQ(finished->errors, "two\n");
+}
+
+TEST(Process, a_deadline_ends_the_whole_group) {
+  SystemProcesses processes;
+  auto command = shell("sleep 600 & sleep 600");
+  command.timeout = std::chrono::seconds(1);
+  auto const finished = processes.run(command);
+  ASSERT_TRUE(finished);
+  EXPECT_TRUE(finished->timed_out);
+}
+
+TEST(Process, the_sink_can_stop_it) {
+  SystemProcesses processes;
+  auto const finished =
+      processes.run(shell("echo go; sleep 600"), [](std::string_view) { return false; });
+  ASSERT_TRUE(finished);
+  EXPECT_TRUE(finished->was_stopped);
+}
+
+TEST(Process, a_missing_program_names_its_package) {
+  SystemProcesses processes;
+  auto const finished = processes.run({.argv = {"/nonexistent/lvcreate"}});
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().message,
+            "/nonexistent/lvcreate: command not found; install the package lvm2");
+}
+
+TEST(Process, inherits_nothing_but_what_is_kept) {
+  SystemProcesses processes;
+  auto const finished = processes.run(shell("ls /proc/self/fd | wc -l"));
+  ASSERT_TRUE(finished);
+  EXPECT_LE(std::stoi(finished->output), 4) << "three and the directory that ls reads";
+}
+
+}  // namespace
+}  // namespace flotte::sys
