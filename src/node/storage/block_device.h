@@ -1,0 +1,47 @@
+// BlockDevices: the disks of one template on this node. One implementation a template; one contract
+// test for all.
+//
+// Every call is idempotent. A disk carries its owner and an epoch: assemble() with a lower epoch
+// than the disk's own is refused, so that a deposed controller can't give a disk to a second
+// writer. Called from several threads at once, never twice at once for one disk.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/paths.h"
+#include "rpc/node_calls.h"
+#include "sys/process.h"
+
+namespace flotte::node {
+
+class BlockDevices {
+ public:
+  virtual ~BlockDevices() = default;
+
+  // AlreadyExists where something of that name is there that is not this instance's, or has another
+  // size.
+  virtual Result<void> create(std::string const& instance, rpc::DiskSpec const& disk) = 0;
+  virtual Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) = 0;
+  virtual Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) = 0;
+  // Fences the disk by the epoch and gives the path that opens it.
+  virtual Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,
+                                       std::int64_t epoch) = 0;
+  // The path, or empty when the disk isn't there.
+  virtual Result<std::string> find(rpc::DiskSpec const& disk) = 0;
+};
+
+// Only below the directories that <etc>/file-storage-paths lists (ganeti-compat §4.4).
+std::unique_ptr<BlockDevices> make_file_devices(Paths const& paths);
+// LVM by its commands.
+std::unique_ptr<BlockDevices> make_plain_devices(sys::Processes& processes);
+
+struct PlainVolumes {
+  std::vector<rpc::Volume> volumes;
+  std::vector<rpc::VolumeGroup> groups;
+};
+// All volume groups and volumes; empty on a machine without LVM.
+Result<PlainVolumes> plain_volumes(sys::Processes& processes);
+
+}  // namespace flotte::node

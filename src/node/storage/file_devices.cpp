@@ -1,0 +1,177 @@
+// Disks of the templates file and sharedfile: sparse files, their owner and epoch beside them in
+// <disk>.flotte.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
+
+#include "node/storage/block_device.h"
+#include "sys/files.h"
+
+namespace flotte::node {
+namespace {
+
+constexpr std::int64_t mib = 1024 * 1024;
+constexpr mode_t disk_mode = 0600;
+constexpr mode_t directory_mode = 0750;
+
+class FileDevices final : public BlockDevices {
+ public:
+  explicit FileDevices(Paths paths) : paths_(std::move(paths)) {}
+
+  Result<void> create(std::string const& instance, rpc::DiskSpec const& disk) override {
+    auto const path = TRY(path_of(disk));
+    if (sys::exists(path)) {
+      if (TRY(size_of(path)) == disk.disk.size && owner_of(path) == instance) return {};
+      return fail(ErrorCode::AlreadyExists, "File {} already exists and is not this disk", path);
+    }
+    auto const directory = std::filesystem::path(path).parent_path().string();
+    TRY(sys::make_directories(directory, directory_mode));
+    auto const space = TRY(sys::file_system_space(directory));
+    if (space.total < disk.disk.size) {
+      remove_directory(directory);
+      return fail(ErrorCode::InsufficientResources,
+                  "A disk of {} MiB does not fit on the file system of {}, which has {} MiB",
+                  disk.disk.size.value, directory, space.total.value);
+    }
+    if (auto made = make(instance, path, disk.disk.size); !made) {
+      ::unlink(path.c_str());
+      ::unlink(mark_of(path).c_str());
+      remove_directory(directory);
+      return made;
+    }
+    return {};
+  }
+
+  Result<void> remove(std::string const&, rpc::DiskSpec const& disk) override {
+    auto const path = TRY(path_of(disk));
+    for (auto const& file : {path, mark_of(path)}) {
+      if (::unlink(file.c_str()) != 0 && errno != ENOENT) {
+        return fail(ErrorCode::EnvironmentError, "Can't remove {}: {}", file, std::strerror(errno));
+      }
+    }
+    remove_directory(std::filesystem::path(path).parent_path().string());
+    return {};
+  }
+
+  Result<void> grow(std::string const&, rpc::DiskSpec const& disk, MiB size) override {
+    auto const path = TRY(path_of(disk));
+    if (TRY(size_of(path)) >= size) return {};
+    if (::truncate(path.c_str(), size.value * mib) != 0) {
+      return fail(errno == EFBIG ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
+                  "Can't grow {} to {} MiB: {}", path, size.value, std::strerror(errno));
+    }
+    return {};
+  }
+
+  Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,
+                               std::int64_t epoch) override {
+    auto const path = TRY(path_of(disk));
+    if (!sys::exists(path)) {
+      return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing: there is no file {}",
+                  disk.index, instance, path);
+    }
+    auto const known = epoch_of(path);
+    if (epoch < known) {
+      return fail(ErrorCode::WrongState,
+                  "Disk {} of {} was started later, at epoch {}; epoch {} may not have it",
+                  disk.index, instance, known, epoch);
+    }
+    if (epoch > known) TRY(mark(instance, path, epoch));
+    return path;
+  }
+
+  Result<std::string> find(rpc::DiskSpec const& disk) override {
+    auto const path = TRY(path_of(disk));
+    return sys::exists(path) ? path : std::string();
+  }
+
+ private:
+  static std::string mark_of(std::string const& path) { return path + ".flotte"; }
+
+  Result<std::string> path_of(rpc::DiskSpec const& disk) {
+    auto const& id = disk.disk.logical_id;
+    if (id.size() != 2 || id[1].empty() || id[1].front() != '/' ||
+        id[1].find("/../") != std::string::npos || id[1].ends_with("/..")) {
+      return fail(ErrorCode::WrongInput, "Disk {} has no valid file path", disk.index);
+    }
+    auto const file = paths_.file_storage_paths_file();
+    auto const allowed = sys::read_file(file);
+    if (!allowed) {
+      return fail(ErrorCode::EnvironmentError,
+                  "{} does not exist; it must list the directories that file disks may be in, e.g. "
+                  "{}",
+                  file, std::filesystem::path(id[1]).parent_path().parent_path().string());
+    }
+    std::istringstream lines(*allowed);
+    for (std::string line; std::getline(lines, line);) {
+      while (!line.empty() && (line.back() == '/' || line.back() == ' ')) line.pop_back();
+      if (line.empty() || line.front() != '/') continue;
+      if (id[1].starts_with(line + "/")) return id[1];
+    }
+    return fail(ErrorCode::EnvironmentError,
+                "{} is in no directory that {} allows; add the line {}", id[1], file,
+                std::filesystem::path(id[1]).parent_path().parent_path().string());
+  }
+
+  Result<MiB> size_of(std::string const& path) {
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+      return fail(ErrorCode::EnvironmentError, "{} is no regular file", path);
+    }
+    return MiB{status.st_size / mib};
+  }
+
+  // "instance epoch" on one line.
+  std::string owner_of(std::string const& path) {
+    auto const text = sys::read_file(mark_of(path)).value_or("");
+    return text.substr(0, text.find(' '));
+  }
+  std::int64_t epoch_of(std::string const& path) {
+    auto const text = sys::read_file(mark_of(path)).value_or("");
+    auto const space = text.find(' ');
+    std::int64_t epoch = 0;
+    if (space != std::string::npos) {
+      std::from_chars(text.data() + space + 1, text.data() + text.size(), epoch);
+    }
+    return epoch;
+  }
+  Result<void> mark(std::string const& instance, std::string const& path, std::int64_t epoch) {
+    return sys::write_file(mark_of(path), fmt::format("{} {}\n", instance, epoch), disk_mode);
+  }
+
+  Result<void> make(std::string const& instance, std::string const& path, MiB size) {
+    // The owner first: a file without one is never taken for ours.
+    TRY(mark(instance, path, 0));
+    int const fd =
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, disk_mode);
+    if (fd < 0) {
+      return fail(ErrorCode::EnvironmentError, "Can't make {}: {}", path, std::strerror(errno));
+    }
+    auto const sized = ::ftruncate(fd, size.value * mib) == 0 && ::fsync(fd) == 0;
+    auto const reason = errno;
+    ::close(fd);
+    if (sized) return {};
+    return fail(ErrorCode::InsufficientResources, "Can't make {} of {} MiB: {}", path, size.value,
+                std::strerror(reason));
+  }
+
+  // The instance's own directory goes with its last disk.
+  void remove_directory(std::string const& directory) { ::rmdir(directory.c_str()); }
+
+  Paths paths_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockDevices> make_file_devices(Paths const& paths) {
+  return std::make_unique<FileDevices>(paths);
+}
+
+}  // namespace flotte::node

@@ -1,0 +1,216 @@
+// Disks of the template plain: LVM volumes, owner and epoch as LVM tags. Command lines as Ganeti's
+// (ganeti-compat §4.4).
+#include <algorithm>
+#include <boost/json/value.hpp>
+#include <charconv>
+
+#include "node/storage/block_device.h"
+#include "schema/schema.h"
+#include "sys/files.h"
+
+namespace flotte::node {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view owner_tag = "originstname+";
+constexpr std::string_view epoch_tag = "flotte-epoch+";
+
+std::string text_at(json::object const& row, std::string_view key) {
+  auto const* value = row.if_contains(key);
+  return value && value->is_string() ? std::string(std::string_view(value->get_string()))
+                                     : std::string();
+}
+
+MiB size_at(json::object const& row, std::string_view key) {
+  auto const text = text_at(row, key);
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return {static_cast<std::int64_t>(value)};
+}
+
+// {"report":[{"lv":[{...}, ...]}]}
+Result<std::vector<json::object>> rows_of(std::string const& report, std::string_view kind) {
+  auto const parsed = TRY(schema::parse(report));
+  std::vector<json::object> rows;
+  auto const* reports = parsed.is_object() ? parsed.get_object().if_contains("report") : nullptr;
+  if (!reports || !reports->is_array()) return fail(ErrorCode::EnvironmentError, "LVM: no report");
+  for (auto const& one : reports->get_array()) {
+    auto const* list = one.is_object() ? one.get_object().if_contains(kind) : nullptr;
+    if (!list || !list->is_array()) continue;
+    for (auto const& row : list->get_array()) {
+      if (row.is_object()) rows.push_back(row.get_object());
+    }
+  }
+  return rows;
+}
+
+sys::Command lvm(std::vector<std::string> argv) {
+  return {.argv = std::move(argv), .timeout = std::chrono::seconds(120)};
+}
+
+struct Volume {
+  MiB size;
+  std::string owner;
+  std::int64_t epoch = 0;
+};
+
+class PlainDevices final : public BlockDevices {
+ public:
+  explicit PlainDevices(sys::Processes& processes) : processes_(processes) {}
+
+  Result<void> create(std::string const& instance, rpc::DiskSpec const& disk) override {
+    TRY(check(disk));
+    auto const& vg = disk.disk.logical_id[0];
+    auto const& name = disk.disk.logical_id[1];
+    if (auto const known = TRY(look(disk))) {
+      if (known->owner == instance && known->size == disk.disk.size) return {};
+      return fail(ErrorCode::AlreadyExists, "Volume {}/{} already exists and is not this disk", vg,
+                  name);
+    }
+    TRY(sys::run_checked(
+        processes_,
+        lvm({"lvcreate", "-Wn", fmt::format("-L{}m", disk.disk.size.value), "-n" + name,
+             fmt::format("--addtag={}{}", owner_tag, instance),
+             fmt::format("--addtag={}0", epoch_tag), fmt::format("-i{}", stripes(disk)), vg})));
+    return {};
+  }
+
+  Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) override {
+    TRY(check(disk));
+    auto const known = TRY(look(disk));
+    if (!known) return {};
+    if (known->owner != instance) {
+      return fail(ErrorCode::WrongState, "Volume {} belongs to '{}', not to {}", full_name(disk),
+                  known->owner, instance);
+    }
+    TRY(sys::run_checked(processes_, lvm({"lvremove", "-f", full_name(disk)})));
+    return {};
+  }
+
+  Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) override {
+    TRY(check(disk));
+    auto const known = TRY(look(disk));
+    if (!known) return missing(instance, disk);
+    if (known->size >= size) return {};
+    TRY(sys::run_checked(processes_,
+                         lvm({"lvextend", "-L", fmt::format("{}m", size.value), full_name(disk)})));
+    return {};
+  }
+
+  Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,
+                               std::int64_t epoch) override {
+    TRY(check(disk));
+    auto const known = TRY(look(disk));
+    if (!known) return missing(instance, disk);
+    if (known->owner != instance) {
+      return fail(ErrorCode::WrongState, "Volume {} belongs to '{}', not to {}", full_name(disk),
+                  known->owner, instance);
+    }
+    if (epoch < known->epoch) {
+      return fail(ErrorCode::WrongState,
+                  "Disk {} of {} was started later, at epoch {}; epoch {} may not have it",
+                  disk.index, instance, known->epoch, epoch);
+    }
+    if (epoch > known->epoch) {
+      TRY(sys::run_checked(processes_,
+                           lvm({"lvchange", fmt::format("--deltag={}{}", epoch_tag, known->epoch),
+                                fmt::format("--addtag={}{}", epoch_tag, epoch), full_name(disk)})));
+    }
+    TRY(sys::run_checked(processes_, lvm({"lvchange", "-ay", full_name(disk)})));
+    return path_of(disk);
+  }
+
+  Result<std::string> find(rpc::DiskSpec const& disk) override {
+    TRY(check(disk));
+    return TRY(look(disk)) ? path_of(disk) : std::string();
+  }
+
+ private:
+  static std::string full_name(rpc::DiskSpec const& disk) {
+    return fmt::format("{}/{}", disk.disk.logical_id[0], disk.disk.logical_id[1]);
+  }
+  static std::string path_of(rpc::DiskSpec const& disk) { return "/dev/" + full_name(disk); }
+
+  static Failure missing(std::string const& instance, rpc::DiskSpec const& disk) {
+    return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing: there is no volume {}",
+                disk.index, instance, full_name(disk));
+  }
+
+  static std::int64_t stripes(rpc::DiskSpec const& disk) {
+    auto const* stripes = disk.params.if_contains("stripes");
+    return stripes && stripes->is_int64() ? stripes->get_int64() : 1;
+  }
+
+  // Names become arguments: nothing that LVM would take for an option or another volume.
+  static Result<void> check(rpc::DiskSpec const& disk) {
+    auto const fits = [](std::string const& name) {
+      return !name.empty() && name.front() != '-' && std::ranges::all_of(name, [](unsigned char c) {
+        return std::isalnum(c) || c == '.' || c == '_' || c == '-' || c == '+';
+      });
+    };
+    auto const& id = disk.disk.logical_id;
+    if (id.size() == 2 && fits(id[0]) && fits(id[1])) return {};
+    return fail(ErrorCode::WrongInput, "Disk {} has no valid volume name", disk.index);
+  }
+
+  Result<std::optional<Volume>> look(rpc::DiskSpec const& disk) {
+    auto const& vg = disk.disk.logical_id[0];
+    auto const listed = TRY(processes_.run(lvm({"lvs", "--reportformat", "json", "--units=m",
+                                                "--nosuffix", "-olv_name,lv_size,lv_tags", vg})));
+    if (!listed.is_success()) {
+      return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on this node: {}", vg,
+                  listed.errors);
+    }
+    for (auto const& row : TRY(rows_of(listed.output, "lv"))) {
+      if (text_at(row, "lv_name") != disk.disk.logical_id[1]) continue;
+      Volume volume{.size = size_at(row, "lv_size")};
+      auto tags = text_at(row, "lv_tags");
+      while (!tags.empty()) {
+        auto const comma = std::min(tags.find(','), tags.size());
+        auto const tag = std::string_view(tags).substr(0, comma);
+        if (tag.starts_with(owner_tag)) volume.owner = tag.substr(owner_tag.size());
+        if (tag.starts_with(epoch_tag)) {
+          auto const text = tag.substr(epoch_tag.size());
+          std::from_chars(text.data(), text.data() + text.size(), volume.epoch);
+        }
+        tags.erase(0, comma + 1);
+      }
+      return std::optional(volume);
+    }
+    return std::optional<Volume>();
+  }
+
+  sys::Processes& processes_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockDevices> make_plain_devices(sys::Processes& processes) {
+  return std::make_unique<PlainDevices>(processes);
+}
+
+Result<PlainVolumes> plain_volumes(sys::Processes& processes) {
+  PlainVolumes found;
+  if (!sys::exists("/dev/mapper/control")) return found;
+  auto const groups =
+      TRY(sys::run_checked(processes, lvm({"vgs", "--reportformat", "json", "--units=m",
+                                           "--nosuffix", "-ovg_name,vg_size,vg_free"})));
+  for (auto const& row : TRY(rows_of(groups.output, "vg"))) {
+    found.groups.push_back(
+        {text_at(row, "vg_name"), size_at(row, "vg_size"), size_at(row, "vg_free")});
+  }
+  auto const volumes =
+      TRY(sys::run_checked(processes, lvm({"lvs", "--reportformat", "json", "--units=m",
+                                           "--nosuffix", "-olv_name,lv_size,devices,vg_name"})));
+  for (auto const& row : TRY(rows_of(volumes.output, "lv"))) {
+    auto const devices = text_at(row, "devices");
+    found.volumes.push_back({.phys = devices.substr(0, devices.find('(')),
+                             .vg = text_at(row, "vg_name"),
+                             .name = text_at(row, "lv_name"),
+                             .size = size_at(row, "lv_size")});
+  }
+  return found;
+}
+
+}  // namespace flotte::node
