@@ -11,8 +11,10 @@ int main(int argc, char** argv) {
   flotte::daemon_begin(*options);
   flotte::SystemClock clock;
   flotte::SystemRandom random;
+  flotte::sys::SystemProcesses processes;
   auto const daemon = flotte::node::NodeDaemon::create(
-      options->paths, flotte::node::machine_machinery(options->paths), clock, random);
+      options->paths, flotte::node::machine_machinery(options->paths, clock, processes), clock,
+      random);
   if (!daemon) return flotte::daemon_failed(*options, daemon.error());
   flotte::daemon_serve(*options);
   // What can't be ended in time is repeated by the controller at the next start.

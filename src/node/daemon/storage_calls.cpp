@@ -1,0 +1,228 @@
+#include "node/daemon/storage_calls.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "node/daemon/state_files.h"
+#include "rpc/wire.h"
+
+namespace flotte::node {
+namespace {
+
+constexpr std::int64_t bytes_per_mib = 1024 * 1024;
+constexpr std::size_t files_listed_max = 100'000;
+
+std::string errno_text() {
+  return std::generic_category().message(errno);
+}
+
+// A name that becomes part of a path must be one component of it.
+Result<void> check_name(std::string_view instance) {
+  constexpr std::size_t bytes_max = 253;
+  if (!instance.empty() && instance.size() <= bytes_max && instance.front() != '.' &&
+      instance.find('/') == std::string_view::npos &&
+      instance.find('\0') == std::string_view::npos) {
+    return {};
+  }
+  return fail(ErrorCode::WrongInput, "'{}' is no name of an instance", instance);
+}
+
+// "253:3", or "N/A:N/A" for files.
+std::string device_number(std::string const& path) {
+  struct stat now{};
+  if (::stat(path.c_str(), &now) != 0 || !S_ISBLK(now.st_mode)) return "N/A:N/A";
+  return fmt::format("{}:{}", major(now.st_rdev), minor(now.st_rdev));
+}
+
+// Zeros from the beginning to the end, in pieces that let it be watched and stopped.
+Result<void> fill_with_zeros(std::string const& path, MiB size, rpc::Progress const& progress) {
+  int const file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) {
+    return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", path, errno_text());
+  }
+  struct Closer {
+    int file;
+    ~Closer() { ::close(file); }
+  } const closer{file};
+  std::vector<char> const zeros(bytes_per_mib, '\0');
+  constexpr std::int64_t report_every = 64;
+  for (std::int64_t written = 0; written < size.value; ++written) {
+    for (std::size_t done = 0; done < zeros.size();) {
+      auto const count = ::pwrite(file, zeros.data() + done, zeros.size() - done,
+                                  written * bytes_per_mib + static_cast<off_t>(done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) {
+        return fail(ErrorCode::EnvironmentError, "Can't wipe {}: {}", path, errno_text());
+      }
+      done += static_cast<std::size_t>(count);
+    }
+    if ((written + 1) % report_every != 0 && written + 1 != size.value) continue;
+    auto const fraction = static_cast<double>(written + 1) / static_cast<double>(size.value);
+    if (progress && !progress(rpc::progress_line("wiping", fraction))) {
+      return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError,
+                     "The wiping of {} was ended after {} MiB", path, written + 1);
+    }
+  }
+  if (::fsync(file) == 0) return {};
+  return fail(ErrorCode::EnvironmentError, "Can't wipe {}: {}", path, errno_text());
+}
+
+}  // namespace
+
+StorageCalls::StorageCalls(Paths paths, sys::Processes& processes, InstanceTurns& turns)
+    : paths_(std::move(paths)),
+      processes_(processes),
+      turns_(turns),
+      file_(make_file_devices(paths_)),
+      plain_(make_plain_devices(processes)) {}
+
+void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
+  using rpc::CallContext;
+  using rpc::Nothing;
+  using rpc::Progress;
+  dispatcher.on<rpc::BlockdevCreate>(
+      [this](rpc::BlockdevCreate const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(check_name(call.instance));
+          TRY(TRY(devices(call.disk))->create(call.instance, call.disk));
+          return Nothing{};
+        });
+      });
+  dispatcher.on<rpc::BlockdevRemove>(
+      [this](rpc::BlockdevRemove const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&] { return remove(call); });
+      });
+  dispatcher.on<rpc::BlockdevGrow>(
+      [this](rpc::BlockdevGrow const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(TRY(devices(call.disk))->grow(call.instance, call.disk, call.size));
+          return Nothing{};
+        });
+      });
+  dispatcher.on<rpc::BlockdevAssemble>(
+      [this](rpc::BlockdevAssemble const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&] { return assemble(call); });
+      });
+  dispatcher.on<rpc::BlockdevShutdown>([this](rpc::BlockdevShutdown const& call, CallContext const&,
+                                              Progress const& progress) {
+    return turns_.take(call.instance, progress, [&] { return unlink(call.instance, call.disk); });
+  });
+  dispatcher.on<rpc::BlockdevWipe>(
+      [this](rpc::BlockdevWipe const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&] { return wipe(call, progress); });
+      });
+  dispatcher.on<rpc::BlockdevFind>([this](rpc::BlockdevFind const& call, CallContext const&,
+                                          Progress const&) { return find(call); });
+  dispatcher.on<rpc::NodeVolumes>([this](rpc::NodeVolumes const&, CallContext const&,
+                                         Progress const&) -> Result<rpc::VolumeList> {
+    return rpc::VolumeList{TRY(plain_volumes(processes_)).volumes};
+  });
+  dispatcher.on<rpc::FileStorageList>([](rpc::FileStorageList const& call, CallContext const&,
+                                         Progress const&) { return disk_files(call.directory); });
+}
+
+Result<std::string> StorageCalls::link_of(std::string const& instance,
+                                          rpc::DiskSpec const& disk) const {
+  TRY(check_name(instance));
+  return fmt::format("{}/{}:{}", paths_.instance_disks(), instance, disk.index);
+}
+
+Result<BlockDevices*> StorageCalls::devices(rpc::DiskSpec const& disk) const {
+  switch (disk.disk.dev_type) {
+    case model::DiskTemplate::File:
+    case model::DiskTemplate::SharedFile:
+      return file_.get();
+    case model::DiskTemplate::Plain:
+      return plain_.get();
+    default:
+      return fail(ErrorCode::WrongInput, "Disk template '{}' is not built yet",
+                  schema::name_of(disk.disk.dev_type));
+  }
+}
+
+Result<rpc::DevicePath> StorageCalls::device_path(std::string const& instance,
+                                                  rpc::DiskSpec const& disk,
+                                                  std::string const& path) const {
+  return rpc::DevicePath{path, TRY(link_of(instance, disk)), device_number(path)};
+}
+
+Result<rpc::DevicePath> StorageCalls::assemble(rpc::BlockdevAssemble const& call) {
+  auto const link = TRY(link_of(call.instance, call.disk));
+  auto const path = TRY(TRY(devices(call.disk))->assemble(call.instance, call.disk, call.epoch));
+  // Replaced in one instant: a guest's start may read it.
+  auto const temporary = link + ".new";
+  TRY(remove_state_file(temporary));
+  if (::symlink(path.c_str(), temporary.c_str()) != 0 ||
+      ::rename(temporary.c_str(), link.c_str()) != 0) {
+    return fail(ErrorCode::EnvironmentError, "Can't make {}: {}", link, errno_text());
+  }
+  return device_path(call.instance, call.disk, path);
+}
+
+Result<rpc::Nothing> StorageCalls::unlink(std::string const& instance,
+                                          rpc::DiskSpec const& disk) const {
+  TRY(remove_state_file(TRY(link_of(instance, disk))));
+  return rpc::Nothing{};
+}
+
+Result<rpc::Nothing> StorageCalls::remove(rpc::BlockdevRemove const& call) {
+  TRY(unlink(call.instance, call.disk));
+  TRY(TRY(devices(call.disk))->remove(call.instance, call.disk));
+  return rpc::Nothing{};
+}
+
+Result<rpc::Nothing> StorageCalls::wipe(rpc::BlockdevWipe const& call,
+                                        rpc::Progress const& progress) {
+  auto const path = TRY(TRY(devices(call.disk))->find(call.disk));
+  if (path.empty()) {
+    return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing", call.disk.index,
+                call.instance);
+  }
+  TRY(fill_with_zeros(path, call.disk.disk.size, progress));
+  return rpc::Nothing{};
+}
+
+Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) const {
+  rpc::BlockdevFound found;
+  for (auto const& disk : call.disks) {
+    auto const path = TRY(TRY(devices(disk))->find(disk));
+    auto& place = found.devices.emplace_back();
+    if (!path.empty()) place = TRY(device_path(call.instance, disk, path));
+  }
+  return found;
+}
+
+Result<rpc::DiskFileList> disk_files(std::string const& directory) {
+  if (!directory.starts_with('/')) {
+    return fail(ErrorCode::WrongInput, "'{}' is not an absolute path", directory);
+  }
+  rpc::DiskFileList list;
+  std::error_code error;
+  auto place = std::filesystem::recursive_directory_iterator(directory, error);
+  for (; !error && place != std::filesystem::recursive_directory_iterator();
+       place.increment(error)) {
+    std::error_code unreadable;
+    auto const is_disk = place->path().filename().string().find(".file.disk") != std::string::npos;
+    if (!is_disk || place->path().extension() == ".flotte" || !place->is_regular_file(unreadable) ||
+        place->is_symlink(unreadable)) {
+      continue;
+    }
+    auto const size = static_cast<std::int64_t>(place->file_size(unreadable)) / bytes_per_mib;
+    if (!unreadable) list.files.push_back({place->path().string(), {size}});
+    if (list.files.size() >= files_listed_max) break;
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", directory, error.message());
+  }
+  std::ranges::sort(list.files, {}, &rpc::DiskFile::path);
+  return list;
+}
+
+}  // namespace flotte::node

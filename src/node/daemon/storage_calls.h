@@ -1,0 +1,44 @@
+// The calls of node_calls.h about disks, on top of node/storage.
+//
+// Used by machine.cpp. Thread-safe; calls about one instance wait for each other.
+#pragma once
+
+#include <memory>
+
+#include "base/paths.h"
+#include "node/daemon/instance_turns.h"
+#include "node/storage/block_device.h"
+#include "rpc/dispatch.h"
+
+namespace flotte::node {
+
+class StorageCalls {
+ public:
+  StorageCalls(Paths paths, sys::Processes& processes, InstanceTurns& turns);
+
+  void add_to(rpc::Dispatcher& dispatcher);
+
+  // <run>/instance-disks/<instance>:<index>, where an assembled disk is found.
+  Result<std::string> link_of(std::string const& instance, rpc::DiskSpec const& disk) const;
+
+ private:
+  Result<BlockDevices*> devices(rpc::DiskSpec const& disk) const;
+  Result<rpc::DevicePath> device_path(std::string const& instance, rpc::DiskSpec const& disk,
+                                      std::string const& path) const;
+  Result<rpc::DevicePath> assemble(rpc::BlockdevAssemble const& call);
+  Result<rpc::Nothing> unlink(std::string const& instance, rpc::DiskSpec const& disk) const;
+  Result<rpc::Nothing> remove(rpc::BlockdevRemove const& call);
+  Result<rpc::Nothing> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress);
+  Result<rpc::BlockdevFound> find(rpc::BlockdevFind const& call) const;
+
+  Paths paths_;
+  sys::Processes& processes_;
+  InstanceTurns& turns_;
+  std::unique_ptr<BlockDevices> file_;
+  std::unique_ptr<BlockDevices> plain_;
+};
+
+// The disk files below a directory.
+Result<rpc::DiskFileList> disk_files(std::string const& directory);
+
+}  // namespace flotte::node
