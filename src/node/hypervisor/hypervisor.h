@@ -1,0 +1,37 @@
+// Hypervisor: guests on this node. kvm (QEMU over QMP) and fake (files that say what runs).
+//
+// Calls are idempotent. Called from several threads at once; an implementation serialises what
+// concerns one instance.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/paths.h"
+#include "rpc/node_calls.h"
+#include "sys/process.h"
+
+namespace flotte::node {
+
+class Hypervisor {
+ public:
+  virtual ~Hypervisor() = default;
+
+  // `disk_paths` opens the spec's disks, in their order. Success also when this very instance runs
+  // already: there is never a second QEMU for it.
+  virtual Result<void> start(rpc::InstanceSpec const& spec,
+                             std::vector<std::string> const& disk_paths, bool paused) = 0;
+  // ACPI first; the plug after the timeout. Success when it doesn't run.
+  virtual Result<void> stop(std::string const& name, std::chrono::seconds timeout) = 0;
+  virtual Result<void> soft_reboot(std::string const& name) = 0;
+  virtual Result<void> resize_disk(std::string const& name, rpc::DiskSpec const& disk,
+                                   MiB size) = 0;
+  // What runs, by the truth of the processes.
+  virtual Result<std::vector<rpc::RunningInstance>> list() = 0;
+};
+
+std::unique_ptr<Hypervisor> make_kvm(Paths const& paths, sys::Processes& processes);
+std::unique_ptr<Hypervisor> make_fake(Paths const& paths);
+
+}  // namespace flotte::node

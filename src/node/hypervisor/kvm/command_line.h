@@ -1,0 +1,41 @@
+// The command line of QEMU for an instance: pure, golden-tested against Ganeti's (ganeti-compat
+// §4.6).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "rpc/node_calls.h"
+
+namespace flotte::node {
+
+// Where QEMU finds and puts things.
+struct KvmFiles {
+  std::string pid;
+  std::string log;
+  std::string monitor;
+  std::string serial;
+  std::string qmp;
+  std::string kvmd;  // a second QMP socket, for events
+  std::string guest_agent;
+};
+
+struct KvmMachine {
+  bool has_kvm = false;
+  bool has_default_kvm_path = false;  // is /usr/bin/kvm there?
+  std::string run_as;                 // a user to drop to; empty: none
+};
+
+// `disk_paths` and `tap_fds` in the order of the spec's disks and NICs. The arguments up to -S
+// equal Ganeti's, but that sockets are written server=on,wait=off (QEMU's present form); after them
+// come our own: -runas and -sandbox. Refuses by name what is not built yet.
+Result<std::vector<std::string>> kvm_command_line(rpc::InstanceSpec const& spec,
+                                                  std::vector<std::string> const& disk_paths,
+                                                  std::vector<int> const& tap_fds,
+                                                  KvmFiles const& files, KvmMachine const& machine);
+
+// "disk-932df160-7a22-4067": the first three groups of the UUID, as runtime files and hotplug
+// expect.
+std::string kvm_device_id(std::string_view kind, std::string_view uuid);
+
+}  // namespace flotte::node

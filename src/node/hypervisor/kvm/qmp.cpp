@@ -1,0 +1,129 @@
+#include "node/hypervisor/kvm/qmp.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <cstring>
+
+#include "schema/schema.h"
+
+namespace flotte::node {
+namespace {
+
+namespace json = boost::json;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::size_t message_bytes_max = 4 << 20;
+constexpr std::size_t events_kept_max = 100;
+
+Failure unreachable(std::string_view path, std::string_view why) {
+  return fail_as(ErrorClass::Unreachable, ErrorCode::EnvironmentError,
+                 "QEMU's monitor {} does not answer: {}", path, why);
+}
+
+}  // namespace
+
+Result<Qmp> Qmp::connect(std::string const& socket_path, std::chrono::milliseconds timeout) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket_path.size() >= sizeof address.sun_path) {
+    return unreachable(socket_path, "the path is too long for a socket");
+  }
+  std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
+  int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  Qmp qmp(fd);
+  // sockaddr is what the kernel's interface asks for; sockaddr_un begins with the same family
+  // field.
+  if (fd < 0 || ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    return unreachable(socket_path, std::strerror(errno));
+  }
+  auto const greeting = TRY(qmp.read_message(SteadyClock::now() + timeout));
+  if (!greeting.contains("QMP")) return unreachable(socket_path, "it is not QMP");
+  TRY(qmp.run("qmp_capabilities", {}, timeout));
+  return qmp;
+}
+
+Qmp::~Qmp() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<json::value> Qmp::run(std::string_view command, json::object arguments,
+                             std::chrono::milliseconds timeout) {
+  json::object request;
+  request["execute"] = command;
+  if (!arguments.empty()) request["arguments"] = std::move(arguments);
+  TRY(send(json::serialize(request) + "\n"));
+  auto const deadline = SteadyClock::now() + timeout;
+  for (;;) {
+    auto const message = TRY(read_message(deadline));
+    if (auto const* value = message.if_contains("return")) return *value;
+    if (auto const* error = message.if_contains("error"); error && error->is_object()) {
+      auto const* why = error->get_object().if_contains("desc");
+      return fail(ErrorCode::EnvironmentError, "QEMU refused {}: {}", command,
+                  why && why->is_string() ? std::string_view(why->get_string()) : "no reason");
+    }
+  }
+}
+
+bool Qmp::wait_for_event(std::string_view name, std::chrono::milliseconds timeout) {
+  auto const deadline = SteadyClock::now() + timeout;
+  for (;;) {
+    auto const known = std::ranges::find(events_, name);
+    if (known != events_.end()) {
+      events_.erase(known);
+      return true;
+    }
+    if (!read_message(deadline)) return false;
+  }
+}
+
+Result<void> Qmp::send(std::string_view text) {
+  while (!text.empty()) {
+    auto const sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return unreachable("", std::strerror(errno));
+    text.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return {};
+}
+
+// One line is one message. Events are kept aside for wait_for_event().
+Result<json::object> Qmp::read_message(SteadyClock::time_point deadline) {
+  for (;;) {
+    auto const end = buffer_.find('\n');
+    if (end != std::string::npos) {
+      auto const line = buffer_.substr(0, end);
+      buffer_.erase(0, end + 1);
+      auto const parsed = TRY(schema::parse(line));
+      if (!parsed.is_object()) return fail(ErrorCode::EnvironmentError, "QMP: not an object");
+      if (auto const* event = parsed.get_object().if_contains("event");
+          event && event->is_string()) {
+        if (events_.size() >= events_kept_max) events_.pop_front();
+        events_.emplace_back(std::string_view(event->get_string()));
+      }
+      return parsed.get_object();
+    }
+    if (buffer_.size() > message_bytes_max) {
+      return fail(ErrorCode::EnvironmentError, "QMP: a message is too long");
+    }
+    auto const left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now())
+            .count();
+    pollfd ready{fd_, POLLIN, 0};
+    auto const polled =
+        ::poll(&ready, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+    if (polled == 0 && SteadyClock::now() >= deadline) return unreachable("", "time is up");
+    if (polled <= 0) continue;
+    std::array<char, 16384> part{};
+    auto const got = ::read(fd_, part.data(), part.size());
+    if (got <= 0) return unreachable("", "it closed the connection");
+    buffer_.append(part.data(), static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace flotte::node
