@@ -1,0 +1,43 @@
+// OS definitions: finding, judging and running them (ganeti-compat §7). Called from several threads
+// at once.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/paths.h"
+#include "rpc/node_calls.h"
+#include "sys/process.h"
+
+namespace flotte::node {
+
+class OsDefinitions {
+ public:
+  OsDefinitions(Paths paths, sys::Processes& processes)
+      : paths_(std::move(paths)), processes_(processes) {}
+
+  // All that lie in the search path, valid or not.
+  std::vector<rpc::OsDefinition> list() const;
+
+  // Runs `create`; each line of its output goes to the sink and to a log file. On failure the
+  // definition's own `cleanup` runs with the same environment, where it has one, and the error
+  // quotes the last lines.
+  Result<void> create(rpc::OsCreate const& call, std::vector<std::string> const& disk_paths,
+                      sys::LineSink const& sink);
+
+ private:
+  Result<rpc::OsDefinition> find(std::string const& name) const;
+
+  Paths paths_;
+  sys::Processes& processes_;
+};
+
+// The environment of a script, exactly: for tests too. `variant` may be empty.
+std::map<std::string, std::string> os_environment(rpc::InstanceSpec const& spec,
+                                                  rpc::OsDefinition const& os,
+                                                  std::vector<std::string> const& disk_paths,
+                                                  std::int64_t debug_level);
+
+}  // namespace flotte::node
