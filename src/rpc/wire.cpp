@@ -1,5 +1,6 @@
 #include "rpc/wire.h"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
 namespace flotte::rpc {
@@ -11,6 +12,36 @@ constexpr std::string_view by_stage = "NodeError";
 std::string_view text_at(json::array const& list, std::size_t index) {
   if (index >= list.size() || !list[index].is_string()) return {};
   return list[index].get_string();
+}
+
+// The length of the valid UTF-8 sequence (RFC 3629) that the text begins with; 0 when there is
+// none.
+std::size_t sequence_bytes(std::string_view text) {
+  auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  auto const first = byte(0);
+  if (first < 0x80) return 1;
+  std::size_t const bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < bytes) return 0;
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Overlong forms, surrogates, and what lies above U+10FFFF.
+  auto const second = byte(1);
+  auto const is_wrong = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+                        (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
+  return is_wrong ? 0 : bytes;
+}
+
+std::string in_utf8(std::string_view text) {
+  std::string clean;
+  clean.reserve(text.size());
+  while (!text.empty()) {
+    auto const bytes = sequence_bytes(text);
+    if (bytes == 0) clean += '?';
+    clean += text.substr(0, bytes);
+    text.remove_prefix(std::max<std::size_t>(bytes, 1));
+  }
+  return clean;
 }
 
 }  // namespace
@@ -35,12 +66,12 @@ schema::Fields CallBody::fields() {
 }
 
 std::string say_line(std::string_view text) {
-  return json::serialize(json::object{{"say", text}});
+  return json::serialize(json::object{{"say", in_utf8(text)}});
 }
 
 std::string progress_line(std::string_view text, double fraction) {
   return json::serialize(
-      json::object{{"progress", json::object{{"text", text}, {"fraction", fraction}}}});
+      json::object{{"progress", json::object{{"text", in_utf8(text)}, {"fraction", fraction}}}});
 }
 
 std::string answer_line(Result<json::value> const& answer) {
@@ -61,7 +92,7 @@ std::optional<Result<json::value>> read_answer_line(std::string_view line) {
 json::object encode_error(Error const& error) {
   auto const name =
       error.error_class == ErrorClass::ByStage ? by_stage : python_class(error.error_class);
-  return {{"error", json::array{name, json::array{error.message, to_string(error.code)}}}};
+  return {{"error", json::array{name, json::array{in_utf8(error.message), to_string(error.code)}}}};
 }
 
 Error decode_error(json::value const& list) {

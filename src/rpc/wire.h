@@ -36,7 +36,8 @@ struct CallBody {
   static schema::Fields fields();
 };
 
-// Lines that a long call says while it works; they end without a newline.
+// Lines that a long call says while it works; they end without a newline. Whatever is not UTF-8
+// (scripts say what they like) becomes question marks, here and in errors.
 std::string say_line(std::string_view text);
 std::string progress_line(std::string_view text, double fraction);
 // Shows a client that the daemon still lives while a call works in silence.

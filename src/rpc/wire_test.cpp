@@ -34,6 +34,15 @@ TEST(Wire, only_the_last_line_is_an_answer) {
   }
 }
 
+TEST(Wire, what_is_not_utf8_still_arrives) {
+  Error const error{ErrorCode::WrongInput,
+                    "caf\xc3\xa9 \xff\xc3 \xe0\x80\x80 \xed\xa0\x80 end\xc3"};
+  auto const answer = read_answer_line(answer_line(Failure(error)));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->error().message, "caf\xc3\xa9 ?? ??? ??? end?");
+  EXPECT_TRUE(schema::parse(say_line("\xf0\x9f\x98\x80 \x80")));
+}
+
 TEST(Wire, a_damaged_error_is_still_an_error) {
   for (auto const* line : {R"({"error":null})", R"({"error":[]})", R"({"error":["x",1]})",
                            R"({"error":["x",["text"]]})", R"({"error":[1,[2,3]]})"}) {

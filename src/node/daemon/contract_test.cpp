@@ -4,6 +4,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "node/daemon/machine.h"
 #include "node/daemon/test_daemon.h"
 #include "rpc/fake_node.h"
 
@@ -19,6 +20,8 @@ class World {
   virtual rpc::Node& nodes() = 0;
   virtual model::Node node() const = 0;
   virtual std::string file_directory() const = 0;
+  // By their UUIDs, not only by their names.
+  virtual bool tells_twins_apart() const { return true; }
 };
 
 class InMemory final : public World {
@@ -77,6 +80,41 @@ class OverTheWire final : public World {
  private:
   rpc::FakeNode fake_;
   TestDaemon test_{machinery_of(fake_)};
+  std::unique_ptr<rpc::NodeClient> client_;
+};
+
+// What flotte-noded is: real files, the fake hypervisor.
+class RealMachine final : public World {
+ public:
+  RealMachine() {
+    auto wish = TestDaemon::wish();
+    wish.file_storage_dirs = {file_directory()};
+    auto const made = test_.bootstrap(wish);
+    if (!made) throw std::runtime_error(made.error().message);
+    client_ = std::make_unique<rpc::NodeClient>(test_.paths);
+    write_noop_os(test_.paths.srv() + "/os/noop");
+  }
+  rpc::Node& nodes() override { return *client_; }
+  model::Node node() const override { return test_.node(); }
+  std::string file_directory() const override { return test_.paths.srv() + "/file-storage"; }
+  bool tells_twins_apart() const override { return false; }
+
+ private:
+  static void write_noop_os(std::string const& directory) {
+    std::filesystem::create_directories(directory);
+    std::ofstream(directory + "/ganeti_api_version") << "20\n";
+    std::ofstream(directory + "/parameters.list") << "";
+    for (auto const* script : {"create", "import", "export", "rename", "verify"}) {
+      auto const path = directory + "/" + script;
+      std::ofstream(path) << "#!/bin/sh\nexit 0\n";
+      std::filesystem::permissions(path, std::filesystem::perms(0755));
+    }
+  }
+
+  sys::SystemProcesses processes_;
+  SystemClock clock_;
+  TestDaemon test_{
+      [this](Paths const& paths) { return machine_machinery(paths, clock_, processes_); }};
   std::unique_ptr<rpc::NodeClient> client_;
 };
 
@@ -207,14 +245,31 @@ TEST_P(NodeContract, a_guest_starts_once_and_stops) {
   EXPECT_EQ(list->instances[0].name, "web1");
   EXPECT_EQ(list->instances[0].memory.value, 128);
   EXPECT_EQ(list->instances[0].vcpus, 1);
-  auto twin = spec;
-  twin.uuid = InstanceId("22222222-0000-4000-8000-000000000000");
-  refused(rpc::InstanceStart{twin});
   must(rpc::InstanceSoftReboot{"web1", model::HypervisorKind::Fake});
   must(rpc::InstanceShutdown{"web1", model::HypervisorKind::Fake, 0});
   must(rpc::InstanceShutdown{"web1", model::HypervisorKind::Fake, 0});
   EXPECT_EQ(running(), 0U);
   refused(rpc::InstanceSoftReboot{"web1", model::HypervisorKind::Fake});
+}
+
+TEST_P(NodeContract, another_instance_of_a_running_name_is_refused) {
+  if (!world_->tells_twins_apart()) {
+    GTEST_SKIP() << "the fake hypervisor does not record which instance runs";
+  }
+  auto twin = instance("web1");
+  must(rpc::BlockdevCreate{"web1", twin.disks[0]});
+  must(rpc::BlockdevAssemble{"web1", twin.disks[0], 1});
+  must(rpc::InstanceStart{twin});
+  twin.uuid = InstanceId("22222222-0000-4000-8000-000000000000");
+  refused(rpc::InstanceStart{twin});
+}
+
+TEST_P(NodeContract, an_os_is_not_installed_under_a_running_guest) {
+  auto const spec = instance("web1");
+  must(rpc::BlockdevCreate{"web1", spec.disks[0]});
+  must(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});
+  must(rpc::InstanceStart{spec});
+  EXPECT_EQ(refused(rpc::OsCreate{spec}), ErrorCode::WrongState);
 }
 
 TEST_P(NodeContract, lines_reach_the_listener) {
@@ -258,7 +313,8 @@ TEST_P(NodeContract, root_s_calls_and_unknown_ones_are_refused) {
 
 INSTANTIATE_TEST_SUITE_P(Worlds, NodeContract,
                          ::testing::Values(WorldRow{"in_memory", make<InMemory>},
-                                           WorldRow{"over_the_wire", make<OverTheWire>}),
+                                           WorldRow{"over_the_wire", make<OverTheWire>},
+                                           WorldRow{"real_machine", make<RealMachine>}),
                          [](auto const& row) { return std::string(row.param.name); });
 
 }  // namespace

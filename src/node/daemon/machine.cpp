@@ -1,10 +1,11 @@
 #include "node/daemon/machine.h"
 
-#include <filesystem>
-
 #include "base/log.h"
+#include "node/daemon/guest_calls.h"
 #include "node/daemon/membership.h"
 #include "node/daemon/storage_calls.h"
+#include "node/os/os_definitions.h"
+#include "rpc/wire.h"
 #include "sys/files.h"
 #include "sys/machine.h"
 #include "sys/network.h"
@@ -22,7 +23,9 @@ class Machine {
         clock_(clock),
         processes_(processes),
         turns_(clock),
-        storage_(paths_, processes, turns_) {}
+        storage_(paths_, processes, turns_),
+        guests_({make_kvm(paths_, processes), make_fake(paths_)}, storage_, turns_),
+        os_(paths_, processes) {}
 
   void add_to(rpc::Dispatcher& dispatcher) {
     dispatcher.on<rpc::NodeInfo>([this](rpc::NodeInfo const& call, rpc::CallContext const&,
@@ -30,24 +33,40 @@ class Machine {
     dispatcher.on<rpc::BridgesExist>([](rpc::BridgesExist const& call, rpc::CallContext const&,
                                         rpc::Progress const&) { return bridges_exist(call); });
     storage_.add_to(dispatcher);
+    guests_.add_to(dispatcher);
+    dispatcher.on<rpc::OsDiagnose>(
+        [this](rpc::OsDiagnose const&, rpc::CallContext const&,
+               rpc::Progress const&) -> Result<rpc::OsList> { return rpc::OsList{os_.list()}; });
+    dispatcher.on<rpc::OsCreate>(
+        [this](rpc::OsCreate const& call, rpc::CallContext const&, rpc::Progress const& progress) {
+          return turns_.take(call.instance.name, progress, [&] { return install(call, progress); });
+        });
   }
 
-  // Every guest has a pid file (ganeti-compat §5.4). One that was left by a dead guest counts too:
-  // to stop that guest once more removes it.
   Result<std::vector<std::string>> running_guests() {
     std::vector<std::string> names;
-    auto const directory = paths_.kvm() + "/pid";
-    std::error_code error;
-    for (auto const& entry : std::filesystem::directory_iterator(directory, error)) {
-      names.push_back(entry.path().filename().string());
-    }
-    if (error && error != std::errc::no_such_file_or_directory) {
-      return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", directory, error.message());
-    }
+    for (auto const& guest : TRY(guests_.running({})).instances) names.push_back(guest.name);
     return names;
   }
 
  private:
+  Result<rpc::Nothing> install(rpc::OsCreate const& call, rpc::Progress const& progress) {
+    auto const& spec = call.instance;
+    // A disk has one writer, and that would be its guest.
+    for (auto const& guest : TRY(guests_.running({spec.hypervisor})).instances) {
+      if (guest.name != spec.name || guest.state == rpc::RunState::UserDown) continue;
+      return fail(ErrorCode::WrongState, "Instance {} is running on this node", spec.name);
+    }
+    std::vector<std::string> disk_paths;
+    for (auto const& disk : spec.disks) {
+      disk_paths.push_back(TRY(storage_.fenced_link(spec.name, disk, spec.epoch)));
+    }
+    TRY(os_.create(call, disk_paths, [&](std::string_view line) {
+      return !progress || progress(line.empty() ? just_asking : rpc::say_line(line));
+    }));
+    return rpc::Nothing{};
+  }
+
   Result<rpc::NodeFacts> facts(rpc::NodeInfo const& call) {
     auto const memory = TRY(sys::memory());
     auto const acceleration = sys::acceleration();
@@ -97,6 +116,8 @@ class Machine {
   sys::Processes& processes_;
   InstanceTurns turns_;
   StorageCalls storage_;
+  GuestCalls guests_;
+  OsDefinitions os_;
 };
 
 }  // namespace

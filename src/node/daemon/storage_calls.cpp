@@ -23,17 +23,6 @@ std::string errno_text() {
   return std::generic_category().message(errno);
 }
 
-// A name that becomes part of a path must be one component of it.
-Result<void> check_name(std::string_view instance) {
-  constexpr std::size_t bytes_max = 253;
-  if (!instance.empty() && instance.size() <= bytes_max && instance.front() != '.' &&
-      instance.find('/') == std::string_view::npos &&
-      instance.find('\0') == std::string_view::npos) {
-    return {};
-  }
-  return fail(ErrorCode::WrongInput, "'{}' is no name of an instance", instance);
-}
-
 // "253:3", or "N/A:N/A" for files.
 std::string device_number(std::string const& path) {
   struct stat now{};
@@ -90,7 +79,7 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
   dispatcher.on<rpc::BlockdevCreate>(
       [this](rpc::BlockdevCreate const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
-          TRY(check_name(call.instance));
+          TRY(check_instance_name(call.instance));
           TRY(TRY(devices(call.disk))->create(call.instance, call.disk));
           return Nothing{};
         });
@@ -130,8 +119,16 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
 
 Result<std::string> StorageCalls::link_of(std::string const& instance,
                                           rpc::DiskSpec const& disk) const {
-  TRY(check_name(instance));
+  TRY(check_instance_name(instance));
   return fmt::format("{}/{}:{}", paths_.instance_disks(), instance, disk.index);
+}
+
+Result<std::string> StorageCalls::fenced_link(std::string const& instance,
+                                              rpc::DiskSpec const& disk, std::int64_t epoch) const {
+  auto const link = TRY(link_of(instance, disk));
+  TRY(TRY(devices(disk))->assemble(instance, disk, epoch));
+  if (::access(link.c_str(), F_OK) == 0) return link;
+  return fail(ErrorCode::WrongState, "Disk {} of {} is not activated", disk.index, instance);
 }
 
 Result<BlockDevices*> StorageCalls::devices(rpc::DiskSpec const& disk) const {
@@ -197,6 +194,16 @@ Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) con
     if (!path.empty()) place = TRY(device_path(call.instance, disk, path));
   }
   return found;
+}
+
+Result<void> check_instance_name(std::string_view instance) {
+  constexpr std::size_t bytes_max = 253;
+  if (!instance.empty() && instance.size() <= bytes_max && instance.front() != '.' &&
+      instance.find('/') == std::string_view::npos &&
+      instance.find('\0') == std::string_view::npos) {
+    return {};
+  }
+  return fail(ErrorCode::WrongInput, "'{}' is no name of an instance", instance);
 }
 
 Result<rpc::DiskFileList> disk_files(std::string const& directory) {

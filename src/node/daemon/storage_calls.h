@@ -18,10 +18,14 @@ class StorageCalls {
 
   void add_to(rpc::Dispatcher& dispatcher);
 
-  // <run>/instance-disks/<instance>:<index>, where an assembled disk is found.
-  Result<std::string> link_of(std::string const& instance, rpc::DiskSpec const& disk) const;
+  // The link through which a guest opens its disk. Fails when the disk isn't activated, or is
+  // fenced by a higher epoch.
+  Result<std::string> fenced_link(std::string const& instance, rpc::DiskSpec const& disk,
+                                  std::int64_t epoch) const;
 
  private:
+  // <run>/instance-disks/<instance>:<index>
+  Result<std::string> link_of(std::string const& instance, rpc::DiskSpec const& disk) const;
   Result<BlockDevices*> devices(rpc::DiskSpec const& disk) const;
   Result<rpc::DevicePath> device_path(std::string const& instance, rpc::DiskSpec const& disk,
                                       std::string const& path) const;
@@ -37,6 +41,9 @@ class StorageCalls {
   std::unique_ptr<BlockDevices> file_;
   std::unique_ptr<BlockDevices> plain_;
 };
+
+// A name that becomes part of a path must be one component of it.
+Result<void> check_instance_name(std::string_view instance);
 
 // The disk files below a directory.
 Result<rpc::DiskFileList> disk_files(std::string const& directory);

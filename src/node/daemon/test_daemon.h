@@ -51,6 +51,10 @@ class TestDaemon {
     }
     start();
   }
+  explicit TestDaemon(std::function<Machinery(Paths const&)> const& make)
+      : machinery_(make(paths)) {
+    start();
+  }
 
   void start() {
     auto made = NodeDaemon::create(paths, machinery_, clock, random);

@@ -1,0 +1,89 @@
+#include "node/daemon/guest_calls.h"
+
+#include "model/params.h"
+#include "sys/files.h"
+
+namespace flotte::node {
+
+void GuestCalls::add_to(rpc::Dispatcher& dispatcher) {
+  using rpc::CallContext;
+  using rpc::Nothing;
+  using rpc::Progress;
+  dispatcher.on<rpc::InstanceStart>(
+      [this](rpc::InstanceStart const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance.name, progress, [&] { return start(call); });
+      });
+  dispatcher.on<rpc::InstanceShutdown>(
+      [this](rpc::InstanceShutdown const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&] { return stop(call); });
+      });
+  dispatcher.on<rpc::InstanceSoftReboot>(
+      [this](rpc::InstanceSoftReboot const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(check_instance_name(call.instance));
+          TRY(hypervisors_.of(call.hypervisor).soft_reboot(call.instance));
+          return Nothing{};
+        });
+      });
+  dispatcher.on<rpc::InstanceResizeDisk>(
+      [this](rpc::InstanceResizeDisk const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(check_instance_name(call.instance));
+          TRY(hypervisors_.of(call.hypervisor).resize_disk(call.instance, call.disk, call.size));
+          return Nothing{};
+        });
+      });
+  dispatcher.on<rpc::AllInstancesInfo>(
+      [this](rpc::AllInstancesInfo const& call, CallContext const&, Progress const&) {
+        return running(call.hypervisors);
+      });
+  dispatcher.on<rpc::HypervisorValidate>([](rpc::HypervisorValidate const& call, CallContext const&,
+                                            Progress const&) { return validate_on_node(call); });
+}
+
+Result<rpc::RunningInstances> GuestCalls::running(
+    std::vector<model::HypervisorKind> const& kinds) const {
+  auto const asked =
+      kinds.empty() ? std::vector{model::HypervisorKind::Kvm, model::HypervisorKind::Fake} : kinds;
+  rpc::RunningInstances all;
+  for (auto const kind : asked) {
+    auto some = TRY(hypervisors_.of(kind).list());
+    std::ranges::move(some, std::back_inserter(all.instances));
+  }
+  return all;
+}
+
+Result<rpc::Nothing> GuestCalls::start(rpc::InstanceStart const& call) {
+  auto const& spec = call.instance;
+  TRY(check_instance_name(spec.name));
+  std::vector<std::string> disk_paths;
+  for (auto const& disk : spec.disks) {
+    disk_paths.push_back(TRY(storage_.fenced_link(spec.name, disk, spec.epoch)));
+  }
+  TRY(hypervisors_.of(spec.hypervisor).start(spec, disk_paths, call.startup_paused));
+  return rpc::Nothing{};
+}
+
+Result<rpc::Nothing> GuestCalls::stop(rpc::InstanceShutdown const& call) {
+  TRY(check_instance_name(call.instance));
+  if (call.timeout_s < 0) {
+    return fail(ErrorCode::WrongInput, "A time limit of {} s is negative", call.timeout_s);
+  }
+  TRY(hypervisors_.of(call.hypervisor).stop(call.instance, std::chrono::seconds(call.timeout_s)));
+  return rpc::Nothing{};
+}
+
+Result<rpc::Nothing> validate_on_node(rpc::HypervisorValidate const& call) {
+  if (call.hypervisor != model::HypervisorKind::Kvm) return rpc::Nothing{};
+  for (auto const* name : {"kernel_path", "initrd_path", "floppy_image_path", "cdrom_image_path",
+                           "cdrom2_image_path", "vnc_password_file"}) {
+    auto const path = model::text_of(call.hvparams, name);
+    // An image may also be an URL.
+    if (!path.starts_with('/') || sys::exists(path)) continue;
+    return fail(ErrorCode::EnvironmentError, "Parameter {}: there is no file {} on this node", name,
+                path);
+  }
+  return rpc::Nothing{};
+}
+
+}  // namespace flotte::node

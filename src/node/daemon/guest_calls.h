@@ -1,0 +1,48 @@
+// The calls of node_calls.h about guests, on top of node/hypervisor.
+//
+// Used by machine.cpp. Thread-safe; calls about one instance wait for each other.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/daemon/instance_turns.h"
+#include "node/daemon/storage_calls.h"
+#include "node/hypervisor/hypervisor.h"
+#include "rpc/dispatch.h"
+
+namespace flotte::node {
+
+struct Hypervisors {
+  std::unique_ptr<Hypervisor> kvm;
+  std::unique_ptr<Hypervisor> fake;
+
+  Hypervisor& of(model::HypervisorKind kind) const {
+    return kind == model::HypervisorKind::Kvm ? *kvm : *fake;
+  }
+};
+
+class GuestCalls {
+ public:
+  GuestCalls(Hypervisors hypervisors, StorageCalls& storage, InstanceTurns& turns)
+      : hypervisors_(std::move(hypervisors)), storage_(storage), turns_(turns) {}
+
+  void add_to(rpc::Dispatcher& dispatcher);
+
+  // No kinds: all.
+  Result<rpc::RunningInstances> running(std::vector<model::HypervisorKind> const& kinds) const;
+
+ private:
+  Result<rpc::Nothing> start(rpc::InstanceStart const& call);
+  Result<rpc::Nothing> stop(rpc::InstanceShutdown const& call);
+
+  Hypervisors hypervisors_;
+  StorageCalls& storage_;
+  InstanceTurns& turns_;
+};
+
+// What only the node can know of hypervisor parameters: the files that they name are there.
+Result<rpc::Nothing> validate_on_node(rpc::HypervisorValidate const& call);
+
+}  // namespace flotte::node
