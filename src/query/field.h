@@ -1,0 +1,76 @@
+// List fields: what a column is and how its cell comes from a row (ganeti-compat §1.2, §2). Values;
+// any thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/cluster.h"
+#include "rpc/node_calls.h"
+
+namespace flotte::query {
+
+namespace json = boost::json;
+
+// The numbers are the wire's.
+enum class Status { Normal = 0, Unknown = 1, NoData = 2, Unavailable = 3, Offline = 4 };
+
+struct Cell {
+  Status status = Status::Normal;
+  json::value value;
+
+  json::value wire() const { return json::array{static_cast<int>(status), value}; }
+};
+
+inline Cell unavailable() {
+  return {Status::Unavailable, nullptr};
+}
+inline Cell text_cell(std::string_view text) {
+  return {Status::Normal, json::value(text)};
+}
+
+// What nodes said just now; a node that did not answer has none.
+struct Live {
+  std::map<NodeId, std::optional<rpc::RunningInstances>> running;
+  std::map<NodeId, std::optional<rpc::NodeFacts>> facts;
+};
+
+// One row of any resource, with all that its cells may look at.
+struct Row {
+  model::Cluster const* cluster = nullptr;
+  Live const* live = nullptr;
+  model::Instance const* instance = nullptr;
+  model::Node const* node = nullptr;
+  model::Group const* group = nullptr;
+  json::object const* object = nullptr;  // jobs and locks: their cells are its members
+};
+
+struct Field {
+  std::string name;
+  std::string title;
+  std::string kind;  // text, bool, number, float, unit, timestamp, other, unknown
+  std::string doc;
+  bool is_live = false;  // needs the nodes
+  std::function<Cell(Row const&)> cell;
+
+  json::object wire() const;
+};
+
+using FieldTable = std::vector<Field>;
+
+FieldTable const& instance_fields();
+FieldTable const& node_fields();
+FieldTable const& group_fields();
+FieldTable const& job_fields();
+FieldTable const& lock_fields();
+
+// "running", "ADMIN_down", "ERROR_down", ... : the truth about an instance.
+std::string instance_status(Row const& row);
+// The process that runs an instance on its primary node; null when none does or nobody knows.
+rpc::RunningInstance const* running_of(Row const& row);
+
+}  // namespace flotte::query

@@ -1,0 +1,437 @@
+#include <algorithm>
+
+#include "model/params.h"
+#include "query/field.h"
+
+namespace flotte::query {
+namespace {
+
+constexpr std::size_t disks_max = 16;
+constexpr std::size_t nics_max = 8;
+
+Cell plain(json::value value) {
+  return {Status::Normal, std::move(value)};
+}
+
+template <class List, class Get>
+json::array each(List const& list, Get get) {
+  json::array out;
+  for (auto const& item : list) out.push_back(get(item));
+  return out;
+}
+
+json::value text_or_null(std::optional<std::string> const& text) {
+  return text ? json::value(json::string_view(*text)) : json::value(nullptr);
+}
+
+json::object nic_params(Row const& row, model::Nic const& nic) {
+  return model::filled_nicparams(row.cluster->settings(), nic);
+}
+
+// A live cell: only with an answer from the primary node.
+template <class Get>
+Cell live(Row const& row, Get get) {
+  auto const node = row.cluster->nodes().find(row.instance->primary_node);
+  if (node != row.cluster->nodes().end() && node->second->offline)
+    return {Status::Offline, nullptr};
+  auto const answer = row.live->running.find(row.instance->primary_node);
+  if (answer == row.live->running.end() || !answer->second) return {Status::NoData, nullptr};
+  return get();
+}
+
+Cell console(Row const& row) {
+  auto const& instance = *row.instance;
+  auto const node = row.cluster->node(instance.primary_node);
+  if (!running_of(row) || !node) return unavailable();
+  auto const hv = model::filled_hvparams(row.cluster->settings(), instance);
+  json::object out;
+  out["instance"] = json::value(json::string_view(instance.name));
+  out["host"] = json::value(json::string_view((*node)->name));
+  out["port"] = nullptr;
+  out["user"] = nullptr;
+  out["command"] = nullptr;
+  out["display"] = nullptr;
+  out["message"] = nullptr;
+  auto const address = model::text_of(hv, "vnc_bind_address");
+  if (model::is_true(hv, "serial_console")) {
+    out["kind"] = "ssh";
+    out["user"] = "root";
+    out["port"] = model::number_of(model::filled_ndparams(*row.cluster, **node), "ssh_port");
+    // The path below the run directory; who runs the command knows its prefix.
+    out["command"] = json::array{"kvm-serial", json::value(json::string_view(instance.name))};
+  } else if (!address.empty() && address.front() != '/' && instance.network_port) {
+    constexpr std::int64_t vnc_base_port = 5900;
+    out["kind"] = "vnc";
+    out["host"] = json::value(json::string_view(address));
+    out["port"] = *instance.network_port;
+    out["display"] = *instance.network_port - vnc_base_port;
+  } else {
+    out["kind"] = "msg";
+    out["message"] =
+        "No serial shell for this instance; set hypervisor parameter serial_console or "
+        "vnc_bind_address";
+  }
+  return plain(std::move(out));
+}
+
+FieldTable disk_fields() {
+  FieldTable table;
+  for (std::size_t i = 0; i < disks_max; ++i) {
+    auto const at = [i](Row const& row) -> model::Disk const* {
+      return i < row.instance->disks.size() ? &row.instance->disks[i] : nullptr;
+    };
+    table.push_back({fmt::format("disk.size/{}", i), fmt::format("Disk/{}", i), "unit",
+                     fmt::format("Size of disk {}", i), false, [at](Row const& row) {
+                       auto const* disk = at(row);
+                       return disk ? plain(disk->size.value) : unavailable();
+                     }});
+    table.push_back({fmt::format("disk.uuid/{}", i), fmt::format("DiskUUID/{}", i), "text",
+                     fmt::format("UUID of disk {}", i), false, [at](Row const& row) {
+                       auto const* disk = at(row);
+                       return disk ? text_cell(disk->uuid.text()) : unavailable();
+                     }});
+    table.push_back({fmt::format("disk.name/{}", i), fmt::format("DiskName/{}", i), "text",
+                     fmt::format("Name of disk {}", i), false, [at](Row const& row) {
+                       auto const* disk = at(row);
+                       return disk && disk->name ? text_cell(*disk->name) : unavailable();
+                     }});
+    table.push_back({fmt::format("disk.spindles/{}", i), fmt::format("DiskSpindles/{}", i),
+                     "number", fmt::format("Spindles of disk {}", i), false, [at](Row const& row) {
+                       auto const* disk = at(row);
+                       return disk && disk->spindles ? plain(*disk->spindles) : unavailable();
+                     }});
+  }
+  return table;
+}
+
+FieldTable nic_fields() {
+  using Get = std::function<json::value(Row const&, model::Nic const&)>;
+  struct Column {
+    std::string name;
+    std::string title;
+    Get get;
+  };
+  auto const param = [](std::string key) -> Get {
+    return [key](Row const& row, model::Nic const& nic) {
+      return json::value(json::string_view(model::text_of(nic_params(row, nic), key)));
+    };
+  };
+  std::vector<Column> const columns{
+      {"mac", "NicMAC",
+       [](Row const&, model::Nic const& nic) { return json::value(json::string_view(nic.mac)); }},
+      {"ip", "NicIP", [](Row const&, model::Nic const& nic) { return text_or_null(nic.ip); }},
+      {"name", "NicName", [](Row const&, model::Nic const& nic) { return text_or_null(nic.name); }},
+      {"uuid", "NicUUID",
+       [](Row const&, model::Nic const& nic) {
+         return json::value(json::string_view(nic.uuid.text()));
+       }},
+      {"mode", "NicMode", param("mode")},
+      {"link", "NicLink", param("link")},
+      {"vlan", "NicVLAN", param("vlan")},
+      {"bridge", "NicBridge",
+       [](Row const& row, model::Nic const& nic) {
+         auto const params = nic_params(row, nic);
+         return model::text_of(params, "mode") == "bridged"
+                    ? json::value(json::string_view(model::text_of(params, "link")))
+                    : json::value(nullptr);
+       }},
+      {"network", "NicNetwork",
+       [](Row const&, model::Nic const& nic) { return text_or_null(nic.network); }},
+      {"network.name", "NicNetworkName",
+       [](Row const&, model::Nic const&) { return json::value(nullptr); }},
+  };
+  FieldTable table;
+  for (std::size_t i = 0; i < nics_max; ++i) {
+    for (auto const& column : columns) {
+      table.push_back({fmt::format("nic.{}/{}", column.name, i),
+                       fmt::format("{}/{}", column.title, i), "text",
+                       fmt::format("{} of NIC {}", column.name, i), false,
+                       [i, get = column.get](Row const& row) {
+                         if (i >= row.instance->nics.size()) return unavailable();
+                         auto value = get(row, row.instance->nics[i]);
+                         return value.is_null() ? unavailable() : plain(std::move(value));
+                       }});
+    }
+  }
+  struct Plural {
+    std::string name;
+    std::string title;
+    std::string column;
+  };
+  for (auto const& plural :
+       {Plural{"nic.macs", "NIC_MACs", "mac"}, Plural{"nic.ips", "NIC_IPs", "ip"},
+        Plural{"nic.names", "NIC_Names", "name"}, Plural{"nic.uuids", "NIC_UUIDs", "uuid"},
+        Plural{"nic.modes", "NIC_modes", "mode"}, Plural{"nic.links", "NIC_links", "link"},
+        Plural{"nic.vlans", "NIC_VLANs", "vlan"}, Plural{"nic.bridges", "NIC_bridges", "bridge"},
+        Plural{"nic.networks", "NIC_networks", "network"},
+        Plural{"nic.networks.names", "NIC_networks_names", "network.name"}}) {
+    auto const get = std::ranges::find(columns, plural.column, &Column::name)->get;
+    table.push_back({plural.name, plural.title, "other", "List of each NIC's " + plural.column,
+                     false, [get](Row const& row) {
+                       return plain(each(row.instance->nics,
+                                         [&](model::Nic const& nic) { return get(row, nic); }));
+                     }});
+  }
+  return table;
+}
+
+std::string hv_title(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> titles[] = {
+      {"acpi", "ACPI"},
+      {"boot_order", "Boot_order"},
+      {"cdrom_image_path", "CDROM_image_path"},
+      {"disk_type", "Disk_type"},
+      {"initrd_path", "Initrd_path"},
+      {"kernel_path", "Kernel_path"},
+      {"nic_type", "NIC_type"},
+      {"vnc_bind_address", "VNC_bind_address"}};
+  for (auto const& [key, title] : titles) {
+    if (key == name) return std::string(title);
+  }
+  return std::string(name);
+}
+
+std::string kind_of(model::ParamType type) {
+  if (type == model::ParamType::Bool) return "bool";
+  if (type == model::ParamType::Int) return "number";
+  return "other";
+}
+
+FieldTable parameter_fields() {
+  FieldTable table;
+  for (auto const& param : model::hypervisor_params(model::HypervisorKind::Kvm)) {
+    std::string const name(param.name);
+    if (name.starts_with("migration_") && name != "migration_downtime" &&
+        name != "migration_caps") {
+      continue;
+    }
+    table.push_back({"hv/" + name, hv_title(name), kind_of(param.type), std::string(param.doc),
+                     false, [name](Row const& row) {
+                       auto const filled =
+                           model::filled_hvparams(row.cluster->settings(), *row.instance);
+                       auto const* value = filled.if_contains(name);
+                       return value ? plain(*value) : unavailable();
+                     }});
+  }
+  struct Be {
+    std::string name;
+    std::string title;
+    std::string kind;
+    std::string key;
+  };
+  for (auto const& be : {Be{"be/always_failover", "be/always_failover", "bool", "always_failover"},
+                         Be{"be/auto_balance", "Auto_balance", "bool", "auto_balance"},
+                         Be{"be/maxmem", "ConfigMaxMem", "unit", "maxmem"},
+                         Be{"be/memory", "ConfigMaxMem", "unit", "maxmem"},
+                         Be{"be/minmem", "ConfigMinMem", "unit", "minmem"},
+                         Be{"be/spindle_use", "be/spindle_use", "number", "spindle_use"},
+                         Be{"be/vcpus", "ConfigVCPUs", "number", "vcpus"},
+                         Be{"vcpus", "ConfigVCPUs", "number", "vcpus"}}) {
+    table.push_back({be.name, be.title, be.kind, "Backend parameter " + be.key, false,
+                     [key = be.key](Row const& row) {
+                       return plain(
+                           model::filled_beparams(row.cluster->settings(), *row.instance).at(key));
+                     }});
+  }
+  return table;
+}
+
+FieldTable plain_fields() {
+  auto const text = [](std::string const& value) { return text_cell(value); };
+  auto const seconds = [](double value) { return plain(value); };
+  using R = Row const&;
+  return {
+      {"name", "Instance", "text", "Instance name", false,
+       [=](R r) { return text(r.instance->name); }},
+      {"uuid", "UUID", "text", "Instance UUID", false,
+       [=](R r) { return text(r.instance->uuid.text()); }},
+      {"hypervisor", "Hypervisor", "text", "Hypervisor", false,
+       [](R r) { return text_cell(schema::name_of(r.instance->hypervisor)); }},
+      {"os", "OS", "text", "Operating system", false, [=](R r) { return text(r.instance->os); }},
+      {"pnode", "Primary_node", "text", "Primary node", false,
+       [](R r) {
+         auto const node = r.cluster->node(r.instance->primary_node);
+         return node ? text_cell((*node)->name) : unavailable();
+       }},
+      {"pnode.group", "PrimaryNodeGroup", "text", "Its group", false,
+       [](R r) {
+         auto const node = r.cluster->node(r.instance->primary_node);
+         auto const group = node ? r.cluster->group((*node)->group.text())
+                                 : Result<model::GroupPtr>(Failure(node.error()));
+         return group ? text_cell((*group)->name) : unavailable();
+       }},
+      {"pnode.group.uuid", "PrimaryNodeGroupUUID", "text", "Its group's UUID", false,
+       [](R r) {
+         auto const node = r.cluster->node(r.instance->primary_node);
+         return node ? text_cell((*node)->group.text()) : unavailable();
+       }},
+      {"snodes", "Secondary_Nodes", "other", "Secondary nodes", false,
+       [](R) { return plain(json::array()); }},
+      {"snodes.group", "SecondaryNodesGroups", "other", "Their groups", false,
+       [](R) { return plain(json::array()); }},
+      {"snodes.group.uuid", "SecondaryNodesGroupsUUID", "other", "Their groups' UUIDs", false,
+       [](R) { return plain(json::array()); }},
+      {"admin_state", "InstanceState", "text", "The state that is wished", false,
+       [](R r) { return text_cell(schema::name_of(r.instance->admin_state)); }},
+      {"admin_state_source", "InstanceStateSource", "text", "Who wished it", false,
+       [](R r) { return text_cell(schema::name_of(r.instance->admin_state_source)); }},
+      {"admin_up", "Autostart", "bool", "Whether it should run", false,
+       [](R r) { return plain(r.instance->admin_state == model::AdminState::Up); }},
+      {"status", "Status", "text", "What it does and should do", true,
+       [](R r) { return text_cell(instance_status(r)); }},
+      {"oper_state", "Running", "bool", "Whether it runs", true,
+       [](R r) { return live(r, [&] { return plain(running_of(r) != nullptr); }); }},
+      {"oper_ram", "Memory", "unit", "Memory in use", true,
+       [](R r) {
+         return live(r, [&] {
+           auto const* running = running_of(r);
+           return running ? plain(running->memory.value) : unavailable();
+         });
+       }},
+      {"oper_vcpus", "VCPUs", "number", "CPUs in use", true,
+       [](R r) {
+         return live(r, [&] {
+           auto const* running = running_of(r);
+           return running ? plain(running->vcpus) : unavailable();
+         });
+       }},
+      {"console", "Console", "other", "How to reach its console", true, console},
+      {"network_port", "Network_port", "other", "TCP port of its display", false,
+       [](R r) {
+         return r.instance->network_port ? plain(*r.instance->network_port) : unavailable();
+       }},
+      {"disk_template", "Disk_template", "text", "Disk template", false,
+       [](R r) { return text_cell(schema::name_of(r.instance->disk_template)); }},
+      {"disks_active", "DisksActive", "bool", "Whether its disks are wanted", false,
+       [](R r) { return plain(r.instance->disks_active); }},
+      {"disk_usage", "DiskUsage", "unit", "Space of all disks", false,
+       [](R r) {
+         std::int64_t sum = 0;
+         for (auto const& disk : r.instance->disks) sum += disk.size.value;
+         return plain(sum);
+       }},
+      {"disk.count", "Disks", "number", "Number of disks", false,
+       [](R r) { return plain(r.instance->disks.size()); }},
+      {"disk.sizes", "Disk_sizes", "other", "Sizes of the disks", false,
+       [](R r) {
+         return plain(
+             each(r.instance->disks, [](auto const& d) { return json::value(d.size.value); }));
+       }},
+      {"disk.names", "Disk_names", "other", "Names of the disks", false,
+       [](R r) {
+         return plain(each(r.instance->disks, [](auto const& d) { return text_or_null(d.name); }));
+       }},
+      {"disk.uuids", "Disk_UUIDs", "other", "UUIDs of the disks", false,
+       [](R r) {
+         return plain(each(r.instance->disks, [](auto const& d) {
+           return json::value(json::string_view(d.uuid.text()));
+         }));
+       }},
+      {"disk.spindles", "Disk_spindles", "other", "Spindles of the disks", false,
+       [](R r) {
+         return plain(each(r.instance->disks, [](auto const& d) {
+           return d.spindles ? json::value(*d.spindles) : json::value(nullptr);
+         }));
+       }},
+      {"nic.count", "NICs", "number", "Number of NICs", false,
+       [](R r) { return plain(r.instance->nics.size()); }},
+      {"tags", "Tags", "other", "Tags", false,
+       [](R r) {
+         return plain(each(r.instance->tags,
+                           [](auto const& t) { return json::value(json::string_view(t)); }));
+       }},
+      {"serial_no", "SerialNo", "number", "Raised at every change", false,
+       [](R r) { return plain(r.instance->serial_no); }},
+      {"ctime", "CTime", "timestamp", "When it was created", false,
+       [=](R r) { return seconds(r.instance->ctime); }},
+      {"mtime", "MTime", "timestamp", "When it was last changed", false,
+       [=](R r) { return seconds(r.instance->mtime); }},
+      {"forthcoming", "Forthcoming", "bool", "Whether it is only reserved", false,
+       [](R) { return plain(false); }},
+      {"beparams", "BackendParameters", "other", "All backend parameters", false,
+       [](R r) { return plain(model::filled_beparams(r.cluster->settings(), *r.instance)); }},
+      {"custom_beparams", "CustomBackendParameters", "other", "Its own", false,
+       [](R r) { return plain(r.instance->beparams); }},
+      {"hvparams", "HypervisorParameters", "other", "All hypervisor parameters", false,
+       [](R r) { return plain(model::filled_hvparams(r.cluster->settings(), *r.instance)); }},
+      {"custom_hvparams", "CustomHypervisorParameters", "other", "Its own", false,
+       [](R r) { return plain(r.instance->hvparams); }},
+      {"osparams", "OpSysParameters", "other", "OS parameters", false,
+       [](R r) { return plain(r.instance->osparams); }},
+      {"custom_osparams", "CustomOpSysParameters", "other", "Its own", false,
+       [](R r) { return plain(r.instance->osparams); }},
+      {"custom_nicparams", "CustomNicParameters", "other", "Its NICs' own", false,
+       [](R r) {
+         return plain(
+             each(r.instance->nics, [](auto const& n) { return json::value(n.nicparams); }));
+       }},
+  };
+}
+
+void add_alias(FieldTable& table, std::string_view name, std::string_view of) {
+  auto const found = std::ranges::find(table, of, &Field::name);
+  CHECK(found != table.end());
+  auto alias = *found;
+  alias.name = name;
+  table.push_back(std::move(alias));
+}
+
+}  // namespace
+
+rpc::RunningInstance const* running_of(Row const& row) {
+  auto const answer = row.live->running.find(row.instance->primary_node);
+  if (answer == row.live->running.end() || !answer->second) return nullptr;
+  for (auto const& running : answer->second->instances) {
+    if (running.name == row.instance->name && running.state != rpc::RunState::UserDown) {
+      return &running;
+    }
+  }
+  return nullptr;
+}
+
+std::string instance_status(Row const& row) {
+  auto const& instance = *row.instance;
+  auto const node = row.cluster->nodes().find(instance.primary_node);
+  if (node == row.cluster->nodes().end() || node->second->offline) return "ERROR_nodeoffline";
+  auto const answer = row.live->running.find(instance.primary_node);
+  if (answer == row.live->running.end() || !answer->second) return "ERROR_nodedown";
+  auto const wished = instance.admin_state;
+  if (running_of(row)) {
+    return wished == model::AdminState::Up ? "running" : "ERROR_up";
+  }
+  for (auto const& [id, running] : row.live->running) {
+    if (id == instance.primary_node || !running) continue;
+    if (std::ranges::find(running->instances, instance.name, &rpc::RunningInstance::name) !=
+        running->instances.end()) {
+      return "ERROR_wrongnode";
+    }
+  }
+  if (wished == model::AdminState::Up) {
+    auto const& list = answer->second->instances;
+    auto const own = std::ranges::find(list, instance.name, &rpc::RunningInstance::name);
+    return own != list.end() ? "USER_down" : "ERROR_down";
+  }
+  if (wished == model::AdminState::Offline) return "ADMIN_offline";
+  return instance.admin_state_source == model::AdminStateSource::User ? "USER_down" : "ADMIN_down";
+}
+
+FieldTable const& instance_fields() {
+  static FieldTable const table = [] {
+    auto all = plain_fields();
+    for (auto const& more : {disk_fields(), nic_fields(), parameter_fields()}) {
+      all.insert(all.end(), more.begin(), more.end());
+    }
+    for (auto const& [name, of] :
+         {std::pair{"sda_size", "disk.size/0"}, std::pair{"sdb_size", "disk.size/1"},
+          std::pair{"bridge", "nic.bridge/0"}, std::pair{"mac", "nic.mac/0"},
+          std::pair{"ip", "nic.ip/0"}, std::pair{"nic_mode", "nic.mode/0"},
+          std::pair{"nic_link", "nic.link/0"}, std::pair{"nic_network", "nic.network/0"}}) {
+      add_alias(all, name, of);
+    }
+    std::ranges::sort(all, {}, &Field::name);
+    return all;
+  }();
+  return table;
+}
+
+}  // namespace flotte::query

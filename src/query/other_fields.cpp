@@ -1,0 +1,300 @@
+// Fields of nodes, groups, jobs and locks.
+#include <algorithm>
+
+#include "model/params.h"
+#include "query/field.h"
+
+namespace flotte::query {
+namespace {
+
+Cell plain(json::value value) {
+  return {Status::Normal, std::move(value)};
+}
+
+json::array names(std::vector<std::string> const& list) {
+  json::array out;
+  for (auto const& item : list) out.push_back(json::value(json::string_view(item)));
+  return out;
+}
+
+std::vector<std::string> instances_on(Row const& row) {
+  std::vector<std::string> list;
+  for (auto const& instance : row.cluster->instances_by_name()) {
+    if (instance->primary_node == row.node->uuid) list.push_back(instance->name);
+  }
+  return list;
+}
+
+// A live cell of a node.
+template <class Get>
+Cell live(Row const& row, Get get) {
+  if (row.node->offline) return {Status::Offline, nullptr};
+  auto const answer = row.live->facts.find(row.node->uuid);
+  if (answer == row.live->facts.end() || !answer->second) return {Status::NoData, nullptr};
+  return get(*answer->second);
+}
+
+std::string role(Row const& row) {
+  auto const& node = *row.node;
+  if (node.uuid == row.cluster->settings().master_node) return "M";
+  if (node.offline) return "O";
+  if (node.drained) return "D";
+  return node.master_candidate ? "C" : "R";
+}
+
+MiB disk_total(Row const& row, rpc::NodeFacts const& facts, bool only_free) {
+  auto const& vg = row.cluster->settings().volume_group_name;
+  for (auto const& group : facts.volume_groups) {
+    if (!vg.empty() && group.name == vg) return only_free ? group.free : group.size;
+  }
+  return only_free ? facts.file_free : facts.file_total;
+}
+
+Field live_field(std::string name, std::string title, std::string kind, std::string doc,
+                 std::function<json::value(Row const&, rpc::NodeFacts const&)> get) {
+  return {std::move(name),
+          std::move(title),
+          std::move(kind),
+          std::move(doc),
+          true,
+          [get = std::move(get)](Row const& row) {
+            return live(row, [&](rpc::NodeFacts const& facts) { return plain(get(row, facts)); });
+          }};
+}
+
+FieldTable ndparam_fields(std::function<json::object(Row const&)> filled) {
+  FieldTable table;
+  for (auto const& [key, title, kind] :
+       {std::tuple{"cpu_speed", "ndp/cpu_speed", "float"},
+        std::tuple{"exclusive_storage", "ExclusiveStorage", "bool"},
+        std::tuple{"oob_program", "OutOfBandProgram", "other"},
+        std::tuple{"ovs", "OpenvSwitch", "bool"},
+        std::tuple{"ovs_link", "OpenvSwitchLink", "other"},
+        std::tuple{"ovs_name", "OpenvSwitchName", "other"},
+        std::tuple{"spindle_count", "SpindleCount", "number"},
+        std::tuple{"ssh_port", "ndp/ssh_port", "number"}}) {
+    table.push_back(
+        {fmt::format("ndp/{}", key), title, kind, fmt::format("Node parameter {}", key), false,
+         [filled, key = std::string(key)](Row const& row) { return plain(filled(row).at(key)); }});
+  }
+  return table;
+}
+
+FieldTable make_node_fields() {
+  using R = Row const&;
+  using F = rpc::NodeFacts const&;
+  FieldTable table{
+      {"name", "Node", "text", "Node name", false, [](R r) { return text_cell(r.node->name); }},
+      {"uuid", "UUID", "text", "Node UUID", false,
+       [](R r) { return text_cell(r.node->uuid.text()); }},
+      {"pip", "PrimaryIP", "text", "Primary IP", false,
+       [](R r) { return text_cell(r.node->primary_ip); }},
+      {"sip", "SecondaryIP", "text", "Secondary IP", false,
+       [](R r) { return text_cell(r.node->secondary_ip); }},
+      {"role", "Role", "text", "M, C, R, D or O", false, [](R r) { return text_cell(role(r)); }},
+      {"master", "IsMaster", "bool", "Whether it is the master", false,
+       [](R r) { return plain(r.node->uuid == r.cluster->settings().master_node); }},
+      {"master_candidate", "MasterC", "bool", "Whether it may become master", false,
+       [](R r) { return plain(r.node->master_candidate); }},
+      {"offline", "Offline", "bool", "Whether it is offline", false,
+       [](R r) { return plain(r.node->offline); }},
+      {"drained", "Drained", "bool", "Whether it is drained", false,
+       [](R r) { return plain(r.node->drained); }},
+      {"master_capable", "MasterCapable", "bool", "Whether it can be master", false,
+       [](R r) { return plain(r.node->master_capable); }},
+      {"vm_capable", "VMCapable", "bool", "Whether it can run instances", false,
+       [](R r) { return plain(r.node->vm_capable); }},
+      {"powered", "Powered", "bool", "Whether it is thought to be powered on", false,
+       [](R r) { return plain(r.node->powered); }},
+      {"group", "Group", "text", "Node group", false,
+       [](R r) {
+         auto const group = r.cluster->group(r.node->group.text());
+         return group ? text_cell((*group)->name) : unavailable();
+       }},
+      {"group.uuid", "GroupUUID", "text", "UUID of its group", false,
+       [](R r) { return text_cell(r.node->group.text()); }},
+      {"pinst_cnt", "Pinst", "number", "Primary instances", false,
+       [](R r) { return plain(instances_on(r).size()); }},
+      {"pinst_list", "PriInstances", "other", "Their names", false,
+       [](R r) { return plain(names(instances_on(r))); }},
+      {"sinst_cnt", "Sinst", "number", "Secondary instances", false, [](R) { return plain(0); }},
+      {"sinst_list", "SecInstances", "other", "Their names", false,
+       [](R) { return plain(json::array()); }},
+      {"tags", "Tags", "other", "Tags", false, [](R r) { return plain(names(r.node->tags)); }},
+      {"ndparams", "NodeParameters", "other", "All node parameters", false,
+       [](R r) { return plain(model::filled_ndparams(*r.cluster, *r.node)); }},
+      {"custom_ndparams", "CustomNodeParameters", "other", "Its own", false,
+       [](R r) { return plain(r.node->ndparams); }},
+      {"serial_no", "SerialNo", "number", "Raised at every change", false,
+       [](R r) { return plain(r.node->serial_no); }},
+      {"ctime", "CTime", "timestamp", "When it was added", false,
+       [](R r) { return plain(r.node->ctime); }},
+      {"mtime", "MTime", "timestamp", "When it was last changed", false,
+       [](R r) { return plain(r.node->mtime); }},
+      {"hv_state", "HypervisorState", "other", "Static hypervisor state", false,
+       [](R) { return unavailable(); }},
+      {"disk_state", "DiskState", "other", "Static disk state", false,
+       [](R) { return unavailable(); }},
+      live_field("mtotal", "MTotal", "unit", "Memory",
+                 [](R, F f) { return json::value(f.memory_total.value); }),
+      live_field("mfree", "MFree", "unit", "Free memory",
+                 [](R, F f) { return json::value(f.memory_free.value); }),
+      live_field("mnode", "MNode", "unit", "Memory of the node itself",
+                 [](R, F f) { return json::value(f.memory_node.value); }),
+      live_field("dtotal", "DTotal", "unit", "Storage",
+                 [](R r, F f) { return json::value(disk_total(r, f, false).value); }),
+      live_field("dfree", "DFree", "unit", "Free storage",
+                 [](R r, F f) { return json::value(disk_total(r, f, true).value); }),
+      live_field("ctotal", "CTotal", "number", "CPUs",
+                 [](R, F f) { return json::value(f.cpu_total); }),
+      live_field("cnodes", "CNodes", "number", "NUMA nodes",
+                 [](R, F f) { return json::value(f.cpu_nodes); }),
+      live_field("csockets", "CSockets", "number", "Sockets",
+                 [](R, F f) { return json::value(f.cpu_sockets); }),
+      live_field("cnos", "CNOs", "number", "CPUs of the node itself",
+                 [](R, F f) { return json::value(f.cpu_node); }),
+      live_field("bootid", "BootID", "text", "Changes at every boot",
+                 [](R, F f) { return json::value(json::string_view(f.boot_id)); }),
+      live_field("spfree", "SpFree", "number", "Free spindles",
+                 [](R, F) { return json::value(0); }),
+      live_field("sptotal", "SpTotal", "number", "Spindles", [](R, F) { return json::value(0); }),
+  };
+  auto const more = ndparam_fields([](R r) { return model::filled_ndparams(*r.cluster, *r.node); });
+  table.insert(table.end(), more.begin(), more.end());
+  std::ranges::sort(table, {}, &Field::name);
+  return table;
+}
+
+template <class Keep>
+std::vector<std::string> of_group(Row const& row, Keep keep) {
+  std::vector<std::string> list;
+  for (auto const& node : row.cluster->nodes_by_name()) {
+    if (node->group == row.group->uuid) keep(*node, list);
+  }
+  return list;
+}
+
+std::vector<std::string> group_nodes(Row const& row) {
+  return of_group(row, [](model::Node const& node, auto& list) { list.push_back(node.name); });
+}
+
+std::vector<std::string> group_instances(Row const& row) {
+  return of_group(row, [&](model::Node const& node, auto& list) {
+    for (auto const& instance : row.cluster->instances_by_name()) {
+      if (instance->primary_node == node.uuid) list.push_back(instance->name);
+    }
+  });
+}
+
+json::object group_ndparams(Row const& row) {
+  return model::overlay(model::filled_ndparams(*row.cluster), row.group->ndparams);
+}
+
+FieldTable make_group_fields() {
+  using R = Row const&;
+  FieldTable table{
+      {"name", "Group", "text", "Group name", false, [](R r) { return text_cell(r.group->name); }},
+      {"uuid", "UUID", "text", "Group UUID", false,
+       [](R r) { return text_cell(r.group->uuid.text()); }},
+      {"alloc_policy", "AllocPolicy", "text", "Allocation policy", false,
+       [](R r) { return text_cell(r.group->alloc_policy); }},
+      {"node_cnt", "Nodes", "number", "Number of nodes", false,
+       [](R r) { return plain(group_nodes(r).size()); }},
+      {"node_list", "NodeList", "other", "Nodes", false,
+       [](R r) { return plain(names(group_nodes(r))); }},
+      {"pinst_cnt", "Instances", "number", "Number of instances", false,
+       [](R r) { return plain(group_instances(r).size()); }},
+      {"pinst_list", "InstanceList", "other", "Instances", false,
+       [](R r) { return plain(names(group_instances(r))); }},
+      {"ndparams", "NDParams", "other", "All node parameters", false,
+       [](R r) { return plain(group_ndparams(r)); }},
+      {"custom_ndparams", "CustomNDParams", "other", "Its own", false,
+       [](R r) { return plain(r.group->ndparams); }},
+      {"diskparams", "DiskParameters", "other", "All disk parameters", false,
+       [](R r) { return plain(r.cluster->settings().diskparams); }},
+      {"custom_diskparams", "CustomDiskParameters", "other", "Its own", false,
+       [](R r) { return plain(r.group->diskparams); }},
+      {"ipolicy", "InstancePolicy", "other", "Instance policy", false,
+       [](R r) { return plain(model::overlay(r.cluster->settings().ipolicy, r.group->ipolicy)); }},
+      {"custom_ipolicy", "CustomInstancePolicy", "other", "Its own", false,
+       [](R r) { return plain(r.group->ipolicy); }},
+      {"tags", "Tags", "other", "Tags", false, [](R r) { return plain(names(r.group->tags)); }},
+      {"serial_no", "SerialNo", "number", "Raised at every change", false,
+       [](R r) { return plain(r.group->serial_no); }},
+      {"ctime", "CTime", "timestamp", "When it was created", false,
+       [](R r) { return plain(r.group->ctime); }},
+      {"mtime", "MTime", "timestamp", "When it was last changed", false,
+       [](R r) { return plain(r.group->mtime); }},
+  };
+  auto const more = ndparam_fields(group_ndparams);
+  table.insert(table.end(), more.begin(), more.end());
+  std::ranges::sort(table, {}, &Field::name);
+  return table;
+}
+
+FieldTable of_object(
+    std::initializer_list<std::tuple<char const*, char const*, char const*>> rows) {
+  FieldTable table;
+  for (auto const& [name, title, kind] : rows) {
+    table.push_back({name, title, kind, title, false, [key = std::string(name)](Row const& row) {
+                       auto const* value = row.object->if_contains(key);
+                       return value ? plain(*value) : unavailable();
+                     }});
+  }
+  return table;
+}
+
+}  // namespace
+
+json::object Field::wire() const {
+  json::object out;
+  out["name"] = json::value(json::string_view(name));
+  out["title"] = json::value(json::string_view(title));
+  out["kind"] = json::value(json::string_view(kind));
+  out["doc"] = json::value(json::string_view(doc));
+  return out;
+}
+
+FieldTable const& node_fields() {
+  static FieldTable const table = make_node_fields();
+  return table;
+}
+
+FieldTable const& group_fields() {
+  static FieldTable const table = make_group_fields();
+  return table;
+}
+
+FieldTable const& job_fields() {
+  static FieldTable const table = of_object({
+      {"archived", "Archived", "bool"},
+      {"end_ts", "End", "other"},
+      {"id", "ID", "number"},
+      {"opend", "OpCode_end", "other"},
+      {"opexec", "OpCode_exec", "other"},
+      {"oplog", "OpCode_log", "other"},
+      {"oppriority", "OpCode_prio", "other"},
+      {"opresult", "OpCode_result", "other"},
+      {"ops", "OpCodes", "other"},
+      {"opstart", "OpCode_start", "other"},
+      {"opstatus", "OpCode_status", "other"},
+      {"priority", "Priority", "number"},
+      {"received_ts", "Received", "other"},
+      {"start_ts", "Start", "other"},
+      {"status", "Status", "text"},
+      {"summary", "Summary", "other"},
+      {"journal", "Journal", "other"},
+      {"set_aside", "Set_aside", "text"},
+  });
+  return table;
+}
+
+FieldTable const& lock_fields() {
+  static FieldTable const table = of_object({{"mode", "Mode", "other"},
+                                             {"name", "Name", "text"},
+                                             {"owner", "Owner", "other"},
+                                             {"pending", "Pending", "other"}});
+  return table;
+}
+
+}  // namespace flotte::query

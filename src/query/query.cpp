@@ -1,0 +1,302 @@
+#include "query/query.h"
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <regex>
+
+namespace flotte::query {
+namespace {
+
+constexpr std::size_t fields_max = 500;
+constexpr std::size_t filter_depth_max = 30;
+constexpr std::size_t pattern_bytes_max = 1000;
+
+Result<FieldTable const*> table_of(std::string const& what) {
+  if (what == "instance") return &instance_fields();
+  if (what == "node") return &node_fields();
+  if (what == "group") return &group_fields();
+  if (what == "job") return &job_fields();
+  if (what == "lock") return &lock_fields();
+  return fail(ErrorCode::WrongInput, "Queries of '{}' are not known or not built yet", what);
+}
+
+Field const* find(FieldTable const& table, std::string_view name) {
+  auto const found = std::ranges::find(table, name, &Field::name);
+  return found == table.end() ? nullptr : &*found;
+}
+
+// An unknown field is no error: its cells say so.
+Field unknown_field(std::string const& name) {
+  return {name,      name,
+          "unknown", "Unknown field '" + name + "'",
+          false,     [](Row const&) { return Cell{Status::Unknown, nullptr}; }};
+}
+
+std::vector<Field> resolve(FieldTable const& table, std::vector<std::string> const& names) {
+  std::vector<Field> fields;
+  for (auto const& name : names) {
+    auto const* known = find(table, name);
+    fields.push_back(known ? *known : unknown_field(name));
+  }
+  return fields;
+}
+
+void collect_filter_fields(json::value const& filter, std::vector<std::string>& names) {
+  auto const* list = filter.if_array();
+  if (!list || list->empty() || !(*list)[0].is_string()) return;
+  auto const op = std::string_view((*list)[0].get_string());
+  auto const is_nested = op == "&" || op == "|" || op == "!";
+  for (std::size_t i = 1; i < list->size(); ++i) {
+    if (is_nested) {
+      collect_filter_fields((*list)[i], names);
+    } else if (i == 1 && (*list)[i].is_string()) {
+      names.emplace_back(std::string_view((*list)[i].get_string()));
+    }
+  }
+}
+
+// The order in which people count: web2 before web10.
+bool natural_less(std::string const& a, std::string const& b) {
+  std::size_t i = 0;
+  std::size_t j = 0;
+  auto const digit = [](char c) { return c >= '0' && c <= '9'; };
+  while (i < a.size() && j < b.size()) {
+    if (digit(a[i]) && digit(b[j])) {
+      auto const end_a =
+          std::find_if_not(a.begin() + static_cast<std::ptrdiff_t>(i), a.end(), digit) - a.begin();
+      auto const end_b =
+          std::find_if_not(b.begin() + static_cast<std::ptrdiff_t>(j), b.end(), digit) - b.begin();
+      auto const number_a = std::string_view(a).substr(i, static_cast<std::size_t>(end_a) - i);
+      auto const number_b = std::string_view(b).substr(j, static_cast<std::size_t>(end_b) - j);
+      if (number_a.size() != number_b.size()) return number_a.size() < number_b.size();
+      if (number_a != number_b) return number_a < number_b;
+      i = static_cast<std::size_t>(end_a);
+      j = static_cast<std::size_t>(end_b);
+    } else {
+      if (a[i] != b[j]) return a[i] < b[j];
+      ++i;
+      ++j;
+    }
+  }
+  return a.size() - i < b.size() - j;
+}
+
+Failure bad_filter(std::string_view why) {
+  return fail(ErrorCode::WrongInput, "Invalid filter: {}", why);
+}
+
+Result<bool> compare(std::string_view op, Cell const& cell, json::value const& wanted) {
+  if (cell.status != Status::Normal) return false;
+  auto const& have = cell.value;
+  if (op == "==" || op == "=" || op == "!=") {
+    auto const same = have.is_number() && wanted.is_number()
+                          ? have.to_number<double>() == wanted.to_number<double>()
+                          : have == wanted;
+    return (op == "!=") != same;
+  }
+  if (op == "=[]") {
+    auto const* list = have.if_array();
+    return list && std::ranges::find(*list, wanted) != list->end();
+  }
+  if (op == "=~") {
+    if (!wanted.is_string()) return bad_filter("=~ needs a pattern");
+    std::string pattern(std::string_view(wanted.get_string()));
+    if (pattern.size() > pattern_bytes_max) return bad_filter("the pattern is too long");
+    auto flags = std::regex::ECMAScript;
+    if (pattern.starts_with("(?")) {
+      auto const end = pattern.find(')');
+      if (pattern.substr(0, end).find('i') != std::string::npos) flags |= std::regex::icase;
+      pattern.erase(0, end == std::string::npos ? pattern.size() : end + 1);
+    }
+    // std::regex reports a bad pattern by throwing; it ends here.
+    try {
+      return have.is_string() && std::regex_search(std::string(std::string_view(have.get_string())),
+                                                   std::regex(pattern, flags));
+    } catch (std::regex_error const& error) {
+      return bad_filter(error.what());
+    }
+  }
+  auto const order = [&]() -> std::optional<int> {
+    if (have.is_number() && wanted.is_number()) {
+      auto const a = have.to_number<double>();
+      auto const b = wanted.to_number<double>();
+      return a < b ? -1 : a > b ? 1 : 0;
+    }
+    if (have.is_string() && wanted.is_string())
+      return have.get_string().compare(wanted.get_string());
+    return std::nullopt;
+  }();
+  if (!order) return false;
+  if (op == "<") return *order < 0;
+  if (op == "<=") return *order <= 0;
+  if (op == ">") return *order > 0;
+  if (op == ">=") return *order >= 0;
+  return bad_filter(fmt::format("unknown operator '{}'", op));
+}
+
+Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row const& row,
+                        std::size_t depth) {
+  if (filter.is_null()) return true;
+  auto const* list = filter.if_array();
+  if (depth > filter_depth_max) return bad_filter("it is nested too deeply");
+  if (!list || list->size() < 2 || !(*list)[0].is_string()) {
+    return bad_filter("expected [operator, ...]");
+  }
+  auto const op = std::string_view((*list)[0].get_string());
+  if (op == "!") return !TRY(matches_at((*list)[1], table, row, depth + 1));
+  if (op == "&" || op == "|") {
+    for (std::size_t i = 1; i < list->size(); ++i) {
+      auto const one = TRY(matches_at((*list)[i], table, row, depth + 1));
+      if (one == (op == "|")) return one;
+    }
+    return op == "&";
+  }
+  if (!(*list)[1].is_string()) return bad_filter("a field name is missing");
+  auto const name = std::string_view((*list)[1].get_string());
+  auto const* field = find(table, name);
+  if (!field) return fail(ErrorCode::WrongInput, "Unknown field '{}' in filter", name);
+  auto const cell = field->cell(row);
+  if (op == "?") {
+    auto const& value = cell.value;
+    if (cell.status != Status::Normal || value.is_null()) return false;
+    if (value.is_bool()) return value.get_bool();
+    if (value.is_string()) return !value.get_string().empty();
+    if (value.is_array()) return !value.get_array().empty();
+    return !value.is_number() || value.to_number<double>() != 0;
+  }
+  if (list->size() != 3) return bad_filter("expected [operator, field, value]");
+  return compare(op, cell, (*list)[2]);
+}
+
+struct NamedRow {
+  std::string name;
+  Row row;
+};
+
+// The objects must outlive the rows: they are shared with the cluster.
+Result<std::vector<NamedRow>> rows_of(Request const& request, model::Cluster const& cluster,
+                                      Live const& live, std::vector<json::object> const& objects) {
+  std::vector<NamedRow> rows;
+  Row const base{.cluster = &cluster, .live = &live};
+  auto const add = [&](std::string name, auto set) {
+    rows.push_back({std::move(name), base});
+    set(rows.back().row);
+  };
+  auto const fill = [&](auto const& map, auto lookup, auto set) -> Result<void> {
+    if (request.names.empty()) {
+      for (auto const& [id, object] : map) {
+        add(object->name, [&](Row& row) { set(row, object.get()); });
+      }
+      std::ranges::sort(rows, natural_less, &NamedRow::name);
+      return {};
+    }
+    for (auto const& name : request.names) {
+      auto const found = lookup(name);
+      if (!found) {
+        return fail(ErrorCode::UnknownEntity, "{} name {} not found",
+                    request.what == "instance" ? "Instance"
+                    : request.what == "node"   ? "Node"
+                                               : "Group",
+                    name);
+      }
+      add((*found)->name, [&](Row& row) { set(row, found->get()); });
+    }
+    return {};
+  };
+  if (request.what == "instance") {
+    TRY(fill(
+        cluster.instances(), [&](auto const& n) { return cluster.instance(n); },
+        [](Row& row, model::Instance const* instance) { row.instance = instance; }));
+  } else if (request.what == "node") {
+    TRY(fill(
+        cluster.nodes(), [&](auto const& n) { return cluster.node(std::string_view(n)); },
+        [](Row& row, model::Node const* node) { row.node = node; }));
+  } else if (request.what == "group") {
+    TRY(fill(
+        cluster.groups(), [&](auto const& n) { return cluster.group(n); },
+        [](Row& row, model::Group const* group) { row.group = group; }));
+  } else {
+    for (auto const& object : objects) {
+      add("", [&](Row& row) { row.object = &object; });
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<Request> parse_request(json::object const& body) {
+  struct Parsed {
+    std::string what;
+    std::optional<std::vector<std::string>> fields;
+    std::optional<std::vector<std::string>> names;
+    json::value qfilter;
+    static schema::Fields table() {
+      using schema::field;
+      static constexpr schema::Field rows[] = {field<&Parsed::what>("what", "Which resource."),
+                                               field<&Parsed::fields>("fields", "Which columns."),
+                                               field<&Parsed::names>("names", "Which rows."),
+                                               field<&Parsed::qfilter>("qfilter", "A filter.")};
+      return rows;
+    }
+  };
+  Parsed parsed;
+  TRY(schema::decode_object(Parsed::table(), &parsed, json::value(body), "",
+                            schema::UnknownKeys::Refuse));
+  Request request{parsed.what, parsed.fields.value_or(std::vector<std::string>()),
+                  parsed.names.value_or(std::vector<std::string>()), parsed.qfilter};
+  if (request.fields.size() > fields_max) {
+    return fail(ErrorCode::WrongInput, "At most {} fields", fields_max);
+  }
+  return request;
+}
+
+Result<Needs> needs_of(Request const& request) {
+  auto const& table = *TRY(table_of(request.what));
+  auto names = request.fields;
+  collect_filter_fields(request.filter, names);
+  auto const is_live = std::ranges::any_of(names, [&](auto const& name) {
+    auto const* field = find(table, name);
+    return field && field->is_live;
+  });
+  return Needs{.running = is_live && request.what == "instance",
+               .facts = is_live && request.what == "node"};
+}
+
+Result<json::value> run(Request const& request, model::Cluster const& cluster, Live const& live,
+                        std::vector<json::object> const& objects) {
+  auto const& table = *TRY(table_of(request.what));
+  auto const fields = resolve(table, request.fields);
+  auto const rows = TRY(rows_of(request, cluster, live, objects));
+  json::array data;
+  for (auto const& row : rows) {
+    if (!TRY(matches(request.filter, table, row.row))) continue;
+    json::array cells;
+    cells.reserve(fields.size());
+    for (auto const& field : fields) cells.push_back(field.cell(row.row).wire());
+    data.push_back(std::move(cells));
+  }
+  json::array definitions;
+  for (auto const& field : fields) definitions.push_back(field.wire());
+  json::object answer;
+  answer["fields"] = std::move(definitions);
+  answer["data"] = std::move(data);
+  return json::value(std::move(answer));
+}
+
+Result<json::value> fields_of(std::string const& what, std::vector<std::string> const& names) {
+  auto const& table = *TRY(table_of(what));
+  json::array definitions;
+  for (auto const& field : names.empty() ? table : resolve(table, names)) {
+    definitions.push_back(field.wire());
+  }
+  json::object answer;
+  answer["fields"] = std::move(definitions);
+  return json::value(std::move(answer));
+}
+
+Result<bool> matches(json::value const& filter, FieldTable const& table, Row const& row) {
+  return matches_at(filter, table, row, 0);
+}
+
+}  // namespace flotte::query
