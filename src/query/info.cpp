@@ -1,0 +1,166 @@
+#include "query/info.h"
+
+#include "model/params.h"
+
+namespace flotte::query {
+namespace {
+
+json::value text(std::string const& value) {
+  return json::value(json::string_view(value));
+}
+
+json::value text_or_null(std::optional<std::string> const& value) {
+  return value ? text(*value) : json::value(nullptr);
+}
+
+json::array texts(std::vector<std::string> const& list) {
+  json::array out;
+  for (auto const& item : list) out.push_back(text(item));
+  return out;
+}
+
+json::array nics_of(model::Cluster const& cluster, model::Instance const& instance) {
+  json::array out;
+  for (auto const& nic : instance.nics) {
+    auto const params = model::filled_nicparams(cluster.settings(), nic);
+    out.push_back(json::array{
+        text_or_null(nic.name), text(nic.uuid.text()), text_or_null(nic.ip), text(nic.mac),
+        text(model::text_of(params, "mode")), text(model::text_of(params, "link")),
+        text(model::text_of(params, "vlan")), text_or_null(nic.network), nullptr});
+  }
+  return out;
+}
+
+json::array disks_of(model::Instance const& instance, InstanceObserved const& observed) {
+  json::array out;
+  for (std::size_t i = 0; i < instance.disks.size(); ++i) {
+    auto const& disk = instance.disks[i];
+    json::object row;
+    row["iv_name"] = fmt::format("disk/{}", i);
+    row["dev_type"] = schema::name_of(disk.dev_type);
+    row["logical_id"] = texts(disk.logical_id);
+    row["physical_id"] = texts(disk.logical_id);
+    row["pstatus"] = nullptr;
+    if (i < observed.devices.size() && observed.devices[i]) {
+      auto const& device = *observed.devices[i];
+      auto const colon = device.device_number.find(':');
+      auto const is_block =
+          device.device_number.find_first_not_of("0123456789:") == std::string::npos &&
+          colon != std::string::npos;
+      json::value major = nullptr;
+      json::value minor = nullptr;
+      if (is_block) {
+        major = std::stoll(device.device_number.substr(0, colon));
+        minor = std::stoll(device.device_number.substr(colon + 1));
+      }
+      row["pstatus"] =
+          json::array{text(device.path), major, minor, nullptr, nullptr, false, nullptr};
+    }
+    row["sstatus"] = nullptr;
+    row["mode"] = schema::name_of(disk.mode);
+    row["size"] = disk.size.value;
+    row["spindles"] = disk.spindles ? json::value(*disk.spindles) : json::value(nullptr);
+    row["name"] = text_or_null(disk.name);
+    row["uuid"] = text(disk.uuid.text());
+    row["children"] = json::array();
+    row["params"] = disk.params;
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+// What the running guest has otherwise than the configuration: it takes effect at the next start.
+json::object pending(json::object const& wanted, json::object const& running) {
+  json::object out;
+  for (auto const& [name, value] : wanted) {
+    auto const* now = running.if_contains(name);
+    if (now && *now != value) out[name] = value;
+  }
+  return out;
+}
+
+}  // namespace
+
+json::object instance_info(model::Cluster const& cluster, model::Instance const& instance,
+                           InstanceObserved const& observed) {
+  auto const& settings = cluster.settings();
+  auto const node = cluster.node(instance.primary_node);
+  auto const group =
+      node ? cluster.group((*node)->group.text()) : Result<model::GroupPtr>(Failure(node.error()));
+  auto const hv = model::filled_hvparams(settings, instance);
+  auto be = model::filled_beparams(settings, instance);
+  be["memory"] = be["maxmem"];
+  json::object out;
+  out["name"] = text(instance.name);
+  out["uuid"] = text(instance.uuid.text());
+  out["serial_no"] = instance.serial_no;
+  out["ctime"] = instance.ctime;
+  out["mtime"] = instance.mtime;
+  out["config_state"] = schema::name_of(instance.admin_state);
+  out["run_state"] =
+      observed.is_known ? json::value(observed.running ? "up" : "down") : json::value(nullptr);
+  out["pnode"] = node ? text((*node)->name) : json::value(nullptr);
+  out["pnode_group_name"] = group ? text((*group)->name) : json::value(nullptr);
+  out["pnode_group_uuid"] = group ? text((*group)->uuid.text()) : json::value(nullptr);
+  out["snodes"] = json::array();
+  out["snodes_group_names"] = json::array();
+  out["snodes_group_uuids"] = json::array();
+  out["os"] = text(instance.os);
+  out["os_instance"] = instance.osparams;
+  out["os_actual"] = instance.osparams;
+  out["hypervisor"] = schema::name_of(instance.hypervisor);
+  out["network_port"] =
+      instance.network_port ? json::value(*instance.network_port) : json::value(nullptr);
+  out["hv_instance"] = instance.hvparams;
+  out["hv_actual"] = hv;
+  out["be_instance"] = instance.beparams;
+  out["be_actual"] = std::move(be);
+  out["nics"] = nics_of(cluster, instance);
+  out["disk_template"] = schema::name_of(instance.disk_template);
+  out["disks"] = disks_of(instance, observed);
+  out["tags"] = texts(instance.tags);
+  out["pending"] = observed.running ? pending(hv, observed.running->hvparams) : json::object();
+  return out;
+}
+
+json::object cluster_info(model::Cluster const& cluster, bool is_drained) {
+  auto const& settings = cluster.settings();
+  auto out = schema::encode(settings);
+  json::object hv;
+  for (auto const kind : settings.enabled_hypervisors) {
+    hv[schema::name_of(kind)] = model::filled_hvparams(settings, kind);
+  }
+  json::object disk;
+  using enum model::DiskTemplate;
+  for (auto const kind : {Blockdev, Diskless, Drbd, Ext, File, Gluster, Plain, Rbd, SharedFile}) {
+    disk[schema::name_of(kind)] = model::filled_diskparams(settings, kind);
+  }
+  auto const master = cluster.node(settings.master_node);
+  auto ipolicy = settings.ipolicy;
+  if (!ipolicy.contains("disk-templates")) {
+    ipolicy["disk-templates"] = out["enabled_disk_templates"];
+  }
+  out["name"] = text(settings.cluster_name);
+  out["master"] = master ? text((*master)->name) : json::value(nullptr);
+  out["hvparams"] = std::move(hv);
+  out["beparams"] = json::object{{"default", model::filled_beparams(settings)}};
+  out["nicparams"] = json::object{{"default", model::filled_nicparams(settings)}};
+  out["ndparams"] = model::filled_ndparams(cluster);
+  out["diskparams"] = std::move(disk);
+  out["ipolicy"] = std::move(ipolicy);
+  out["default_hypervisor"] = settings.enabled_hypervisors.empty()
+                                  ? json::value(nullptr)
+                                  : json::value(schema::name_of(settings.enabled_hypervisors[0]));
+  out["software_version"] = "3.0.2";
+  out["protocol_version"] = 3000000;
+  out["config_version"] = 3000000;
+  out["os_api_version"] = 20;
+  out["export_version"] = 0;
+  out["vcs_version"] = "(flotte) version 0.1.0";
+  out["architecture"] = json::array{"64bits", "x86_64"};
+  out["drain_flag"] = is_drained;
+  out["watcher_pause"] = nullptr;
+  return out;
+}
+
+}  // namespace flotte::query

@@ -1,0 +1,154 @@
+#include "rapi/live_query.h"
+
+#include <charconv>
+
+#include "query/info.h"
+#include "query/query.h"
+#include "store/config_store.h"
+
+namespace flotte::rapi {
+namespace {
+
+constexpr std::chrono::seconds node_timeout{20};
+
+template <class Call, class Into>
+void ask(jobs::Seams const& seams, std::int64_t epoch, model::Node const& node, Call const& call,
+         Into& into) {
+  auto answer = seams.nodes.ask(node, call, {.leader_epoch = epoch, .timeout = node_timeout});
+  // A node that does not answer leaves its cells without data; the list is shown all the same.
+  into[node.uuid] = answer ? std::optional(std::move(*answer)) : std::nullopt;
+}
+
+query::Live ask_nodes(jobs::Seams const& seams, std::int64_t epoch, model::Cluster const& cluster,
+                      query::Needs needs) {
+  query::Live live;
+  for (auto const& [id, node] : cluster.nodes()) {
+    if (node->offline) continue;
+    auto const& settings = cluster.settings();
+    if (needs.running) {
+      ask(seams, epoch, *node, rpc::AllInstancesInfo{settings.enabled_hypervisors}, live.running);
+    }
+    if (needs.facts) {
+      ask(seams, epoch, *node, rpc::NodeInfo{settings.file_storage_dir}, live.facts);
+    }
+  }
+  return live;
+}
+
+json::value time_of(std::vector<std::int64_t> const& time) {
+  if (time.empty()) return nullptr;
+  return json::array{time[0], time[1]};
+}
+
+json::object job_row(jobs::Job const& job) {
+  json::array ops, results, statuses, logs, starts, execs, ends, summaries, priorities;
+  std::int64_t priority = 0;
+  for (auto const& op : job.ops) {
+    ops.push_back(opcodes::without_secrets(op.input));
+    results.push_back(op.result);
+    statuses.push_back(json::value(jobs::to_string(op.status)));
+    json::array log;
+    for (auto const& entry : op.log) log.push_back(entry.wire());
+    logs.push_back(std::move(log));
+    starts.push_back(time_of(op.start_timestamp));
+    execs.push_back(time_of(op.exec_timestamp));
+    ends.push_back(time_of(op.end_timestamp));
+    auto const summary = opcodes::summary(op.input);
+    summaries.push_back(json::value(json::string_view(summary)));
+    priorities.push_back(op.priority);
+    priority = op.priority;
+  }
+  json::object row;
+  row["id"] = number(job.id);
+  row["status"] = jobs::to_string(job.status());
+  row["archived"] = job.is_archived;
+  row["priority"] = priority;
+  row["ops"] = std::move(ops);
+  row["opresult"] = std::move(results);
+  row["opstatus"] = std::move(statuses);
+  row["oplog"] = std::move(logs);
+  row["opstart"] = std::move(starts);
+  row["opexec"] = std::move(execs);
+  row["opend"] = std::move(ends);
+  row["oppriority"] = std::move(priorities);
+  row["summary"] = std::move(summaries);
+  row["received_ts"] = time_of(job.received_timestamp);
+  row["start_ts"] = time_of(job.start_timestamp);
+  row["end_ts"] = time_of(job.end_timestamp);
+  if (!job.set_aside.empty()) row["set_aside"] = json::value(json::string_view(job.set_aside));
+  return row;
+}
+
+// An unknown id is a row that knows nothing but its id.
+Result<std::vector<json::object>> job_rows(jobs::JobQueue const& queue,
+                                           std::vector<std::string> const& names) {
+  std::vector<json::object> rows;
+  for (auto const& name : names) {
+    std::int64_t id = 0;
+    auto const [end, status] = std::from_chars(name.data(), name.data() + name.size(), id);
+    if (status != std::errc() || end != name.data() + name.size()) {
+      return fail(ErrorCode::WrongInput, "Invalid job ID '{}'", name);
+    }
+    auto const job = queue.job(JobId{id});
+    rows.push_back(job ? job_row(*job) : json::object{{"id", id}});
+    if (job) rows.back()["journal"] = queue.journal(JobId{id});
+  }
+  if (names.empty()) {
+    for (auto const& job : queue.jobs()) rows.push_back(job_row(job));
+  }
+  return rows;
+}
+
+std::vector<json::object> lock_rows(jobs::JobQueue const& queue) {
+  std::map<std::string, json::object> by_name;
+  for (auto const& entry : queue.locks()) {
+    for (auto const& lock : entry.locks) {
+      auto const name = jobs::lock_name(lock);
+      auto& row = by_name[name];
+      if (row.empty()) {
+        row["name"] = json::value(json::string_view(name));
+        row["mode"] = nullptr;
+        row["owner"] = nullptr;
+        row["pending"] = json::array();
+      }
+      auto const mode = lock.mode == jobs::LockMode::Shared ? "shared" : "exclusive";
+      auto const who = fmt::format("Job{}", number(entry.job));
+      if (entry.is_granted) {
+        row["mode"] = mode;
+        if (!row["owner"].is_array()) row["owner"] = json::array();
+        row["owner"].get_array().push_back(json::value(json::string_view(who)));
+      } else {
+        row["pending"].get_array().push_back(
+            json::array{mode, json::array{json::value(json::string_view(who))}});
+      }
+    }
+  }
+  std::vector<json::object> rows;
+  for (auto& [name, row] : by_name) rows.push_back(std::move(row));
+  return rows;
+}
+
+}  // namespace
+
+Result<json::value> run_query(jobs::Seams const& seams, jobs::JobQueue const& queue,
+                              std::int64_t leader_epoch, json::object const& body) {
+  auto const request = TRY(query::parse_request(body));
+  auto const needs = TRY(query::needs_of(request));
+  auto const cluster = seams.config.snapshot();
+  auto const live = ask_nodes(seams, leader_epoch, *cluster, needs);
+  std::vector<json::object> objects;
+  if (request.what == "job") objects = TRY(job_rows(queue, request.names));
+  if (request.what == "lock") objects = lock_rows(queue);
+  return query::run(request, *cluster, live, objects);
+}
+
+Result<json::value> run_query_fields(json::object const& body) {
+  auto const request = TRY(query::parse_request(body));
+  return query::fields_of(request.what, request.fields);
+}
+
+json::value cluster_dict(model::Cluster const& cluster, bool is_drained) {
+  return query::cluster_info(cluster, is_drained);
+}
+
+}  // namespace flotte::rapi
