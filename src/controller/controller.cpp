@@ -122,6 +122,7 @@ Result<std::unique_ptr<Controller>> Controller::create(Paths paths, Clock& clock
 
 Controller::~Controller() {
   // Followers wait inside handlers: the queue lets them go, then the server can join them.
+  parts_->nodes->stop();
   parts_->watcher->stop();
   parts_->queue->stop();
   parts_->server->stop();

@@ -17,6 +17,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds stop_grace{3000};
 constexpr std::size_t line_bytes_max = 4096;
+constexpr int sink_poll_ms = 250;
 
 struct Package {
   std::string_view program;
@@ -192,8 +193,10 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
   while (!has_ended) {
     std::array<pollfd, 3> fds{pollfd{output.read.get(), POLLIN, 0},
                               pollfd{errors.read.get(), POLLIN, 0}, pollfd{pidfd.get(), POLLIN, 0}};
-    ::poll(fds.data(), fds.size(), milliseconds_until(deadline));
-    bool goes_on = true;
+    // A silent program is asked for too: an empty line means "go on?".
+    auto const polled =
+        ::poll(fds.data(), fds.size(), std::min(milliseconds_until(deadline), sink_poll_ms));
+    bool goes_on = polled != 0 || has_termed || !sink || sink("");
     for (auto const& [fd, stream] :
          {std::pair{&output.read, &out}, std::pair{&errors.read, &err}}) {
       auto const ready = fd == &output.read ? fds[0].revents : fds[1].revents;

@@ -38,7 +38,8 @@ struct Finished {
   bool is_success() const { return exit_status == 0 && !timed_out && !was_stopped; }
 };
 
-// Gets each line of both streams as it comes; false stops the process group.
+// Gets each line of both streams as it comes, and an empty one now and then while the program is
+// silent; false stops the process group.
 using LineSink = std::function<bool(std::string_view line)>;
 
 class Processes {

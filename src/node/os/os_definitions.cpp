@@ -223,6 +223,7 @@ Result<void> OsDefinitions::create(rpc::OsCreate const& call,
   std::ofstream log(log_path, std::ios::app);
   std::deque<std::string> tail;
   auto const take = [&](std::string_view line) {
+    if (line.empty()) return !sink || sink(line);
     log << line << '\n';
     tail.emplace_back(line);
     if (tail.size() > lines_quoted) tail.pop_front();

@@ -237,8 +237,9 @@ class Kvm final : public Hypervisor {
         TRY(processes_.run({.argv = argv, .timeout = 60s, .keep_fds = taps.fds()}));
     if (!finished.is_success() || !find(spec.name)) {
       auto const logged = sys::read_file(at.log, 16 << 20).value_or("");
-      return fail(ErrorCode::EnvironmentError, "QEMU did not start {}: {}", spec.name,
-                  last_lines(finished.errors.empty() ? logged : finished.errors));
+      auto const said = last_lines(finished.errors.empty() ? logged : finished.errors);
+      return fail(ErrorCode::EnvironmentError, "QEMU did not start {} (exit code {}): {}",
+                  spec.name, finished.exit_status, said.empty() ? "it said nothing" : said);
     }
     for (std::size_t i = 0; i < taps.taps.size(); ++i) {
       TRY(sys::write_file(fmt::format("{}/{}", file("nic", spec.name), i), taps.taps[i].name,
