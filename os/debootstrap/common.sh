@@ -179,7 +179,8 @@ take_lock() {
       exec {lock_fd}>&-
       return 1
     }
-    [ "$1" -ef "/proc/self/fd/$lock_fd" ] && return
+    # With its number: a bare return in a signal handler returns what was before the signal.
+    [ "$1" -ef "/proc/self/fd/$lock_fd" ] && return 0
     exec {lock_fd}>&-
   done
 }

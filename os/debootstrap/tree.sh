@@ -91,7 +91,9 @@ open_tree() {
       rm -rf --one-file-system -- "$build"
       build_archive "$build"
       exec {tree_fd}< "$build/tree.tar" || die "can't read $build/tree.tar"
-      [ "$GENERATE_CACHE" != yes ] || mv -f -- "$build/tree.tar" "$archive" || die "can't write $archive"
+      # On the disk before it gets its name: a power failure must not leave half of it under that name.
+      [ "$GENERATE_CACHE" != yes ] || { sync --data "$build/tree.tar" && mv -f -- "$build/tree.tar" "$archive"; } ||
+        die "can't write $archive"
       rm -rf --one-file-system -- "$build"
     fi
     rm -f -- "$lock"
@@ -136,18 +138,24 @@ build_failed() {
   die "$2"
 }
 
+# ": why", from what apt, dpkg or debootstrap said.
+first_error() {
+  grep -m 1 -A 1 -E '^(Err:|E:|dpkg: error)' "$1" | grep -v '^--' | tr -s '\n ' '  ' |
+    sed -E 's/^(Err:[0-9]*|E:|dpkg: error) */: /; s/ (E|I|Ign):?.*//; s/ *$//'
+}
+
 build_with_mmdebstrap() {
   local status
   printf '  %s\n' "mirror: $(package_sources | head -n 1)" "packages: $(packages)"
   set -o pipefail
   package_sources | mmdebstrap --mode=root --format=directory --variant=important --architectures="$ARCH" \
     --include="$(packages)" --components="${COMPONENTS:-main}" --aptopt="$1/apt.conf" \
-    --essential-hook="$OS_DIR/tree-settings"' "$1"' "$SUITE" "$1/tree" - 2>&1 |
+    --essential-hook="$OS_DIR/tree-settings"' "$1"' "$SUITE" "$1/tree" - 2>&1 | tee "$1/log" |
     sed -u -n -e 's/^I: \(running apt-get update\|downloading\|extracting\|installing\|cleaning\)/debootstrap: \1/p' \
       -e '/^[EW]:/p' -e '/rror/p'
   status=$?
   set +o pipefail
-  [ "$status" = 0 ] || build_failed "$1" "mmdebstrap failed; its last messages stand above"
+  [ "$status" = 0 ] || build_failed "$1" "mmdebstrap failed$(first_error "$1/log")"
 }
 
 build_with_debootstrap() {
@@ -164,7 +172,7 @@ build_with_debootstrap() {
       -e '0,/^I: Retrieving/s/^I: Retrieving.*/debootstrap: retrieving packages/p' -e '/^[EW]:/p'
   local status=$?
   set +o pipefail
-  [ "$status" = 0 ] || build_failed "$1" "debootstrap failed; its last messages stand above"
+  [ "$status" = 0 ] || build_failed "$1" "debootstrap failed$(first_error "$1/log")"
   "$OS_DIR/tree-settings" "$1/tree"
   chroot "$1/tree" update-initramfs -u > /dev/null 2>&1 || true
 }

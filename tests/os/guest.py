@@ -18,9 +18,11 @@ class Guest:
             ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-m", str(memory_mib), "-nodefaults",
              "-display", "none", "-drive", f"file={disk},if=virtio,format=raw,cache=unsafe",
              "-serial", f"unix:{serial},server=on,wait=on", "-qmp", f"unix:{qmp},server=on,wait=off", *extra],
-            stdin=subprocess.DEVNULL)
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.serial = self._connect(serial)
-        self.qmp = self._connect(qmp).makefile("rwb")
+        control = self._connect(qmp)
+        self.qmp = control.makefile("rwb")
+        control.close()
         self.qmp.readline()
         self.execute("qmp_capabilities")
 
@@ -70,7 +72,7 @@ class Guest:
         """As root, without a password."""
         self.type("root")
         self.wait_for(r"root@\S+:\S*# ", 60)
-        self.type("PS1=; stty -echo")
+        self.type("export TERM=dumb; bind 'set enable-bracketed-paste off'; PS1=; stty -echo")
         self.run("true")
 
     def run(self, command, seconds=60):
@@ -94,3 +96,6 @@ class Guest:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        for connection in (getattr(self, "serial", None), getattr(self, "qmp", None)):
+            if connection:
+                connection.close()
