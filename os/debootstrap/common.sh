@@ -283,7 +283,7 @@ partition_disk() {
   if [ "$PARTITION_STYLE" = msdos ]; then
     progress "partitioning (one partition, bootable, on $mib MiB)"
     messages=$(wipefs --all --quiet "$loop_device" 2>&1) || die "can't write to the disk $disk: $messages"
-    sfdisk --quiet --no-reread --no-tell-kernel "$loop_device" <<< "label: dos
+    sfdisk --quiet --no-reread --no-tell-kernel --wipe-partitions never "$loop_device" <<< "label: dos
 start=$PARTITION_ALIGNMENT, type=83, bootable" || die "can't write the partition table of $disk"
   fi
 }

@@ -1,6 +1,6 @@
 # Making the tree of a new guest and keeping it in the cache; sourced by ./create inside its sandbox.
 
-CACHE_FORMAT=1 # change it when prepare_tree changes: trees of another format aren't used
+CACHE_FORMAT=2 # change it when prepare_tree changes: trees of another format aren't used
 
 # The sources to install from, as sources.list lines: MIRROR, else those of this node (the suite's name exchanged),
 # else the public mirror. Nothing for a suite that isn't Debian's: its debootstrap script knows the mirror.
@@ -110,7 +110,7 @@ build_archive() {
   mkdir -- "$1" && mkdir -- "$1/tmp" && apt_options > "$1/apt.conf" || build_failed "$1" "can't write to $CACHE_DIR"
   export TMPDIR=$1/tmp
   progress "debootstrap: nothing in the cache yet: making $SUITE for $ARCH (takes a minute or more)"
-  if command -v mmdebstrap > /dev/null && [ -n "$(package_sources)" ]; then
+  if [ -x "$(command -v mmdebstrap)" ] && [ -n "$(package_sources)" ]; then
     build_with_mmdebstrap "$1"
   else
     build_with_debootstrap "$1"
@@ -145,12 +145,13 @@ first_error() {
 }
 
 build_with_mmdebstrap() {
-  local status
+  local status merged=/usr/share/mmdebstrap/hooks/maybe-merged-usr
   printf '  %s\n' "mirror: $(package_sources | head -n 1)" "packages: $(packages)"
+  [ -d "$merged" ] || merged= # with it the package usrmerge, and with that perl, needn't be installed
   set -o pipefail
   package_sources | mmdebstrap --mode=root --format=directory --variant=important --architectures="$ARCH" \
     --include="$(packages)" --components="${COMPONENTS:-main}" --aptopt="$1/apt.conf" \
-    --essential-hook="$OS_DIR/tree-settings"' "$1"' "$SUITE" "$1/tree" - 2>&1 | tee "$1/log" |
+    ${merged:+--hook-dir="$merged"} --essential-hook="$OS_DIR/tree-settings"' "$1"' "$SUITE" "$1/tree" - 2>&1 | tee "$1/log" |
     sed -u -n -e 's/^I: \(running apt-get update\|downloading\|extracting\|installing\|cleaning\)/debootstrap: \1/p' \
       -e '/^[EW]:/p' -e '/rror/p'
   status=$?
@@ -162,14 +163,14 @@ build_with_debootstrap() {
   local proxy uri=
   proxy=$(sed -n 's/^Acquire::http::[Pp]roxy "\(.*\)";/\1/p' "$1/apt.conf" | tail -n 1)
   [ -z "$proxy" ] || export http_proxy=$proxy https_proxy=$proxy
-  command -v debootstrap > /dev/null || build_failed "$1" "neither mmdebstrap nor debootstrap is installed here"
+  [ -x "$(command -v debootstrap)" ] || build_failed "$1" "neither mmdebstrap nor debootstrap is installed here"
   uri=$(package_sources | grep -m 1 -E " $SUITE " | cut -d' ' -f2)
   printf '  %s\n' "mirror: ${uri:-the default of $SUITE}" "packages: $(packages)"
   set -o pipefail
   debootstrap --arch "$ARCH" --include="$(packages)" ${COMPONENTS:+--components="$COMPONENTS"} "$SUITE" "$1/tree" \
     ${uri:+"$uri"} 2>&1 | tee "$1/log" |
-    sed -u -n -e 's/^I: \(Resolving\|Extracting\|Installing\|Configuring\) \([a-z ]*\)\.\.\./debootstrap: \1 \2/p' \
-      -e '0,/^I: Retrieving/s/^I: Retrieving.*/debootstrap: retrieving packages/p' -e '/^[EW]:/p'
+    sed -u -n -e '/^[EW]:/p' -e '0,/^I: Retrieving/s/^I: Retrieving.*/debootstrap: retrieving packages/p' \
+      -e 's/^I: \(Resolving dependencies.*\|Installing core.*\|Unpacking.*\|Configuring \(required\|the\).*\)/debootstrap: \1/p'
   local status=$?
   set +o pipefail
   [ "$status" = 0 ] || build_failed "$1" "debootstrap failed$(first_error "$1/log")"
