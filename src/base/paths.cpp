@@ -1,5 +1,7 @@
 #include "base/paths.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 
 namespace flotte {
@@ -9,6 +11,15 @@ Paths Paths::from_environment() {
   std::string prefix = root ? root : "";
   while (!prefix.empty() && prefix.back() == '/') prefix.pop_back();
   return Paths(prefix);
+}
+
+std::string Paths::kvm_socket(std::string_view instance, std::string_view suffix) const {
+  constexpr std::size_t path_bytes_max = 107;  // unix(7)
+  auto const path = fmt::format("{}/ctrl/{}.{}", kvm(), instance, suffix);
+  if (path.size() <= path_bytes_max) return path;
+  std::uint64_t hash = 14695981039346656037U;  // FNV-1a
+  for (unsigned char const c : instance) hash = (hash ^ c) * 1099511628211U;
+  return fmt::format("{}/ctrl/.{:016x}.{}", kvm(), hash, suffix);
 }
 
 }  // namespace flotte

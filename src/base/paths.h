@@ -42,6 +42,9 @@ class Paths {
   std::string controller_certificate() const { return controller() + "/client.pem"; }
 
   std::string kvm() const { return run() + "/kvm-hypervisor"; }
+  // A socket of a guest's QEMU: monitor, qmp, kvmd, serial, qga. Where the usual path is too long
+  // for a socket it is a hash of the name.
+  std::string kvm_socket(std::string_view instance, std::string_view suffix) const;
   std::string instance_disks() const { return run() + "/instance-disks"; }
   std::string os_logs() const { return logs() + "/os"; }
   std::string commands_log() const { return logs() + "/commands.log"; }

@@ -1,11 +1,14 @@
-// The fake hypervisor, as Ganeti's: a file per running instance below <run>/fake-hypervisor. It
-// misbehaves when a file
-// `<name>.fail` lies there: start fails with its text.
+// The fake hypervisor, as Ganeti's: a file per running instance below <run>/fake-hypervisor.
+//
+// It misbehaves when a file lies beside it: `<instance>.fail` (start and stop fail with its text),
+// `<instance>.hang` (start and stop wait until the file is gone), `<instance>.die` (the guest is
+// dead as soon as its start has succeeded).
 #include <unistd.h>
 
 #include <boost/json/serialize.hpp>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include "model/params.h"
 #include "node/hypervisor/hypervisor.h"
@@ -16,54 +19,108 @@ namespace flotte::node {
 namespace json = boost::json;
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr auto hang_max = 600s;
+constexpr auto hang_look = 50ms;
+
 class Fake final : public Hypervisor {
  public:
   explicit Fake(Paths const& paths) : directory_(paths.run() + "/fake-hypervisor") {}
 
   Result<void> start(rpc::InstanceSpec const& spec, std::vector<std::string> const&,
                      bool paused) override {
+    TRY(misbehave(spec.name));
     std::lock_guard const guard(mutex_);
     TRY(sys::make_directories(directory_, 0750));
-    if (auto const wish = sys::read_file(file_of(spec.name) + ".fail")) {
-      return fail(ErrorCode::EnvironmentError, "{}", *wish);
+    if (auto const known = TRY(read(spec.name))) {
+      if (known->uuid == spec.uuid.text()) return {};
+      return fail(ErrorCode::WrongState, "An instance named {} with another UUID runs already",
+                  spec.name);
     }
-    rpc::RunningInstance running;
-    running.name = spec.name;
-    running.hypervisor = model::HypervisorKind::Fake;
-    running.state = paused ? rpc::RunState::Paused : rpc::RunState::Running;
-    running.memory = {model::number_of(spec.beparams, "maxmem")};
-    running.vcpus = model::number_of(spec.beparams, "vcpus");
-    running.hvparams = spec.hvparams;
-    return sys::write_file(file_of(spec.name), json::serialize(schema::encode(running)), 0640);
+    Guest guest;
+    guest.uuid = spec.uuid.text();
+    guest.running.name = spec.name;
+    guest.running.hypervisor = model::HypervisorKind::Fake;
+    guest.running.state = paused ? rpc::RunState::Paused : rpc::RunState::Running;
+    guest.running.memory = {model::number_of(spec.beparams, "maxmem")};
+    guest.running.vcpus = model::number_of(spec.beparams, "vcpus");
+    guest.running.hvparams = spec.hvparams;
+    if (sys::exists(wish(spec.name, "die"))) return {};
+    json::object const written{{"uuid", json::string_view(guest.uuid)},
+                               {"running", schema::encode(guest.running)}};
+    return sys::write_file(file_of(spec.name), json::serialize(written), 0640);
   }
 
   Result<void> stop(std::string const& name, std::chrono::seconds) override {
+    TRY(misbehave(name));
     std::lock_guard const guard(mutex_);
     ::unlink(file_of(name).c_str());
     return {};
   }
 
   Result<void> soft_reboot(std::string const& name) override {
+    std::lock_guard const guard(mutex_);
     if (sys::exists(file_of(name))) return {};
     return fail(ErrorCode::WrongState, "Instance {} does not run", name);
   }
 
-  Result<void> resize_disk(std::string const&, rpc::DiskSpec const&, MiB) override { return {}; }
+  Result<void> resize_disk(std::string const& name, rpc::DiskSpec const&, MiB) override {
+    std::lock_guard const guard(mutex_);
+    if (sys::exists(file_of(name))) return {};
+    return fail(ErrorCode::WrongState, "Instance {} does not run", name);
+  }
 
   Result<std::vector<rpc::RunningInstance>> list() override {
     std::lock_guard const guard(mutex_);
     std::vector<rpc::RunningInstance> found;
     std::error_code error;
     for (auto const& entry : std::filesystem::directory_iterator(directory_, error)) {
-      if (entry.path().extension() == ".fail") continue;
-      auto const text = TRY(sys::read_file(entry.path().string()));
-      found.push_back(TRY(schema::decode<rpc::RunningInstance>(TRY(schema::parse(text)))));
+      auto const name = entry.path().filename().string();
+      // Beside the guests lie wishes for misbehaviour, and files that are just being written.
+      if (!name.starts_with(guest_prefix)) continue;
+      auto const guest = read(name.substr(guest_prefix.size()));
+      if (!guest || !*guest || file_of((*guest)->running.name) != entry.path()) continue;
+      found.push_back((*guest)->running);
     }
     return found;
   }
 
  private:
-  std::string file_of(std::string const& name) const { return directory_ + "/" + name; }
+  struct Guest {
+    std::string uuid;
+    rpc::RunningInstance running;
+  };
+
+  static constexpr std::string_view guest_prefix = "guest:";
+
+  std::string file_of(std::string const& name) const {
+    return fmt::format("{}/{}{}", directory_, guest_prefix, name);
+  }
+  std::string wish(std::string const& name, std::string_view what) const {
+    return fmt::format("{}/{}.{}", directory_, name, what);
+  }
+
+  Result<void> misbehave(std::string const& name) const {
+    auto const until = std::chrono::steady_clock::now() + hang_max;
+    while (sys::exists(wish(name, "hang")) && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(hang_look);
+    }
+    if (auto const text = sys::read_file(wish(name, "fail"))) {
+      return fail(ErrorCode::EnvironmentError, "{}", *text);
+    }
+    return {};
+  }
+
+  Result<std::optional<Guest>> read(std::string const& name) const {
+    if (!sys::exists(file_of(name))) return std::optional<Guest>();
+    auto const value = TRY(schema::parse(TRY(sys::read_file(file_of(name)))));
+    auto const* object = value.if_object();
+    auto const* running = object ? object->if_contains("running") : nullptr;
+    if (!running) return fail(ErrorCode::EnvironmentError, "{} is no guest", file_of(name));
+    return std::optional(Guest{model::text_of(*object, "uuid"),
+                               TRY(schema::decode<rpc::RunningInstance>(*running))});
+  }
 
   std::mutex mutex_;
   std::string directory_;

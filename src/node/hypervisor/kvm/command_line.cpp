@@ -1,7 +1,7 @@
 #include "node/hypervisor/kvm/command_line.h"
 
 #include <algorithm>
-#include <sstream>
+#include <boost/json/serialize.hpp>
 
 #include "model/params.h"
 
@@ -24,14 +24,9 @@ struct NotBuilt {
 
 Result<void> refuse_what_is_not_built(json::object const& hv) {
   NotBuilt const table[] = {
-      {"floppy_image_path", ""}, {"mem_path", ""},
-      {"migration_caps", ""},    {"security_model", "none"},
-      {"soundhw", ""},           {"spice_bind", ""},
-      {"use_chroot", false},     {"usb_devices", ""},
-      {"vhost_net", false},      {"virtio_net_queues", 1},
-      {"vnc_tls", false},        {"vnc_password_file", ""},
-      {"vnc_x509_path", ""},     {"vnc_x509_verify", false},
-      {"cpu_mask", "all"},
+      {"cpu_mask", "all"}, {"migration_caps", ""}, {"soundhw", ""},
+      {"spice_bind", ""},  {"use_chroot", false},  {"user_shutdown", false},
+      {"vnc_tls", false},  {"vnc_x509_path", ""},  {"vnc_x509_verify", false},
   };
   for (auto const& row : table) {
     auto const* value = hv.if_contains(row.name);
@@ -39,7 +34,57 @@ Result<void> refuse_what_is_not_built(json::object const& hv) {
       return fail(ErrorCode::WrongInput, "Hypervisor parameter '{}' is not built yet", row.name);
     }
   }
+  if (text_of(hv, "security_model") == "pool") {
+    return fail(ErrorCode::WrongInput, "security_model 'pool' is not built yet");
+  }
   return {};
+}
+
+bool is_scsi(std::string_view disk_type) {
+  return disk_type.starts_with("scsi-");
+}
+
+// As a shell splits words: quotes and backslashes, nothing else.
+Result<std::vector<std::string>> shell_words(std::string_view text) {
+  std::vector<std::string> words;
+  char quote = 0;
+  bool in_word = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char const c = text[i];
+    bool const is_space = c == ' ' || c == '\t' || c == '\n';
+    if (quote == 0 && is_space) {
+      in_word = false;
+      continue;
+    }
+    if (!in_word) words.emplace_back();
+    in_word = true;
+    if (quote == 0 && (c == '"' || c == '\'')) {
+      quote = c;
+    } else if (quote != 0 && c == quote) {
+      quote = 0;
+    } else if (c == '\\' && quote != '\'' && i + 1 < text.size()) {
+      words.back() += text[++i];
+    } else {
+      words.back() += c;
+    }
+  }
+  if (quote == 0) return words;
+  return fail(ErrorCode::WrongInput, "kvm_extra: a quote {} is not closed", quote);
+}
+
+// "virtio-blk-pci,id=...,bus=pci.0,addr=0xc"
+std::string rendered(json::object const& device) {
+  std::string text;
+  for (auto const& [name, value] : device) {
+    auto const plain = value.is_string() ? std::string(std::string_view(value.get_string()))
+                                         : json::serialize(value);
+    text += name == "driver" ? plain : fmt::format(",{}={}", std::string_view(name), plain);
+  }
+  return text;
+}
+
+std::string joined(std::string_view one, std::string_view many, std::vector<int> const& fds) {
+  return fmt::format("{}={}", fds.size() > 1 ? many : one, fmt::join(fds, ":"));
 }
 
 // A comma in a QEMU option's value is doubled.
@@ -62,19 +107,23 @@ class CommandLine {
       : spec_(spec), hv_(spec.hvparams), files_(files), machine_(machine) {}
 
   Result<std::vector<std::string>> make(std::vector<std::string> const& disk_paths,
-                                        std::vector<int> const& tap_fds) {
+                                        std::vector<KvmNicFds> const& nic_fds) {
+    devices_ = TRY(kvm_devices(spec_));
     TRY(refuse_what_is_not_built(hv_));
     TRY(head());
     TRY(cdroms());
+    floppy();
     TRY(kernel());
+    if (auto const path = text_of(hv_, "mem_path"); !path.empty()) {
+      add("-mem-path", path, "-mem-prealloc");
+    }
     consoles();
     TRY(display());
-    if (auto const cpu = text_of(hv_, "cpu_type"); !cpu.empty()) add("-cpu", cpu);
-    add("-uuid", spec_.uuid.text());
-    extras();
-    // Slots as Ganeti gives them out: disks first, then NICs, from the first that is not reserved.
-    for (std::size_t i = 0; i < disk_paths.size(); ++i) disk_slots_.push_back(next_slot_++);
-    TRY(nics(tap_fds));
+    identity();
+    if (is_true(hv_, "use_guest_agent")) guest_agent();
+    for (auto const& word : TRY(shell_words(text_of(hv_, "kvm_extra")))) add(word);
+    if (auto const keymap = text_of(hv_, "keymap"); !keymap.empty()) add("-k", keymap);
+    nics(nic_fds);
     add("-qmp", unix_socket(files_.qmp));
     add("-qmp", unix_socket(files_.kvmd));
     TRY(disks(disk_paths));
@@ -90,32 +139,30 @@ class CommandLine {
   }
 
   Result<void> head() {
-    auto const path = text_of(hv_, "kvm_path");
-    // Without KVM, and where the path is the default, QEMU itself is started and told its
-    // accelerator.
-    auto const is_default = path.empty() || path == default_kvm_path;
-    auto const flag = text_of(hv_, "kvm_flag");
-    add(is_default ? std::string(qemu_path) : path);
+    auto const binary = kvm_binary(hv_, machine_);
+    auto const is_upstream = binary != qemu_path;
+    add(binary);
     add("-name", spec_.name + ",debug-threads=on");
     add("-m", std::to_string(number_of(spec_.beparams, "maxmem")));
     add("-smp", smp());
     add("-pidfile", files_.pid);
+    if (is_scsi(text_of(hv_, "disk_type"))) {
+      add("-device", text_of(hv_, "scsi_controller_type") + ",id=scsi");
+    }
     add("-device", "virtio-balloon");
     add("-daemonize");
     add("-D", files_.log);
     auto machine = text_of(hv_, "machine_version");
-    if (machine.empty()) machine = "pc";
+    if (machine.empty()) machine = machine_.default_version;
     if (!is_true(hv_, "acpi")) machine += ",acpi=off";
-    if (flag == "enabled") {
+    auto const flag = text_of(hv_, "kvm_flag");
+    if (flag == "enabled" || (flag.empty() && !is_upstream && machine_.has_kvm)) {
       machine += ",accel=kvm";
-    } else if (flag == "disabled") {
+    } else if (flag == "disabled" || !is_upstream) {
       machine += ",accel=tcg";
-    } else if (is_default) {
-      machine += machine_.has_kvm ? ",accel=kvm" : ",accel=tcg";
     }
     add("-machine", machine);
     if (text_of(hv_, "reboot_behavior") == "exit") add("-no-reboot");
-    next_slot_ = number_of(hv_, "kvm_pci_reservations");
     return {};
   }
 
@@ -169,6 +216,15 @@ class CommandLine {
     return {};
   }
 
+  void floppy() {
+    auto const image = text_of(hv_, "floppy_image_path");
+    if (image.empty()) return;
+    add("-blockdev", fmt::format("driver=raw,node-name=floppy1,file.driver=file,file.filename={}",
+                                 escaped(image)));
+    add("-device",
+        fmt::format("floppy,drive=floppy1{}", boots_from("floppy") ? ",bootindex=1" : ""));
+  }
+
   Result<void> kernel() {
     auto const path = text_of(hv_, "kernel_path");
     if (path.empty()) return {};
@@ -196,7 +252,6 @@ class CommandLine {
     } else if (!address.empty()) {
       add("-usbdevice", "tablet");
     }
-    if (auto const keymap = text_of(hv_, "keymap"); !keymap.empty()) add("-k", keymap);
     if (address.empty()) {
       add("-display", "none");
     } else if (address.front() == '/') {
@@ -212,48 +267,58 @@ class CommandLine {
                               is_any  ? ""
                               : is_v6 ? "[" + address + "]"
                                       : address,
-                              *spec_.network_port - vnc_base_port));
+                              *spec_.network_port - vnc_base_port) +
+                      (text_of(hv_, "vnc_password_file").empty() ? "" : ",password=on"));
     }
-    if (auto const vga = text_of(hv_, "vga"); !vga.empty()) add("-vga", vga);
     return {};
   }
 
-  void extras() {
+  void identity() {
     if (is_true(hv_, "use_localtime")) add("-rtc", "base=localtime");
-    if (is_true(hv_, "use_guest_agent")) {
-      add("-device", "virtio-serial-pci,id=virtio-serial0", "-chardev",
-          fmt::format("socket,path={},server=on,wait=off,id=qga0", escaped(files_.guest_agent)),
-          "-device", "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0");
+    if (auto const cpu = text_of(hv_, "cpu_type"); !cpu.empty()) add("-cpu", cpu);
+    if (auto const vga = text_of(hv_, "vga"); !vga.empty()) add("-vga", vga);
+    auto devices = text_of(hv_, "usb_devices");
+    std::ranges::replace(devices, ' ', ',');
+    for (std::size_t at = 0; at < devices.size();) {
+      auto const end = std::min(devices.find(',', at), devices.size());
+      if (end > at) add("-usbdevice", devices.substr(at, end - at));
+      at = end + 1;
     }
-    std::istringstream words(text_of(hv_, "kvm_extra"));
-    for (std::string word; words >> word;) add(word);
+    add("-uuid", spec_.uuid.text());
   }
 
-  Result<void> nics(std::vector<int> const& tap_fds) {
+  void guest_agent() {
+    add("-chardev",
+        fmt::format("socket,path={},server=on,wait=off,id=qga0", escaped(files_.guest_agent)));
+    add("-device", fmt::format("virtio-serial,id=qga0,bus=pci.0,addr={:#x}",
+                               number_of(hv_, "kvm_pci_reservations")));
+    add("-device", "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0");
+  }
+
+  void nics(std::vector<KvmNicFds> const& nic_fds) {
+    auto const queues = number_of(hv_, "virtio_net_queues");
     auto const type = text_of(hv_, "nic_type");
-    auto const model = type == "paravirtual" ? "virtio-net-pci" : type;
     for (std::size_t i = 0; i < spec_.nics.size(); ++i) {
-      auto const& nic = spec_.nics[i].nic;
-      auto const id = kvm_device_id("nic", nic.uuid.text());
-      add("-netdev", fmt::format("type=tap,id={},fd={}", id, tap_fds.at(i)));
+      auto const& hvinfo = devices_.nics[i];
+      auto const has_place = !hvinfo.empty();
+      auto const id = has_place ? text_of(hvinfo, "id") : fmt::format("netdev{}", i);
+      auto const& fds = nic_fds[i];
+      add("-netdev",
+          fmt::format("type=tap,id={},{}{}", id, joined("fd", "fds", fds.taps),
+                      fds.vhosts.empty()
+                          ? ""
+                          : "," + joined("vhostfd", "vhostfds", fds.vhosts) + ",vhost=on"));
       add("-device",
-          fmt::format("{},id={},bus=pci.0,addr={:#x},netdev={},mac={}{}", model, id, next_slot_++,
-                      id, nic.mac, boots_from("network") && i == 0 ? ",bootindex=1" : ""));
+          fmt::format("{},netdev={},mac={}{}{}", has_place ? rendered(hvinfo) : type, id,
+                      spec_.nics[i].nic.mac,
+                      has_place && queues > 1 ? fmt::format(",mq=on,vectors={}", 2 * queues + 2)
+                                              : std::string(),
+                      boots_from("network") && i == 0 ? ",bootindex=1" : ""));
     }
     if (spec_.nics.empty()) add("-net", "none");
-    return {};
   }
 
   Result<void> disks(std::vector<std::string> const& paths) {
-    auto const type = text_of(hv_, "disk_type");
-    if (type != "paravirtual" && type != "ide" && type != "scsi-hd") {
-      if (!paths.empty()) {
-        return fail(ErrorCode::WrongInput, "Disk type '{}' is not built yet", type);
-      }
-    }
-    if (type == "scsi-hd" && !paths.empty()) {
-      add("-device", text_of(hv_, "scsi_controller_type") + ",id=scsi");
-    }
     auto const discard = text_of(hv_, "disk_discard") == "unmap" ? "unmap" : "ignore";
     for (std::size_t i = 0; i < paths.size(); ++i) {
       auto const& disk = spec_.disks[i].disk;
@@ -265,13 +330,7 @@ class CommandLine {
       if (aio == "native" && cache != "none") {
         return fail(ErrorCode::WrongInput, "disk_aio=native needs disk_cache=none");
       }
-      auto const where =
-          type == "paravirtual"
-              ? fmt::format("virtio-blk-pci,id={},bus=pci.0,addr={:#x}", id, disk_slots_[i])
-          : type == "ide"
-              ? fmt::format("ide-hd,id={}", id)
-              : fmt::format("scsi-hd,id={},bus=scsi.0,channel=0,scsi-id={},lun=0", id, i);
-      add("-device", fmt::format("{},drive={},write-cache={}{}", where, id,
+      add("-device", fmt::format("{},drive={},write-cache={}{}", rendered(devices_.disks[i]), id,
                                  cache == "writethrough" ? "off" : "on",
                                  boots_from("disk") && i == 0 ? ",bootindex=1" : ""));
       auto const is_file = disk.dev_type == model::DiskTemplate::File ||
@@ -290,7 +349,9 @@ class CommandLine {
   // with QEMU 7.2: spawn=deny kills -daemonize's own fork, and elevateprivileges forbids -runas;
   // the rest goes together with both.
   void own() {
-    if (!machine_.run_as.empty()) add("-runas", machine_.run_as);
+    auto const user = text_of(hv_, "security_model") == "user" ? text_of(hv_, "security_domain")
+                                                               : machine_.run_as;
+    if (!user.empty()) add("-runas", user);
     add("-sandbox", "on,obsolete=deny,resourcecontrol=deny");
   }
 
@@ -299,19 +360,66 @@ class CommandLine {
   KvmFiles const& files_;
   KvmMachine const& machine_;
   std::vector<std::string> argv_;
-  std::vector<std::int64_t> disk_slots_;
-  std::int64_t next_slot_ = 12;
+  KvmDevices devices_;
 };
 
 }  // namespace
 
 Result<std::vector<std::string>> kvm_command_line(rpc::InstanceSpec const& spec,
                                                   std::vector<std::string> const& disk_paths,
-                                                  std::vector<int> const& tap_fds,
+                                                  std::vector<KvmNicFds> const& nic_fds,
                                                   KvmFiles const& files,
                                                   KvmMachine const& machine) {
-  CHECK(disk_paths.size() == spec.disks.size() && tap_fds.size() == spec.nics.size());
-  return CommandLine(spec, files, machine).make(disk_paths, tap_fds);
+  CHECK(disk_paths.size() == spec.disks.size() && nic_fds.size() == spec.nics.size());
+  return CommandLine(spec, files, machine).make(disk_paths, nic_fds);
+}
+
+// Without KVM the default path would be asked for what it can't give: QEMU itself is started and
+// told its accelerator.
+std::string kvm_binary(json::object const& hvparams, KvmMachine const& machine) {
+  auto const path = text_of(hvparams, "kvm_path");
+  if (!path.empty() && path != default_kvm_path) return path;
+  return std::string(machine.has_kvm && machine.has_default_kvm_path ? default_kvm_path
+                                                                     : qemu_path);
+}
+
+Result<KvmDevices> kvm_devices(rpc::InstanceSpec const& spec) {
+  auto const& hv = spec.hvparams;
+  constexpr std::int64_t slots = 32;
+  auto next_slot = number_of(hv, "kvm_pci_reservations") + (is_true(hv, "use_guest_agent") ? 1 : 0);
+  auto const place_on_pci = [&](json::object& device) {
+    device["bus"] = "pci.0";
+    device["addr"] = fmt::format("{:#x}", next_slot++);
+  };
+  KvmDevices devices;
+  auto const disk_type = text_of(hv, "disk_type");
+  for (std::size_t i = 0; i < spec.disks.size(); ++i) {
+    auto& device = devices.disks.emplace_back();
+    auto const is_virtio = disk_type == "paravirtual";
+    if (!is_virtio && disk_type != "ide" && disk_type != "scsi-hd") {
+      return fail(ErrorCode::WrongInput, "Disk type '{}' is not built yet", disk_type);
+    }
+    device["driver"] = is_virtio ? "virtio-blk-pci" : disk_type == "ide" ? "ide-hd" : "scsi-hd";
+    device["id"] = kvm_device_id("disk", spec.disks[i].disk.uuid.text());
+    if (is_virtio) place_on_pci(device);
+    if (disk_type != "scsi-hd") continue;
+    device["bus"] = "scsi.0";
+    device["channel"] = 0;
+    device["scsi-id"] = i;
+    device["lun"] = 0;
+  }
+  for (auto const& nic : spec.nics) {
+    auto& device = devices.nics.emplace_back();
+    if (text_of(hv, "nic_type") != "paravirtual") continue;
+    device["driver"] = "virtio-net-pci";
+    device["id"] = kvm_device_id("nic", nic.nic.uuid.text());
+    place_on_pci(device);
+  }
+  if (next_slot <= slots) return devices;
+  return fail(ErrorCode::InsufficientResources,
+              "{} disks and {} NICs need more PCI slots than the {} there are; lower "
+              "kvm_pci_reservations or use disk_type=scsi-hd",
+              spec.disks.size(), spec.nics.size(), slots);
 }
 
 std::string kvm_device_id(std::string_view kind, std::string_view uuid) {

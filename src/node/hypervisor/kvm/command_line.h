@@ -22,17 +22,38 @@ struct KvmFiles {
 
 struct KvmMachine {
   bool has_kvm = false;
-  bool has_default_kvm_path = false;  // is /usr/bin/kvm there?
-  std::string run_as;                 // a user to drop to; empty: none
+  bool has_default_kvm_path = false;   // is /usr/bin/kvm there?
+  std::string default_version = "pc";  // what QEMU calls its default machine
+  std::string run_as;                  // a user to drop to; empty: none
 };
 
-// `disk_paths` and `tap_fds` in the order of the spec's disks and NICs. The arguments up to -S
+// The descriptors of one NIC that QEMU inherits: one per queue, and as many of /dev/vhost-net when
+// vhost_net is on.
+struct KvmNicFds {
+  std::vector<int> taps;
+  std::vector<int> vhosts;
+};
+
+// Where the guest finds its disks and NICs, as Ganeti's "hvinfo": driver, id, bus, addr or SCSI
+// numbers, in the order in which they stand on the command line. Empty for NICs that QEMU places
+// itself. Slots as Ganeti gives them out: disks first, then NICs, from the first that is not
+// reserved.
+struct KvmDevices {
+  std::vector<boost::json::object> disks;
+  std::vector<boost::json::object> nics;
+};
+Result<KvmDevices> kvm_devices(rpc::InstanceSpec const& spec);
+
+// `disk_paths` and `nic_fds` in the order of the spec's disks and NICs. The arguments up to -S
 // equal Ganeti's, but that sockets are written server=on,wait=off (QEMU's present form); after them
 // come our own: -runas and -sandbox. Refuses by name what is not built yet.
 Result<std::vector<std::string>> kvm_command_line(rpc::InstanceSpec const& spec,
                                                   std::vector<std::string> const& disk_paths,
-                                                  std::vector<int> const& tap_fds,
+                                                  std::vector<KvmNicFds> const& nic_fds,
                                                   KvmFiles const& files, KvmMachine const& machine);
+
+// The program that is started: kvm_path, or QEMU itself where that is the default and can't work.
+std::string kvm_binary(boost::json::object const& hvparams, KvmMachine const& machine);
 
 // "disk-932df160-7a22-4067": the first three groups of the UUID, as runtime files and hotplug
 // expect.

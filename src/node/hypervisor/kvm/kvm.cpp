@@ -1,15 +1,13 @@
-// QEMU guests. A guest is its pid file and a process whose command line names it: nothing else is
-// believed.
-#include <fcntl.h>
-#include <poll.h>
+// QEMU guests: how they are started, stopped and looked at.
+//
+// Nothing ties a guest to this daemon: QEMU daemonizes, and all that is known about it lies below
+// <run>/kvm-hypervisor, so that the next daemon goes on where this one was killed.
 #include <pwd.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <boost/json/serialize.hpp>
+#include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <map>
 #include <mutex>
 
@@ -18,9 +16,10 @@
 #include "node/hypervisor/hypervisor.h"
 #include "node/hypervisor/kvm/command_line.h"
 #include "node/hypervisor/kvm/qmp.h"
+#include "node/hypervisor/kvm/runtime.h"
+#include "node/network/nics.h"
 #include "sys/files.h"
 #include "sys/machine.h"
-#include "sys/network.h"
 
 namespace flotte::node {
 namespace {
@@ -28,34 +27,14 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 
-constexpr mode_t directory_mode = 0750;
-constexpr std::size_t socket_path_max = 107;  // unix(7)
 constexpr auto qmp_timeout = 10s;
+constexpr auto look_timeout = 500ms;  // one guest that hangs must not hold up a list for long
+constexpr auto launch_timeout = 60s;
+constexpr auto term_timeout = 5s;
 constexpr auto kill_timeout = 10s;
 constexpr std::size_t log_lines_quoted = 8;
+constexpr std::size_t log_bytes_max = 16 << 20;
 constexpr auto guest_user = "flotte-vm";
-
-struct Process {
-  pid_t pid = 0;
-  std::vector<std::string> argv;
-};
-
-std::vector<std::string> split_arguments(std::string const& cmdline) {
-  std::vector<std::string> argv;
-  for (std::size_t at = 0; at < cmdline.size();) {
-    auto const end = std::min(cmdline.find('\0', at), cmdline.size());
-    argv.push_back(cmdline.substr(at, end - at));
-    at = end + 1;
-  }
-  return argv;
-}
-
-std::string argument_of(std::vector<std::string> const& argv, std::string_view option) {
-  for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
-    if (argv[i] == option) return argv[i + 1];
-  }
-  return {};
-}
 
 std::int64_t leading_number(std::string const& text) {
   std::int64_t value = 0;
@@ -63,76 +42,71 @@ std::int64_t leading_number(std::string const& text) {
   return value;
 }
 
-std::string last_lines(std::string const& text) {
+std::string last_lines(std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
   auto at = text.size();
-  for (std::size_t lines = 0; at > 0 && lines <= log_lines_quoted; --at) {
-    if (text[at - 1] == '\n' && ++lines > log_lines_quoted) break;
+  for (std::size_t lines = 0; at > 0; --at) {
+    if (text[at - 1] == '\n' && ++lines == log_lines_quoted) break;
   }
-  auto tail = text.substr(at);
-  while (!tail.empty() && tail.back() == '\n') tail.pop_back();
-  return tail;
+  return text.empty() ? "it said nothing" : std::string(text.substr(at));
 }
-
-// Closes the taps that QEMU has inherited by now.
-class Taps {
- public:
-  Taps() = default;
-  ~Taps() {
-    for (auto const& tap : taps) ::close(tap.fd);
-  }
-  Taps(Taps const&) = delete;
-  Taps& operator=(Taps const&) = delete;
-
-  std::vector<int> fds() const {
-    std::vector<int> list;
-    for (auto const& tap : taps) list.push_back(tap.fd);
-    return list;
-  }
-  std::vector<sys::Tap> taps;
-};
 
 class Kvm final : public Hypervisor {
  public:
-  Kvm(Paths paths, sys::Processes& processes) : paths_(std::move(paths)), processes_(processes) {
+  Kvm(Paths const& paths, sys::Processes& processes)
+      : runtime_(paths), nics_(paths, processes), processes_(processes) {
     machine_.has_kvm = sys::acceleration().has_kvm;
+    machine_.has_default_kvm_path = sys::exists("/usr/bin/kvm");
     if (::getuid() == 0 && ::getpwnam(guest_user)) machine_.run_as = guest_user;
   }
 
   Result<void> start(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
                      bool paused) override {
     auto const guard = lock(spec.name);
-    if (auto const process = find(spec.name)) {
-      if (argument_of(process->argv, "-uuid") == spec.uuid.text()) return {};
+    auto const running = runtime_.find_all(spec.name);
+    for (auto const& process : running) {
+      if (process.argument("-uuid") == spec.uuid.text()) continue;
       return fail(ErrorCode::WrongState,
-                  "Process {} already runs an instance named {} with another UUID", process->pid,
+                  "Process {} already runs an instance named {} with another UUID", process.pid(),
                   spec.name);
     }
-    clean(spec.name);
-    TRY(make_directories(spec.name));
-    auto started = launch(spec, disk_paths);
-    if (started && !paused) started = resume(spec.name);
-    if (!started) {
-      kill_process(spec.name);
-      clean(spec.name);
+    if (runtime_.find(spec.name)) {
+      // Whoever started it may have been killed before the guest was let go.
+      return paused || !runtime_.is_marked_paused(spec.name) ? Result<void>() : resume(spec);
     }
+    // No pid file: it was killed with the daemon in the middle of a start, and has not run yet.
+    for (auto const& process : running) TRY(end(process, spec.name));
+    clean(spec.name);
+    TRY(runtime_.make_directories(spec.name));
+    auto const log_start = log_size(spec.name);
+    auto started = launch(spec, disk_paths, log_start);
+    if (started && !paused) started = resume_new(spec, log_start);
+    if (started) return started;
+    for (auto const& process : runtime_.find_all(spec.name)) TRY(end(process, spec.name));
+    clean(spec.name);
     return started;
   }
 
   Result<void> stop(std::string const& name, std::chrono::seconds timeout) override {
     auto const guard = lock(name);
-    auto const process = find(name);
-    if (process) {
-      auto const machine = argument_of(process->argv, "-machine");
-      auto const has_acpi = machine.find("acpi=off") == std::string::npos;
-      if (timeout.count() > 0 && has_acpi) power_down(name, *process, timeout);
-      TRY(kill_process(name));
+    auto const running = runtime_.find_all(name);
+    if (auto const process = runtime_.find(name); process && timeout > 0s) {
+      power_down(name, *process, timeout);
     }
+    for (auto const& process : running) TRY(end(process, name));
     clean(name);
     return {};
   }
 
   Result<void> soft_reboot(std::string const& name) override {
     auto const guard = lock(name);
+    auto const process = runtime_.find(name);
+    if (process && process->has_flag("-no-reboot")) {
+      return fail(ErrorCode::WrongState,
+                  "Instance {} was started with reboot_behavior=exit: a reset would end it; reboot "
+                  "it with --type=hard",
+                  name);
+    }
     auto qmp = TRY(monitor_of(name));
     TRY(qmp.run("system_reset"));
     return {};
@@ -150,18 +124,18 @@ class Kvm final : public Hypervisor {
 
   Result<std::vector<rpc::RunningInstance>> list() override {
     std::vector<rpc::RunningInstance> found;
-    std::error_code error;
-    for (auto const& entry : std::filesystem::directory_iterator(paths_.kvm() + "/pid", error)) {
-      auto const name = entry.path().filename().string();
-      auto const process = find(name);
+    for (auto const& name : runtime_.names()) {
+      auto const process = runtime_.find(name);
       if (!process) continue;
       rpc::RunningInstance running;
       running.name = name;
       running.hypervisor = model::HypervisorKind::Kvm;
-      running.memory = {leading_number(argument_of(process->argv, "-m"))};
-      running.vcpus = leading_number(argument_of(process->argv, "-smp"));
-      running.pid = process->pid;
-      running.hvparams = runtime_hvparams(name);
+      running.state = state_of(name);
+      running.memory = {leading_number(process->argument("-m"))};
+      running.vcpus = leading_number(process->argument("-smp"));
+      running.cpu_seconds = process->cpu_seconds();
+      running.pid = process->pid();
+      running.hvparams = runtime_.hvparams(name);
       found.push_back(std::move(running));
     }
     return found;
@@ -179,175 +153,163 @@ class Kvm final : public Hypervisor {
     return std::unique_lock(*mutex);
   }
 
-  std::string file(std::string_view folder, std::string const& name) const {
-    return fmt::format("{}/{}/{}", paths_.kvm(), folder, name);
-  }
+  // --- Starting
 
-  // A path that is too long for a socket gets a short name; Ganeti hashes likewise.
-  std::string socket(std::string const& name, std::string_view suffix) const {
-    auto path = fmt::format("{}/ctrl/{}.{}", paths_.kvm(), name, suffix);
-    if (path.size() <= socket_path_max) return path;
-    std::uint32_t hash = 2166136261U;  // FNV-1a
-    for (unsigned char const c : name) hash = (hash ^ c) * 16777619U;
-    return fmt::format("{}/ctrl/.gnt-{:08x}.{}", paths_.kvm(), hash, suffix);
-  }
-
-  KvmFiles files(std::string const& name) const {
-    return {.pid = file("pid", name),
-            .log = fmt::format("{}/kvm/{}.log", paths_.logs(), name),
-            .monitor = socket(name, "monitor"),
-            .serial = socket(name, "serial"),
-            .qmp = socket(name, "qmp"),
-            .kvmd = socket(name, "kvmd"),
-            .guest_agent = socket(name, "qga")};
-  }
-
-  Result<void> make_directories(std::string const& name) {
-    for (auto const& path :
-         {paths_.kvm(), paths_.kvm() + "/pid", paths_.kvm() + "/ctrl", paths_.kvm() + "/conf",
-          paths_.kvm() + "/nic", file("nic", name), paths_.logs() + "/kvm"}) {
-      TRY(sys::make_directories(path, directory_mode));
+  // Ends with a QEMU that has not let its guest go yet.
+  Result<void> launch(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
+                      std::size_t log_start) {
+    auto const devices = TRY(kvm_devices(spec));
+    auto machine = machine_;
+    machine.default_version = TRY(default_version(kvm_binary(spec.hvparams, machine)));
+    auto const taps = TRY(open_taps(spec));
+    std::vector<KvmNicFds> fds;
+    std::vector<int> kept;
+    for (auto const& tap : taps) {
+      fds.push_back({tap.taps(), tap.vhosts()});
+      kept.insert(kept.end(), tap.taps().begin(), tap.taps().end());
+      kept.insert(kept.end(), tap.vhosts().begin(), tap.vhosts().end());
     }
-    return {};
-  }
-
-  // The process of the pid file, if it is alive and really this guest's QEMU: pids are used again.
-  std::optional<Process> find(std::string const& name) const {
-    auto const text = sys::read_file(file("pid", name));
-    if (!text) return std::nullopt;
-    auto const pid = leading_number(*text);
-    if (pid <= 1) return std::nullopt;
-    auto const cmdline = sys::read_file(fmt::format("/proc/{}/cmdline", pid));
-    if (!cmdline || cmdline->empty()) return std::nullopt;
-    auto argv = split_arguments(*cmdline);
-    auto const called = argument_of(argv, "-name");
-    if (called != name && !called.starts_with(name + ",")) return std::nullopt;
-    if (argument_of(argv, "-pidfile") != file("pid", name)) return std::nullopt;
-    return Process{static_cast<pid_t>(pid), std::move(argv)};
-  }
-
-  Result<void> launch(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths) {
-    Taps taps;
-    TRY(make_taps(spec, taps));
-    auto const at = files(spec.name);
-    auto const argv = TRY(kvm_command_line(spec, disk_paths, taps.fds(), at, machine_));
-    // The runtime file before QEMU: who finds the process finds what it was started with.
-    TRY(write_runtime(spec, argv));
+    auto const argv =
+        TRY(kvm_command_line(spec, disk_paths, fds, runtime_.files(spec.name), machine));
+    // Written before QEMU runs: who finds the process finds what it was started with, and that its
+    // guest was not let go yet.
+    TRY(runtime_.save(spec, disk_paths, argv, devices));
+    TRY(runtime_.mark_paused(spec.name));
     auto const finished =
-        TRY(processes_.run({.argv = argv, .timeout = 60s, .keep_fds = taps.fds()}));
-    if (!finished.is_success() || !find(spec.name)) {
-      auto const logged = sys::read_file(at.log, 16 << 20).value_or("");
-      auto const said = last_lines(finished.errors.empty() ? logged : finished.errors);
-      return fail(ErrorCode::EnvironmentError, "QEMU did not start {} (exit code {}): {}",
-                  spec.name, finished.exit_status, said.empty() ? "it said nothing" : said);
+        TRY(processes_.run({.argv = argv, .timeout = launch_timeout, .keep_fds = kept}));
+    if (finished.is_success() && runtime_.find(spec.name)) return {};
+    auto const said = finished.errors.empty() ? logged(spec.name, log_start) : finished.errors;
+    return fail(
+        ErrorCode::EnvironmentError, "QEMU did not start {} ({}): {}", spec.name,
+        finished.timed_out ? "time is up" : fmt::format("exit code {}", finished.exit_status),
+        last_lines(said));
+  }
+
+  Result<std::vector<OpenTap>> open_taps(rpc::InstanceSpec const& spec) {
+    std::vector<OpenTap> taps;
+    for (std::size_t i = 0; i < spec.nics.size(); ++i) {
+      auto tap = nics_.open(spec, i);
+      auto const saved = tap ? runtime_.save_tap(spec.name, i, tap->name()) : Result<void>();
+      if (!tap || !saved) {
+        for (std::size_t done = 0; done < i; ++done) nics_.down(spec, done, taps[done].name());
+        return Failure(tap ? saved.error() : tap.error());
+      }
+      taps.push_back(std::move(*tap));
     }
-    for (std::size_t i = 0; i < taps.taps.size(); ++i) {
-      TRY(sys::write_file(fmt::format("{}/{}", file("nic", spec.name), i), taps.taps[i].name,
-                          0640));
+    return taps;
+  }
+
+  // What QEMU's own default machine is called; the alias would mean another one after an upgrade.
+  Result<std::string> default_version(std::string const& binary) {
+    std::lock_guard const guard(version_mutex_);
+    auto& known = default_versions_[binary];
+    if (!known.empty()) return known;
+    auto const finished = TRY(sys::run_checked(
+        processes_, {.argv = {binary, "-machine", "help"}, .timeout = launch_timeout}));
+    auto const& text = finished.output;
+    auto const mark = text.find("(default)");
+    if (mark == std::string::npos) {
+      return fail(ErrorCode::EnvironmentError, "{} -machine help names no default machine", binary);
     }
+    auto const line = text.rfind('\n', mark) == std::string::npos ? 0 : text.rfind('\n', mark) + 1;
+    known = text.substr(line, text.find(' ', line) - line);
+    return known;
+  }
+
+  // Password, then the guest goes.
+  Result<void> resume(rpc::InstanceSpec const& spec) {
+    auto qmp = TRY(Qmp::connect(runtime_.files(spec.name).qmp, qmp_timeout));
+    if (auto const file = model::text_of(spec.hvparams, "vnc_password_file"); !file.empty()) {
+      auto const text = TRY(sys::read_file(file));
+      TRY(qmp.run("set_password", {{"protocol", "vnc"},
+                                   {"password", json::string(text.substr(0, text.find('\n')))}}));
+    }
+    TRY(qmp.run("cont"));
+    TRY(qmp.run("query-status"));
+    runtime_.unmark_paused(spec.name);
     return {};
   }
 
-  static Result<void> make_taps(rpc::InstanceSpec const& spec, Taps& taps) {
-    for (auto const& nic : spec.nics) {
-      auto const mode = model::text_of(nic.params, "mode");
-      auto const link = model::text_of(nic.params, "link");
-      if (mode != "bridged") {
-        return fail(ErrorCode::WrongInput, "NICs of mode '{}' are not built yet", mode);
-      }
-      if (!model::text_of(nic.params, "vlan").empty()) {
-        return fail(ErrorCode::WrongInput, "VLANs on NICs are not built yet");
-      }
-      if (!sys::is_bridge(link)) {
-        return fail(ErrorCode::EnvironmentError,
-                    "Bridge '{}' does not exist on this node; create it (ip link add {} type "
-                    "bridge) or choose another link",
-                    link, link);
-      }
-      taps.taps.push_back(TRY(sys::make_tap(model::is_true(spec.hvparams, "vnet_hdr"))));
-      TRY(sys::attach_to_bridge(taps.taps.back().name, link));
-    }
-    return {};
+  Result<void> resume_new(rpc::InstanceSpec const& spec, std::size_t log_start) {
+    auto resumed = resume(spec);
+    if (resumed || resumed.error().error_class != ErrorClass::Unreachable) return resumed;
+    // This node is reachable: what is gone is the guest.
+    return fail(ErrorCode::EnvironmentError, "QEMU of {} ended right after its start: {} ({})",
+                spec.name, last_lines(logged(spec.name, log_start)), resumed.error().message);
   }
 
-  // As Ganeti's: [command, NICs, hypervisor parameters, disks].
-  Result<void> write_runtime(rpc::InstanceSpec const& spec, std::vector<std::string> const& argv) {
-    json::array command;
-    for (auto const& word : argv) command.push_back(json::value(json::string_view(word)));
-    json::array nics;
-    for (auto const& nic : spec.nics) nics.push_back(schema::encode(nic));
-    json::array disks;
-    for (auto const& disk : spec.disks) disks.push_back(schema::encode(disk));
-    return sys::write_file(file("conf", spec.name) + ".runtime",
-                           json::serialize(json::array{std::move(command), std::move(nics),
-                                                       spec.hvparams, std::move(disks)}),
-                           0600);
+  std::size_t log_size(std::string const& name) const {
+    return sys::read_file(runtime_.files(name).log, log_bytes_max).value_or("").size();
+  }
+  std::string logged(std::string const& name, std::size_t start) const {
+    auto const text = sys::read_file(runtime_.files(name).log, log_bytes_max).value_or("");
+    return text.substr(std::min(start, text.size()));
   }
 
-  json::object runtime_hvparams(std::string const& name) const {
-    auto const text = sys::read_file(file("conf", name) + ".runtime", 1 << 20);
-    auto const parsed = text ? schema::parse(*text) : Result<json::value>(json::value());
-    if (!parsed || !parsed->is_array() || parsed->get_array().size() < 3 ||
-        !parsed->get_array()[2].is_object()) {
-      return {};
+  // --- Stopping
+
+  // Asks the guest, and waits for the end of QEMU, which ends by itself when the guest is off.
+  void power_down(std::string const& name, KvmProcess const& process,
+                  std::chrono::seconds timeout) {
+    if (process.argument("-machine").find("acpi=off") != std::string::npos) return;
+    {
+      auto qmp = Qmp::connect(runtime_.files(name).qmp, qmp_timeout);
+      if (!qmp) return;
+      // Who stands still can't hear.
+      auto const status = qmp->run("query-status");
+      auto const* object = status ? status->if_object() : nullptr;
+      if (!object || model::text_of(*object, "status") != "running") return;
+      if (!qmp->run("system_powerdown")) return;
     }
-    return parsed->get_array()[2].get_object();
+    process.wait_for_end(timeout);
   }
+
+  static Result<void> end(KvmProcess const& process, std::string const& name) {
+    process.send(SIGTERM);
+    if (process.wait_for_end(term_timeout)) return {};
+    process.send(SIGKILL);
+    if (process.wait_for_end(kill_timeout)) return {};
+    return fail(ErrorCode::EnvironmentError, "QEMU of {} (process {}) does not end", name,
+                process.pid());
+  }
+
+  // Of a guest that has ended. Its taps went with it.
+  void clean(std::string const& name) {
+    rpc::InstanceSpec spec;
+    spec.name = name;
+    spec.nics = runtime_.nics(name);
+    for (std::size_t i = 0; i < spec.nics.size(); ++i) {
+      if (auto const tap = runtime_.tap(name, i); !tap.empty()) nics_.down(spec, i, tap);
+    }
+    runtime_.forget(name);
+  }
+
+  // --- Looking
 
   Result<Qmp> monitor_of(std::string const& name) {
-    if (!find(name)) return fail(ErrorCode::WrongState, "Instance {} does not run", name);
-    return Qmp::connect(socket(name, "qmp"), qmp_timeout);
+    if (!runtime_.find(name)) return fail(ErrorCode::WrongState, "Instance {} does not run", name);
+    return Qmp::connect(runtime_.files(name).qmp, qmp_timeout);
   }
 
-  Result<void> resume(std::string const& name) {
-    auto qmp = TRY(Qmp::connect(socket(name, "qmp"), qmp_timeout));
-    TRY(qmp.run("cont"));
-    return {};
+  // Only who was started paused is asked: the rest run.
+  rpc::RunState state_of(std::string const& name) {
+    if (!runtime_.is_marked_paused(name)) return rpc::RunState::Running;
+    auto qmp = Qmp::connect(runtime_.files(name).qmp, look_timeout);
+    auto const status = qmp ? qmp->run("query-status", {}, look_timeout)
+                            : Result<json::value>(Failure(qmp.error()));
+    auto const* object = status ? status->if_object() : nullptr;
+    auto const text = object ? model::text_of(*object, "status") : std::string();
+    return text == "running" ? rpc::RunState::Running : rpc::RunState::Paused;
   }
 
-  // Asks the guest; whether it went is seen by who calls. QEMU ends by itself when the guest powers
-  // off.
-  void power_down(std::string const& name, Process const& process, std::chrono::seconds timeout) {
-    auto qmp = Qmp::connect(socket(name, "qmp"), qmp_timeout);
-    if (!qmp || !qmp->run("system_powerdown")) return;
-    wait_for_end(process.pid, timeout);
-  }
-
-  Result<void> kill_process(std::string const& name) {
-    auto const process = find(name);
-    if (!process) return {};
-    ::kill(process->pid, SIGKILL);
-    if (wait_for_end(process->pid, kill_timeout)) return {};
-    return fail(ErrorCode::EnvironmentError, "QEMU of {} (process {}) does not end", name,
-                process->pid);
-  }
-
-  static bool wait_for_end(pid_t pid, std::chrono::milliseconds timeout) {
-    int const fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-    if (fd < 0) return true;
-    pollfd ended{fd, POLLIN, 0};
-    auto const polled = ::poll(&ended, 1, static_cast<int>(timeout.count()));
-    ::close(fd);
-    return polled > 0;
-  }
-
-  // What a guest that has ended leaves: nothing of it may confuse the next start. Taps go with
-  // QEMU.
-  void clean(std::string const& name) {
-    auto const at = files(name);
-    for (auto const& path : {at.pid, at.monitor, at.serial, at.qmp, at.kvmd, at.guest_agent,
-                             file("conf", name) + ".runtime"}) {
-      ::unlink(path.c_str());
-    }
-    std::error_code ignored;
-    std::filesystem::remove_all(file("nic", name), ignored);
-  }
-
-  Paths paths_;
+  KvmRuntime runtime_;
+  Nics nics_;
   sys::Processes& processes_;
   KvmMachine machine_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<std::mutex>> locks_;
+  std::mutex version_mutex_;
+  std::map<std::string, std::string> default_versions_;
 };
 
 }  // namespace

@@ -21,9 +21,11 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t message_bytes_max = 4 << 20;
 constexpr std::size_t events_kept_max = 100;
 
-Failure unreachable(std::string_view path, std::string_view why) {
-  return fail_as(ErrorClass::Unreachable, ErrorCode::EnvironmentError,
-                 "QEMU's monitor {} does not answer: {}", path, why);
+constexpr std::size_t lines_read_max = 10'000;  // in wait for one answer
+
+timeval as_timeval(std::chrono::milliseconds timeout) {
+  auto const ms = std::max<std::int64_t>(timeout.count(), 1);
+  return {static_cast<time_t>(ms / 1000), static_cast<suseconds_t>(ms % 1000 * 1000)};
 }
 
 }  // namespace
@@ -31,19 +33,22 @@ Failure unreachable(std::string_view path, std::string_view why) {
 Result<Qmp> Qmp::connect(std::string const& socket_path, std::chrono::milliseconds timeout) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
+  int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  Qmp qmp(socket_path, fd);
   if (socket_path.size() >= sizeof address.sun_path) {
-    return unreachable(socket_path, "the path is too long for a socket");
+    return qmp.unreachable("the path is too long for a socket");
   }
   std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
-  int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  Qmp qmp(fd);
+  // Also bounds connect(), which waits while another client is served.
+  auto const limit = as_timeval(timeout);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   // sockaddr is what the kernel's interface asks for; sockaddr_un begins with the same family
   // field.
   if (fd < 0 || ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    return unreachable(socket_path, std::strerror(errno));
+    return qmp.unreachable(std::strerror(errno));
   }
   auto const greeting = TRY(qmp.read_message(SteadyClock::now() + timeout));
-  if (!greeting.contains("QMP")) return unreachable(socket_path, "it is not QMP");
+  if (!greeting.contains("QMP")) return qmp.unreachable("it is not QMP");
   TRY(qmp.run("qmp_capabilities", {}, timeout));
   return qmp;
 }
@@ -54,13 +59,16 @@ Qmp::~Qmp() {
 
 Result<json::value> Qmp::run(std::string_view command, json::object arguments,
                              std::chrono::milliseconds timeout) {
-  json::object request;
-  request["execute"] = command;
+  auto const id = next_id_++;
+  json::object request{{"execute", json::string_view(command)}, {"id", id}};
   if (!arguments.empty()) request["arguments"] = std::move(arguments);
   TRY(send(json::serialize(request) + "\n"));
   auto const deadline = SteadyClock::now() + timeout;
-  for (;;) {
+  for (std::size_t lines = 0; lines < lines_read_max; ++lines) {
     auto const message = TRY(read_message(deadline));
+    // The answer to an earlier command whose time was up.
+    auto const* answered = message.if_contains("id");
+    if (!answered || *answered != id) continue;
     if (auto const* value = message.if_contains("return")) return *value;
     if (auto const* error = message.if_contains("error"); error && error->is_object()) {
       auto const* why = error->get_object().if_contains("desc");
@@ -68,6 +76,7 @@ Result<json::value> Qmp::run(std::string_view command, json::object arguments,
                   why && why->is_string() ? std::string_view(why->get_string()) : "no reason");
     }
   }
+  return unreachable("it talks without answering");
 }
 
 bool Qmp::wait_for_event(std::string_view name, std::chrono::milliseconds timeout) {
@@ -82,11 +91,16 @@ bool Qmp::wait_for_event(std::string_view name, std::chrono::milliseconds timeou
   }
 }
 
+Failure Qmp::unreachable(std::string_view why) const {
+  return fail_as(ErrorClass::Unreachable, ErrorCode::EnvironmentError,
+                 "QEMU's monitor {} does not answer: {}", path_, why);
+}
+
 Result<void> Qmp::send(std::string_view text) {
   while (!text.empty()) {
     auto const sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return unreachable("", std::strerror(errno));
+    if (sent <= 0) return unreachable(std::strerror(errno));
     text.remove_prefix(static_cast<std::size_t>(sent));
   }
   return {};
@@ -117,11 +131,11 @@ Result<json::object> Qmp::read_message(SteadyClock::time_point deadline) {
     pollfd ready{fd_, POLLIN, 0};
     auto const polled =
         ::poll(&ready, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
-    if (polled == 0 && SteadyClock::now() >= deadline) return unreachable("", "time is up");
+    if (polled == 0 && SteadyClock::now() >= deadline) return unreachable("time is up");
     if (polled <= 0) continue;
     std::array<char, 16384> part{};
     auto const got = ::read(fd_, part.data(), part.size());
-    if (got <= 0) return unreachable("", "it closed the connection");
+    if (got <= 0) return unreachable("it closed the connection");
     buffer_.append(part.data(), static_cast<std::size_t>(got));
   }
 }

@@ -16,7 +16,9 @@ class Qmp {
   // Connects and negotiates capabilities. Unreachable when nobody listens.
   static Result<Qmp> connect(std::string const& socket_path, std::chrono::milliseconds timeout);
   Qmp(Qmp&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)),
+      : path_(std::move(other.path_)),
+        fd_(std::exchange(other.fd_, -1)),
+        next_id_(other.next_id_),
         buffer_(std::move(other.buffer_)),
         events_(std::move(other.events_)) {}
   Qmp& operator=(Qmp&&) = delete;
@@ -30,11 +32,14 @@ class Qmp {
   bool wait_for_event(std::string_view name, std::chrono::milliseconds timeout);
 
  private:
-  explicit Qmp(int fd) : fd_(fd) {}
+  Qmp(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   Result<boost::json::object> read_message(std::chrono::steady_clock::time_point deadline);
   Result<void> send(std::string_view text);
+  Failure unreachable(std::string_view why) const;
 
+  std::string path_;
   int fd_ = -1;
+  std::int64_t next_id_ = 1;
   std::string buffer_;
   std::deque<std::string> events_;
 };

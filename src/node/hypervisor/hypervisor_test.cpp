@@ -1,0 +1,380 @@
+// One contract for every hypervisor, and what is kvm's own. kvm is a real QEMU with nothing to
+// boot: its BIOS is guest enough.
+#include "node/hypervisor/hypervisor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "model/params.h"
+#include "node/hypervisor/kvm/qmp.h"
+#include "node/hypervisor/kvm/runtime.h"
+#include "schema/schema.h"
+#include "sys/files.h"
+
+namespace flotte::node {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+constexpr auto qemu = "/usr/bin/qemu-system-x86_64";
+
+class Root {
+ public:
+  Root() {
+    // Not below $TMPDIR: it may be too long for sockets.
+    char pattern[] = "/tmp/flotte-hv-XXXXXX";
+    path = ::mkdtemp(pattern);
+  }
+  ~Root() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+// A guest of 64 MiB without disks and NICs that would wait in its BIOS for ever.
+rpc::InstanceSpec guest(model::HypervisorKind kind, std::string const& name = "web1") {
+  rpc::InstanceSpec spec;
+  spec.name = name;
+  spec.uuid = InstanceId("11111111-0000-4000-8000-000000000000");
+  spec.hypervisor = kind;
+  spec.hvparams = model::defaults(model::hypervisor_params(kind));
+  if (kind == model::HypervisorKind::Kvm) spec.hvparams["kernel_path"] = "";
+  spec.beparams = model::defaults(model::backend_params());
+  spec.beparams["maxmem"] = 64;
+  spec.beparams["vcpus"] = 2;
+  spec.epoch = 7;
+  return spec;
+}
+
+class HypervisorContract : public ::testing::TestWithParam<model::HypervisorKind> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == model::HypervisorKind::Kvm && ::access(qemu, X_OK) != 0) {
+      GTEST_SKIP() << qemu << " is not installed";
+    }
+    restart_daemon();
+  }
+  void TearDown() override {
+    if (!hypervisor_) return;
+    auto const running = hypervisor_->list();
+    if (!running) return;
+    for (auto const& one : *running) (void)hypervisor_->stop(one.name, 0s);
+  }
+
+  // What the daemon remembers is gone; what it has started goes on.
+  void restart_daemon() {
+    hypervisor_ =
+        GetParam() == model::HypervisorKind::Kvm ? make_kvm(paths_, processes_) : make_fake(paths_);
+  }
+
+  void start(rpc::InstanceSpec const& spec, bool paused = false) {
+    auto const started = hypervisor_->start(spec, disk_paths_, paused);
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  void stop(std::string const& name, std::chrono::seconds timeout = 0s) {
+    auto const stopped = hypervisor_->stop(name, timeout);
+    ASSERT_TRUE(stopped) << stopped.error().message;
+  }
+  std::vector<rpc::RunningInstance> list() {
+    auto found = hypervisor_->list();
+    if (found) return *found;
+    ADD_FAILURE() << found.error().message;
+    return {};
+  }
+  rpc::InstanceSpec spec() const { return guest(GetParam()); }
+
+  Root root_;
+  Paths paths_{root_.path};
+  sys::SystemProcesses processes_;
+  std::vector<std::string> disk_paths_;
+  std::unique_ptr<Hypervisor> hypervisor_;
+};
+
+TEST_P(HypervisorContract, a_guest_starts_is_listed_and_stops) {
+  EXPECT_TRUE(list().empty());
+  start(spec());
+  auto const running = list();
+  ASSERT_EQ(running.size(), 1U);
+  EXPECT_EQ(running[0].name, "web1");
+  EXPECT_EQ(running[0].hypervisor, GetParam());
+  EXPECT_EQ(running[0].state, rpc::RunState::Running);
+  EXPECT_EQ(running[0].memory.value, 64);
+  EXPECT_EQ(running[0].vcpus, 2);
+  EXPECT_EQ(running[0].hvparams, spec().hvparams);
+  stop("web1");
+  EXPECT_TRUE(list().empty());
+}
+
+TEST_P(HypervisorContract, starting_twice_starts_once) {
+  start(spec());
+  auto const first = list();
+  restart_daemon();
+  start(spec());
+  auto const second = list();
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(second[0].pid, first.at(0).pid);
+}
+
+TEST_P(HypervisorContract, a_twin_of_a_running_guest_is_refused) {
+  start(spec());
+  auto twin = spec();
+  twin.uuid = InstanceId("22222222-0000-4000-8000-000000000000");
+  auto const started = hypervisor_->start(twin, {}, false);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::WrongState);
+  EXPECT_EQ(list().size(), 1U);
+}
+
+TEST_P(HypervisorContract, stopping_what_does_not_run_succeeds) {
+  stop("web1");
+  stop("web1", 5s);
+}
+
+TEST_P(HypervisorContract, a_paused_guest_is_listed_as_such) {
+  start(spec(), true);
+  ASSERT_EQ(list().size(), 1U);
+  EXPECT_EQ(list()[0].state, rpc::RunState::Paused);
+}
+
+TEST_P(HypervisorContract, a_soft_reboot_keeps_the_guest) {
+  start(spec());
+  auto const before = list();
+  auto const rebooted = hypervisor_->soft_reboot("web1");
+  ASSERT_TRUE(rebooted) << rebooted.error().message;
+  ASSERT_EQ(list().size(), 1U);
+  EXPECT_EQ(list()[0].pid, before.at(0).pid);
+}
+
+TEST_P(HypervisorContract, what_does_not_run_is_neither_reset_nor_resized) {
+  EXPECT_EQ(hypervisor_->soft_reboot("web1").error().code, ErrorCode::WrongState);
+  EXPECT_EQ(hypervisor_->resize_disk("web1", {}, MiB{10}).error().code, ErrorCode::WrongState);
+}
+
+TEST_P(HypervisorContract, two_guests_know_nothing_of_each_other) {
+  start(spec());
+  start(guest(GetParam(), "web10"));
+  EXPECT_EQ(list().size(), 2U);
+  stop("web1");
+  ASSERT_EQ(list().size(), 1U);
+  EXPECT_EQ(list()[0].name, "web10");
+}
+
+TEST_P(HypervisorContract, many_starts_at_once_start_one) {
+  std::vector<std::thread> threads;
+  std::atomic<int> succeeded = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      if (hypervisor_->start(spec(), {}, false)) ++succeeded;
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(succeeded, 4);
+  EXPECT_EQ(list().size(), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Hypervisors, HypervisorContract,
+                         ::testing::Values(model::HypervisorKind::Fake, model::HypervisorKind::Kvm),
+                         [](auto const& row) { return std::string(schema::name_of(row.param)); });
+
+// --- kvm's own
+
+class KvmTest : public HypervisorContract {
+ protected:
+  KvmRuntime runtime() const { return KvmRuntime(paths_); }
+
+  // Files below <run>/kvm-hypervisor that belong to a guest.
+  std::vector<std::string> leftovers() const {
+    std::vector<std::string> found;
+    for (auto const& entry : std::filesystem::recursive_directory_iterator(paths_.kvm())) {
+      if (!entry.is_directory()) found.push_back(entry.path().string());
+    }
+    return found;
+  }
+  rpc::InstanceSpec with_disk() {
+    auto spec = guest(model::HypervisorKind::Kvm);
+    rpc::DiskSpec disk;
+    disk.disk.uuid = DiskId("932df160-7a22-4067-a566-7e0ca8386133");
+    disk.disk.dev_type = model::DiskTemplate::File;
+    spec.disks = {disk};
+    auto const path = root_.path + "/disk0";
+    std::ofstream(path).close();
+    std::filesystem::resize_file(path, 4 << 20);
+    disk_paths_ = {path};
+    return spec;
+  }
+};
+
+TEST_P(KvmTest, leaves_nothing_behind) {
+  start(spec());
+  EXPECT_FALSE(leftovers().empty());
+  stop("web1");
+  EXPECT_THAT(leftovers(), ::testing::IsEmpty());
+}
+
+TEST_P(KvmTest, a_guest_that_was_killed_is_not_listed_and_starts_again) {
+  start(spec());
+  auto const process = runtime().find("web1");
+  ASSERT_TRUE(process);
+  process->send(SIGKILL);
+  ASSERT_TRUE(process->wait_for_end(5s));
+  EXPECT_TRUE(list().empty());
+  start(spec());
+  EXPECT_EQ(list().size(), 1U);
+}
+
+TEST_P(KvmTest, a_foreign_process_in_the_pid_file_is_not_believed) {
+  ASSERT_TRUE(runtime().make_directories("web1"));
+  std::ofstream(runtime().files("web1").pid) << ::getpid() << '\n';
+  EXPECT_TRUE(list().empty());
+  stop("web1");
+  start(spec());
+  EXPECT_EQ(list().size(), 1U);
+}
+
+TEST_P(KvmTest, a_guest_left_between_its_start_and_its_first_instruction_is_let_go) {
+  start(spec(), true);
+  restart_daemon();
+  start(spec());
+  EXPECT_EQ(list().at(0).state, rpc::RunState::Running);
+  auto qmp = Qmp::connect(runtime().files("web1").qmp, 5s);
+  ASSERT_TRUE(qmp) << qmp.error().message;
+  auto const status = qmp->run("query-status");
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->at("status"), "running");
+}
+
+TEST_P(KvmTest, a_qemu_without_its_pid_file_is_no_second_writer) {
+  start(spec());
+  auto const first = list().at(0).pid;
+  std::filesystem::remove(runtime().files("web1").pid);
+  start(spec());
+  ASSERT_EQ(runtime().find_all("web1").size(), 1U);
+  EXPECT_NE(list().at(0).pid, first);
+}
+
+TEST_P(KvmTest, a_guest_that_does_not_listen_is_stopped_at_the_timeout) {
+  start(spec());
+  auto const before = std::chrono::steady_clock::now();
+  stop("web1", 1s);
+  auto const took = std::chrono::steady_clock::now() - before;
+  EXPECT_GE(took, 1s);
+  EXPECT_LT(took, 5s);
+  EXPECT_TRUE(list().empty());
+}
+
+TEST_P(KvmTest, a_paused_guest_is_not_waited_for) {
+  start(spec(), true);
+  auto const before = std::chrono::steady_clock::now();
+  stop("web1", 60s);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 10s);
+}
+
+TEST_P(KvmTest, a_start_that_fails_says_what_qemu_said_and_leaves_nothing) {
+  auto wrong = spec();
+  wrong.hvparams["machine_version"] = "nosuch";
+  auto const started = hypervisor_->start(wrong, {}, false);
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message, HasSubstr("unsupported machine type"));
+  EXPECT_THAT(leftovers(), ::testing::IsEmpty());
+  EXPECT_TRUE(runtime().find_all("web1").empty());
+}
+
+TEST_P(KvmTest, a_missing_bridge_is_named_and_leaves_nothing) {
+  auto wrong = spec();
+  rpc::NicSpec nic;
+  nic.nic.mac = "aa:00:00:11:22:33";
+  nic.params = {{"mode", "bridged"}, {"link", "flotte-nosuch"}, {"vlan", ""}};
+  wrong.nics = {nic};
+  auto const started = hypervisor_->start(wrong, {}, false);
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message, HasSubstr("flotte-nosuch"));
+  EXPECT_THAT(leftovers(), ::testing::IsEmpty());
+}
+
+TEST_P(KvmTest, qemu_is_confined) {
+  start(spec());
+  auto const status = sys::read_file(fmt::format("/proc/{}/status", list().at(0).pid));
+  ASSERT_TRUE(status);
+  EXPECT_THAT(*status, HasSubstr("NoNewPrivs:\t1"));
+  EXPECT_THAT(*status, HasSubstr("Seccomp:\t2"));
+}
+
+TEST_P(KvmTest, its_runtime_file_is_as_ganeti_s) {
+  start(with_disk());
+  auto const text = sys::read_file(paths_.kvm() + "/conf/web1.runtime");
+  ASSERT_TRUE(text);
+  auto const runtime = schema::parse(*text);
+  ASSERT_TRUE(runtime);
+  auto const& array = runtime->get_array();
+  ASSERT_EQ(array.size(), 5U);
+  EXPECT_EQ(array[0].at(0), qemu);
+  EXPECT_EQ(array[2], list().at(0).hvparams);
+  auto const& disk = array[3].at(0);
+  EXPECT_EQ(disk.at(0).at("hvinfo").at("addr"), "0xc");
+  EXPECT_EQ(disk.at(1), boost::json::value(disk_paths_[0]));
+  EXPECT_EQ(array[4].at("epoch"), 7);
+}
+
+TEST_P(KvmTest, a_grown_disk_is_told_to_the_guest) {
+  auto const spec = with_disk();
+  start(spec);
+  std::filesystem::resize_file(disk_paths_[0], 8 << 20);
+  auto const resized = hypervisor_->resize_disk("web1", spec.disks[0], MiB{8});
+  EXPECT_TRUE(resized) << resized.error().message;
+}
+
+TEST_P(KvmTest, a_disk_that_another_qemu_writes_is_refused) {
+  auto spec = with_disk();
+  start(spec);
+  spec.name = "web2";
+  auto const started = hypervisor_->start(spec, disk_paths_, false);
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message, HasSubstr("lock"));
+}
+
+TEST_P(KvmTest, a_guest_that_ends_at_a_reset_is_not_reset) {
+  auto exits = spec();
+  exits.hvparams["reboot_behavior"] = "exit";
+  start(exits);
+  auto const rebooted = hypervisor_->soft_reboot("web1");
+  ASSERT_FALSE(rebooted);
+  EXPECT_THAT(rebooted.error().message, HasSubstr("--type=hard"));
+}
+
+TEST_P(KvmTest, a_long_name_gets_short_sockets) {
+  auto const spec = guest(model::HypervisorKind::Kvm, std::string(120, 'a'));
+  start(spec);
+  EXPECT_EQ(list().size(), 1U);
+  auto const rebooted = hypervisor_->soft_reboot(spec.name);
+  EXPECT_TRUE(rebooted) << rebooted.error().message;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kvm, KvmTest, ::testing::Values(model::HypervisorKind::Kvm),
+                         [](auto const&) { return std::string("qemu"); });
+
+// --- The fake's misbehaviour
+
+TEST(FakeHypervisor, misbehaves_as_it_is_told) {
+  Root const root;
+  Paths const paths(root.path);
+  auto const fake = make_fake(paths);
+  auto const spec = guest(model::HypervisorKind::Fake);
+  auto const wish = paths.run() + "/fake-hypervisor/web1.";
+  std::filesystem::create_directories(paths.run() + "/fake-hypervisor");
+  std::ofstream(wish + "fail") << "the moon is full";
+  EXPECT_EQ(fake->start(spec, {}, false).error().message, "the moon is full");
+  std::filesystem::remove(wish + "fail");
+  std::ofstream(wish + "die").close();
+  EXPECT_TRUE(fake->start(spec, {}, false));
+  EXPECT_TRUE(fake->list()->empty());
+}
+
+}  // namespace
+}  // namespace flotte::node

@@ -1,0 +1,263 @@
+#include "node/hypervisor/kvm/runtime.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+#include <filesystem>
+#include <sstream>
+
+#include "sys/files.h"
+
+namespace flotte::node {
+namespace {
+
+namespace json = boost::json;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr mode_t directory_mode = 0750;
+constexpr std::size_t runtime_bytes_max = 4 << 20;
+constexpr std::size_t processes_looked_at_max = 1'000'000;
+
+std::vector<std::string> split_arguments(std::string const& cmdline) {
+  std::vector<std::string> argv;
+  for (std::size_t at = 0; at < cmdline.size();) {
+    auto const end = std::min(cmdline.find('\0', at), cmdline.size());
+    argv.push_back(cmdline.substr(at, end - at));
+    at = end + 1;
+  }
+  return argv;
+}
+
+std::string following(std::vector<std::string> const& argv, std::string_view option) {
+  for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
+    if (argv[i] == option) return argv[i + 1];
+  }
+  return {};
+}
+
+std::optional<pid_t> pid_from(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  pid_t pid = 0;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  if (error != std::errc() || end != text.data() + text.size() || pid <= 1) return std::nullopt;
+  return pid;
+}
+
+json::object with_place(json::value encoded, json::object const& hvinfo) {
+  auto object = encoded.is_object() ? std::move(encoded.get_object()) : json::object();
+  object["hvinfo"] = hvinfo;
+  return object;
+}
+
+}  // namespace
+
+std::optional<KvmProcess> KvmProcess::open(pid_t pid, std::string const& name,
+                                           std::string const& pid_file) {
+  // The descriptor first: what is read of the process afterwards is of the one it holds, or of
+  // none.
+  int const fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  if (fd < 0) return std::nullopt;
+  auto const cmdline = sys::read_file(fmt::format("/proc/{}/cmdline", pid));
+  KvmProcess process(pid, fd, split_arguments(cmdline.value_or("")));
+  auto const called = process.argument("-name");
+  if (called != name && !called.starts_with(name + ",")) return std::nullopt;
+  // Other clusters of this machine may have an instance of that name.
+  if (process.argument("-pidfile") != pid_file) return std::nullopt;
+  return process;
+}
+
+KvmProcess::KvmProcess(KvmProcess&& other) noexcept
+    : pid_(other.pid_), fd_(std::exchange(other.fd_, -1)), argv_(std::move(other.argv_)) {}
+
+KvmProcess::~KvmProcess() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::string KvmProcess::argument(std::string_view option) const {
+  return following(argv_, option);
+}
+
+bool KvmProcess::has_flag(std::string_view option) const {
+  return std::ranges::find(argv_, option) != argv_.end();
+}
+
+// Fields 14 and 15 of proc(5)'s stat, counted from behind the name, which may hold anything.
+double KvmProcess::cpu_seconds() const {
+  auto const stat = sys::read_file(fmt::format("/proc/{}/stat", pid_)).value_or("");
+  auto const behind_name = stat.rfind(')');
+  if (behind_name == std::string::npos) return 0;
+  std::istringstream fields(stat.substr(behind_name + 1));
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) fields >> skipped;
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+void KvmProcess::send(int signal_number) const {
+  ::syscall(SYS_pidfd_send_signal, fd_, signal_number, nullptr, 0);
+}
+
+bool KvmProcess::wait_for_end(std::chrono::milliseconds timeout) const {
+  auto const deadline = SteadyClock::now() + timeout;
+  for (;;) {
+    auto const left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now())
+            .count();
+    pollfd ended{fd_, POLLIN, 0};
+    constexpr std::int64_t poll_ms_max = 60'000;
+    auto const polled =
+        ::poll(&ended, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, poll_ms_max)));
+    if (polled > 0) return true;
+    if (left <= 0) return false;
+  }
+}
+
+KvmFiles KvmRuntime::files(std::string const& name) const {
+  return {.pid = file("pid", name),
+          .log = fmt::format("{}/kvm/{}.log", paths_.logs(), name),
+          .monitor = paths_.kvm_socket(name, "monitor"),
+          .serial = paths_.kvm_socket(name, "serial"),
+          .qmp = paths_.kvm_socket(name, "qmp"),
+          .kvmd = paths_.kvm_socket(name, "kvmd"),
+          .guest_agent = paths_.kvm_socket(name, "qga")};
+}
+
+Result<void> KvmRuntime::make_directories(std::string const& name) const {
+  for (auto const& path :
+       {paths_.kvm(), paths_.kvm() + "/pid", paths_.kvm() + "/ctrl", paths_.kvm() + "/conf",
+        paths_.kvm() + "/nic", file("nic", name), paths_.logs() + "/kvm"}) {
+    TRY(sys::make_directories(path, directory_mode));
+  }
+  return {};
+}
+
+std::optional<KvmProcess> KvmRuntime::find(std::string const& name) const {
+  auto const text = sys::read_file(file("pid", name));
+  auto const pid = text ? pid_from(*text) : std::nullopt;
+  if (!pid) return std::nullopt;
+  return KvmProcess::open(*pid, name, file("pid", name));
+}
+
+std::vector<KvmProcess> KvmRuntime::find_all(std::string const& name) const {
+  std::vector<KvmProcess> found;
+  std::error_code error;
+  std::size_t looked_at = 0;
+  for (std::filesystem::directory_iterator entry("/proc", error), end;
+       !error && entry != end && ++looked_at < processes_looked_at_max; entry.increment(error)) {
+    auto const pid = pid_from(entry->path().filename().string());
+    if (!pid) continue;
+    if (auto process = KvmProcess::open(*pid, name, file("pid", name))) {
+      found.push_back(std::move(*process));
+    }
+  }
+  return found;
+}
+
+std::vector<std::string> KvmRuntime::names() const {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(paths_.kvm() + "/pid", error), end;
+       !error && entry != end; entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<void> KvmRuntime::save(rpc::InstanceSpec const& spec,
+                              std::vector<std::string> const& disk_paths,
+                              std::vector<std::string> const& argv,
+                              KvmDevices const& devices) const {
+  json::array command;
+  for (auto const& word : argv) command.push_back(json::value(json::string_view(word)));
+  json::array nics;
+  for (std::size_t i = 0; i < spec.nics.size(); ++i) {
+    auto nic = with_place(schema::encode(spec.nics[i].nic), devices.nics[i]);
+    nic["nicparams"] = spec.nics[i].params;
+    nics.push_back(std::move(nic));
+  }
+  json::array disks;
+  for (std::size_t i = 0; i < spec.disks.size(); ++i) {
+    disks.push_back(json::array{with_place(schema::encode(spec.disks[i].disk), devices.disks[i]),
+                                json::string_view(disk_paths[i]), nullptr});
+  }
+  json::object ours{{"uuid", json::string_view(spec.uuid.text())}, {"epoch", spec.epoch}};
+  json::array const runtime{std::move(command), std::move(nics), spec.hvparams, std::move(disks),
+                            std::move(ours)};
+  return sys::write_file(file("conf", spec.name) + ".runtime", json::serialize(runtime), 0600);
+}
+
+json::object KvmRuntime::hvparams(std::string const& name) const {
+  auto const params = element(name, 2);
+  return params.is_object() ? params.get_object() : json::object();
+}
+
+std::vector<rpc::NicSpec> KvmRuntime::nics(std::string const& name) const {
+  std::vector<rpc::NicSpec> nics;
+  auto const list = element(name, 1);
+  if (!list.is_array()) return nics;
+  for (auto const& entry : list.get_array()) {
+    if (!entry.is_object()) continue;
+    auto object = entry.get_object();
+    auto const params = object["nicparams"];
+    object.erase("hvinfo");
+    object["nicparams"] = json::object();
+    auto nic = schema::decode<model::Nic>(object);
+    if (nic) nics.push_back({*nic, params.is_object() ? params.get_object() : json::object()});
+  }
+  return nics;
+}
+
+std::string KvmRuntime::tap(std::string const& name, std::size_t index) const {
+  return sys::read_file(fmt::format("{}/{}", file("nic", name), index)).value_or("");
+}
+
+json::value KvmRuntime::element(std::string const& name, std::size_t index) const {
+  auto const text = sys::read_file(file("conf", name) + ".runtime", runtime_bytes_max);
+  auto const parsed = text ? schema::parse(*text) : Result<json::value>(json::value());
+  if (!parsed || !parsed->is_array() || parsed->get_array().size() <= index) return {};
+  return parsed->get_array()[index];
+}
+
+Result<void> KvmRuntime::mark_paused(std::string const& name) const {
+  return sys::write_file(pause_mark(name), "", 0600);
+}
+
+bool KvmRuntime::is_marked_paused(std::string const& name) const {
+  return sys::exists(pause_mark(name));
+}
+
+void KvmRuntime::unmark_paused(std::string const& name) const {
+  ::unlink(pause_mark(name).c_str());
+}
+
+Result<void> KvmRuntime::save_tap(std::string const& name, std::size_t index,
+                                  std::string const& tap) const {
+  return sys::write_file(fmt::format("{}/{}", file("nic", name), index), tap, 0640);
+}
+
+void KvmRuntime::forget(std::string const& name) const {
+  auto const at = files(name);
+  for (auto const& path : {at.pid, at.monitor, at.serial, at.qmp, at.kvmd, at.guest_agent,
+                           file("conf", name) + ".runtime", pause_mark(name)}) {
+    ::unlink(path.c_str());
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(file("nic", name), ignored);
+}
+
+std::string KvmRuntime::file(std::string_view folder, std::string const& name) const {
+  return fmt::format("{}/{}/{}", paths_.kvm(), folder, name);
+}
+
+std::string KvmRuntime::pause_mark(std::string const& name) const {
+  return file("conf", name) + ".paused";
+}
+
+}  // namespace flotte::node

@@ -1,0 +1,93 @@
+// KvmRuntime: what a QEMU guest has below <run>/kvm-hypervisor (ganeti-compat §5.4) and in the
+// process table.
+//
+// A guest is a process whose command line names it and its pid file: nothing else is believed.
+// Used by kvm.cpp. Thread-safe as long as calls about one instance don't overlap.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/paths.h"
+#include "node/hypervisor/kvm/command_line.h"
+
+namespace flotte::node {
+
+// A QEMU, held by a descriptor: its number can't come to mean another process.
+class KvmProcess {
+ public:
+  // None when there is no such process, or it isn't the guest of that pid file.
+  static std::optional<KvmProcess> open(pid_t pid, std::string const& name,
+                                        std::string const& pid_file);
+  KvmProcess(KvmProcess&& other) noexcept;
+  KvmProcess& operator=(KvmProcess&&) = delete;
+  ~KvmProcess();
+
+  pid_t pid() const { return pid_; }
+  // What follows an option on its command line.
+  std::string argument(std::string_view option) const;
+  bool has_flag(std::string_view option) const;
+  double cpu_seconds() const;
+
+  void send(int signal_number) const;
+  // True when it has ended.
+  bool wait_for_end(std::chrono::milliseconds timeout) const;
+
+ private:
+  KvmProcess(pid_t pid, int fd, std::vector<std::string> argv)
+      : pid_(pid), fd_(fd), argv_(std::move(argv)) {}
+
+  pid_t pid_;
+  int fd_;
+  std::vector<std::string> argv_;
+};
+
+class KvmRuntime {
+ public:
+  explicit KvmRuntime(Paths paths) : paths_(std::move(paths)) {}
+
+  KvmFiles files(std::string const& name) const;
+  Result<void> make_directories(std::string const& name) const;
+
+  // By its pid file: cheap, for lists.
+  std::optional<KvmProcess> find(std::string const& name) const;
+  // Looks through the whole process table: for who must know that there is none, even one that has
+  // not written its pid file yet.
+  std::vector<KvmProcess> find_all(std::string const& name) const;
+  // Guests that have a pid file.
+  std::vector<std::string> names() const;
+
+  // As Ganeti's: [command, NICs, hypervisor parameters, [[disk, link, null], ...]], and behind them
+  // our own: {"uuid", "epoch"}.
+  Result<void> save(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
+                    std::vector<std::string> const& argv, KvmDevices const& devices) const;
+  // The hypervisor parameters it was started with; empty when that isn't known.
+  boost::json::object hvparams(std::string const& name) const;
+
+  // A guest that was started paused is marked, so that only such are asked for their state.
+  Result<void> mark_paused(std::string const& name) const;
+  bool is_marked_paused(std::string const& name) const;
+  void unmark_paused(std::string const& name) const;
+
+  // The NICs that it was started with.
+  std::vector<rpc::NicSpec> nics(std::string const& name) const;
+  // nic/<instance>/<n> holds the name of its tap; empty when it isn't known.
+  std::string tap(std::string const& name, std::size_t index) const;
+  Result<void> save_tap(std::string const& name, std::size_t index, std::string const& tap) const;
+
+  // What a guest that has ended leaves: nothing of it may confuse the next start.
+  void forget(std::string const& name) const;
+
+ private:
+  std::string file(std::string_view folder, std::string const& name) const;
+  boost::json::value element(std::string const& name, std::size_t index) const;
+  std::string pause_mark(std::string const& name) const;
+
+  Paths paths_;
+};
+
+}  // namespace flotte::node

@@ -1,0 +1,64 @@
+// Nics: connects a guest's taps to the node's network (ganeti-compat §4.2) and undoes what outlives
+// a tap.
+//
+// Used by node/hypervisor. Who set up a script of their own is obeyed:
+// /etc/ganeti/network/<mode>/{up,down}, then /etc/ganeti/kvm-vif-bridge; else bridged and routed
+// are done here. Thread-safe.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/paths.h"
+#include "rpc/node_calls.h"
+#include "sys/process.h"
+
+namespace flotte::node {
+
+// The descriptors that QEMU inherits; closed with this. A tap goes with its last descriptor.
+class OpenTap {
+ public:
+  OpenTap(std::string name, std::vector<int> taps)
+      : name_(std::move(name)), taps_(std::move(taps)) {}
+  OpenTap(OpenTap&& other) noexcept
+      : name_(std::move(other.name_)),
+        taps_(std::exchange(other.taps_, {})),
+        vhosts_(std::exchange(other.vhosts_, {})) {}
+  OpenTap& operator=(OpenTap&&) = delete;
+  ~OpenTap();
+
+  void add_vhost(int fd) { vhosts_.push_back(fd); }
+  std::string const& name() const { return name_; }
+  std::vector<int> const& taps() const { return taps_; }
+  std::vector<int> const& vhosts() const { return vhosts_; }
+
+ private:
+  std::string name_;
+  std::vector<int> taps_;
+  std::vector<int> vhosts_;
+};
+
+class Nics {
+ public:
+  Nics(Paths paths, sys::Processes& processes) : paths_(std::move(paths)), processes_(processes) {}
+
+  // Makes the tap of one NIC and connects it.
+  Result<OpenTap> open(rpc::InstanceSpec const& spec, std::size_t index);
+  // For a tap that is gone or goes now. Best effort: what fails is logged.
+  void down(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap);
+
+ private:
+  Result<void> up(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap);
+  Result<void> route(rpc::NicSpec const& nic, std::string const& tap);
+  std::string script(std::string_view mode, std::string_view action) const;
+
+  Paths paths_;
+  sys::Processes& processes_;
+};
+
+// The whole environment of a NIC script. `action` is "up" or "down".
+std::map<std::string, std::string> nic_environment(rpc::InstanceSpec const& spec, std::size_t index,
+                                                   std::string const& tap, std::string_view action);
+
+}  // namespace flotte::node
