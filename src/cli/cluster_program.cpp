@@ -1,0 +1,419 @@
+// gnt-cluster.
+#include <arpa/inet.h>
+#include <netdb.h>
+
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+#include "base/random.h"
+#include "cli/command.h"
+#include "cli/daemons.h"
+#include "cli/info.h"
+#include "cli/print.h"
+#include "cli/values.h"
+#include "net/client.h"
+#include "schema/schema.h"
+
+namespace flotte::cli {
+namespace {
+
+constexpr std::size_t many = 10'000;
+
+json::array words_of(std::string const& text) {
+  json::array list;
+  for (auto const& word : split(text, ',')) {
+    if (!word.empty()) list.push_back(text_value(word));
+  }
+  return list;
+}
+
+// -H kvm:a=1 -H fake:b=2 → {"kvm": {...}, "fake": {...}}
+Outcome<json::object> by_name(Call& call, std::string const& option) {
+  json::object out;
+  for (auto const& text : call.arguments.values(option)) {
+    auto const [name, pairs] = GIVEN(parse_named_pairs(text, "--" + option));
+    auto& known = out[name];
+    if (!known.is_object()) known = json::object();
+    for (auto const& [key, value] : pairs) known.as_object()[key] = value;
+  }
+  return out;
+}
+
+Outcome<json::object> spec_of(std::string const& text) {
+  json::object spec;
+  for (auto const& [key, value] : GIVEN(parse_pairs(text, "--ipolicy-bounds-specs"))) {
+    if (!value.is_string()) return stop(fmt::format("'{}' needs a number", std::string_view(key)));
+    spec[key] = GIVEN(parse_size(std::string_view(value.as_string()))).value;
+    // Counts are no sizes: they are not rounded.
+    auto const number = std::string(std::string_view(value.as_string()));
+    if (key != "memory-size" && key != "disk-size") {
+      if (number.empty() || number.size() > 9 ||
+          number.find_first_not_of("0123456789") != std::string::npos) {
+        return stop(fmt::format("'{}' needs a number, not '{}'", std::string_view(key), number));
+      }
+      spec[key] = std::stoll(number);
+    }
+  }
+  return spec;
+}
+
+// min:a=1,b=2/max:a=3,b=4//min:… ; --ipolicy-vcpu-ratio, --ipolicy-spindle-ratio
+Outcome<json::object> ipolicy_of(Call& call) {
+  json::object policy;
+  if (auto const text = call.arguments.value("ipolicy-bounds-specs")) {
+    json::array minmax;
+    std::string rest = *text;
+    for (std::size_t at = 0; at <= rest.size();) {
+      auto const end = std::min(rest.find("//", at), rest.size());
+      json::object pair;
+      for (auto const& part : split(rest.substr(at, end - at), '/')) {
+        auto const colon = part.find(':');
+        auto const name = part.substr(0, colon);
+        if ((name != "min" && name != "max") || colon == std::string::npos) {
+          return stop(
+              Error{ErrorCode::WrongInput, "Bounds are min:k=v,…/max:k=v,…, not '" + part + "'"});
+        }
+        pair[name] = OK(spec_of(part.substr(colon + 1)));
+      }
+      if (!pair.contains("min") || !pair.contains("max")) {
+        return stop(Error{ErrorCode::WrongInput, "Bounds need both min and max"});
+      }
+      minmax.push_back(std::move(pair));
+      at = end + 2;
+    }
+    policy["minmax"] = std::move(minmax);
+  }
+  for (auto const& [option, key] : {std::pair{"ipolicy-vcpu-ratio", "vcpu-ratio"},
+                                    std::pair{"ipolicy-spindle-ratio", "spindle-ratio"}}) {
+    if (auto const text = call.arguments.value(option)) {
+      auto const number = schema::parse(*text);
+      if (!number || !number->is_number())
+        return stop(fmt::format("--{} needs a number, not '{}'", option, *text));
+      policy[key] = number->to_number<double>();
+    }
+  }
+  if (auto const text = call.arguments.value("ipolicy-disk-templates"))
+    policy["disk-templates"] = words_of(*text);
+  if (auto const text = call.arguments.value("ipolicy-std-specs"))
+    policy["std"] = OK(spec_of(*text));
+  return policy;
+}
+
+// What init and modify have in common, by the names of the settings.
+Outcome<json::object> settings_of(Call& call) {
+  auto const& arguments = call.arguments;
+  json::object out;
+  for (auto const& [option, key] :
+       {std::pair{"enabled-hypervisors", "enabled_hypervisors"},
+        std::pair{"enabled-disk-templates", "enabled_disk_templates"}}) {
+    if (auto const text = arguments.value(option)) out[key] = words_of(*text);
+  }
+  for (auto const& [option, key] :
+       {std::pair{"file-storage-dir", "file_storage_dir"},
+        std::pair{"shared-file-storage-dir", "shared_file_storage_dir"},
+        std::pair{"mac-prefix", "mac_prefix"}, std::pair{"master-netdev", "master_netdev"},
+        std::pair{"default-iallocator", "default_iallocator"}}) {
+    if (auto const text = arguments.value(option)) out[key] = text_value(*text);
+  }
+  for (auto const& [option, key] :
+       {std::pair{"backend-parameters", "beparams"}, std::pair{"nic-parameters", "nicparams"},
+        std::pair{"node-parameters", "ndparams"}}) {
+    if (auto const text = arguments.value(option)) out[key] = GIVEN(parse_pairs(*text, option));
+  }
+  for (auto const& [option, key] : {std::pair{"hypervisor-parameters", "hvparams"},
+                                    std::pair{"disk-parameters", "diskparams"}}) {
+    if (arguments.has(option)) out[key] = OK(by_name(call, option));
+  }
+  for (auto const& [option, key] : {std::pair{"candidate-pool-size", "candidate_pool_size"},
+                                    std::pair{"master-netmask", "master_netmask"},
+                                    std::pair{"max-running-jobs", "max_running_jobs"},
+                                    std::pair{"max-tracked-jobs", "max_tracked_jobs"}}) {
+    if (auto const text = arguments.value(option)) {
+      auto const number = schema::parse(*text);
+      if (!number || !number->is_int64())
+        return stop(fmt::format("--{} needs a number, not '{}'", option, *text));
+      out[key] = *number;
+    }
+  }
+  for (auto const& [option, key] : {std::pair{"prealloc-wipe-disks", "prealloc_wipe_disks"},
+                                    std::pair{"user-shutdown", "enabled_user_shutdown"},
+                                    std::pair{"maintain-node-health", "maintain_node_health"}}) {
+    if (auto const text = arguments.value(option)) out[key] = GIVEN(parse_yes_no(*text, option));
+  }
+  auto policy = OK(ipolicy_of(call));
+  if (!policy.empty()) out["ipolicy"] = std::move(policy);
+  return out;
+}
+
+// The address of the cluster's name, or empty when it has none.
+std::string resolve(std::string const& name) {
+  addrinfo hints{};
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(name.c_str(), nullptr, &hints, &found) != 0 || !found) return "";
+  char text[INET_ADDRSTRLEN] = {};
+  // The kernel's generic sockaddr, which getaddrinfo() made an IPv4 one as asked.
+  ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in const*>(found->ai_addr)->sin_addr, text,
+              sizeof text);
+  ::freeaddrinfo(found);
+  return text;
+}
+
+// One call of the node daemon through root's own door; the last line is its answer.
+Outcome<json::value> call_node(Paths const& paths, std::string const& name,
+                               json::object const& arguments) {
+  auto client = net::Client::create(net::UnixClientOptions{.path = paths.node_socket()});
+  if (!client) return stop(client.error());
+  json::object const context{{"leader_epoch", 0}, {"job", 0}, {"step", 0}};
+  std::optional<json::value> last;
+  auto const response = (*client)->stream(
+      {.method = "POST",
+       .target = "/1/call/" + name,
+       .body = json::serialize(json::object{{"arguments", arguments}, {"context", context}})},
+      std::chrono::seconds(120), [&](std::string_view line) {
+        if (auto parsed = schema::parse(line)) last = std::move(*parsed);
+        return true;
+      });
+  if (!response)
+    return stop("Cannot communicate with the node daemon: " + response.error().message);
+  if (!last && !response->body.empty()) {
+    if (auto parsed = schema::parse(response->body)) last = std::move(*parsed);
+  }
+  if (!last || !last->is_object()) return stop("The node daemon gave no answer");
+  if (auto const* error = last->get_object().if_contains("error"))
+    return tl::unexpected(from_wire(*error));
+  return last->get_object().at("ok");
+}
+
+Outcome<int> init(Call& call) {
+  auto const& paths = call.session.paths();
+  auto const& name = call.arguments.positional()[0];
+  auto settings = OK(settings_of(call));
+  settings["cluster_name"] = text_value(name);
+  if (!settings.contains("enabled_hypervisors"))
+    settings["enabled_hypervisors"] = json::array{"kvm"};
+  if (auto const vg = call.arguments.value("vg-name"))
+    settings["volume_group_name"] = text_value(*vg);
+  if (!settings.contains("enabled_disk_templates")) {
+    settings["enabled_disk_templates"] = settings.contains("volume_group_name")
+                                             ? json::array{"plain", "diskless"}
+                                             : json::array{"diskless"};
+  }
+  auto const address = resolve(name);
+  auto const netdev = call.arguments.value("master-netdev");
+  if (address.empty() && netdev) {
+    return stop(fmt::format(
+        "Failure: can't resolve hostname '{}'; give it a free address in /etc/hosts", name));
+  }
+  OK(start_daemons(paths).map([] { return 0; }));
+  SystemRandom random;
+  auto const node_uuid = random.uuid();
+  json::array directories;
+  for (auto const* key : {"file_storage_dir", "shared_file_storage_dir"}) {
+    if (settings.contains(key)) directories.push_back(settings.at(key));
+  }
+  json::object bootstrap{{"cluster_name", text_value(name)},
+                         {"node_uuid", text_value(node_uuid)},
+                         {"file_storage_dirs", std::move(directories)}};
+  if (netdev) {
+    bootstrap["master_netdev"] = text_value(*netdev);
+    bootstrap["master_ip"] = text_value(address);
+    settings["master_ip"] = text_value(address);
+  }
+  auto answer = OK(call_node(paths, "bootstrap", bootstrap)).as_object();
+  answer["node_uuid"] = text_value(node_uuid);
+  settings["bootstrap"] = std::move(answer);
+  auto const job = call.session.post("init", settings);
+  if (!job) {
+    // What the node daemon made is taken back: nothing is half initialised.
+    (void)call_node(paths, "node_leave_cluster", {});
+    return tl::unexpected(job.error());
+  }
+  OK(call.session.follow(job->to_number<std::int64_t>()));
+  return 0;
+}
+
+Outcome<int> destroy(Call& call) {
+  if (!call.arguments.has("yes-do-it")) {
+    return stop(
+        "Destroying a cluster is irreversibly. If you really want destroy this cluster, supply "
+        "the --yes-do-it option.");
+  }
+  OK(call.session.post("destroy", {}));
+  OK(call_node(call.session.paths(), "node_leave_cluster", {}));
+  return 0;
+}
+
+Outcome<int> getmaster(Call& call) {
+  std::printf("%s\n", python_text(OK(call.session.get("cluster")).at("master")).c_str());
+  return 0;
+}
+
+Outcome<int> version(Call& call) {
+  auto const info = OK(call.session.get("cluster"));
+  for (auto const& [title, key] :
+       {std::pair{"Software version", "software_version"},
+        std::pair{"Internode protocol", "protocol_version"},
+        std::pair{"Configuration format", "config_version"},
+        std::pair{"OS api version", "os_api_version"},
+        std::pair{"Export interface", "export_version"}, std::pair{"VCS version", "vcs_version"}}) {
+    std::printf("%s: %s\n", title, python_text(info.at(key)).c_str());
+  }
+  return 0;
+}
+
+Outcome<int> info(Call& call) {
+  auto const info = OK(call.session.get("cluster"));
+  if (call.arguments.has("json")) {
+    std::printf("%s\n", json::serialize(info).c_str());
+  } else {
+    std::fputs(render_info(cluster_layout(info.as_object())).c_str(), stdout);
+  }
+  return 0;
+}
+
+Outcome<int> modify(Call& call) {
+  auto const settings = OK(settings_of(call));
+  if (settings.empty() && !call.arguments.has("vg-name")) {
+    return stop("Please give at least one of the parameters.");
+  }
+  auto op = OK(opcode(call, "OP_CLUSTER_SET_PARAMS"));
+  for (auto const& [key, value] : settings) op[key] = value;
+  if (auto const vg = call.arguments.value("vg-name")) op["vg_name"] = text_value(*vg);
+  OK(submit_or_run(call, std::move(op)));
+  return 0;
+}
+
+Outcome<int> verify(Call& call) {
+  auto op = OK(opcode(call, "OP_CLUSTER_VERIFY"));
+  op["error_codes"] = call.arguments.has("error-codes");
+  json::array ignored;
+  for (auto const& code : call.arguments.values("ignore-errors"))
+    ignored.push_back(text_value(code));
+  op["ignore_errors"] = std::move(ignored);
+  if (auto const group = call.arguments.value("node-group")) op["group_name"] = text_value(*group);
+  auto const results = OK(call.session.run(json::array{std::move(op)}));
+  std::vector<std::int64_t> ids;
+  for (auto const& job : results.at(0).at("jobs").as_array()) {
+    if (!job.at(0).as_bool()) return stop(python_text(job.at(1)));
+    ids.push_back(job.at(1).to_number<std::int64_t>());
+  }
+  if (ids.size() > 1)
+    std::printf("Submitted jobs %s\n", fmt::format("{}", fmt::join(ids, ", ")).c_str());
+  bool is_good = true;
+  for (auto const id : ids) {
+    std::printf("Waiting for job %lld ...\n", static_cast<long long>(id));
+    std::fflush(stdout);
+    auto const result = call.session.follow(id);
+    if (!result) {
+      std::fprintf(stderr, "%s\n", result.error().text.c_str());
+      is_good = false;
+    } else if (result->at(0).is_bool() && !result->at(0).as_bool()) {
+      is_good = false;
+    }
+  }
+  return is_good ? 0 : exit_failure;
+}
+
+Outcome<int> queue(Call& call) {
+  auto const& verb = call.arguments.positional()[0];
+  if (verb == "drain" || verb == "undrain") {
+    OK(call.session.post("queue", {{"drain", verb == "drain"}}));
+    return 0;
+  }
+  if (verb != "info")
+    return stop(fmt::format("Command '{}' is not valid: drain, undrain or info", verb));
+  auto const info = OK(call.session.get("cluster"));
+  std::printf("The drain flag is %s\n", info.at("drain_flag").as_bool() ? "set" : "unset");
+  return 0;
+}
+
+std::vector<Option> settings_options() {
+  return {{'B', "backend-parameters", true, "Backend parameters"},
+          {'C', "candidate-pool-size", true, "Master candidates wished"},
+          {0, "enabled-hypervisors", true, "Hypervisors, separated by commas"},
+          {0, "enabled-disk-templates", true, "Disk templates, separated by commas"},
+          {0, "file-storage-dir", true, "Where file disks live"},
+          {0, "shared-file-storage-dir", true, "Where sharedfile disks live"},
+          {'H', "hypervisor-parameters", true, "Hypervisor parameters: kvm:kernel_path="},
+          {'m', "mac-prefix", true, "First three octets of MAC addresses"},
+          {0, "master-netdev", true, "Interface of the cluster's address"},
+          {0, "master-netmask", true, "Its prefix length"},
+          {'N', "nic-parameters", true, "NIC parameters: link=br0"},
+          {0, "vg-name", true, "The volume group"},
+          {'I', "default-iallocator", true, "What chooses nodes"},
+          {0, "prealloc-wipe-disks", true, "yes or no"},
+          {0, "maintain-node-health", true, "yes or no"},
+          {0, "user-shutdown", true, "yes or no"},
+          {0, "node-parameters", true, "Node parameters: ssh_port=22"},
+          {'D', "disk-parameters", true, "Disk parameters: plain:stripes=1"},
+          {0, "ipolicy-bounds-specs", true, "Instance policy: min:…/max:…"},
+          {0, "ipolicy-std-specs", true, "Instance policy: the standard"},
+          {0, "ipolicy-disk-templates", true, "Instance policy: templates"},
+          {0, "ipolicy-vcpu-ratio", true, "Instance policy: virtual CPUs a CPU"},
+          {0, "ipolicy-spindle-ratio", true, "Instance policy: spindles"},
+          {'s', "secondary-ip", true, "Address for replication", false},
+          {0, "uid-pool", true, "User ids for guests", false},
+          {0, "install-image", true, "Image for isolated installs", false},
+          {0, "zeroing-image", true, "Image for zeroing", false},
+          {0, "compression-tools", true, "Allowed for transfers", false},
+          {0, "drbd-usermode-helper", true, "DRBD", false},
+          {0, "use-external-mip-script", true, "yes or no", false},
+          {0, "primary-ip-version", true, "4 or 6", false}};
+}
+
+}  // namespace
+
+Program cluster_program() {
+  return {
+      "gnt-cluster",
+      {
+          {"add-tags", "<tag>...", 1, many, submit_options(), "Add tags to the cluster", add_tags},
+          {"command", "<command>...", 1, many, {}, "Runs a command on all (or only some) nodes"},
+          {"copyfile", "<file>", 1, 1, {}, "Copies a file to all (or only some) nodes"},
+          {"destroy", "", 0, 0, {{0, "yes-do-it", false, "Really"}}, "Destroy cluster", destroy},
+          {"getmaster", "", 0, 0, {}, "Shows the cluster master", getmaster},
+          {"info",
+           "",
+           0,
+           0,
+           {{0, "json", false, "Print JSON"}},
+           "Show cluster configuration",
+           info},
+          {"init", "[options...] <cluster-name>", 1, 1,
+           with(settings_options(),
+                {{{0, "no-etc-hosts", false, "Accepted"}, {0, "no-ssh-init", false, "Accepted"}}}),
+           "Initialises a new cluster configuration", init},
+          {"list-tags", "", 0, 0, {}, "List the tags of the cluster", list_tags},
+          {"master-failover", "", 0, 0, {}, "Makes the current node the master"},
+          {"modify", "[options...]", 0, 0,
+           with(settings_options(), {{{'f', "force", false, "Don't ask"},
+                                      {0, "max-running-jobs", true, "Jobs that run at once"},
+                                      {0, "max-tracked-jobs", true, "Jobs tracked at once"}},
+                                     submit_options()}),
+           "Alters the parameters of the cluster", modify},
+          {"queue", "{drain|undrain|info}", 1, 1, {}, "Change queue properties", queue},
+          {"remove-tags", "<tag>...", 1, many, submit_options(), "Remove tags from the cluster",
+           remove_tags},
+          {"renew-crypto", "", 0, 0, {}, "Renews cluster certificates, keys and secrets"},
+          {"verify",
+           "[options...]",
+           0,
+           0,
+           {{0, "error-codes", false, "Print each finding's code"},
+            {'I', "ignore-errors", true, "A code that is only a warning"},
+            {'g', "node-group", true, "Only this group"},
+            {'v', "verbose", false, "Accepted"},
+            {0, "no-nplus1-mem", false, "Accepted"},
+            {0, "debug-simulate-errors", false, "For tests", false}},
+           "Does a check on the cluster configuration",
+           verify},
+          {"verify-disks", "", 0, 0, {}, "Does a check on the cluster disk status"},
+          {"version", "", 0, 0, {}, "Shows the cluster version", version},
+          {"watcher", "{pause|continue|info}", 1, 2, {}, "Change watcher properties"},
+      },
+      {{"show", "info"}, {"masterfailover", "master-failover"}}};
+}
+
+}  // namespace flotte::cli

@@ -1,0 +1,182 @@
+#include "cli/command.h"
+
+#include <unistd.h>
+
+#include <boost/json/serialize.hpp>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+
+#include "cli/print.h"
+#include "cli/values.h"
+#include "schema/schema.h"
+
+namespace flotte::cli {
+
+json::value text_value(std::string_view text) {
+  return json::value(json::string_view(text));
+}
+
+std::vector<Option> with(std::vector<Option> own, std::vector<std::vector<Option>> const& more) {
+  for (auto const& options : more) own.insert(own.end(), options.begin(), options.end());
+  return own;
+}
+
+std::vector<Option> list_options() {
+  return {{0, "no-headers", false, "Don't display column headers"},
+          {0, "separator", true, "Separator between output fields"},
+          {0, "units", true, "Specify units for output: h, m, g or t"},
+          {'o', "output", true, "Fields, separated by commas; +FIELDS adds to the default"},
+          {'v', "verbose", false, "Say what an empty cell means"},
+          {'F', "filter", false, "The argument is a filter", false},
+          {0, "json", false, "Print JSON: a list of objects"}};
+}
+
+std::vector<Option> submit_options() {
+  return {{0, "submit", false, "Submit the job and return at once"},
+          {0, "print-jobid", false, "Print the job's id first"},
+          {0, "dry-run", false, "Only check whether it would work"},
+          {0, "priority", true, "low, normal or high"}};
+}
+
+Outcome<json::object> opcode(Call& call, std::string_view op_id) {
+  json::object op;
+  op["OP_ID"] = op_id;
+  if (call.arguments.has("dry-run")) op["dry_run"] = true;
+  if (auto const priority = call.arguments.value("priority")) {
+    if (*priority == "low") {
+      op["priority"] = 10;
+    } else if (*priority == "high") {
+      op["priority"] = -10;
+    } else if (*priority != "normal") {
+      return stop(fmt::format("{}: error: option --priority: invalid choice: '{}' (choose from "
+                              "'high', 'low', 'normal')",
+                              call.program, *priority),
+                  exit_usage);
+    }
+  }
+  auto const now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  json::array reason;
+  if (auto const why = call.arguments.value("reason")) {
+    reason.push_back(json::array{"gnt:user", text_value(*why), now});
+  }
+  reason.push_back(
+      json::array{text_value("gnt:client:" + call.program), text_value(call.command), now});
+  op["reason"] = std::move(reason);
+  return op;
+}
+
+Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op) {
+  if (call.arguments.has("submit") || call.arguments.has("print-jobid")) {
+    auto const ids = OK(call.session.submit(json::array{json::array{std::move(op)}}));
+    if (call.arguments.has("print-jobid")) std::printf("%lld\n", static_cast<long long>(ids[0]));
+    if (call.arguments.has("submit")) {
+      if (!call.arguments.has("print-jobid")) {
+        std::fprintf(stderr, "JobID: %lld\n", static_cast<long long>(ids[0]));
+      }
+      return std::optional<json::array>();
+    }
+    return std::optional(OK(call.session.follow(ids[0])));
+  }
+  return std::optional(OK(call.session.run(json::array{std::move(op)})));
+}
+
+namespace {
+
+Outcome<TableOptions> table_options(Call& call) {
+  TableOptions options;
+  options.has_headers = !call.arguments.has("no-headers");
+  options.separator = call.arguments.value("separator");
+  options.is_verbose = call.arguments.has("verbose");
+  if (auto const unit = call.arguments.value("units")) {
+    if (*unit == "h") {
+      options.unit = Unit::Human;
+    } else if (*unit == "m") {
+      options.unit = Unit::Mebi;
+    } else if (*unit == "g") {
+      options.unit = Unit::Gibi;
+    } else if (*unit == "t") {
+      options.unit = Unit::Tebi;
+    } else {
+      return stop(fmt::format("Invalid unit '{}': h, m, g or t", *unit));
+    }
+  }
+  return options;
+}
+
+std::string serialized(json::value const& value) {
+  return json::serialize(value);
+}
+
+}  // namespace
+
+Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields) {
+  auto const options = OK(table_options(call));
+  auto wanted = call.arguments.value_or("output", default_fields);
+  if (wanted.starts_with("+")) wanted = default_fields + "," + wanted.substr(1);
+  json::array fields;
+  for (auto const& name : split(wanted, ',')) fields.push_back(text_value(name));
+  json::array names;
+  for (auto const& name : call.arguments.positional()) {
+    // One argument with any of these is a filter, not a name.
+    if (call.arguments.positional().size() == 1 &&
+        name.find_first_of(" !\"'()/<=>\\~") != std::string::npos) {
+      return stop("The filter language is not built yet; name the objects instead");
+    }
+    names.push_back(text_value(name));
+  }
+  auto const answer = OK(call.session.post(
+      "query", {{"what", text_value(what)}, {"fields", fields}, {"names", names}}));
+  if (call.arguments.has("json")) {
+    std::printf("%s\n", serialized(table_json(answer)).c_str());
+  } else {
+    std::fputs(render_table(answer, options).c_str(), stdout);
+  }
+  auto const unknown = unknown_fields(answer);
+  if (unknown.empty()) return 0;
+  std::fflush(stdout);
+  std::fprintf(stderr, "Warning: Queried for unknown fields %s\n",
+               fmt::format("{}", fmt::join(unknown, ", ")).c_str());
+  return exit_unknown_field;
+}
+
+Outcome<int> list_fields(Call& call, std::string const& what) {
+  json::array names;
+  for (auto const& name : call.arguments.positional()) names.push_back(text_value(name));
+  auto const answer =
+      OK(call.session.post("query-fields", {{"what", text_value(what)}, {"fields", names}}));
+  json::array rows;
+  for (auto const& field : answer.at("fields").as_array()) {
+    json::array row;
+    for (auto const* key : {"name", "kind", "title", "doc"}) {
+      row.push_back(json::array{0, field.at(key)});
+    }
+    rows.push_back(std::move(row));
+  }
+  json::array columns;
+  for (auto const* title : {"Name", "Type", "Title", "Description"}) {
+    columns.push_back({{"name", title}, {"title", title}, {"kind", "text"}, {"doc", ""}});
+  }
+  json::value const table{{"fields", std::move(columns)}, {"data", std::move(rows)}};
+  auto const options = OK(table_options(call));
+  if (call.arguments.has("json")) {
+    std::printf("%s\n", serialized(answer.at("fields")).c_str());
+  } else {
+    std::fputs(render_table(table, options).c_str(), stdout);
+  }
+  return 0;
+}
+
+Outcome<void> confirm(Call& call, std::string const& question) {
+  if (call.arguments.has("force") || call.arguments.has("force-multiple")) return {};
+  if (::isatty(STDIN_FILENO) == 0) return stop("", exit_failure);
+  std::fprintf(stderr, "%s\ny/[n]/?: ", question.c_str());
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y" || answer == "yes") return {};
+  return stop("", exit_not_confirmed);
+}
+
+}  // namespace flotte::cli

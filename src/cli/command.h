@@ -1,0 +1,83 @@
+// A command: one row of a program's table. `gnt-instance add` is the row `add` of the program
+// `gnt-instance`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/session.h"
+
+namespace flotte::cli {
+
+struct Call {
+  std::string program;  // gnt-instance
+  std::string command;  // add
+  Arguments arguments;
+  Session& session;
+};
+
+using CommandFunction = Outcome<int> (*)(Call&);
+
+struct Command {
+  std::string name;
+  std::string arguments;  // shown in the usage line, e.g. "[<instance-name>...]"
+  std::size_t arguments_min = 0;
+  std::size_t arguments_max = 0;
+  std::vector<Option> options;
+  std::string help;
+  CommandFunction function = nullptr;  // null: listed as Ganeti lists it, not built yet
+};
+
+struct Program {
+  std::string name;
+  std::vector<Command> commands;
+  std::vector<std::pair<std::string, std::string>> aliases;  // stop -> shutdown
+};
+
+Program instance_program();
+Program cluster_program();
+Program node_program();
+Program job_program();
+Program os_program();
+Program debug_program();
+Program flotte_program();
+
+// argv[0] (or, for `flotte gnt-instance …`, argv[1]) names the program. The exit code.
+int run_command_line(int argc, char** argv);
+
+// --- What the programs share
+// ------------------------------------------------------------------------------------------
+
+std::vector<Option> with(std::vector<Option> own, std::vector<std::vector<Option>> const& more);
+std::vector<Option> list_options();    // --no-headers --separator --units -o -v -F --json
+std::vector<Option> submit_options();  // --submit --print-jobid --dry-run --priority
+
+// An opcode with the common parameters from the options.
+Outcome<json::object> opcode(Call& call, std::string_view op_id);
+// Submits one job and waits, or with --submit only says its id. The results of its opcodes; none
+// with --submit.
+Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op);
+// A list command over one resource.
+Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields);
+Outcome<int> list_fields(Call& call, std::string const& what);
+// Asks on the terminal; --force answers yes.
+Outcome<void> confirm(Call& call, std::string const& question);
+json::value text_value(std::string_view text);
+
+}  // namespace flotte::cli
+
+// The value of an Outcome, or return its error.
+#define OK(expression)                                        \
+  __extension__({                                             \
+    auto flotte_ok = (expression);                            \
+    if (!flotte_ok) return tl::unexpected(flotte_ok.error()); \
+    std::move(*flotte_ok);                                    \
+  })
+// The same for a Result: our own errors are worded as prerequisite errors.
+#define GIVEN(expression)                                 \
+  __extension__({                                         \
+    auto flotte_given = (expression);                     \
+    if (!flotte_given) return stop(flotte_given.error()); \
+    std::move(*flotte_given);                             \
+  })

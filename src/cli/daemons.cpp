@@ -1,0 +1,199 @@
+#include "cli/daemons.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "cli/command.h"
+#include "net/client.h"
+
+namespace flotte::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto start_timeout = 10s;
+constexpr auto stop_timeout = 15s;
+
+struct Daemon {
+  char const* name;
+  std::string socket;
+  bool is_unprivileged;
+};
+
+std::vector<Daemon> daemons(Paths const& paths) {
+  return {{"flotte-noded", paths.node_socket(), false},
+          {"flotte-controllerd", paths.controller_socket(), true}};
+}
+
+bool answers(std::string const& socket) {
+  if (::access(socket.c_str(), F_OK) != 0) return false;
+  auto client = net::Client::create(net::UnixClientOptions{.path = socket});
+  if (!client) return false;
+  return (*client)->request({.method = "GET", .target = "/"}, 2s).has_value();
+}
+
+std::string pid_file(Paths const& paths, char const* name) {
+  return fmt::format("{}/{}.pid", paths.run(), name);
+}
+
+// The process of the pid file, if it is that daemon: process ids are used again.
+pid_t running_pid(Paths const& paths, char const* name) {
+  pid_t pid = 0;
+  std::ifstream(pid_file(paths, name)) >> pid;
+  if (pid <= 1) return 0;
+  std::ifstream file(fmt::format("/proc/{}/comm", pid));
+  std::string comm;
+  std::getline(file, comm);
+  return !comm.empty() && std::string(name).starts_with(comm) ? pid : 0;
+}
+
+std::string binary_of(char const* name) {
+  std::error_code error;
+  auto const self = std::filesystem::read_symlink("/proc/self/exe", error);
+  auto const beside = self.parent_path() / name;
+  return std::filesystem::exists(beside, error) ? beside.string()
+                                                : "/usr/sbin/" + std::string(name);
+}
+
+void make_directory(std::string const& path, mode_t mode, passwd const* owner) {
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  ::mkdir(path.c_str(), mode);
+  if (owner) (void)!::chown(path.c_str(), owner->pw_uid, owner->pw_gid);
+}
+
+// What the controller writes belongs to its user; what only root may write stays root's.
+void prepare_directories(Paths const& paths, passwd const* user) {
+  make_directory(paths.lib(), 0755, nullptr);
+  make_directory(paths.controller(), 0700, user);
+  make_directory(paths.run(), 01775, nullptr);
+  make_directory(paths.run() + "/socket", 01775, nullptr);
+  make_directory(paths.logs(), 01775, nullptr);
+  if (!user) return;
+  for (auto const& shared : {paths.run(), paths.run() + "/socket", paths.logs()}) {
+    (void)!::chown(shared.c_str(), 0, user->pw_gid);
+    ::chmod(shared.c_str(), 01775);
+  }
+}
+
+// A child of nobody: its parent ends at once, its session is its own.
+Outcome<void> launch(Daemon const& daemon, Paths const& paths, passwd const* user) {
+  auto const binary = binary_of(daemon.name);
+  pid_t const child = ::fork();
+  if (child < 0) return stop("Can't fork");
+  if (child == 0) {
+    ::setsid();
+    if (::fork() != 0) ::_exit(0);
+    int const null = ::open("/dev/null", O_RDWR);
+    for (int fd : {0, 1, 2}) ::dup2(null, fd);
+    if (user && (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
+                 ::setuid(user->pw_uid) != 0)) {
+      ::_exit(1);
+    }
+    (void)!::chdir("/");
+    ::execl(binary.c_str(), daemon.name, "--root", paths.root().c_str(), nullptr);
+    ::_exit(127);
+  }
+  ::waitpid(child, nullptr, 0);
+  return {};
+}
+
+}  // namespace
+
+Outcome<void> start_daemons(Paths const& paths) {
+  auto const is_root = ::getuid() == 0;
+  if (!is_root) return stop("Only root can start the daemons", exit_failure);
+  auto const* user = ::getpwnam(std::string(flotte_user).c_str());
+  prepare_directories(paths, user);
+  for (auto const& daemon : daemons(paths)) {
+    if (answers(daemon.socket)) continue;
+    OK(launch(daemon, paths, daemon.is_unprivileged ? user : nullptr).map([] { return 0; }));
+    auto const deadline = std::chrono::steady_clock::now() + start_timeout;
+    while (!answers(daemon.socket)) {
+      if (std::chrono::steady_clock::now() >= deadline) {
+        return stop(fmt::format("{} does not answer; see {}/{}.log", daemon.name, paths.logs(),
+                                daemon.name));
+      }
+      std::this_thread::sleep_for(20ms);
+    }
+  }
+  return {};
+}
+
+Outcome<void> stop_daemons(Paths const& paths) {
+  auto const all = daemons(paths);
+  // The controller first: it would miss the node daemon.
+  for (auto daemon = all.rbegin(); daemon != all.rend(); ++daemon) {
+    auto const pid = running_pid(paths, daemon->name);
+    if (pid == 0) continue;
+    int const fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    ::kill(pid, SIGTERM);
+    pollfd ended{fd, POLLIN, 0};
+    auto const has_ended =
+        ::poll(&ended, 1, static_cast<int>(std::chrono::milliseconds(stop_timeout).count())) > 0;
+    ::close(fd);
+    if (!has_ended) {
+      return stop(fmt::format("{} (process {}) does not end; it may be waiting for a node",
+                              daemon->name, pid));
+    }
+  }
+  return {};
+}
+
+int daemons_status(Paths const& paths) {
+  int exit_code = 0;
+  for (auto const& daemon : daemons(paths)) {
+    auto const pid = running_pid(paths, daemon.name);
+    auto const is_up = answers(daemon.socket);
+    if (!is_up) exit_code = exit_failure;
+    std::printf("%s: %s\n", daemon.name,
+                is_up ? fmt::format("runs, process {}", pid).c_str() : "does not answer");
+  }
+  return exit_code;
+}
+
+namespace {
+
+Outcome<int> daemons_command(Call& call) {
+  auto const& verb = call.arguments.positional()[0];
+  auto const& paths = call.session.paths();
+  if (verb == "status") return daemons_status(paths);
+  if (verb == "start") {
+    OK(start_daemons(paths).map([] { return 0; }));
+    return 0;
+  }
+  if (verb == "stop") {
+    OK(stop_daemons(paths).map([] { return 0; }));
+    return 0;
+  }
+  return stop(fmt::format("flotte daemons: start, stop or status, not '{}'", verb), exit_usage);
+}
+
+}  // namespace
+
+Program flotte_program() {
+  return {"flotte",
+          {{"daemons",
+            "{start|stop|status}",
+            1,
+            1,
+            {},
+            "Starts, ends or shows the two daemons of this machine",
+            daemons_command}},
+          {}};
+}
+
+}  // namespace flotte::cli

@@ -1,0 +1,176 @@
+// From argv to a command, and how usage and help look.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "cli/command.h"
+#include "cli/values.h"
+
+namespace flotte::cli {
+namespace {
+
+constexpr std::size_t help_width = 80;
+
+std::vector<Program> programs() {
+  return {instance_program(), cluster_program(), node_program(),  job_program(),
+          os_program(),       debug_program(),   flotte_program()};
+}
+
+std::vector<std::string> wrapped(std::string const& text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (!lines.back().empty() && lines.back().size() + 1 + word.size() > width)
+      lines.emplace_back();
+    lines.back() += (lines.back().empty() ? "" : " ") + word;
+  }
+  return lines;
+}
+
+void print_usage(Program const& program) {
+  std::printf(
+      "Usage: %s {command} [options...] [argument...]\n"
+      "%s <command> --help to see details, or man %s\n\nCommands:\n",
+      program.name.c_str(), program.name.c_str(), program.name.c_str());
+  std::size_t width = 0;
+  for (auto const& command : program.commands) width = std::max(width, command.name.size());
+  for (auto const& command : program.commands) {
+    auto lead = fmt::format(" {:{}} - ", command.name, width);
+    for (auto const& line : wrapped(command.help, help_width - 1 - lead.size())) {
+      std::printf("%s%s\n", lead.c_str(), line.c_str());
+      lead = std::string(lead.size(), ' ');
+    }
+  }
+  std::printf("\n");
+}
+
+std::string usage_line(Program const& program, Command const& command) {
+  return fmt::format("Usage\n=====\n  {} {} {}\n", program.name, command.name, command.arguments);
+}
+
+void print_help(Program const& program, Command const& command) {
+  std::printf("%s\n%s\n\nOptions\n=======\n", usage_line(program, command).c_str(),
+              command.help.c_str());
+  for (auto const& option : command.options) {
+    auto const value = option.has_value ? "=VALUE" : "";
+    auto const names = option.letter ? fmt::format("-{}, --{}{}", option.letter, option.name, value)
+                                     : fmt::format("--{}{}", option.name, value);
+    std::printf("  %-34s %s%s\n", names.c_str(), option.help.c_str(),
+                option.is_built ? "" : " (not built yet)");
+  }
+}
+
+int usage_error(Program const& program, Command const& command, std::string const& message) {
+  std::fprintf(stderr, "%s\n%s: error: %s\n", usage_line(program, command).c_str(),
+               program.name.c_str(), message.c_str());
+  return exit_usage;
+}
+
+// As Ganeti keeps it; a person without the right to write it is not told.
+void log_command(Paths const& paths, std::vector<std::string> const& argv) {
+  std::ofstream log(paths.commands_log(), std::ios::app);
+  if (log) log << fmt::format("{}", fmt::join(argv, " ")) << "\n";
+}
+
+std::vector<std::string> environment_arguments(std::string const& program,
+                                               std::string const& command) {
+  if (command != "list") return {};
+  auto name = program + "_" + command;
+  std::ranges::transform(name, name.begin(), [](unsigned char c) {
+    return c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  });
+  std::vector<std::string> words;
+  auto const* value = std::getenv(name.c_str());
+  std::istringstream text(value ? value : "");
+  for (std::string word; text >> word;) words.push_back(word);
+  return words;
+}
+
+int run(Program const& program, std::vector<std::string> argv) {
+  if (argv.empty()) {
+    print_usage(program);
+    return exit_failure;
+  }
+  if (argv[0] == "--version") {
+    std::printf("%s (flotte 0.1.0) 3.0.2\n", program.name.c_str());
+    return 0;
+  }
+  if (argv[0] == "--help" || argv[0] == "-h") {
+    print_usage(program);
+    return 0;
+  }
+  auto name = argv[0];
+  for (auto const& [alias, meant] : program.aliases) {
+    if (alias == name) name = meant;
+  }
+  auto found = std::ranges::find(program.commands, name, &Command::name);
+  if (found == program.commands.end()) {
+    print_usage(program);
+    return exit_failure;
+  }
+  auto command = *found;
+  command.options = with({{'h', "help", false, "Show this help"},
+                          {'d', "debug", false, "Increase debugging level"},
+                          {0, "reason", true, "The reason, for the job's history"}},
+                         {command.options});
+  auto words = environment_arguments(program.name, name);
+  words.insert(words.end(), argv.begin() + 1, argv.end());
+  auto const parsed = parse_options(command.options, words);
+  if (!parsed) return usage_error(program, command, parsed.error().message);
+  if (parsed->has("help")) {
+    print_help(program, command);
+    return 0;
+  }
+  if (!command.function) {
+    std::fprintf(stderr, "%s %s is not built yet\n", program.name.c_str(), name.c_str());
+    return exit_failure;
+  }
+  auto const count = parsed->positional().size();
+  if (count < command.arguments_min || count > command.arguments_max) {
+    std::fprintf(stderr, "Error: Command %s expects %s%zu argument(s)\n", name.c_str(),
+                 command.arguments_min == command.arguments_max ? "" : "at least ",
+                 command.arguments_min);
+    return exit_failure;
+  }
+  Session session(Paths::from_environment());
+  log_command(session.paths(), argv);
+  Call call{program.name, name, *parsed, session};
+  auto const outcome = command.function(call);
+  std::fflush(stdout);
+  if (outcome) return *outcome;
+  if (!outcome.error().text.empty()) std::fprintf(stderr, "%s\n", outcome.error().text.c_str());
+  return outcome.error().exit_code;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  auto name =
+      words[0].substr(words[0].rfind('/') == std::string::npos ? 0 : words[0].rfind('/') + 1);
+  words.erase(words.begin());
+  // flotte gnt-instance list, for who has no links to the binary.
+  if (name == "flotte" && !words.empty() && words[0].starts_with("gnt-")) {
+    name = words[0];
+    words.erase(words.begin());
+  }
+  if (words.size() >= 2 && words[0] == "--root") {
+    ::setenv("FLOTTE_ROOT", words[1].c_str(), 1);
+    words.erase(words.begin(), words.begin() + 2);
+  }
+  for (auto const& program : programs()) {
+    if (program.name == name) return run(program, std::move(words));
+  }
+  std::fprintf(stderr,
+               "%s: no such program; this binary is: gnt-cluster, gnt-instance, gnt-node, "
+               "gnt-job, gnt-os, gnt-debug, flotte\n",
+               name.c_str());
+  return exit_failure;
+}
+
+}  // namespace flotte::cli

@@ -1,0 +1,554 @@
+// gnt-instance.
+#include <unistd.h>
+
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+#include "cli/command.h"
+#include "cli/info.h"
+#include "cli/print.h"
+#include "cli/values.h"
+
+namespace flotte::cli {
+namespace {
+
+constexpr std::size_t many = 10'000;
+
+// "0:size=10G,vg=x" into place 0 of the list.
+Outcome<json::array> numbered(Call& call, std::string const& option) {
+  json::array list;
+  for (auto const& text : call.arguments.values(option)) {
+    auto const [index, pairs] = GIVEN(parse_named_pairs(text, "--" + option));
+    if (index.empty() || index.find_first_not_of("0123456789") != std::string::npos ||
+        index.size() > 2) {
+      return stop(
+          Error{ErrorCode::WrongInput,
+                fmt::format("Invalid index '{}' in option --{}: a number and a colon come "
+                            "first, as in --{} 0:{}",
+                            index, option, option, option == "disk" ? "size=10G" : "link=br0")});
+    }
+    auto const at = std::stoul(index);
+    while (list.size() <= at) list.push_back(json::object());
+    list[at] = pairs;
+  }
+  return list;
+}
+
+Outcome<json::array> disks_of(Call& call) {
+  auto disks = OK(numbered(call, "disk"));
+  if (auto const size = call.arguments.value("os-size")) {
+    if (!disks.empty()) return stop("Please use only one of --os-size and --disk");
+    disks.push_back(json::object{{"size", text_value(*size)}});
+  }
+  for (auto& disk : disks) {
+    auto* size = disk.as_object().if_contains("size");
+    if (size && size->is_string()) {
+      *size = GIVEN(parse_size(std::string_view(size->get_string()))).value;
+    }
+  }
+  return disks;
+}
+
+Outcome<void> put_pairs(Call& call, json::object& op, std::string const& option,
+                        std::string const& field) {
+  if (auto const text = call.arguments.value(option))
+    op[field] = GIVEN(parse_pairs(*text, "--" + option));
+  return {};
+}
+
+Outcome<int> add(Call& call) {
+  auto const& arguments = call.arguments;
+  auto op = OK(opcode(call, "OP_INSTANCE_CREATE"));
+  op["mode"] = "create";
+  op["instance_name"] = text_value(arguments.positional()[0]);
+  auto disks = OK(disks_of(call));
+  auto const disk_template = arguments.value("disk-template");
+  if (disk_template) op["disk_template"] = text_value(*disk_template);
+  if (disks.empty() && disk_template && *disk_template != "diskless") {
+    return stop("No disk information specified");
+  }
+  op["disks"] = std::move(disks);
+  auto nics = OK(numbered(call, "net"));
+  if (arguments.has("no-nics") && !nics.empty())
+    return stop("Please don't use --no-nics and --net");
+  if (nics.empty() && !arguments.has("no-nics")) nics.push_back(json::object());
+  op["nics"] = std::move(nics);
+  if (auto const hypervisor = arguments.value("hypervisor-parameters")) {
+    auto const [name, params] = GIVEN(parse_named_pairs(*hypervisor, "-H"));
+    op["hypervisor"] = text_value(name);
+    op["hvparams"] = params;
+  }
+  for (auto const& [option, field] :
+       {std::pair{"backend-parameters", "beparams"}, std::pair{"os-parameters", "osparams"},
+        std::pair{"os-parameters-private", "osparams_private"},
+        std::pair{"os-parameters-secret", "osparams_secret"}}) {
+    OK((put_pairs(call, op, option, field).map([] { return 0; })));
+  }
+  if (auto const node = arguments.value("node")) op["pnode"] = text_value(*node);
+  if (auto const os = arguments.value("os-type")) op["os_type"] = text_value(*os);
+  if (auto const directory = arguments.value("file-storage-dir")) {
+    op["file_storage_dir"] = text_value(*directory);
+  }
+  if (auto const tags = arguments.value("tags")) {
+    json::array list;
+    for (auto const& tag : split(*tags, ',')) list.push_back(text_value(tag));
+    op["tags"] = std::move(list);
+  }
+  op["start"] = !arguments.has("no-start");
+  op["no_install"] = arguments.has("no-install");
+  op["force_variant"] = arguments.has("force-variant");
+  op["ignore_ipolicy"] = arguments.has("ignore-ipolicy");
+  op["name_check"] = arguments.has("name-check");
+  op["ip_check"] = arguments.has("ip-check");
+  OK(submit_or_run(call, std::move(op)));
+  return 0;
+}
+
+// The instances that the selection options and the arguments mean.
+Outcome<std::vector<std::string>> selection(Call& call) {
+  auto const& arguments = call.arguments;
+  std::string what;
+  for (auto const* option : {"all", "node", "primary", "tags", "node-tags", "pri-node-tags"}) {
+    if (arguments.has(option)) what = option;
+  }
+  for (auto const* option : {"secondary", "sec-node-tags", "node-tags", "pri-node-tags"}) {
+    if (arguments.has(option))
+      return stop(fmt::format("Selecting by --{} is not built yet", option));
+  }
+  json::object request{{"what", "instance"}, {"fields", json::array{"name", "pnode", "tags"}}};
+  if (what.empty()) {
+    if (arguments.positional().empty()) {
+      return stop(Error{ErrorCode::WrongInput, "No instance names passed"});
+    }
+    json::array names;
+    for (auto const& name : arguments.positional()) names.push_back(text_value(name));
+    request["names"] = names;
+  }
+  auto answer = call.session.post("query", request);
+  if (!answer) {
+    if (answer.error().text.find("not found") != std::string::npos) {
+      return stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
+    }
+    return tl::unexpected(answer.error());
+  }
+  std::vector<std::string> names;
+  for (auto const& row : answer->at("data").as_array()) {
+    auto const cell = [&](std::size_t i) { return row.at(i).at(1); };
+    auto wanted = what.empty() || what == "all";
+    for (auto const& argument : arguments.positional()) {
+      if (what == "node" || what == "primary") wanted = wanted || cell(1) == text_value(argument);
+      if (what == "tags") {
+        for (auto const& tag : cell(2).as_array()) wanted = wanted || tag == text_value(argument);
+      }
+    }
+    if (wanted) names.emplace_back(std::string_view(cell(0).as_string()));
+  }
+  if (names.empty()) {
+    return stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
+  }
+  return names;
+}
+
+// One job an instance, all submitted together, then waited for one after the other.
+Outcome<int> for_each_selected(Call& call, std::string const& verb, json::object const& op) {
+  auto const names = OK(selection(call));
+  if (names.size() > 1) {
+    auto question = fmt::format("The {} will operate on {} instances.\n", verb, names.size());
+    for (auto const& name : names) question += "  " + name + "\n";
+    OK(confirm(call, question + "Do you want to continue?").map([] { return 0; }));
+  }
+  json::array jobs;
+  for (auto const& name : names) {
+    auto one = op;
+    one["instance_name"] = text_value(name);
+    jobs.push_back(json::array{std::move(one)});
+  }
+  auto const ids = OK(call.session.submit(jobs));
+  if (call.arguments.has("submit")) {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      std::printf("%lld: %s\n", static_cast<long long>(ids[i]), names[i].c_str());
+    }
+    return 0;
+  }
+  if (ids.size() > 1) {
+    std::printf("Submitted jobs %s\n", fmt::format("{}", fmt::join(ids, ", ")).c_str());
+  }
+  int exit_code = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    std::printf("Waiting for job %lld for %s ...\n", static_cast<long long>(ids[i]),
+                names[i].c_str());
+    std::fflush(stdout);
+    auto const result = call.session.follow(ids[i]);
+    if (!result) {
+      if (ids.size() == 1) return tl::unexpected(result.error());
+      std::fprintf(stderr, "Job %lld for %s has failed: %s\n", static_cast<long long>(ids[i]),
+                   names[i].c_str(), result.error().text.c_str());
+      exit_code = exit_failure;
+    }
+  }
+  return exit_code;
+}
+
+Outcome<int> startup(Call& call) {
+  auto op = OK(opcode(call, "OP_INSTANCE_STARTUP"));
+  op["force"] = call.arguments.has("force");
+  op["ignore_offline_nodes"] = call.arguments.has("ignore-offline");
+  op["no_remember"] = call.arguments.has("no-remember");
+  op["startup_paused"] = call.arguments.has("paused");
+  OK(put_pairs(call, op, "hypervisor-parameters", "hvparams").map([] { return 0; }));
+  OK(put_pairs(call, op, "backend-parameters", "beparams").map([] { return 0; }));
+  return for_each_selected(call, "startup", op);
+}
+
+Outcome<std::int64_t> seconds_of(Call& call, std::string const& option) {
+  auto const text = call.arguments.value_or(option, "120");
+  if (text.empty() || text.size() > 8 ||
+      text.find_first_not_of("0123456789") != std::string::npos) {
+    return stop(fmt::format("{}: error: option --{}: invalid integer value: '{}'", call.program,
+                            option, text),
+                exit_usage);
+  }
+  return std::stoll(text);
+}
+
+Outcome<int> shutdown(Call& call) {
+  auto op = OK(opcode(call, "OP_INSTANCE_SHUTDOWN"));
+  op["force"] = call.arguments.has("force");
+  op["ignore_offline_nodes"] = call.arguments.has("ignore-offline");
+  op["no_remember"] = call.arguments.has("no-remember");
+  op["timeout"] = OK(seconds_of(call, "timeout"));
+  return for_each_selected(call, "shutdown", op);
+}
+
+Outcome<int> reboot(Call& call) {
+  auto op = OK(opcode(call, "OP_INSTANCE_REBOOT"));
+  op["reboot_type"] = text_value(call.arguments.value_or("type", "hard"));
+  op["shutdown_timeout"] = OK(seconds_of(call, "shutdown-timeout"));
+  return for_each_selected(call, "reboot", op);
+}
+
+Outcome<int> reinstall(Call& call) {
+  auto op = OK(opcode(call, "OP_INSTANCE_REINSTALL"));
+  op["force_variant"] = call.arguments.has("force-variant");
+  if (auto const os = call.arguments.value("os-type")) op["os_type"] = text_value(*os);
+  OK(put_pairs(call, op, "os-parameters", "osparams").map([] { return 0; }));
+  auto const names = OK(selection(call));
+  OK(confirm(call,
+             fmt::format("This will reinstall the instance '{}' and remove all its data. Continue?",
+                         fmt::join(names, "', '")))
+         .map([] { return 0; }));
+  return for_each_selected(call, "reinstall", op);
+}
+
+Outcome<int> remove(Call& call) {
+  auto const& name = call.arguments.positional()[0];
+  OK(confirm(call,
+             fmt::format("This will remove the volumes of the instance {} (including mirrors), "
+                         "thus removing all the data of the instance. Continue?",
+                         name))
+         .map([] { return 0; }));
+  auto op = OK(opcode(call, "OP_INSTANCE_REMOVE"));
+  op["instance_name"] = text_value(name);
+  op["shutdown_timeout"] = OK(seconds_of(call, "shutdown-timeout"));
+  op["ignore_failures"] = call.arguments.has("ignore-failures");
+  OK(submit_or_run(call, std::move(op)));
+  return 0;
+}
+
+Outcome<int> grow_disk(Call& call) {
+  auto const& words = call.arguments.positional();
+  auto op = OK(opcode(call, "OP_INSTANCE_GROW_DISK"));
+  op["instance_name"] = text_value(words[0]);
+  if (words[1].empty() || words[1].size() > 4 ||
+      words[1].find_first_not_of("0123456789") != std::string::npos) {
+    return stop(Error{ErrorCode::WrongInput, fmt::format("Invalid disk index: {}", words[1])});
+  }
+  op["disk"] = std::stoll(words[1]);
+  op["amount"] = GIVEN(parse_size(words[2])).value;
+  op["absolute"] = call.arguments.has("absolute");
+  op["ignore_ipolicy"] = call.arguments.has("ignore-ipolicy");
+  op["wait_for_sync"] = !call.arguments.has("no-wait-for-sync");
+  OK(submit_or_run(call, std::move(op)));
+  return 0;
+}
+
+Outcome<int> modify(Call& call) {
+  auto const& arguments = call.arguments;
+  auto op = OK(opcode(call, "OP_INSTANCE_SET_PARAMS"));
+  auto const before = op.size();
+  op["instance_name"] = text_value(arguments.positional()[0]);
+  OK(put_pairs(call, op, "backend-parameters", "beparams").map([] { return 0; }));
+  OK(put_pairs(call, op, "hypervisor-parameters", "hvparams").map([] { return 0; }));
+  OK(put_pairs(call, op, "os-parameters", "osparams").map([] { return 0; }));
+  if (auto const os = arguments.value("os-type")) op["os_name"] = text_value(*os);
+  if (arguments.has("offline")) op["offline"] = true;
+  if (arguments.has("online")) op["offline"] = false;
+  if (op.size() == before + 1) return stop("Please give at least one of the parameters.");
+  if (arguments.has("ignore-ipolicy")) op["ignore_ipolicy"] = true;
+  auto const result = OK(submit_or_run(call, std::move(op)));
+  if (!result) return 0;
+  std::printf("Modified instance %s\n", arguments.positional()[0].c_str());
+  for (auto const& change : result->at(0).as_array()) {
+    std::printf(" - %-5s -> %s\n", python_text(change.at(0)).c_str(),
+                python_text(change.at(1)).c_str());
+  }
+  std::printf(
+      "Please don't forget that most parameters take effect only at the next (re)start of the "
+      "instance initiated by ganeti; restarting from within the instance will not be enough.\n");
+  return 0;
+}
+
+Outcome<int> info(Call& call) {
+  if (call.arguments.positional().empty() && !call.arguments.has("all")) {
+    return stop("Please pass in instance names, or --all for all");
+  }
+  auto op = OK(opcode(call, "OP_INSTANCE_QUERY_DATA"));
+  json::array names;
+  for (auto const& name : call.arguments.positional()) names.push_back(text_value(name));
+  op["instances"] = std::move(names);
+  op["static"] = call.arguments.has("static");
+  auto const results = OK(call.session.run(json::array{std::move(op)}));
+  auto const& found = results.at(0).as_object();
+  if (call.arguments.has("json")) {
+    std::printf("%s\n", json::serialize(found).c_str());
+    return 0;
+  }
+  json::array all;
+  for (auto const& [name, one] : found) all.push_back(instance_layout(one.as_object()));
+  std::fputs(render_info(all).c_str(), stdout);
+  return 0;
+}
+
+Outcome<int> console(Call& call) {
+  auto const& name = call.arguments.positional()[0];
+  auto const answer =
+      OK(call.session.post("query", {{"what", "instance"},
+                                     {"fields", json::array{"name", "console", "status"}},
+                                     {"names", json::array{text_value(name)}}}));
+  auto const& row = answer.at("data").at(0);
+  auto const full_name = python_text(row.at(0).at(1));
+  auto const& console = row.at(1).at(1);
+  if (!console.is_object()) {
+    return stop(
+        fmt::format("Failure: prerequisites not met for this operation:\nerror type: wrong_state, "
+                    "error details:\nInstance '{}' is not running, it is {}; start it with "
+                    "'gnt-instance startup {}'",
+                    full_name, python_text(row.at(2).at(1)), full_name));
+  }
+  auto const kind = python_text(console.at("kind"));
+  if (kind == "msg") {
+    std::printf("%s\n", python_text(console.at("message")).c_str());
+    return 0;
+  }
+  if (kind == "vnc") {
+    auto const host = python_text(console.at("host"));
+    auto const port = python_text(console.at("port"));
+    std::printf("Instance %s has VNC listening on %s:%s (display %s), URL <vnc://%s:%s/>\n",
+                full_name.c_str(), host.c_str(), port.c_str(),
+                python_text(console.at("display")).c_str(), host.c_str(), port.c_str());
+    return 0;
+  }
+  auto const socket = fmt::format("{}/ctrl/{}.serial", call.session.paths().kvm(), full_name);
+  if (call.arguments.has("show-cmd")) {
+    std::printf("socat STDIO,raw,echo=0,escape=0x1d UNIX-CONNECT:%s\n", socket.c_str());
+    return 0;
+  }
+  if (::access(socket.c_str(), W_OK) != 0) {
+    return stop(
+        fmt::format("The serial console of {} is on node {}, at {}; run the command there, as root",
+                    full_name, python_text(console.at("host")), socket));
+  }
+  std::fprintf(stderr, "Leave with Ctrl-]\n");
+  auto const target = "UNIX-CONNECT:" + socket;
+  auto const terminal = ::isatty(STDIN_FILENO) ? "STDIO,raw,echo=0,escape=0x1d" : "STDIO";
+  ::execlp("socat", "socat", terminal, target.c_str(), nullptr);
+  return stop("Can't run socat; install the package socat");
+}
+
+Outcome<int> list_command(Call& call) {
+  return list(call, "instance", "name,hypervisor,os,pnode,status,oper_ram");
+}
+Outcome<int> list_fields_command(Call& call) {
+  return list_fields(call, "instance");
+}
+
+std::vector<Option> selection_options() {
+  return {{'f', "force", false, "Don't ask"},
+          {0, "force-multiple", false, "Don't ask about several instances"},
+          {0, "all", false, "All instances"},
+          {0, "instance", false, "The arguments are instances (the default)"},
+          {0, "node", false, "The arguments are nodes"},
+          {0, "primary", false, "The arguments are primary nodes"},
+          {0, "secondary", false, "The arguments are secondary nodes", false},
+          {0, "tags", false, "The arguments are tags of instances"},
+          {0, "node-tags", false, "The arguments are tags of nodes", false},
+          {0, "pri-node-tags", false, "The arguments are tags of primary nodes", false},
+          {0, "sec-node-tags", false, "The arguments are tags of secondary nodes", false}};
+}
+
+std::vector<Option> add_options() {
+  return {{'B', "backend-parameters", true, "Backend parameters: memory=512M,vcpus=2"},
+          {0, "disk", true, "A disk: 0:size=10G,vg=vms"},
+          {'t', "disk-template", true, "Disk template"},
+          {0, "file-storage-dir", true, "Directory below the file storage"},
+          {0, "file-driver", true, "Driver of file disks", false},
+          {'H', "hypervisor-parameters", true, "Hypervisor and parameters: kvm:acpi=no"},
+          {'I', "iallocator", true, "What chooses the node", false},
+          {0, "net", true, "A NIC: 0:link=br0"},
+          {'n', "node", true, "The node"},
+          {'g', "node-group", true, "The node group", false},
+          {0, "ip-check", false, "Refuse an address that answers"},
+          {0, "no-ip-check", false, "Accepted for older scripts"},
+          {0, "name-check", false, "Resolve the name first"},
+          {0, "no-name-check", false, "Accepted for older scripts"},
+          {0, "no-conflicts-check", false, "Accept conflicting addresses"},
+          {0, "no-nics", false, "No NIC"},
+          {0, "no-wait-for-sync", false, "Do not wait for mirrors"},
+          {'O', "os-parameters", true, "OS parameters"},
+          {0, "os-parameters-private", true, "OS parameters kept from lists"},
+          {0, "os-parameters-secret", true, "OS parameters that are not stored"},
+          {'s', "os-size", true, "One disk of this size"},
+          {0, "opportunistic-locking", false, "Take the locks that are free", false},
+          {0, "tags", true, "Tags, separated by commas"},
+          {0, "forthcoming", false, "Only reserve it", false},
+          {0, "commit", false, "Make a forthcoming one real", false},
+          {0, "no-start", false, "Do not start it"},
+          {'o', "os-type", true, "The OS: name+variant"},
+          {0, "force-variant", false, "Accept an unlisted variant"},
+          {0, "no-install", false, "Do not run the OS scripts"},
+          {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
+          {'c', "communication", true, "A NIC for metad", false}};
+}
+
+}  // namespace
+
+Program instance_program() {
+  std::vector<Option> const remember{
+      {0, "ignore-offline", false, "Change the wish though the node is offline"},
+      {0, "no-remember", false, "Leave the wish as it is"}};
+  return {
+      "gnt-instance",
+      {
+          {"activate-disks", "<instance-name>", 1, 1, {}, "Activate an instance's disks"},
+          {"add", "[options...] <instance-name>", 1, 1, with(add_options(), {submit_options()}),
+           "Creates and adds a new instance to the cluster", add},
+          {"add-tags", "<instance-name> <tag>...", 2, many, submit_options(),
+           "Add tags to the given instance", add_tags},
+          {"batch-create",
+           "<file>",
+           1,
+           1,
+           {},
+           "Create a bunch of instances based on specs in the file."},
+          {"change-group", "<instance-name>", 1, 1, {}, "Change group of instance"},
+          {"console",
+           "[--show-cmd] <instance-name>",
+           1,
+           1,
+           {{0, "show-cmd", false, "Print the command instead"}},
+           "Opens a console on the specified instance",
+           console},
+          {"deactivate-disks", "<instance-name>", 1, 1, {}, "Deactivate an instance's disks"},
+          {"failover",
+           "<instance-name>",
+           1,
+           1,
+           {},
+           "Stops the instance, changes its primary node and (if it was originally running) starts "
+           "it "
+           "on the new node (the secondary for mirrored instances or any node for shared "
+           "storage)."},
+          {"grow-disk", "<instance-name> <disk> <size>", 3, 3,
+           with({{0, "absolute", false, "The size is the new size"},
+                 {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
+                 {0, "no-wait-for-sync", false, "Do not wait for mirrors"}},
+                {submit_options()}),
+           "Grow an instance's disk", grow_disk},
+          {"info",
+           "[-s] {--all | <instance-name>...}",
+           0,
+           many,
+           {{'s', "static", false, "Only the configuration"},
+            {0, "all", false, "All instances"},
+            {0, "json", false, "Print JSON"}},
+           "Show information on the specified instance(s)",
+           info},
+          {"list", "[<instance-name>...]", 0, many, list_options(),
+           "Lists the instances and their status. The available fields can be shown using the "
+           "\"list-fields\" command (see the man page for details). The default field list is (in "
+           "order): name, hypervisor, os, pnode, status, oper_ram.",
+           list_command},
+          {"list-fields", "[<field>...]", 0, many, list_options(),
+           "Lists all available fields for instances", list_fields_command},
+          {"list-tags",
+           "<instance-name>",
+           1,
+           1,
+           {},
+           "List the tags of the given instance",
+           list_tags},
+          {"migrate",
+           "<instance-name>",
+           1,
+           1,
+           {},
+           "Migrate instance to its secondary node (only for mirrored instances)"},
+          {"modify", "[options...] <instance-name>", 1, 1,
+           with({{'B', "backend-parameters", true, "Backend parameters"},
+                 {'H', "hypervisor-parameters", true, "Hypervisor parameters"},
+                 {'O', "os-parameters", true, "OS parameters"},
+                 {'o', "os-type", true, "The OS"},
+                 {0, "offline", false, "Mark it offline"},
+                 {0, "online", false, "Mark it online"},
+                 {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
+                 {0, "net", true, "NICs", false},
+                 {0, "disk", true, "Disks", false},
+                 {'t', "disk-template", true, "Another template", false},
+                 {'m', "runtime-memory", true, "Memory now", false}},
+                {submit_options()}),
+           "Alters the parameters of an instance", modify},
+          {"move",
+           "<instance-name>",
+           1,
+           1,
+           {},
+           "Move instance to an arbitrary node (only for instances of type file and lv)"},
+          {"reboot", "[options...] <instance-name>...", 0, many,
+           with({{'t', "type", true, "soft, hard or full"},
+                 {0, "shutdown-timeout", true, "Seconds"},
+                 {0, "ignore-secondaries", false, "Go on though a secondary fails"}},
+                {selection_options(), submit_options()}),
+           "Reboots an instance", reboot},
+          {"recreate-disks", "<instance-name>", 1, 1, {}, "Recreate an instance's disks"},
+          {"reinstall", "[options...] <instance-name>...", 0, many,
+           with({{'o', "os-type", true, "The OS"},
+                 {'O', "os-parameters", true, "OS parameters"},
+                 {0, "force-variant", false, "Accept an unlisted variant"},
+                 {0, "select-os", false, "Choose from a list", false}},
+                {selection_options(), submit_options()}),
+           "Reinstall a stopped instance", reinstall},
+          {"remove", "[-f] <instance-name>", 1, 1,
+           with({{'f', "force", false, "Don't ask"},
+                 {0, "shutdown-timeout", true, "Seconds"},
+                 {0, "ignore-failures", false, "Go on where a part stays behind"}},
+                {submit_options()}),
+           "Shuts down the instance and removes it", remove},
+          {"remove-tags", "<instance-name> <tag>...", 2, many, submit_options(),
+           "Remove tags from given instance", remove_tags},
+          {"rename", "<instance-name> <new-name>", 2, 2, {}, "Rename the instance"},
+          {"replace-disks", "<instance-name>", 1, 1, {}, "Replaces disks for the instance"},
+          {"shutdown", "[options...] <instance-name>...", 0, many,
+           with({{0, "timeout", true, "Seconds before the plug is pulled"}},
+                {remember, selection_options(), submit_options()}),
+           "Stops an instance", shutdown},
+          {"startup", "[options...] <instance-name>...", 0, many,
+           with({{'H', "hypervisor-parameters", true, "For this start only"},
+                 {'B', "backend-parameters", true, "For this start only"},
+                 {0, "paused", false, "Leave it paused"}},
+                {remember, selection_options(), submit_options()}),
+           "Starts an instance", startup},
+      },
+      {{"start", "startup"}, {"stop", "shutdown"}, {"show", "info"}}};
+}
+
+}  // namespace flotte::cli

@@ -1,0 +1,110 @@
+#include "cli/options.h"
+
+#include <algorithm>
+
+namespace flotte::cli {
+namespace {
+
+Failure bad_option(std::string message) {
+  return Failure(Error{ErrorCode::WrongInput, std::move(message)});
+}
+
+Result<Option const*> find_long(std::vector<Option> const& known, std::string const& name) {
+  std::vector<Option const*> matching;
+  for (auto const& option : known) {
+    if (option.name == name) return &option;
+    if (option.name.starts_with(name)) matching.push_back(&option);
+  }
+  if (matching.empty()) return bad_option(fmt::format("no such option: --{}", name));
+  if (matching.size() > 1) {
+    std::vector<std::string> names;
+    for (auto const* option : matching) names.push_back("--" + option->name);
+    std::ranges::sort(names);
+    return bad_option(fmt::format("ambiguous option: --{} ({}?)", name, fmt::join(names, ", ")));
+  }
+  return matching.front();
+}
+
+class Parser {
+ public:
+  Parser(std::vector<Option> const& known, std::vector<std::string> const& argv)
+      : known_(known), argv_(argv) {}
+
+  Result<Arguments> parse() {
+    for (; at_ < argv_.size(); ++at_) {
+      auto const& word = argv_[at_];
+      if (word == "--") {
+        ++at_;
+        break;
+      }
+      if (word.size() < 2 || word[0] != '-') break;
+      TRY(word[1] == '-' ? long_option(word) : short_options(word));
+    }
+    arguments_.positional_.assign(argv_.begin() + static_cast<std::ptrdiff_t>(at_), argv_.end());
+    return std::move(arguments_);
+  }
+
+ private:
+  Result<void> long_option(std::string const& word) {
+    auto const equals = word.find('=');
+    auto const* option =
+        TRY(find_long(known_, word.substr(2, equals == std::string::npos ? equals : equals - 2)));
+    if (equals == std::string::npos) return take(*option, "--" + option->name);
+    if (!option->has_value)
+      return bad_option(fmt::format("--{} option does not take a value", option->name));
+    return store(*option, word.substr(equals + 1));
+  }
+
+  // -fX is -f with the value X, or -f and -X where -f takes none.
+  Result<void> short_options(std::string const& word) {
+    for (std::size_t i = 1; i < word.size(); ++i) {
+      auto const found = std::ranges::find(known_, word[i], &Option::letter);
+      if (found == known_.end()) return bad_option(fmt::format("no such option: -{}", word[i]));
+      if (found->has_value && i + 1 < word.size()) return store(*found, word.substr(i + 1));
+      TRY(take(*found, fmt::format("-{}", word[i])));
+    }
+    return {};
+  }
+
+  Result<void> take(Option const& option, std::string const& shown) {
+    if (!option.has_value) return store(option, "");
+    if (at_ + 1 >= argv_.size())
+      return bad_option(fmt::format("{} option requires 1 argument", shown));
+    return store(option, argv_[++at_]);
+  }
+
+  Result<void> store(Option const& option, std::string value) {
+    if (!option.is_built) return bad_option(fmt::format("--{} is not built yet", option.name));
+    arguments_.values_[option.name].push_back(std::move(value));
+    return {};
+  }
+
+  std::vector<Option> const& known_;
+  std::vector<std::string> const& argv_;
+  std::size_t at_ = 0;
+  Arguments arguments_;
+};
+
+}  // namespace
+
+std::optional<std::string> Arguments::value(std::string_view name) const {
+  auto const found = values_.find(name);
+  if (found == values_.end()) return std::nullopt;
+  return found->second.back();
+}
+
+std::string Arguments::value_or(std::string_view name, std::string_view otherwise) const {
+  return value(name).value_or(std::string(otherwise));
+}
+
+std::vector<std::string> Arguments::values(std::string_view name) const {
+  auto const found = values_.find(name);
+  return found == values_.end() ? std::vector<std::string>() : found->second;
+}
+
+Result<Arguments> parse_options(std::vector<Option> const& known,
+                                std::vector<std::string> const& argv) {
+  return Parser(known, argv).parse();
+}
+
+}  // namespace flotte::cli

@@ -1,0 +1,81 @@
+#include "cli/values.h"
+
+namespace flotte::cli {
+namespace {
+
+std::vector<std::string> split_escaped(std::string_view text) {
+  std::vector<std::string> parts(1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == ',' || text[i + 1] == '\\')) {
+      parts.back() += text[++i];
+    } else if (text[i] == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back() += text[i];
+    }
+  }
+  return parts;
+}
+
+}  // namespace
+
+Result<json::object> parse_pairs(std::string_view text, std::string_view option) {
+  json::object out;
+  if (text.empty()) return out;
+  for (auto const& part : split_escaped(text)) {
+    auto const equals = part.find('=');
+    std::string key = part.substr(0, equals);
+    json::value value = true;
+    if (equals != std::string::npos) {
+      value = json::value(json::string_view(part).substr(equals + 1));
+    } else if (key.starts_with("no_")) {
+      key = key.substr(3);
+      value = false;
+    } else if (key.starts_with("-")) {
+      key = key.substr(1);
+      value = nullptr;
+    }
+    if (key.empty()) {
+      return fail(ErrorCode::WrongInput, "A name is missing in '{}' of option {}", text, option);
+    }
+    if (out.contains(key)) {
+      return fail(ErrorCode::WrongInput, "Duplicated key '{}' in option {}", key, option);
+    }
+    out[key] = std::move(value);
+  }
+  return out;
+}
+
+Result<std::pair<std::string, json::object>> parse_named_pairs(std::string_view text,
+                                                               std::string_view option) {
+  auto const colon = text.find(':');
+  auto name = std::string(text.substr(0, colon));
+  auto const rest = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+  return std::pair(std::move(name), TRY(parse_pairs(rest, option)));
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at <= text.size();) {
+    auto const end = std::min(text.find(separator, at), text.size());
+    parts.emplace_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return parts;
+}
+
+Result<bool> parse_yes_no(std::string_view text, std::string_view option) {
+  auto const lower = strip(text);
+  if (lower == "yes" || lower == "true" || lower == "Yes" || lower == "True") return true;
+  if (lower == "no" || lower == "false" || lower == "No" || lower == "False") return false;
+  return fail(ErrorCode::WrongInput, "option {}: invalid boolean value '{}': yes or no", option,
+              text);
+}
+
+std::string strip(std::string_view text) {
+  auto const start = text.find_first_not_of(" \t\r\n");
+  if (start == std::string_view::npos) return "";
+  return std::string(text.substr(start, text.find_last_not_of(" \t\r\n") - start + 1));
+}
+
+}  // namespace flotte::cli

@@ -1,0 +1,27 @@
+// The little grammars of option values (ganeti-compat §1.1): k=v lists, `id:k=v` lists, yes and no.
+// Pure.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace flotte::cli {
+
+namespace json = boost::json;
+
+// "a=1,no_b,c,-d": {"a": "1", "b": false, "c": true, "d": null}; `\,` is a comma in a value.
+Result<json::object> parse_pairs(std::string_view text, std::string_view option);
+// "kvm:a=1,b=2" or "0:size=1G".
+Result<std::pair<std::string, json::object>> parse_named_pairs(std::string_view text,
+                                                               std::string_view option);
+std::vector<std::string> split(std::string_view text, char separator);
+Result<bool> parse_yes_no(std::string_view text, std::string_view option);
+// For a shell-like word list: quotes are not special.
+std::string strip(std::string_view text);
+
+}  // namespace flotte::cli
