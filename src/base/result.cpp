@@ -22,6 +22,7 @@ constexpr std::array code_names{
     CodeName{ErrorCode::ResourceNotUnique, "resource_not_unique"},
     CodeName{ErrorCode::InternalError, "internal_error"},
     CodeName{ErrorCode::EnvironmentError, "environment_error"},
+    CodeName{ErrorCode::None, ""},
 };
 
 struct ClassName {

@@ -27,6 +27,7 @@ enum class ErrorCode {
   ResourceNotUnique,
   InternalError,
   EnvironmentError,
+  None,  // where Ganeti itself gives no code, and clients compare the text
 };
 
 // Ganeti's exception classes, as far as clients can tell them apart.

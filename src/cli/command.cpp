@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "cli/filter.h"
 #include "cli/print.h"
 #include "cli/values.h"
 #include "schema/schema.h"
@@ -28,7 +29,7 @@ std::vector<Option> list_options() {
           {0, "units", true, "Specify units for output: h, m, g or t"},
           {'o', "output", true, "Fields, separated by commas; +FIELDS adds to the default"},
           {'v', "verbose", false, "Say what an empty cell means"},
-          {'F', "filter", false, "The argument is a filter", false},
+          {'F', "filter", false, "The argument is a filter"},
           {0, "json", false, "Print JSON: a list of objects"}};
 }
 
@@ -42,6 +43,7 @@ std::vector<Option> submit_options() {
 Outcome<json::object> opcode(Call& call, std::string_view op_id) {
   json::object op;
   op["OP_ID"] = op_id;
+  op["debug_level"] = static_cast<std::int64_t>(call.arguments.values("debug").size());
   if (call.arguments.has("dry-run")) op["dry_run"] = true;
   if (auto const priority = call.arguments.value("priority")) {
     if (*priority == "low") {
@@ -83,8 +85,6 @@ Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op) {
   return std::optional(OK(call.session.run(json::array{std::move(op)})));
 }
 
-namespace {
-
 Outcome<TableOptions> table_options(Call& call) {
   TableOptions options;
   options.has_headers = !call.arguments.has("no-headers");
@@ -106,6 +106,40 @@ Outcome<TableOptions> table_options(Call& call) {
   return options;
 }
 
+std::vector<std::string> chosen_fields(Call& call, std::string const& default_fields) {
+  auto const wanted = call.arguments.value_or("output", default_fields);
+  return split(wanted.starts_with("+") ? default_fields + "," + wanted.substr(1) : wanted, ',');
+}
+
+namespace {
+
+// Names, patterns of names, or one filter.
+Outcome<int> choose_objects(Call& call, std::string const& what, json::object& request) {
+  auto const& given = call.arguments.positional();
+  if (call.arguments.has("filter") && given.size() != 1) {
+    return stop(Error{ErrorCode::WrongInput, "Exactly one argument must be given as a filter"});
+  }
+  if (call.arguments.has("filter") || (given.size() == 1 && may_be_filter(given[0]))) {
+    auto filter = parse_filter(given[0]);
+    if (!filter) {
+      return stop(fmt::format("Error while parsing query filter: {}", filter.error().message));
+    }
+    request["qfilter"] = std::move(*filter);
+    return 0;
+  }
+  auto const is_glob = [](std::string const& name) {
+    return name.find_first_of("*?") != std::string::npos;
+  };
+  if (what != "job" && std::ranges::any_of(given, is_glob)) {
+    request["qfilter"] = filter_of_globs("name", given);
+    return 0;
+  }
+  json::array names;
+  for (auto const& name : given) names.push_back(text_value(name));
+  request["names"] = std::move(names);
+  return 0;
+}
+
 std::string serialized(json::value const& value) {
   return json::serialize(value);
 }
@@ -114,21 +148,11 @@ std::string serialized(json::value const& value) {
 
 Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields) {
   auto const options = OK(table_options(call));
-  auto wanted = call.arguments.value_or("output", default_fields);
-  if (wanted.starts_with("+")) wanted = default_fields + "," + wanted.substr(1);
   json::array fields;
-  for (auto const& name : split(wanted, ',')) fields.push_back(text_value(name));
-  json::array names;
-  for (auto const& name : call.arguments.positional()) {
-    // One argument with any of these is a filter, not a name.
-    if (call.arguments.positional().size() == 1 &&
-        name.find_first_of(" !\"'()/<=>\\~") != std::string::npos) {
-      return stop("The filter language is not built yet; name the objects instead");
-    }
-    names.push_back(text_value(name));
-  }
-  auto const answer = OK(call.session.post(
-      "query", {{"what", text_value(what)}, {"fields", fields}, {"names", names}}));
+  for (auto const& name : chosen_fields(call, default_fields)) fields.push_back(text_value(name));
+  json::object request{{"what", text_value(what)}, {"fields", std::move(fields)}};
+  OK(choose_objects(call, what, request));
+  auto const answer = OK(call.session.post("query", request));
   if (call.arguments.has("json")) {
     std::printf("%s\n", serialized(table_json(answer)).c_str());
   } else {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/options.h"
+#include "cli/print.h"
 #include "cli/session.h"
 
 namespace flotte::cli {
@@ -58,6 +59,9 @@ Outcome<json::object> opcode(Call& call, std::string_view op_id);
 // Submits one job and waits, or with --submit only says its id. The results of its opcodes; none
 // with --submit.
 Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op);
+Outcome<TableOptions> table_options(Call& call);
+// Those of --output: instead of the default ones, or with a plus after them.
+std::vector<std::string> chosen_fields(Call& call, std::string const& default_fields);
 // A list command over one resource.
 Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields);
 Outcome<int> list_fields(Call& call, std::string const& what);

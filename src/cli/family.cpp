@@ -41,7 +41,7 @@ void print_usage(Program const& program) {
   for (auto const& command : program.commands) width = std::max(width, command.name.size());
   for (auto const& command : program.commands) {
     auto lead = fmt::format(" {:{}} - ", command.name, width);
-    for (auto const& line : wrapped(command.help, help_width - 1 - lead.size())) {
+    for (auto const& line : wrapped(command.help, help_width - lead.size())) {
       std::printf("%s%s\n", lead.c_str(), line.c_str());
       lead = std::string(lead.size(), ' ');
     }

@@ -8,6 +8,7 @@
 #include "cli/info.h"
 #include "cli/print.h"
 #include "cli/values.h"
+#include "model/params.h"
 
 namespace flotte::cli {
 namespace {
@@ -51,8 +52,12 @@ Outcome<json::array> disks_of(Call& call) {
 
 Outcome<void> put_pairs(Call& call, json::object& op, std::string const& option,
                         std::string const& field) {
-  if (auto const text = call.arguments.value(option))
-    op[field] = GIVEN(parse_pairs(*text, "--" + option));
+  auto const text = call.arguments.value(option);
+  if (!text) return {};
+  auto pairs = GIVEN(parse_pairs(*text, "--" + option));
+  // These are the same for every guest, so that a slip is told before there is a job.
+  if (field == "beparams") GIVEN(model::enforce_backend(pairs));
+  op[field] = std::move(pairs);
   return {};
 }
 

@@ -66,8 +66,10 @@ Outcome<int> node_info(Call& call) {
     node["primary for instances"] = names_of(8);
     node["secondary for instances"] = names_of(9);
     json::object params;
-    for (auto const& [key, value] : cell(10).as_object()) {
-      auto const is_own = cell(11).as_object().contains(key);
+    auto const all_params = cell(10);
+    auto const own_params = cell(11);
+    for (auto const& [key, value] : all_params.as_object()) {
+      auto const is_own = own_params.as_object().contains(key);
       auto const shown = value == json::value(1.0) ? std::string("1") : python_text(value);
       params[key] = text_value(is_own ? shown : fmt::format("default ({})", shown));
     }
@@ -78,22 +80,23 @@ Outcome<int> node_info(Call& call) {
   return 0;
 }
 
-Outcome<int> node_volumes(Call& call) {
-  auto op = OK(opcode(call, "OP_NODE_QUERYVOLS"));
-  auto const wanted = call.arguments.value_or("output", "node,phys,vg,name,size,instance");
+// The opcodes that answer rows of their own, older than queries.
+Outcome<int> rows_of_opcode(Call& call, json::object op, std::string const& default_fields) {
+  auto const options = OK(table_options(call));
   json::array fields;
   json::array columns;
-  for (auto const& name : split(wanted, ',')) {
-    auto const title =
-        name == "phys" ? "PhysDev"
-        : name == "vg" ? "VG"
-                       : std::string(1, static_cast<char>(std::toupper(static_cast<unsigned char>(
-                                            name.empty() ? ' ' : name[0])))) +
-                             (name.empty() ? "" : name.substr(1));
+  for (auto const& name : chosen_fields(call, default_fields)) {
+    auto title = name == "phys" ? "PhysDev" : name == "vg" ? "VG" : name;
+    if (!title.empty()) {
+      title[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(title[0])));
+    }
+    auto const is_unit = name == "size" || name == "used" || name == "free";
     fields.push_back(text_value(name));
     columns.push_back({{"name", text_value(name)},
                        {"title", text_value(title)},
-                       {"kind", name == "size" ? "unit" : "text"}});
+                       {"kind", is_unit                 ? "unit"
+                                : name == "allocatable" ? "bool"
+                                                        : "text"}});
   }
   json::array nodes;
   for (auto const& name : call.arguments.positional()) nodes.push_back(text_value(name));
@@ -110,12 +113,21 @@ Outcome<int> node_volumes(Call& call) {
   if (call.arguments.has("json")) {
     std::printf("%s\n", json::serialize(table_json(table)).c_str());
   } else {
-    TableOptions options;
-    options.has_headers = !call.arguments.has("no-headers");
-    options.separator = call.arguments.value("separator");
     std::fputs(render_table(table, options).c_str(), stdout);
   }
   return 0;
+}
+
+Outcome<int> node_volumes(Call& call) {
+  return rows_of_opcode(call, OK(opcode(call, "OP_NODE_QUERYVOLS")),
+                        "node,phys,vg,name,size,instance");
+}
+
+Outcome<int> node_storage(Call& call) {
+  auto op = OK(opcode(call, "OP_NODE_QUERY_STORAGE"));
+  if (auto const type = call.arguments.value("storage-type"))
+    op["storage_type"] = text_value(*type);
+  return rows_of_opcode(call, std::move(op), "node,type,name,size,used,free,allocatable");
 }
 
 // --- gnt-job
@@ -415,7 +427,9 @@ Program node_program() {
             node_list},
            {"list-fields", "[<field>...]", 0, many, list_options(),
             "Lists all available fields for nodes", node_list_fields},
-           {"list-storage", "[<node>...]", 0, many, {}, "List storage on node(s)"},
+           {"list-storage", "[<node>...]", 0, many,
+            with({{'t', "storage-type", true, "file, lvm-vg or sharedfile"}}, {list_options()}),
+            "List storage on node(s)", node_storage},
            {"list-tags", "<node>", 1, 1, {}, "List the tags of the given node", list_tags},
            {"remove-tags", "<node> <tag>...", 2, many, submit_options(),
             "Remove tags from the given node", remove_tags},

@@ -130,6 +130,7 @@ Session::~Session() = default;
 
 tl::unexpected<CommandError> stop(Error const& error) {
   if (error.error_class == ErrorClass::Unreachable) return tl::unexpected(no_daemon(error.message));
+  if (error.error_class == ErrorClass::Parameter) return stop("Parameter Error: " + error.message);
   return stop(
       fmt::format("Failure: prerequisites not met for this operation:\nerror type: {}, "
                   "error details:\n{}",

@@ -23,10 +23,12 @@ namespace json = boost::json;
 constexpr std::string_view admin_group = "gnt-admin";
 constexpr mode_t socket_mode = 0660;
 
-json::array post_init_job() {
+json::array post_init_job(WallTime now) {
   json::object op;
   op["OP_ID"] = "OP_CLUSTER_POST_INIT";
-  op["reason"] = json::array{json::array{"gnt:client:gnt-cluster", "init", 0}};
+  op["debug_level"] = 0;
+  op["reason"] = json::array{json::array{"gnt:client:gnt-cluster", "init",
+                                         now.time_since_epoch() / std::chrono::nanoseconds(1)}};
   return json::array{std::move(op)};
 }
 
@@ -99,7 +101,7 @@ Result<JobId> Controller::Parts::initialise(json::object const& request) {
         return {};
       },
       {}));
-  return queue->submit({post_init_job()}).front();
+  return queue->submit({post_init_job(clock.wall())}).front();
 }
 
 Result<void> Controller::Parts::destroy() {

@@ -17,22 +17,27 @@ constexpr std::size_t tries_max = 5;
 constexpr auto tries_window = 8h;
 constexpr auto archive_age = 6h;
 
-json::array startup_job(std::string const& instance) {
+json::array reason(std::string_view doing, WallTime now) {
+  return json::array{
+      json::array{"gnt:watcher", doing, now.time_since_epoch() / std::chrono::nanoseconds(1)}};
+}
+
+json::array startup_job(std::string const& instance, WallTime now) {
   json::object op;
   op["OP_ID"] = "OP_INSTANCE_STARTUP";
   op["instance_name"] = instance;
   op["no_remember"] = true;
-  op["reason"] = json::array{json::array{"gnt:watcher", "startup", 0}};
+  op["reason"] = reason("startup", now);
   return json::array{std::move(op)};
 }
 
-json::array user_down_job(std::string const& instance) {
+json::array user_down_job(std::string const& instance, WallTime now) {
   json::object op;
   op["OP_ID"] = "OP_INSTANCE_SHUTDOWN";
   op["instance_name"] = instance;
   op["timeout"] = 0;
   op["admin_state_source"] = "user";
-  op["reason"] = json::array{json::array{"gnt:watcher", "shutdown", 0}};
+  op["reason"] = reason("shutdown", now);
   return json::array{std::move(op)};
 }
 
@@ -73,8 +78,22 @@ void Watcher::run() {
   }
 }
 
+// After a reboot of the master nobody else brings it up.
+void Watcher::keep_master_address(model::Cluster const& cluster) {
+  auto const& settings = cluster.settings();
+  auto const master = cluster.node(settings.master_node);
+  if (!master || settings.master_ip.empty() || settings.master_netdev.empty()) return;
+  auto const kept = seams_.nodes.ask(**master,
+                                     rpc::MasterAddress{.ip = settings.master_ip,
+                                                        .netdev = settings.master_netdev,
+                                                        .netmask = settings.master_netmask},
+                                     {.leader_epoch = leader_epoch_, .timeout = 30s});
+  if (!kept) log::warning("The cluster's address: {}", kept.error().message);
+}
+
 void Watcher::look() {
   auto const cluster = seams_.config.snapshot();
+  keep_master_address(*cluster);
   queue_.auto_archive(archive_age);
   // An instance that a job works on is left to that job.
   auto const locks = queue_.locks();
@@ -104,11 +123,11 @@ void Watcher::look() {
       if (found == running->instances.end()) {
         if (may_try(instance->name)) {
           log::info("Watcher: {} should run and does not, starting it", instance->name);
-          queue_.submit({startup_job(instance->name)});
+          queue_.submit({startup_job(instance->name, seams_.clock.wall())});
         }
       } else if (found->state == rpc::RunState::UserDown) {
         log::info("Watcher: {} was switched off from inside", instance->name);
-        queue_.submit({user_down_job(instance->name)});
+        queue_.submit({user_down_job(instance->name, seams_.clock.wall())});
       }
     }
   }

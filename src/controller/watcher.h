@@ -27,6 +27,7 @@ class Watcher {
  private:
   void run();
   void look();
+  void keep_master_address(model::Cluster const& cluster);
   bool may_try(std::string const& instance);
 
   jobs::Seams seams_;

@@ -150,7 +150,9 @@ json::value encode_error(Error const& error, ErrorClass by_stage) {
   auto const error_class = error.error_class == ErrorClass::ByStage ? by_stage : error.error_class;
   json::array arguments{error.message};
   // Only the prerequisite error carries Ganeti's code as a second argument.
-  if (error_class == ErrorClass::Prereq) arguments.push_back(json::value(to_string(error.code)));
+  if (error_class == ErrorClass::Prereq && error.code != ErrorCode::None) {
+    arguments.push_back(json::value(to_string(error.code)));
+  }
   return json::array{python_class(error_class), std::move(arguments)};
 }
 

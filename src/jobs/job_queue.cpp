@@ -64,6 +64,19 @@ Result<void> make_absolute(json::object& op, std::vector<Result<JobId>> const& b
   return {};
 }
 
+// What was submitted is the last word of why.
+void add_to_reason_trail(json::object& op, JobId job, std::size_t index, WallTime now) {
+  auto name = std::string(opcodes::op_id_of(op).substr(3));
+  std::ranges::transform(name, name.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  auto& reason = op["reason"];
+  if (!reason.is_array()) reason.emplace_array();
+  reason.get_array().push_back(
+      json::array{json::string_view("gnt:opcode:" + name),
+                  json::string_view(fmt::format("job={};index={}", number(job), index)),
+                  now.time_since_epoch() / std::chrono::nanoseconds(1)});
+}
+
 void put_job(store::Txn& txn, Job const& job) {
   txn.put(job_key(job.id), json::serialize(encode(job)));
 }
@@ -191,14 +204,17 @@ std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs
       if (ops.size() > opcodes_a_job_max) {
         return fail(ErrorCode::WrongInput, "A job has at most {} opcodes", opcodes_a_job_max);
       }
+      auto const job_id = JobId{last_id_ + 1};
       for (auto const& op : ops) {
         OpState state;
         state.input = TRY(opcodes::normalise(op));
         state.priority = TRY(opcodes::common_of(state.input)).priority;
         TRY(make_absolute(state.input, answer));
+        add_to_reason_trail(state.input, job_id, row->job.ops.size(), seams_.clock.wall());
         row->job.ops.push_back(std::move(state));
       }
-      return JobId{++last_id_};
+      last_id_ = number(job_id);
+      return job_id;
     };
     auto id = fill();
     if (id) {

@@ -40,13 +40,14 @@ bool conflict(LockSet const& a, LockSet const& b) {
 }
 
 std::string lock_name(Lock const& lock) {
-  if (lock.level == LockLevel::Cluster) return "cluster/BGL";
+  if (lock.level == LockLevel::Cluster) return fmt::format("cluster/{}", lock.name);
   return fmt::format("{}/{}", level_name(lock.level), lock.name.empty() ? "[lockset]" : lock.name);
 }
 
 void LockManager::request(JobId job, std::int64_t priority, LockSet locks) {
-  auto const has_cluster =
-      std::ranges::any_of(locks, [](Lock const& lock) { return lock.level == LockLevel::Cluster; });
+  auto const has_cluster = std::ranges::any_of(locks, [](Lock const& lock) {
+    return lock.level == LockLevel::Cluster && lock.name == "BGL";
+  });
   if (!has_cluster) locks.push_back(shared(LockLevel::Cluster, "BGL"));
   entries_.push_back({job, priority, next_age_++, std::move(locks)});
 }

@@ -272,6 +272,16 @@ Fields NodeQueryVolumes::fields() {
   return table;
 }
 
+Fields NodeQueryStorage::fields() {
+  static constexpr Field table[] = {
+      required<&NodeQueryStorage::output_fields>("output_fields", "What to answer."),
+      field<&NodeQueryStorage::storage_type>("storage_type", "Which kind; none: the default's."),
+      field<&NodeQueryStorage::nodes>("nodes", "Which; empty: all."),
+      field<&NodeQueryStorage::name>("name", "Only the one of this name."),
+  };
+  return table;
+}
+
 Fields TagsSet::fields() {
   static constexpr Field table[] = {
       required<&TagsSet::kind>("kind", "What carries the tags."),
@@ -331,6 +341,7 @@ std::span<Description const> all() {
       describe<ClusterVerifyConfig>(""),
       describe<ClusterVerifyGroup>("group_name"),
       describe<OsDiagnose>(""),
+      describe<NodeQueryStorage>(""),
       describe<NodeQueryVolumes>(""),
       describe<TagsSet>(""),
       describe<TagsDel>(""),

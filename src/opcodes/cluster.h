@@ -94,6 +94,16 @@ struct NodeQueryVolumes {
   static schema::Fields fields();
 };
 
+struct NodeQueryStorage {
+  static constexpr std::string_view op_id = "OP_NODE_QUERY_STORAGE";
+  std::vector<std::string> output_fields;
+  std::optional<std::string> storage_type;  // file, gluster, lvm-pv, lvm-vg, sharedfile
+  std::vector<std::string> nodes;
+  std::optional<std::string> name;
+
+  static schema::Fields fields();
+};
+
 struct TagsSet {
   static constexpr std::string_view op_id = "OP_TAGS_SET";
   std::string kind;

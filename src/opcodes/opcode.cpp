@@ -69,7 +69,11 @@ Result<json::object> normalise(json::value const& submitted) {
 
   json::object out;
   out["OP_ID"] = op_id;
-  for (auto const& [key, value] : schema::encode(*common)) out[key] = value;
+  for (auto const& [key, value] : schema::encode(*common)) {
+    // These two are left out where nobody gave them.
+    if ((key == "dry_run" || key == "debug_level") && value.is_null()) continue;
+    out[key] = value;
+  }
   for (auto const& [key, value] : *completed) out[key] = value;
   return out;
 }

@@ -1,15 +1,14 @@
 #include "query/query.h"
 
+#include <re2/re2.h>
 #include <algorithm>
 #include <boost/json/serialize.hpp>
-#include <regex>
 
 namespace flotte::query {
 namespace {
 
 constexpr std::size_t fields_max = 500;
 constexpr std::size_t filter_depth_max = 30;
-constexpr std::size_t pattern_bytes_max = 1000;
 
 Result<FieldTable const*> table_of(std::string const& what) {
   if (what == "instance") return &instance_fields();
@@ -100,21 +99,11 @@ Result<bool> compare(std::string_view op, Cell const& cell, json::value const& w
   }
   if (op == "=~") {
     if (!wanted.is_string()) return bad_filter("=~ needs a pattern");
-    std::string pattern(std::string_view(wanted.get_string()));
-    if (pattern.size() > pattern_bytes_max) return bad_filter("the pattern is too long");
-    auto flags = std::regex::ECMAScript;
-    if (pattern.starts_with("(?")) {
-      auto const end = pattern.find(')');
-      if (pattern.substr(0, end).find('i') != std::string::npos) flags |= std::regex::icase;
-      pattern.erase(0, end == std::string::npos ? pattern.size() : end + 1);
-    }
-    // std::regex reports a bad pattern by throwing; it ends here.
-    try {
-      return have.is_string() && std::regex_search(std::string(std::string_view(have.get_string())),
-                                                   std::regex(pattern, flags));
-    } catch (std::regex_error const& error) {
-      return bad_filter(error.what());
-    }
+    RE2 const pattern(re2::StringPiece(wanted.get_string().data(), wanted.get_string().size()),
+                      RE2::Quiet);
+    if (!pattern.ok()) return bad_filter(pattern.error());
+    return have.is_string() &&
+           RE2::PartialMatch({have.get_string().data(), have.get_string().size()}, pattern);
   }
   auto const order = [&]() -> std::optional<int> {
     if (have.is_number() && wanted.is_number()) {

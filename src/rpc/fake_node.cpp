@@ -227,6 +227,13 @@ class Deeds {
     return Nothing{};
   }
 
+  Result<Nothing> master_address(MasterAddress const& wish) {
+    if (wish.is_up && wish.netdev.empty()) {
+      return fail(ErrorCode::EnvironmentError, "The network interface '' does not exist");
+    }
+    return Nothing{};
+  }
+
  private:
   using Guests = std::map<std::string, FakeGuest>;
 
@@ -432,6 +439,7 @@ struct FakeNode::Machine {
         [](Deeds&, InstanceResizeDisk const&) -> Result<Nothing> { return Nothing{}; });
     on<AllInstancesInfo>(&Deeds::running);
     on<BridgesExist>(&Deeds::bridges_exist);
+    on<MasterAddress>(&Deeds::master_address);
     on<HypervisorValidate>(
         [](Deeds&, HypervisorValidate const&) -> Result<Nothing> { return Nothing{}; });
     // The sleep itself is invoke()'s: it must not happen with the mutex held.

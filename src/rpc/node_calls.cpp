@@ -305,6 +305,16 @@ Fields BridgesExist::fields() {
   return table;
 }
 
+Fields MasterAddress::fields() {
+  static constexpr Field table[] = {
+      field<&MasterAddress::ip>("ip", "The address."),
+      field<&MasterAddress::netdev>("netdev", "The interface."),
+      field<&MasterAddress::netmask>("netmask", "Bits of the network."),
+      field<&MasterAddress::is_up>("is_up", "Shall it be there?"),
+  };
+  return table;
+}
+
 Fields HypervisorValidate::fields() {
   static constexpr Field table[] = {
       field<&HypervisorValidate::hypervisor>("hypervisor", "Hypervisor."),

@@ -353,6 +353,18 @@ struct BridgesExist {
   static schema::Fields fields();
 };
 
+// The cluster's address on the interface of its master.
+struct MasterAddress {
+  static constexpr std::string_view name = "node_master_address";
+  using Reply = Nothing;
+  std::string ip;
+  std::string netdev;
+  std::int64_t netmask = 32;
+  bool is_up = true;
+
+  static schema::Fields fields();
+};
+
 // Checks what only the node can know: does the kernel file exist, is the binary there.
 struct HypervisorValidate {
   static constexpr std::string_view name = "hypervisor_validate_params";

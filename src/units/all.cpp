@@ -14,6 +14,7 @@
 #include "units/instance_set_params.h"
 #include "units/instance_shutdown.h"
 #include "units/instance_startup.h"
+#include "units/node_query_storage.h"
 #include "units/node_query_volumes.h"
 #include "units/os_diagnose.h"
 #include "units/tags_del.h"
@@ -37,6 +38,7 @@ void add_all(jobs::UnitTable& table) {
   table.add<InstanceSetParams>();
   table.add<InstanceShutdown>();
   table.add<InstanceStartup>();
+  table.add<NodeQueryStorage>();
   table.add<NodeQueryVolumes>();
   table.add<OsDiagnose>();
   table.add<TagsDel>();

@@ -65,10 +65,21 @@ Result<void> check_still_used(opcodes::ClusterSetParams const& op, model::Cluste
   return {};
 }
 
+// None where the cluster has no address.
+std::optional<rpc::MasterAddress> master_address(model::Settings const& settings, bool is_up) {
+  if (settings.master_ip.empty() || settings.master_netdev.empty()) return std::nullopt;
+  return rpc::MasterAddress{.ip = settings.master_ip,
+                            .netdev = settings.master_netdev,
+                            .netmask = settings.master_netmask,
+                            .is_up = is_up};
+}
+
 }  // namespace
 
 Result<jobs::LockSet> ClusterSetParams::locks(Op const&, model::Cluster const&) {
-  return jobs::LockSet{jobs::all_shared(jobs::LockLevel::Instance),
+  // Who changes the settings has read them first: one at a time.
+  return jobs::LockSet{jobs::exclusive(jobs::LockLevel::Cluster, "settings"),
+                       jobs::all_shared(jobs::LockLevel::Instance),
                        jobs::all_shared(jobs::LockLevel::NodeGroup),
                        jobs::all_shared(jobs::LockLevel::Node)};
 }
@@ -132,10 +143,25 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
     return fail(ErrorCode::WrongInput, "max_running_jobs must be at least 1, not {}",
                 settings.max_running_jobs);
   }
+  if (cluster.settings().master_netdev == settings.master_netdev &&
+      cluster.settings().master_netmask == settings.master_netmask) {
+    return plan;
+  }
+  plan.address_before = master_address(cluster.settings(), false);
+  plan.address_after = master_address(settings, true);
   return plan;
 }
 
 Result<json::value> ClusterSetParams::apply(Plan const& plan, jobs::JobContext& job) {
+  auto const& master = plan.settings.master_node;
+  for (auto const& address : {plan.address_before, plan.address_after}) {
+    if (!address) continue;
+    auto back = *address;
+    back.is_up = !back.is_up;
+    TRY(job.step(fmt::format("{} the cluster's address on {}",
+                             address->is_up ? "Raising" : "Dropping", address->netdev),
+                 master, *address, {.undo = jobs::undo_call(master, back)}));
+  }
   TRY(job.commit("Changing the settings", [&](store::ClusterEdit& edit) -> Result<void> {
     // Ports are handed out by instance creation meanwhile: those stay as they are now.
     auto settings = plan.settings;
@@ -151,7 +177,9 @@ Result<json::value> ClusterSetParams::apply(Plan const& plan, jobs::JobContext& 
 
 schema::Fields ClusterSetParams::Plan::fields() {
   static constexpr schema::Field table[] = {
-      schema::field<&Plan::settings>("settings", "All settings from now on.")};
+      schema::field<&Plan::settings>("settings", "All settings from now on."),
+      schema::field<&Plan::address_before>("address_before", "The cluster's address to drop."),
+      schema::field<&Plan::address_after>("address_after", "The cluster's address to raise.")};
   return table;
 }
 

@@ -13,6 +13,8 @@ struct ClusterSetParams {
   struct Facts {};
   struct Plan {
     model::Settings settings;
+    std::optional<rpc::MasterAddress> address_before;
+    std::optional<rpc::MasterAddress> address_after;
 
     static schema::Fields fields();
   };

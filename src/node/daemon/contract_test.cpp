@@ -59,7 +59,7 @@ Machinery machinery_of(rpc::FakeNode& fake) {
             rpc::BlockdevAssemble, rpc::BlockdevShutdown, rpc::BlockdevFind, rpc::BlockdevWipe,
             rpc::NodeVolumes, rpc::FileStorageList, rpc::OsDiagnose, rpc::OsCreate,
             rpc::InstanceStart, rpc::InstanceShutdown, rpc::InstanceSoftReboot,
-            rpc::InstanceResizeDisk, rpc::AllInstancesInfo, rpc::BridgesExist,
+            rpc::InstanceResizeDisk, rpc::AllInstancesInfo, rpc::BridgesExist, rpc::MasterAddress,
             rpc::HypervisorValidate>(dispatcher, fake, node);
   };
   machinery.running_guests = [] { return Result<std::vector<std::string>>({}); };

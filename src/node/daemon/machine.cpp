@@ -4,6 +4,7 @@
 #include "node/daemon/guest_calls.h"
 #include "node/daemon/membership.h"
 #include "node/daemon/storage_calls.h"
+#include "node/network/master_address.h"
 #include "node/os/os_definitions.h"
 #include "rpc/wire.h"
 #include "sys/files.h"
@@ -32,6 +33,12 @@ class Machine {
                                         rpc::Progress const&) { return facts(call); });
     dispatcher.on<rpc::BridgesExist>([](rpc::BridgesExist const& call, rpc::CallContext const&,
                                         rpc::Progress const&) { return bridges_exist(call); });
+    dispatcher.on<rpc::MasterAddress>([this](rpc::MasterAddress const& call,
+                                             rpc::CallContext const&,
+                                             rpc::Progress const&) -> Result<rpc::Nothing> {
+      TRY(set_master_address(processes_, call));
+      return rpc::Nothing{};
+    });
     storage_.add_to(dispatcher);
     guests_.add_to(dispatcher);
     dispatcher.on<rpc::OsDiagnose>(
@@ -127,14 +134,16 @@ Machinery machine_machinery(Paths const& paths, Clock& clock, sys::Processes& pr
   Machinery machinery;
   machinery.add_calls = [machine](rpc::Dispatcher& dispatcher) { machine->add_to(dispatcher); };
   machinery.running_guests = [machine] { return machine->running_guests(); };
-  machinery.raise_master_address = [](Membership const& member) -> Result<void> {
-    return fail_as(ErrorClass::Prereq, ErrorCode::EnvironmentError,
-                   "Bringing up the cluster's address {} on {} is not built yet; leave out "
-                   "--master-netdev",
-                   member.master_ip, member.master_netdev);
+  auto const set_address = [&processes](Membership const& member, bool is_up) {
+    return set_master_address(
+        processes, {.ip = member.master_ip, .netdev = member.master_netdev, .is_up = is_up});
   };
-  // It was never brought up.
-  machinery.drop_master_address = [](Membership const&) -> Result<void> { return {}; };
+  machinery.raise_master_address = [set_address](Membership const& member) {
+    return set_address(member, true);
+  };
+  machinery.drop_master_address = [set_address](Membership const& member) {
+    return set_address(member, false);
+  };
   return machinery;
 }
 

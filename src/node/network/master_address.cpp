@@ -1,0 +1,47 @@
+#include "node/network/master_address.h"
+
+#include "sys/files.h"
+
+namespace flotte::node {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto ip_timeout = 10s;
+constexpr std::int64_t netmask_max_v4 = 32;
+constexpr std::int64_t netmask_max_v6 = 128;
+
+bool is_interface(std::string const& name) {
+  return !name.empty() && name.find('/') == std::string::npos &&
+         sys::exists("/sys/class/net/" + name);
+}
+
+}  // namespace
+
+Result<void> set_master_address(sys::Processes& processes, rpc::MasterAddress const& wish) {
+  auto const is_v6 = wish.ip.find(':') != std::string::npos;
+  if (wish.netmask < 1 || wish.netmask > (is_v6 ? netmask_max_v6 : netmask_max_v4)) {
+    return fail(ErrorCode::WrongInput, "{} is no netmask of {}", wish.netmask, wish.ip);
+  }
+  if (!is_interface(wish.netdev)) {
+    if (!wish.is_up) return {};
+    return fail(ErrorCode::EnvironmentError,
+                "The network interface '{}' for the cluster's address {} does not exist on this "
+                "node; choose another one with --master-netdev",
+                wish.netdev, wish.ip);
+  }
+  auto const address = fmt::format("{}/{}", wish.ip, wish.netmask);
+  auto const family = std::string(is_v6 ? "-6" : "-4");
+  auto const shown = TRY(sys::run_checked(
+      processes,
+      {.argv = {"ip", family, "-o", "address", "show", "dev", wish.netdev, "to", address},
+       .timeout = ip_timeout}));
+  auto const is_there = !shown.output.empty();
+  if (is_there == wish.is_up) return {};
+  TRY(sys::run_checked(processes, {.argv = {"ip", family, "address", wish.is_up ? "add" : "del",
+                                            address, "dev", wish.netdev},
+                                   .timeout = ip_timeout}));
+  return {};
+}
+
+}  // namespace flotte::node

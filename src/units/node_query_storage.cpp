@@ -1,0 +1,127 @@
+#include "units/node_query_storage.h"
+
+#include <algorithm>
+
+#include "jobs/job_context.h"
+
+namespace flotte::units {
+namespace {
+
+struct Storage {
+  std::string name;
+  MiB size;
+  MiB free;
+};
+
+constexpr std::string_view supported = "file, gluster, lvm-pv, lvm-vg, sharedfile";
+
+// What is reported when nobody says a type: that of the cluster's first template.
+Result<std::string> storage_type(opcodes::NodeQueryStorage const& op,
+                                 model::Settings const& settings) {
+  if (op.storage_type) return *op.storage_type;
+  auto const& templates = settings.enabled_disk_templates;
+  auto const first = templates.empty() ? model::DiskTemplate::Diskless : templates.front();
+  switch (first) {
+    case model::DiskTemplate::File:
+      return "file";
+    case model::DiskTemplate::SharedFile:
+      return "sharedfile";
+    case model::DiskTemplate::Gluster:
+      return "gluster";
+    case model::DiskTemplate::Plain:
+    case model::DiskTemplate::Drbd:
+      return "lvm-vg";
+    default:
+      return fail(ErrorCode::None,
+                  "Storage reporting for storage type '{}' is not supported. Please use the "
+                  "--storage-type option to specify one of the supported storage types ({}) or set "
+                  "the default disk template to one that supports storage reporting.",
+                  schema::name_of(first), supported);
+  }
+}
+
+Result<std::vector<Storage>> storage_of(std::string const& type, model::Node const& node,
+                                        model::Settings const& settings, jobs::NodeReader& nodes) {
+  std::vector<Storage> found;
+  if (type == "lvm-vg") {
+    for (auto const& group : TRY(nodes.ask(node, rpc::NodeInfo{})).volume_groups) {
+      found.push_back({group.name, group.size, group.free});
+    }
+    return found;
+  }
+  if (type != "file" && type != "sharedfile") {
+    return fail(ErrorCode::WrongInput, "Storage type '{}' is not {}", type,
+                supported.find(type) == std::string_view::npos ? "known" : "built yet");
+  }
+  auto const& directory =
+      type == "file" ? settings.file_storage_dir : settings.shared_file_storage_dir;
+  if (directory.empty()) {
+    return fail(ErrorCode::WrongState, "The cluster has no directory for storage type '{}'", type);
+  }
+  auto const facts = TRY(nodes.ask(node, rpc::NodeInfo{.file_storage_dir = directory}));
+  found.push_back({directory, facts.file_total, facts.file_free});
+  return found;
+}
+
+json::value cell(std::string_view field, Storage const& storage, std::string const& type,
+                 std::string const& node) {
+  auto const text = [](std::string const& value) { return json::value(json::string_view(value)); };
+  if (field == "node") return text(node);
+  if (field == "type") return text(type);
+  if (field == "name") return text(storage.name);
+  if (field == "size") return storage.size.value;
+  if (field == "used") return (storage.size - storage.free).value;
+  if (field == "free") return storage.free.value;
+  return true;
+}
+
+}  // namespace
+
+Result<jobs::LockSet> NodeQueryStorage::locks(Op const&, model::Cluster const&) {
+  return jobs::LockSet{jobs::all_shared(jobs::LockLevel::Node)};
+}
+
+Result<NodeQueryStorage::Facts> NodeQueryStorage::inspect(Op const& op,
+                                                          model::Cluster const& cluster,
+                                                          jobs::NodeReader& nodes) {
+  for (auto const& field : op.output_fields) {
+    constexpr std::string_view known[] = {"node", "type", "name",       "size",
+                                          "used", "free", "allocatable"};
+    if (std::ranges::find(known, field) == std::end(known)) {
+      return fail(ErrorCode::WrongInput, "Unknown output fields selected: {}", field);
+    }
+  }
+  auto const type = TRY(storage_type(op, cluster.settings()));
+  std::vector<model::NodePtr> wanted;
+  for (auto const& name : op.nodes) wanted.push_back(TRY(cluster.node(name)));
+  if (op.nodes.empty()) wanted = cluster.nodes_by_name();
+  Facts facts;
+  for (auto const& node : wanted) {
+    if (node->offline) continue;
+    for (auto const& storage : TRY(storage_of(type, *node, cluster.settings(), nodes))) {
+      if (op.name && *op.name != storage.name) continue;
+      json::array row;
+      for (auto const& field : op.output_fields) {
+        row.push_back(cell(field, storage, type, node->name));
+      }
+      facts.answer.push_back(std::move(row));
+    }
+  }
+  return facts;
+}
+
+Result<NodeQueryStorage::Plan> NodeQueryStorage::plan(Op const&, model::Cluster const&,
+                                                      Facts const& facts) {
+  return Plan{.answer = facts.answer};
+}
+
+Result<json::value> NodeQueryStorage::apply(Plan const& plan, jobs::JobContext&) {
+  return plan.answer;
+}
+
+schema::Fields NodeQueryStorage::Plan::fields() {
+  static constexpr schema::Field table[] = {schema::field<&Plan::answer>("answer", "The rows.")};
+  return table;
+}
+
+}  // namespace flotte::units

@@ -1,0 +1,114 @@
+"""A machine of its own for a test: namespaces for processes, mounts, network and host name, with throw-away layers over
+/etc, /usr, /var and /srv. Flotte runs in it at its default paths, and nothing of it outlives the test."""
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = ROOT / "build" / os.environ.get("FLOTTE_PRESET", "dev") / "bin"
+
+SETUP = r"""
+set -e
+layers=$1
+mount --make-rprivate /
+mount -t tmpfs flotte-test "$layers"
+for top in etc usr var srv; do
+  mkdir -p "$layers/$top" "$layers/$top.work"
+  mount -t overlay overlay -o "lowerdir=/$top,upperdir=$layers/$top,workdir=$layers/$top.work" "/$top"
+done
+rm -rf /etc/ganeti /var/lib/ganeti /var/log/ganeti /srv/ganeti /usr/share/ganeti /var/cache/ganeti-instance-debootstrap
+mount -t tmpfs run /run
+mount -t sysfs sysfs /sys # that of this network namespace
+hostname "$2"
+ip link set lo up
+ip link add br0 type bridge
+ip address add 192.0.2.1/24 dev br0
+ip link set br0 up
+{ printf '127.0.0.1 localhost\n192.0.2.1 %s\n192.0.2.9 cluster.lab.test\n' "$2"
+  for i in $(seq 40); do printf '192.0.2.%s inst%s.lab.test\n' $((100 + i)) "$i"; done; } > /etc/hosts
+sed -i 's/^hosts:.*/hosts: files/' /etc/nsswitch.conf
+mkdir -p /etc/ganeti /srv/ganeti /usr/share/ganeti/os
+printf '/srv/ganeti/file-storage\n/srv/ganeti/shared-file-storage\n' > /etc/ganeti/file-storage-paths
+# An OS whose scripts do nothing.
+mkdir /usr/share/ganeti/os/noop
+for script in create import export rename verify; do
+  printf '#!/bin/sh\nexit 0\n' > /usr/share/ganeti/os/noop/$script
+done
+chmod +x /usr/share/ganeti/os/noop/*
+echo 20 > /usr/share/ganeti/os/noop/ganeti_api_version
+: > /usr/share/ganeti/os/noop/parameters.list
+printf '#!/bin/sh\nexec qemu-system-x86_64 "$@"\n' > /usr/local/bin/kvm-tcg
+chmod +x /usr/local/bin/kvm-tcg
+echo ready
+sleep infinity & # bash reaps whoever loses its parent
+wait
+"""
+
+
+class Machine:
+    def __init__(self, name="node1.lab.test"):
+        self._layers = tempfile.TemporaryDirectory(prefix="flotte-test-")
+        self._holder = subprocess.Popen(
+            ["unshare", "--mount", "--uts", "--net", "--pid", "--fork", "--mount-proc", "--kill-child",
+             "bash", "-c", SETUP, "init", self._layers.name, name, str(ROOT)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        if self._holder.stdout.readline() != "ready\n":
+            self.close()
+            raise RuntimeError("this machine allows no namespaces or overlay mounts")
+        children = pathlib.Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()
+        self._init = children[0]
+
+    def close(self):
+        self._holder.kill()
+        self._holder.wait()
+        self._holder.stdout.close()
+        self._layers.cleanup()
+
+    def start(self, command, **options):
+        """Starts a shell command in the machine; the caller waits for it."""
+        environment = {"PATH": f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
+                       "HOME": "/root", "TERM": "dumb"}
+        return subprocess.Popen(["nsenter", "-t", self._init, "-m", "-u", "-n", "-p", "--", "bash", "-c", command],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=environment, cwd="/", **options)
+
+    def run(self, command, timeout=120):
+        process = self.start(command)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def ok(self, command, timeout=120):
+        """The output of a command that must succeed."""
+        done = self.run(command, timeout)
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}= {done.returncode}"
+        return done.stdout
+
+    def refused(self, command, exit_code=1, timeout=120):
+        """The error text of a command that must fail with this exit code."""
+        done = self.run(command, timeout)
+        assert done.returncode == exit_code, f"$ {command}\n{done.stdout}{done.stderr}= {done.returncode}"
+        return done.stderr
+
+    def pid(self, program):
+        """Of a daemon, as the machine itself numbers it."""
+        return int(self.ok(f"pgrep -x {program[:15]}"))
+
+    def kill(self, program, number=signal.SIGKILL):
+        self.ok(f"pkill -{int(number)} -x {program[:15]}")
+
+    def wait_until(self, command, timeout=60):
+        """Until a command succeeds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            done = self.run(command)
+            if done.returncode == 0:
+                return done.stdout
+            assert time.monotonic() < deadline, f"not within {timeout} s: {command}\n{done.stdout}{done.stderr}"
+            time.sleep(0.1)
