@@ -195,6 +195,7 @@ Outcome<int> list_fields(Call& call, std::string const& what) {
 
 Outcome<void> confirm(Call& call, std::string const& question) {
   if (call.arguments.has("force") || call.arguments.has("force-multiple")) return {};
+  // As Ganeti: who can't be asked has said no.
   if (::isatty(STDIN_FILENO) == 0) return stop("", exit_failure);
   std::fprintf(stderr, "%s\ny/[n]/?: ", question.c_str());
   std::string answer;

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "cli/command.h"
+#include "cli/values.h"
 #include "net/client.h"
 
 namespace flotte::cli {
@@ -89,16 +90,20 @@ void prepare_directories(Paths const& paths, passwd const* user) {
   }
 }
 
-// A child of nobody: its parent ends at once, its session is its own.
-Outcome<void> launch(Daemon const& daemon, Paths const& paths, passwd const* user) {
+// A child of nobody: its parent ends at once, its session is its own. The end of a pipe from which
+// its standard error can be read, and that ends when it ends.
+Outcome<int> launch(Daemon const& daemon, Paths const& paths, passwd const* user) {
   auto const binary = binary_of(daemon.name);
+  int errors[2] = {-1, -1};
+  if (::pipe2(errors, O_CLOEXEC) != 0) return stop("Can't make a pipe");
   pid_t const child = ::fork();
   if (child < 0) return stop("Can't fork");
   if (child == 0) {
     ::setsid();
     if (::fork() != 0) ::_exit(0);
     int const null = ::open("/dev/null", O_RDWR);
-    for (int fd : {0, 1, 2}) ::dup2(null, fd);
+    for (int fd : {0, 1}) ::dup2(null, fd);
+    ::dup2(errors[1], 2);
     if (user && (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
                  ::setuid(user->pw_uid) != 0)) {
       ::_exit(1);
@@ -107,7 +112,32 @@ Outcome<void> launch(Daemon const& daemon, Paths const& paths, passwd const* use
     ::execl(binary.c_str(), daemon.name, "--root", paths.root().c_str(), nullptr);
     ::_exit(127);
   }
+  ::close(errors[1]);
   ::waitpid(child, nullptr, 0);
+  return errors[0];
+}
+
+std::string read_to_end(int fd) {
+  std::string text;
+  char buffer[4096];
+  for (ssize_t count = 0; (count = ::read(fd, buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+  return strip(text);
+}
+
+Outcome<void> wait_until_it_answers(Daemon const& daemon, Paths const& paths, int errors) {
+  auto const deadline = std::chrono::steady_clock::now() + start_timeout;
+  while (!answers(daemon.socket)) {
+    pollfd ended{errors, POLLIN, 0};
+    if (::poll(&ended, 1, 20) > 0) {
+      return stop(fmt::format("{} did not start: {}", daemon.name, read_to_end(errors)));
+    }
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return stop(
+          fmt::format("{} does not answer; see {}/{}.log", daemon.name, paths.logs(), daemon.name));
+    }
+  }
   return {};
 }
 
@@ -120,15 +150,10 @@ Outcome<void> start_daemons(Paths const& paths) {
   prepare_directories(paths, user);
   for (auto const& daemon : daemons(paths)) {
     if (answers(daemon.socket)) continue;
-    OK(launch(daemon, paths, daemon.is_unprivileged ? user : nullptr).map([] { return 0; }));
-    auto const deadline = std::chrono::steady_clock::now() + start_timeout;
-    while (!answers(daemon.socket)) {
-      if (std::chrono::steady_clock::now() >= deadline) {
-        return stop(fmt::format("{} does not answer; see {}/{}.log", daemon.name, paths.logs(),
-                                daemon.name));
-      }
-      std::this_thread::sleep_for(20ms);
-    }
+    int const errors = OK(launch(daemon, paths, daemon.is_unprivileged ? user : nullptr));
+    auto const started = wait_until_it_answers(daemon, paths, errors);
+    ::close(errors);
+    if (!started) return started;
   }
   return {};
 }

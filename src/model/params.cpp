@@ -174,6 +174,9 @@ constexpr Param be_params[] = {
     {"vcpus", Int, "1", "Virtual CPUs.", check_positive},
 };
 
+// What people type: both of them.
+constexpr Param memory_param{"memory", Size, "128", "Memory."};
+
 constexpr Param nic_param_table[] = {
     {"link", String, "\"xen-br0\"", "Bridge, switch or routing table."},
     {"mode", String, "\"bridged\"", "bridged, routed, openvswitch or ext.", check_mode},
@@ -222,8 +225,9 @@ Param const* find(ParamTable table, std::string_view name) {
 }
 
 Failure wrong_value(Param const& param, json::value const& given, std::string_view wanted) {
-  return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "'{}' (value {}) is not {}",
-                 param.name, json::serialize(given), wanted);
+  auto const shown = given.is_string() ? std::string(view(given)) : json::serialize(given);
+  return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "'{}' (value {}) is not a valid {}",
+                 param.name, shown, wanted);
 }
 
 Result<json::value> to_bool(Param const& param, json::value const& given) {
@@ -235,7 +239,7 @@ Result<json::value> to_bool(Param const& param, json::value const& given) {
     if (lower == "true" || lower == "yes") return json::value(true);
     if (lower == "false" || lower == "no" || lower.empty()) return json::value(false);
   }
-  return wrong_value(param, given, "a boolean");
+  return wrong_value(param, given, "boolean");
 }
 
 Result<json::value> to_int(Param const& param, json::value const& given) {
@@ -246,7 +250,7 @@ Result<json::value> to_int(Param const& param, json::value const& given) {
     auto const [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (status == std::errc() && end == text.data() + text.size()) return json::value(number);
   }
-  return wrong_value(param, given, "an integer");
+  return wrong_value(param, given, "integer");
 }
 
 Result<json::value> to_float(Param const& param, json::value const& given) {
@@ -257,7 +261,7 @@ Result<json::value> to_float(Param const& param, json::value const& given) {
     auto const [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (status == std::errc() && end == text.data() + text.size()) return json::value(number);
   }
-  return wrong_value(param, given, "a number");
+  return wrong_value(param, given, "float");
 }
 
 Result<json::value> to_size(Param const& param, json::value const& given) {
@@ -265,7 +269,7 @@ Result<json::value> to_size(Param const& param, json::value const& given) {
   if (given.is_string()) {
     if (auto const size = parse_size(view(given))) return json::value(size->value);
   }
-  return wrong_value(param, given, "a size");
+  return wrong_value(param, given, "size. error: Invalid format");
 }
 
 Result<json::value> convert(Param const& param, json::value const& given) {
@@ -284,7 +288,7 @@ Result<json::value> convert(Param const& param, json::value const& given) {
   }
   if (given.is_string()) return given;
   if (given.is_bool() && !given.get_bool()) return json::value("");
-  return wrong_value(param, given, "a string");
+  return wrong_value(param, given, "string");
 }
 
 Result<json::value> enforce_one(Param const& param, json::value const& given) {
@@ -386,8 +390,9 @@ Result<json::object> enforce_hypervisor(HypervisorKind kind, json::object const&
 
 Result<json::object> enforce_backend(json::object const& given) {
   auto expanded = given;
-  if (auto const* memory = expanded.if_contains("memory")) {
-    json::value const both = *memory;
+  if (auto const* memory = given.if_contains("memory")) {
+    // Checked under the name that was typed.
+    auto const both = TRY(enforce_one(memory_param, *memory));
     expanded.erase("memory");
     for (auto const* name : {"maxmem", "minmem"}) {
       if (!expanded.contains(name)) expanded[name] = both;

@@ -110,6 +110,11 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   if (op.beparams) {
     settings.beparams =
         model::overlay(settings.beparams, TRY(model::enforce_backend(*op.beparams)));
+    auto const filled = model::filled_beparams(settings);
+    if (model::number_of(filled, "minmem") > model::number_of(filled, "maxmem")) {
+      return fail(ErrorCode::WrongInput, "minmem ({} MiB) must not be larger than maxmem ({} MiB)",
+                  model::number_of(filled, "minmem"), model::number_of(filled, "maxmem"));
+    }
   }
   if (op.nicparams) {
     settings.nicparams =

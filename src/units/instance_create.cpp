@@ -511,10 +511,7 @@ Result<void> InstanceCreate::check_bridges(Op const& op, model::Cluster const& c
     }
     if (model::text_of(params, "mode") == "bridged") bridges.insert(model::text_of(params, "link"));
   }
-  auto const hypervisor = op.hypervisor.value_or(cluster.settings().enabled_hypervisors.empty()
-                                                     ? model::HypervisorKind::Kvm
-                                                     : cluster.settings().enabled_hypervisors[0]);
-  if (bridges.empty() || hypervisor == model::HypervisorKind::Fake) return {};
+  if (bridges.empty()) return {};
   TRY(nodes.ask(node, rpc::BridgesExist{{bridges.begin(), bridges.end()}}));
   return {};
 }

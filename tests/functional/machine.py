@@ -1,5 +1,6 @@
 """A machine of its own for a test: namespaces for processes, mounts, network and host name, with throw-away layers over
 /etc, /usr, /var and /srv. Flotte runs in it at its default paths, and nothing of it outlives the test."""
+import base64
 import os
 import pathlib
 import signal
@@ -52,7 +53,7 @@ class Machine:
     def __init__(self, name="node1.lab.test"):
         self._layers = tempfile.TemporaryDirectory(prefix="flotte-test-")
         self._holder = subprocess.Popen(
-            ["unshare", "--mount", "--uts", "--net", "--pid", "--fork", "--mount-proc", "--kill-child",
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--net", "--pid", "--fork", "--mount-proc", "--kill-child",
              "bash", "-c", SETUP, "init", self._layers.name, name, str(ROOT)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         if self._holder.stdout.readline() != "ready\n":
@@ -95,6 +96,10 @@ class Machine:
         done = self.run(command, timeout)
         assert done.returncode == exit_code, f"$ {command}\n{done.stdout}{done.stderr}= {done.returncode}"
         return done.stderr
+
+    def write(self, path, content):
+        """Into a file of the machine."""
+        self.ok(f"base64 -d > {path} <<END\n{base64.b64encode(content).decode()}\nEND")
 
     def pid(self, program):
         """Of a daemon, as the machine itself numbers it."""
