@@ -1,7 +1,9 @@
 #include "base/daemon.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -76,13 +78,22 @@ tl::expected<DaemonOptions, int> DaemonOptions::parse(std::string name, int argc
   return options;
 }
 
-void daemon_begin(DaemonOptions const& options) {
+Result<void> daemon_begin(DaemonOptions const& options) {
   auto const signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   std::error_code ignored;
   std::filesystem::create_directories(options.paths.logs(), ignored);
   log::open(options.logs_to_stderr ? "" : options.log_file(), log::Level::Info);
+  std::filesystem::create_directories(options.paths.run(), ignored);
+  // Held until the process ends.
+  int const lock = ::open(options.pid_file().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock < 0) {
+    return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", options.pid_file(),
+                std::strerror(errno));
+  }
+  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return {};
+  return fail(ErrorCode::WrongState, "It runs already; see {}", options.pid_file());
 }
 
 int daemon_failed(DaemonOptions const& options, Error const& error) {

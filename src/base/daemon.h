@@ -22,8 +22,9 @@ struct DaemonOptions {
   std::string pid_file() const { return paths.run() + "/" + name + ".pid"; }
 };
 
-// Before any thread starts: blocks the signals that end the daemon, opens the log.
-void daemon_begin(DaemonOptions const& options);
+// Before any thread starts: blocks the signals that end the daemon, opens the log, and locks the
+// pid file, so that there is one daemon of a kind below one root.
+Result<void> daemon_begin(DaemonOptions const& options);
 // Says why it can't start, on standard error and in the log; the exit code.
 int daemon_failed(DaemonOptions const& options, Error const& error);
 // Writes the pid file, tells systemd that it is ready (sd_notify(3) protocol), and waits for

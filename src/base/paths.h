@@ -46,6 +46,8 @@ class Paths {
   // for a socket it is a hash of the name.
   std::string kvm_socket(std::string_view instance, std::string_view suffix) const;
   std::string instance_disks() const { return run() + "/instance-disks"; }
+  // Who runs a script of an OS definition now, a file an instance.
+  std::string os_sessions() const { return run() + "/os-sessions"; }
   std::string os_logs() const { return logs() + "/os"; }
   std::string commands_log() const { return logs() + "/commands.log"; }
   std::string file_storage_paths_file() const { return etc() + "/file-storage-paths"; }

@@ -5,7 +5,8 @@
 int main(int argc, char** argv) {
   auto const options = flotte::DaemonOptions::parse("flotte-controllerd", argc, argv);
   if (!options) return options.error();
-  flotte::daemon_begin(*options);
+  auto const begun = flotte::daemon_begin(*options);
+  if (!begun) return flotte::daemon_failed(*options, begun.error());
   flotte::SystemClock clock;
   flotte::SystemRandom random;
   auto const controller = flotte::controller::Controller::create(options->paths, clock, random);

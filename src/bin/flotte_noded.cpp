@@ -8,7 +8,9 @@
 int main(int argc, char** argv) {
   auto const options = flotte::DaemonOptions::parse("flotte-noded", argc, argv);
   if (!options) return options.error();
-  flotte::daemon_begin(*options);
+  auto begun = flotte::daemon_begin(*options);
+  if (begun) begun = flotte::node::end_leftovers(options->paths);
+  if (!begun) return flotte::daemon_failed(*options, begun.error());
   flotte::SystemClock clock;
   flotte::SystemRandom random;
   flotte::sys::SystemProcesses processes;

@@ -11,6 +11,8 @@
 #include <array>
 #include <cstring>
 
+#include "sys/sessions.h"
+
 namespace flotte::sys {
 namespace {
 
@@ -84,6 +86,7 @@ std::vector<std::string> environment_of(Command const& command) {
 [[noreturn]] void become(Command const& command, char* const* argv, char* const* environment,
                          int output, int errors, int status_fd, std::vector<int> const& keep) {
   ::setsid();
+  if (!command.session_record.empty()) record_own_session(command.session_record.c_str());
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -231,6 +234,7 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
     }
     stream->flush();
   }
+  if (!command.session_record.empty()) ::unlink(command.session_record.c_str());
   finished.exit_status =
       WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
   finished.output = out.take();

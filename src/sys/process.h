@@ -26,6 +26,8 @@ struct Command {
   std::size_t output_bytes_max = 256 * 1024;  // of each stream; the tail is kept
   // Descriptors that the child inherits under the number they have here.
   std::vector<int> keep_fds = {};
+  // A file that tells who runs while it runs (sessions.h); empty: nobody needs to know.
+  std::string session_record = {};
 };
 
 struct Finished {

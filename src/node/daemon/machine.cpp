@@ -10,6 +10,7 @@
 #include "sys/files.h"
 #include "sys/machine.h"
 #include "sys/network.h"
+#include "sys/sessions.h"
 
 namespace flotte::node {
 namespace {
@@ -128,6 +129,10 @@ class Machine {
 };
 
 }  // namespace
+
+Result<void> end_leftovers(Paths const& paths) {
+  return sys::end_recorded_sessions(paths.os_sessions());
+}
 
 Machinery machine_machinery(Paths const& paths, Clock& clock, sys::Processes& processes) {
   auto const machine = std::make_shared<Machine>(paths, clock, processes);

@@ -8,6 +8,10 @@
 
 namespace flotte::node {
 
+// Ends the scripts that a killed daemon left running: their step will be repeated, and a disk has
+// one writer. Before the daemon takes calls.
+Result<void> end_leftovers(Paths const& paths);
+
 // The arguments must outlive the daemon.
 Machinery machine_machinery(Paths const& paths, Clock& clock, sys::Processes& processes);
 

@@ -216,6 +216,7 @@ Result<void> OsDefinitions::create(rpc::OsCreate const& call,
   if (!paths_.root().empty()) environment["FLOTTE_ROOT"] = paths_.root();
 
   TRY(sys::make_directories(paths_.os_logs(), 0750));
+  TRY(sys::make_directories(paths_.os_sessions(), 0700));
   auto const log_path =
       fmt::format("{}/add-{}-{}-{}.log", paths_.os_logs(), os.name, spec.name, std::time(nullptr));
   // Made with its mode: what a script prints may be private.
@@ -229,17 +230,20 @@ Result<void> OsDefinitions::create(rpc::OsCreate const& call,
     if (tail.size() > lines_quoted) tail.pop_front();
     return !sink || sink(line);
   };
+  auto const session = fmt::format("{}/{}", paths_.os_sessions(), spec.name);
   auto const finished = processes_.run({.argv = {os.path + "/create"},
                                         .environment = environment,
                                         .directory = os.path,
-                                        .timeout = script_timeout},
+                                        .timeout = script_timeout,
+                                        .session_record = session},
                                        take);
   if (finished && finished->is_success()) return {};
   if (is_executable(os.path + "/cleanup")) {
     auto const cleaned = processes_.run({.argv = {os.path + "/cleanup"},
                                          .environment = environment,
                                          .directory = os.path,
-                                         .timeout = cleanup_timeout});
+                                         .timeout = cleanup_timeout,
+                                         .session_record = session});
     if (!cleaned || !cleaned->is_success()) log << "cleanup failed too\n";
   }
   if (!finished) return Failure(finished.error());

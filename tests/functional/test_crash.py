@@ -1,0 +1,96 @@
+"""kill -9 of either daemon at three instants: jobs finish or are undone, and guests keep running."""
+import pytest
+
+ADD = "gnt-instance add -t file -s 64M -o slow --no-name-check --no-ip-check --no-nics -B memory=64M -H kvm"
+
+# Each leaves a mark when it is reached, and lasts long enough for a kill.
+SLOW_OS = b"""#!/bin/sh
+echo "begins $$" >> /tmp/writers
+touch /tmp/reached
+sleep 3
+echo installed > "$DISK_0_PATH"
+echo "ends $$" >> /tmp/writers
+"""
+SLOW_START = b"""#!/bin/sh
+qemu-system-x86_64 "$@" || exit
+case " $* " in *" -daemonize "*) touch /tmp/reached; sleep 2 ;; esac
+"""
+DAEMONS = ["flotte-controllerd", "flotte-noded"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slow_parts(cluster):
+    cluster.ok("cp -r /usr/share/ganeti/os/noop /usr/share/ganeti/os/slow")
+    cluster.write("/usr/share/ganeti/os/slow/create", SLOW_OS)
+    cluster.write("/usr/local/bin/slow-kvm", SLOW_START)
+    cluster.ok("chmod +x /usr/local/bin/slow-kvm")
+
+
+@pytest.fixture(autouse=True)
+def clean(cluster):
+    cluster.ok("rm -f /tmp/reached /tmp/writers")
+    yield
+    cluster.run("gnt-instance remove -f --shutdown-timeout=0 vm1")
+    assert cluster.ok("gnt-instance list --no-headers -o name; find /srv/ganeti -type f; pgrep qemu-system || true") == ""
+
+
+def kill_when_reached(cluster, daemon, command):
+    """Types a command, kills a daemon when the instant has come, starts it again; the command's output and exit code."""
+    waiting = cluster.start(command)
+    cluster.wait_until("test -e /tmp/reached", timeout=30)
+    cluster.kill(daemon)
+    cluster.wait_until(f"! pgrep -x {daemon[:15]}")
+    cluster.ok("flotte daemons start")
+    out, err = waiting.communicate(timeout=60)
+    cluster.wait_until("! gnt-job list --no-headers -o status | grep -Eq 'running|waiting|queued|canceling'")
+    return out + err, waiting.returncode
+
+
+def state(cluster):
+    return cluster.ok("gnt-instance list --no-headers --separator=, -o name,status").split()
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_during_disk_creation(cluster, daemon):
+    cluster.ok("gnt-cluster modify --prealloc-wipe-disks=yes")
+    add = cluster.start(ADD.replace("-s 64M", "-s 3G") + " --no-install --no-start vm1")
+    cluster.wait_until("find /srv/ganeti/file-storage -type f -size +0 -exec du -m {} + | awk '$1 > 50 {found=1} END {exit !found}'")
+    cluster.kill(daemon)
+    cluster.ok("flotte daemons start")
+    said, _ = add.communicate(timeout=90)
+    cluster.ok("gnt-cluster modify --prealloc-wipe-disks=no")
+    assert add.returncode == 0, said
+    assert state(cluster) == ["vm1,ADMIN_down"]
+    assert int(cluster.ok("du -m /srv/ganeti/file-storage/vm1/*").split()[0]) >= 3072
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_during_the_os_script(cluster, daemon):
+    said, code = kill_when_reached(cluster, daemon, f"{ADD} --no-start vm1")
+    assert code == 0, said
+    assert state(cluster) == ["vm1,ADMIN_down"]
+    assert cluster.ok("head -c 9 /srv/ganeti/file-storage/vm1/*.disk0") == "installed"
+    # One writer: no script of a first attempt goes on when the second has begun.
+    log = cluster.ok("cat /tmp/writers").split()
+    assert log[-2:] == ["ends", log[-3]] and log.count("ends") == 1, log
+    cluster.ok("sleep 3")
+    assert cluster.ok("cat /tmp/writers").split() == log
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_between_the_start_of_qemu_and_the_commit(cluster, daemon):
+    cluster.ok(f"{ADD} --no-install --no-start vm1")
+    said, code = kill_when_reached(cluster, daemon, "gnt-instance start -H kvm_path=/usr/local/bin/slow-kvm vm1")
+    assert code == 0, said
+    assert state(cluster) == ["vm1,running"]
+    assert len(cluster.ok("pgrep qemu-system").split()) == 1
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_guests_keep_running(cluster, daemon):
+    cluster.ok(f"{ADD} --no-install vm1")
+    guest = cluster.pid("qemu-system-x86_64")
+    cluster.kill(daemon)
+    cluster.ok("flotte daemons start")
+    assert cluster.pid("qemu-system-x86_64") == guest
+    assert state(cluster) == ["vm1,running"]
