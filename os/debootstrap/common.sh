@@ -265,8 +265,13 @@ attach_partition() {
 detach_disk() {
   [ -z "${loop_device:-}" ] || [ "${1:-}" = quietly ] || progress "writing everything to the disk"
   if mountpoint --quiet -- "$MOUNT_POINT"; then
-    umount --recursive -- "$MOUNT_POINT" || [ "${1:-}" = quietly ] ||
-      die "something still uses the guest's file system (a hook that started a daemon?)"
+    # After an error the last line stays the error; what is busy is unmounted with the sandbox.
+    if [ "${1:-}" = quietly ]; then
+      umount --recursive -- "$MOUNT_POINT" 2> /dev/null
+    else
+      umount --recursive -- "$MOUNT_POINT" ||
+        die "something still uses the guest's file system (a hook that started a daemon?)"
+    fi
   fi
   [ -n "${loop_device:-}" ] || return 0
   [ -z "${partition_fd:-}" ] || exec {partition_fd}<&-
