@@ -1,5 +1,7 @@
 #include "cli/values.h"
 
+#include <charconv>
+
 namespace flotte::cli {
 namespace {
 
@@ -62,6 +64,13 @@ std::vector<std::string> split(std::string_view text, char separator) {
     at = end + 1;
   }
   return parts;
+}
+
+Result<std::int64_t> parse_count(std::string_view text, std::string_view option) {
+  std::int64_t count = 0;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error == std::errc() && end == text.data() + text.size() && count >= 0) return count;
+  return fail(ErrorCode::WrongInput, "option {}: '{}' is not a number", option, text);
 }
 
 Result<bool> parse_yes_no(std::string_view text, std::string_view option) {

@@ -20,6 +20,8 @@ Result<json::object> parse_pairs(std::string_view text, std::string_view option)
 Result<std::pair<std::string, json::object>> parse_named_pairs(std::string_view text,
                                                                std::string_view option);
 std::vector<std::string> split(std::string_view text, char separator);
+// A number of things, not negative.
+Result<std::int64_t> parse_count(std::string_view text, std::string_view option);
 Result<bool> parse_yes_no(std::string_view text, std::string_view option);
 // For a shell-like word list: quotes are not special.
 std::string strip(std::string_view text);

@@ -112,16 +112,11 @@ Result<NodeQueryStorage::Facts> NodeQueryStorage::inspect(Op const& op,
 
 Result<NodeQueryStorage::Plan> NodeQueryStorage::plan(Op const&, model::Cluster const&,
                                                       Facts const& facts) {
-  return Plan{.answer = facts.answer};
+  return facts;
 }
 
 Result<json::value> NodeQueryStorage::apply(Plan const& plan, jobs::JobContext&) {
   return plan.answer;
-}
-
-schema::Fields NodeQueryStorage::Plan::fields() {
-  static constexpr schema::Field table[] = {schema::field<&Plan::answer>("answer", "The rows.")};
-  return table;
 }
 
 }  // namespace flotte::units

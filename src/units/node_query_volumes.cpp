@@ -71,16 +71,11 @@ Result<NodeQueryVolumes::Facts> NodeQueryVolumes::inspect(Op const& op,
 
 Result<NodeQueryVolumes::Plan> NodeQueryVolumes::plan(Op const&, model::Cluster const&,
                                                       Facts const& facts) {
-  return Plan{.answer = facts.answer};
+  return facts;
 }
 
 Result<json::value> NodeQueryVolumes::apply(Plan const& plan, jobs::JobContext&) {
   return plan.answer;
-}
-
-schema::Fields NodeQueryVolumes::Plan::fields() {
-  static constexpr schema::Field table[] = {schema::field<&Plan::answer>("answer", "The rows.")};
-  return table;
 }
 
 }  // namespace flotte::units

@@ -103,16 +103,11 @@ Result<OsDiagnose::Facts> OsDiagnose::inspect(Op const& op, model::Cluster const
 }
 
 Result<OsDiagnose::Plan> OsDiagnose::plan(Op const&, model::Cluster const&, Facts const& facts) {
-  return Plan{.answer = facts.answer};
+  return facts;
 }
 
 Result<json::value> OsDiagnose::apply(Plan const& plan, jobs::JobContext&) {
   return plan.answer;
-}
-
-schema::Fields OsDiagnose::Plan::fields() {
-  static constexpr schema::Field table[] = {schema::field<&Plan::answer>("answer", "The rows.")};
-  return table;
 }
 
 }  // namespace flotte::units

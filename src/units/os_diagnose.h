@@ -3,6 +3,7 @@
 
 #include "jobs/unit.h"
 #include "opcodes/cluster.h"
+#include "units/answer_plan.h"
 
 namespace flotte::units {
 
@@ -10,14 +11,8 @@ namespace json = boost::json;
 
 struct OsDiagnose {
   using Op = opcodes::OsDiagnose;
-  struct Facts {
-    json::array answer;
-  };
-  struct Plan {
-    json::array answer;
-
-    static schema::Fields fields();
-  };
+  using Facts = AnswerPlan;
+  using Plan = AnswerPlan;
 
   static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
   static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cctype>
 
+#include "jobs/job_context.h"
 #include "store/config_store.h"
 
 namespace flotte::units {
+
+namespace json = boost::json;
+
 namespace {
 
 constexpr std::size_t tag_bytes_max = 128;
@@ -16,6 +20,23 @@ Failure unknown_kind(std::string_view kind) {
               "Tags of kind '{}' are not known or not built yet; cluster, node, nodegroup and "
               "instance are",
               kind);
+}
+
+Result<void> put_tags(TagsPlan const& plan, store::ClusterEdit& edit,
+                      model::Cluster const& cluster) {
+  auto const& [kind, name, unsorted] = plan;
+  auto tags = unsorted;
+  std::ranges::sort(tags);
+  auto const put = [&](auto object) -> Result<void> {
+    object.tags = std::move(tags);
+    edit.put(std::move(object));
+    return {};
+  };
+  if (kind == "cluster") return put(cluster.settings());
+  if (kind == "instance") return put(*TRY(cluster.instance(name)));
+  if (kind == "node") return put(*TRY(cluster.node(name)));
+  if (kind == "nodegroup") return put(*TRY(cluster.group(name)));
+  return unknown_kind(kind);
 }
 
 }  // namespace
@@ -43,7 +64,7 @@ Result<void> check_tags(std::vector<std::string> const& tags) {
 Result<jobs::LockSet> tag_locks(std::string const& kind, std::string const& name,
                                 model::Cluster const& cluster) {
   using namespace jobs;
-  if (kind == "cluster") return LockSet{};
+  if (kind == "cluster") return LockSet{exclusive(LockLevel::Cluster, "settings")};
   if (kind == "instance") {
     return LockSet{exclusive(LockLevel::Instance, TRY(cluster.instance(name))->name)};
   }
@@ -64,20 +85,21 @@ Result<std::vector<std::string>> tags_of(std::string const& kind, std::string co
   return unknown_kind(kind);
 }
 
-Result<void> put_tags(std::string const& kind, std::string const& name,
-                      std::vector<std::string> tags, store::ClusterEdit& edit,
-                      model::Cluster const& cluster) {
-  std::ranges::sort(tags);
-  auto const put = [&](auto object) -> Result<void> {
-    object.tags = std::move(tags);
-    edit.put(std::move(object));
-    return {};
+Result<json::value> apply_tags(TagsPlan const& plan, jobs::JobContext& job) {
+  TRY(job.commit("Changing the tags", [&](store::ClusterEdit& edit) -> Result<void> {
+    return put_tags(plan, edit, edit.base());
+  }));
+  return nullptr;
+}
+
+schema::Fields TagsPlan::fields() {
+  using schema::field;
+  static constexpr schema::Field table[] = {
+      field<&TagsPlan::kind>("kind", "What carries the tags."),
+      field<&TagsPlan::name>("name", "Its name."),
+      field<&TagsPlan::tags>("tags", "All its tags from now on."),
   };
-  if (kind == "cluster") return put(cluster.settings());
-  if (kind == "instance") return put(*TRY(cluster.instance(name)));
-  if (kind == "node") return put(*TRY(cluster.node(name)));
-  if (kind == "nodegroup") return put(*TRY(cluster.group(name)));
-  return unknown_kind(kind);
+  return table;
 }
 
 }  // namespace flotte::units

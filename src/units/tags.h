@@ -1,4 +1,4 @@
-// What adding and removing tags share. Pure.
+// What adding and removing tags share.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 #include "jobs/locks.h"
 #include "model/cluster.h"
 
-namespace flotte::store {
-class ClusterEdit;
+namespace flotte::jobs {
+class JobContext;
 }
 
 namespace flotte::units {
@@ -19,8 +19,15 @@ Result<jobs::LockSet> tag_locks(std::string const& kind, std::string const& name
                                 model::Cluster const& cluster);
 Result<std::vector<std::string>> tags_of(std::string const& kind, std::string const& name,
                                          model::Cluster const& cluster);
-Result<void> put_tags(std::string const& kind, std::string const& name,
-                      std::vector<std::string> tags, store::ClusterEdit& edit,
-                      model::Cluster const& cluster);
+
+// The plan of both, and carrying it out.
+struct TagsPlan {
+  std::string kind;
+  std::string name;
+  std::vector<std::string> tags;
+
+  static schema::Fields fields();
+};
+Result<schema::json::value> apply_tags(TagsPlan const& plan, jobs::JobContext& job);
 
 }  // namespace flotte::units

@@ -2,10 +2,6 @@
 
 #include <algorithm>
 
-#include "jobs/job_context.h"
-#include "store/config_store.h"
-#include "units/tags.h"
-
 namespace flotte::units {
 
 Result<jobs::LockSet> TagsSet::locks(Op const& op, model::Cluster const& cluster) {
@@ -27,20 +23,7 @@ Result<TagsSet::Plan> TagsSet::plan(Op const& op, model::Cluster const& cluster,
 }
 
 Result<json::value> TagsSet::apply(Plan const& plan, jobs::JobContext& job) {
-  TRY(job.commit("Changing the tags", [&](store::ClusterEdit& edit) -> Result<void> {
-    return put_tags(plan.kind, plan.name, plan.tags, edit, edit.base());
-  }));
-  return nullptr;
-}
-
-schema::Fields TagsSet::Plan::fields() {
-  using schema::field;
-  static constexpr schema::Field table[] = {
-      field<&Plan::kind>("kind", "What carries the tags."),
-      field<&Plan::name>("name", "Its name."),
-      field<&Plan::tags>("tags", "All its tags from now on."),
-  };
-  return table;
+  return apply_tags(plan, job);
 }
 
 }  // namespace flotte::units

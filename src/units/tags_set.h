@@ -3,6 +3,7 @@
 
 #include "jobs/unit.h"
 #include "opcodes/cluster.h"
+#include "units/tags.h"
 
 namespace flotte::units {
 
@@ -11,13 +12,7 @@ namespace json = boost::json;
 struct TagsSet {
   using Op = opcodes::TagsSet;
   struct Facts {};
-  struct Plan {
-    std::string kind;
-    std::string name;
-    std::vector<std::string> tags;
-
-    static schema::Fields fields();
-  };
+  using Plan = TagsPlan;
 
   static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
   static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,

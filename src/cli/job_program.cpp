@@ -1,0 +1,161 @@
+// gnt-job: the jobs of the queue.
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+#include "cli/command.h"
+#include "cli/info.h"
+#include "cli/print.h"
+
+namespace flotte::cli {
+namespace {
+
+constexpr std::size_t many = 10'000;
+
+Outcome<int> job_list(Call& call) {
+  return list(call, "job", "id,status,summary");
+}
+Outcome<int> job_list_fields(Call& call) {
+  return list_fields(call, "job");
+}
+
+Outcome<std::int64_t> job_id(std::string const& text) {
+  if (text.empty() || text.size() > 15 ||
+      text.find_first_not_of("0123456789") != std::string::npos) {
+    return stop(Error{ErrorCode::WrongInput, fmt::format("Invalid job ID '{}'", text)});
+  }
+  return std::stoll(text);
+}
+
+Outcome<int> job_info(Call& call) {
+  json::array wanted;
+  for (auto const* field :
+       {"id", "status", "ops", "opresult", "opstatus", "oplog", "opstart", "opexec", "opend",
+        "received_ts", "start_ts", "end_ts", "journal", "set_aside"}) {
+    wanted.push_back(field);
+  }
+  json::array names;
+  for (auto const& name : call.arguments.positional()) names.push_back(text_value(name));
+  auto const answer =
+      OK(call.session.post("query", {{"what", "job"}, {"fields", wanted}, {"names", names}}));
+  auto const rows = table_json(answer);
+  if (call.arguments.has("json")) {
+    std::printf("%s\n", json::serialize(rows).c_str());
+    return 0;
+  }
+  int exit_code = 0;
+  json::array all;
+  for (auto const& row : rows.as_array()) {
+    if (row.at("status").is_null()) {
+      std::fprintf(stderr, "Job ID %s not found\n", python_text(row.at("id")).c_str());
+      exit_code = exit_failure;
+    } else {
+      all.push_back(job_layout(row.as_object()));
+    }
+  }
+  std::fputs(render_info(all).c_str(), stdout);
+  return exit_code;
+}
+
+Outcome<int> job_watch(Call& call) {
+  auto const id = OK(job_id(call.arguments.positional()[0]));
+  std::printf("Output from job %lld follows\n---------------------------\n",
+              static_cast<long long>(id));
+  auto const result = call.session.follow(id);
+  std::printf("%s\n", result ? "Job succeeded" : "Job failed");
+  if (!result) return tl::unexpected(result.error());
+  return 0;
+}
+
+Outcome<int> job_wait(Call& call) {
+  auto const id = OK(job_id(call.arguments.positional()[0]));
+  auto const result = call.session.follow(id, {.prints_log = false});
+  return result ? 0 : exit_failure;
+}
+
+Outcome<int> job_cancel(Call& call) {
+  int exit_code = 0;
+  for (auto const& text : call.arguments.positional()) {
+    auto const id = OK(job_id(text));
+    auto const answer = OK(call.session.post(fmt::format("jobs/{}/cancel", id), {}));
+    auto const ok = answer.at(0).as_bool();
+    std::printf("%s\n", python_text(answer.at(1)).c_str());
+    if (!ok) exit_code = exit_failure;
+  }
+  return exit_code;
+}
+
+Outcome<int> job_archive(Call& call) {
+  int exit_code = 0;
+  for (auto const& text : call.arguments.positional()) {
+    auto const id = OK(job_id(text));
+    if (!OK(call.session.post(fmt::format("jobs/{}/archive", id), {})).as_bool()) {
+      std::fprintf(stderr, "Failed to archive job with ID '%lld': it has not ended\n",
+                   static_cast<long long>(id));
+      exit_code = exit_failure;
+    }
+  }
+  return exit_code;
+}
+
+Outcome<int> job_autoarchive(Call& call) {
+  auto const& text = call.arguments.positional()[0];
+  std::int64_t age = -1;
+  if (text != "all") {
+    auto const letter = text.empty() ? ' ' : text.back();
+    auto const factor = letter == 's'   ? 1
+                        : letter == 'm' ? 60
+                        : letter == 'h' ? 3600
+                        : letter == 'd' ? 86400
+                        : letter == 'w' ? 604800
+                                        : 0;
+    auto const number = factor ? text.substr(0, text.size() - 1) : text;
+    age = OK(job_id(number)) * (factor ? factor : 1);
+  }
+  auto const answer = OK(call.session.post("jobs/autoarchive", {{"age_s", age}}));
+  std::printf("Archived %s jobs, %s unchecked left\n", python_text(answer.at(0)).c_str(), "0");
+  return 0;
+}
+
+}  // namespace
+
+Program job_program() {
+  return {"gnt-job",
+          {{"archive", "<job-id>...", 1, many, {}, "Archive specified jobs", job_archive},
+           {"autoarchive",
+            "<age>",
+            1,
+            1,
+            {},
+            "Auto archive jobs older than the given age: 1d, 1w, all",
+            job_autoarchive},
+           {"cancel",
+            "<job-id>...",
+            1,
+            many,
+            {{'f', "force", false, "Don't ask"}},
+            "Cancel specified jobs",
+            job_cancel},
+           {"change-priority", "<job-id>...", 1, many, {}, "Change the priority of jobs"},
+           {"info",
+            "<job-id>...",
+            1,
+            many,
+            {{0, "json", false, "Print JSON"}},
+            "Show detailed information about the specified jobs",
+            job_info},
+           {"list", "[<job-id>...]", 0, many, list_options(), "Lists the jobs and their status",
+            job_list},
+           {"list-fields", "[<field>...]", 0, many, list_options(),
+            "Lists all available fields for jobs", job_list_fields},
+           {"wait", "<job-id>", 1, 1, {}, "Wait for a job to finish", job_wait},
+           {"watch",
+            "<job-id>",
+            1,
+            1,
+            {},
+            "Follows a job and prints its output as it arrives",
+            job_watch}},
+          {{"show", "info"}}};
+}
+
+}  // namespace flotte::cli

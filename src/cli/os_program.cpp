@@ -1,0 +1,150 @@
+// gnt-os: the OS definitions of the nodes.
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+#include "cli/command.h"
+#include "cli/print.h"
+
+namespace flotte::cli {
+namespace {
+
+constexpr std::size_t many = 10'000;
+
+Outcome<json::array> os_rows(Call& call, std::initializer_list<char const*> fields,
+                             json::array names = {}) {
+  auto op = OK(opcode(call, "OP_OS_DIAGNOSE"));
+  json::array wanted;
+  for (auto const* field : fields) wanted.push_back(field);
+  op["output_fields"] = std::move(wanted);
+  op["names"] = std::move(names);
+  auto const results = OK(call.session.run(json::array{std::move(op)}));
+  return results.at(0).as_array();
+}
+
+Outcome<int> os_list(Call& call) {
+  auto const rows = OK(os_rows(call, {"name", "variants", "valid", "hidden", "blacklisted"}));
+  json::array data;
+  for (auto const& row : rows) {
+    if (!row.at(2).as_bool() || row.at(3).as_bool() || row.at(4).as_bool()) continue;
+    auto const name = python_text(row.at(0));
+    auto const& variants = row.at(1).as_array();
+    if (variants.empty()) data.push_back(json::array{json::array{0, row.at(0)}});
+    for (auto const& variant : variants) {
+      data.push_back(json::array{json::array{0, text_value(name + "+" + python_text(variant))}});
+    }
+  }
+  json::value const table{
+      {"fields", json::array{json::object{{"name", "name"}, {"title", "Name"}, {"kind", "text"}}}},
+      {"data", std::move(data)}};
+  if (call.arguments.has("json")) {
+    std::printf("%s\n", json::serialize(table_json(table)).c_str());
+  } else {
+    std::fputs(render_table(table, {.has_headers = !call.arguments.has("no-headers")}).c_str(),
+               stdout);
+  }
+  return 0;
+}
+
+std::string listed(json::value const& list, char const* word) {
+  std::string out;
+  for (auto const& item : list.as_array()) {
+    out += (out.empty() ? "" : ", ") + python_text(item.is_array() ? item.at(0) : item);
+  }
+  return out.empty() ? fmt::format("[no {}]", word) : fmt::format("[{}: {}]", word, out);
+}
+
+Outcome<int> os_diagnose(Call& call) {
+  auto const rows = OK(os_rows(call, {"name", "valid", "variants", "node_status"}));
+  for (auto const& row : rows) {
+    std::printf("OS: %s [global status: %s]\n", python_text(row.at(0)).c_str(),
+                row.at(1).as_bool() ? "valid" : "invalid");
+    if (!row.at(2).as_array().empty()) {
+      std::string variants;
+      for (auto const& item : row.at(2).as_array())
+        variants += (variants.empty() ? "" : ", ") + python_text(item);
+      std::printf("  Variants: [%s]\n", variants.c_str());
+    }
+    for (auto const& [node, entries] : row.at(3).as_object()) {
+      auto const& first = entries.at(0).as_array();
+      auto const why = python_text(first.at(2));
+      std::printf("  Node: %s, status: %s (path: %s) %s %s %s [%s]\n",
+                  std::string(std::string_view(node)).c_str(),
+                  first.at(1).as_bool() ? "valid" : fmt::format("invalid ({})", why).c_str(),
+                  python_text(first.at(0)).c_str(), listed(first.at(5), "API versions").c_str(),
+                  listed(first.at(3), "variants").c_str(),
+                  listed(first.at(4), "parameters").c_str(),
+                  first.at(6).as_bool() ? "trusted" : "untrusted");
+    }
+    std::printf("\n");
+  }
+  return 0;
+}
+
+Outcome<int> os_info(Call& call) {
+  json::array names;
+  for (auto const& name : call.arguments.positional()) names.push_back(text_value(name));
+  auto const rows = OK(os_rows(call,
+                               {"name", "valid", "hidden", "blacklisted", "api_versions",
+                                "variants", "parameters", "trusted"},
+                               names));
+  if (call.arguments.has("json")) {
+    std::printf("%s\n", json::serialize(rows).c_str());
+    return 0;
+  }
+  for (auto const& row : rows) {
+    auto const flag = [&](char const* word, std::size_t i) {
+      std::printf("  - %s: %s\n", word, python_text(row.at(i)).c_str());
+    };
+    auto const each = [&](char const* word, std::size_t i) {
+      std::printf("  - %s:\n", word);
+      for (auto const& item : row.at(i).as_array()) {
+        std::printf(
+            "    - %s\n",
+            item.is_array()
+                ? fmt::format("{}: {}", python_text(item.at(0)), python_text(item.at(1))).c_str()
+                : python_text(item).c_str());
+      }
+    };
+    std::printf("%s:\n", python_text(row.at(0)).c_str());
+    flag("valid", 1);
+    flag("hidden", 2);
+    flag("blacklisted", 3);
+    each("API versions", 4);
+    each("variants", 5);
+    each("parameters", 6);
+    flag("trusted", 7);
+    std::printf("\n");
+  }
+  for (auto const& name : names) {
+    bool known = false;
+    for (auto const& row : rows) known = known || row.at(0) == name;
+    if (!known) std::printf("%s: no such OS; see 'gnt-os list'\n", python_text(name).c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+Program os_program() {
+  return {"gnt-os",
+          {{"diagnose", "", 0, 0, {}, "Diagnose all operating systems", os_diagnose},
+           {"info",
+            "[<os>...]",
+            0,
+            many,
+            {{0, "json", false, "Print JSON"}},
+            "Show detailed information about operating systems",
+            os_info},
+           {"list",
+            "",
+            0,
+            0,
+            {{0, "no-headers", false, "Don't display column headers"},
+             {0, "json", false, "Print JSON"}},
+            "Lists all valid operating systems on the cluster",
+            os_list},
+           {"modify", "<os>", 1, 1, {}, "Modify the OS parameters"}},
+          {{"show", "info"}}};
+}
+
+}  // namespace flotte::cli
