@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <grp.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -48,19 +50,34 @@ void notify_systemd(char const* state) {
   ::close(fd);
 }
 
+Result<void> become(std::string const& user) {
+  auto const* entry = ::getpwnam(user.c_str());
+  if (!entry) {
+    return fail(ErrorCode::EnvironmentError, "There is no user {}; create it (adduser --system {})",
+                user, user);
+  }
+  if (::initgroups(user.c_str(), entry->pw_gid) == 0 && ::setgid(entry->pw_gid) == 0 &&
+      ::setuid(entry->pw_uid) == 0) {
+    return {};
+  }
+  return fail(ErrorCode::EnvironmentError, "Can't become user {}: {}", user, std::strerror(errno));
+}
+
 }  // namespace
 
 tl::expected<DaemonOptions, int> DaemonOptions::parse(std::string name, int argc, char** argv) {
   DaemonOptions options{.name = std::move(name), .paths = Paths::from_environment()};
-  static constexpr option known[] = {{"root", required_argument, nullptr, 'r'},
-                                     {"foreground", no_argument, nullptr, 'f'},
-                                     {"help", no_argument, nullptr, 'h'},
-                                     {"version", no_argument, nullptr, 'v'},
-                                     {nullptr, 0, nullptr, 0}};
+  static constexpr option known[] = {
+      {"root", required_argument, nullptr, 'r'}, {"user", required_argument, nullptr, 'u'},
+      {"foreground", no_argument, nullptr, 'f'}, {"help", no_argument, nullptr, 'h'},
+      {"version", no_argument, nullptr, 'v'},    {nullptr, 0, nullptr, 0}};
   for (int c = 0; (c = getopt_long(argc, argv, "fh", known, nullptr)) != -1;) {
     switch (c) {
       case 'r':
         options.paths = Paths(optarg);
+        break;
+      case 'u':
+        options.user = optarg;
         break;
       case 'f':
         options.logs_to_stderr = true;
@@ -69,7 +86,7 @@ tl::expected<DaemonOptions, int> DaemonOptions::parse(std::string name, int argc
         std::printf("%s (flotte) 0.1.0\n", options.name.c_str());
         return tl::unexpected(0);
       case 'h':
-        std::printf("Usage: %s [--root DIR] [--foreground]\n", options.name.c_str());
+        std::printf("Usage: %s [--root DIR] [--user NAME] [--foreground]\n", options.name.c_str());
         return tl::unexpected(0);
       default:
         return tl::unexpected(2);
@@ -82,6 +99,7 @@ Result<void> daemon_begin(DaemonOptions const& options) {
   auto const signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  if (!options.user.empty()) TRY(become(options.user));
   std::error_code ignored;
   std::filesystem::create_directories(options.paths.logs(), ignored);
   log::open(options.logs_to_stderr ? "" : options.log_file(), log::Level::Info);

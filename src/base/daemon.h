@@ -14,15 +14,17 @@ struct DaemonOptions {
   std::string name;  // "flotte-noded"
   Paths paths;
   bool logs_to_stderr = false;
+  std::string user;  // become this one; empty: stay who started it
 
-  // --root DIR, -f/--foreground, --version, --help. Prints what is to be printed; the error is an
-  // exit code.
+  // --root DIR, --user NAME, -f/--foreground, --version, --help. Prints what is to be printed; the
+  // error is an exit code.
   static tl::expected<DaemonOptions, int> parse(std::string name, int argc, char** argv);
   std::string log_file() const { return paths.logs() + "/" + name + ".log"; }
   std::string pid_file() const { return paths.run() + "/" + name + ".pid"; }
 };
 
-// Before any thread starts: blocks the signals that end the daemon, opens the log, and locks the
+// Before any thread starts: blocks the signals that end the daemon, gives up root's rights where
+// another user is asked for, opens the log, and locks the
 // pid file, so that there is one daemon of a kind below one root.
 Result<void> daemon_begin(DaemonOptions const& options);
 // Says why it can't start, on standard error and in the log; the exit code.

@@ -104,12 +104,11 @@ Outcome<int> launch(Daemon const& daemon, Paths const& paths, passwd const* user
     int const null = ::open("/dev/null", O_RDWR);
     for (int fd : {0, 1}) ::dup2(null, fd);
     ::dup2(errors[1], 2);
-    if (user && (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
-                 ::setuid(user->pw_uid) != 0)) {
-      ::_exit(1);
-    }
     (void)!::chdir("/");
-    ::execl(binary.c_str(), daemon.name, "--root", paths.root().c_str(), nullptr);
+    // It gives up root's rights itself: the folder that its program lies in may be root's alone.
+    ::execl(binary.c_str(), daemon.name, "--root", paths.root().c_str(), user ? "--user" : nullptr,
+            user ? user->pw_name : nullptr, nullptr);
+    ::perror(binary.c_str());
     ::_exit(127);
   }
   ::close(errors[1]);
