@@ -1,0 +1,104 @@
+#include "cli/options.h"
+
+#include <gmock/gmock.h>
+
+#include "cli/print.h"
+#include "cli/values.h"
+
+namespace flotte::cli {
+namespace {
+
+using ::testing::ElementsAre;
+
+std::vector<Option> const known{{'f', "force", false},
+                                {'o', "output", true},
+                                {0, "no-headers", false},
+                                {0, "no-start", false},
+                                {0, "rare", false, "", false}};
+
+std::string error_of(std::vector<std::string> const& argv) {
+  auto const parsed = parse_options(known, argv);
+  return parsed ? "parsed" : parsed.error().message;
+}
+
+TEST(Options, every_spelling) {
+  for (auto const& argv : std::vector<std::vector<std::string>>{{"-o", "a,b", "-f", "x"},
+                                                                {"-oa,b", "-f", "x"},
+                                                                {"-foa,b", "x"},
+                                                                {"--output=a,b", "--force", "x"},
+                                                                {"--out", "a,b", "--fo", "x"},
+                                                                {"-f", "-oa,b", "--", "x"}}) {
+    auto const parsed = parse_options(known, argv);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->value("output"), "a,b");
+    EXPECT_TRUE(parsed->has("force"));
+    EXPECT_THAT(parsed->positional(), ElementsAre("x"));
+  }
+}
+
+TEST(Options, nothing_is_an_option_after_the_first_argument) {
+  auto const parsed = parse_options(known, {"x", "-f", "--nosuch"});
+  ASSERT_TRUE(parsed);
+  EXPECT_THAT(parsed->positional(), ElementsAre("x", "-f", "--nosuch"));
+}
+
+TEST(Options, errors_are_those_of_optparse) {
+  EXPECT_EQ(error_of({"--frob"}), "no such option: --frob");
+  EXPECT_EQ(error_of({"-z"}), "no such option: -z");
+  EXPECT_EQ(error_of({"--no"}), "ambiguous option: --no (--no-headers, --no-start?)");
+  EXPECT_EQ(error_of({"-o"}), "-o option requires 1 argument");
+  EXPECT_EQ(error_of({"--force=yes"}), "--force option does not take a value");
+  EXPECT_EQ(error_of({"--rare"}), "--rare is not built yet");
+}
+
+TEST(Values, pairs) {
+  auto const pairs = parse_pairs("a=1,no_b,c,-d,e=x\\,y,f=", "-B");
+  ASSERT_TRUE(pairs) << pairs.error().message;
+  EXPECT_EQ(*pairs,
+            (json::object{
+                {"a", "1"}, {"b", false}, {"c", true}, {"d", nullptr}, {"e", "x,y"}, {"f", ""}}));
+  EXPECT_FALSE(parse_pairs("a=1,a=2", "-B"));
+  auto const named = parse_named_pairs("kvm:kernel_path=", "-H");
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->first, "kvm");
+  EXPECT_EQ(named->second, (json::object{{"kernel_path", ""}}));
+  EXPECT_TRUE(parse_count("12", "--repeat"));
+  EXPECT_FALSE(parse_count("-1", "--repeat"));
+  EXPECT_FALSE(parse_count("12x", "--repeat"));
+}
+
+TEST(Print, values_look_as_in_python) {
+  EXPECT_EQ(python_text(json::object{{"k", json::array{1, "a", nullptr, true}}}),
+            "{'k': [1, 'a', None, True]}");
+  EXPECT_EQ(python_text("it's"), "it's");
+}
+
+json::value a_table() {
+  return {{"fields",
+           {{{"name", "name"}, {"title", "Instance"}, {"kind", "text"}},
+            {{"name", "oper_ram"}, {"title", "Memory"}, {"kind", "unit"}},
+            {{"name", "admin"}, {"title", "Up"}, {"kind", "bool"}}}},
+          {"data",
+           {{{0, "web1"}, {0, 2048}, {0, true}}, {{0, "database1"}, {3, nullptr}, {2, nullptr}}}}};
+}
+
+TEST(Print, tables) {
+  EXPECT_EQ(render_table(a_table(), {}),
+            "Instance  Memory Up\nweb1        2.0G Y\ndatabase1      - ?\n");
+  EXPECT_EQ(render_table(a_table(), {.has_headers = false, .separator = ":"}),
+            "web1:2048:Y\ndatabase1:-:?\n");
+  EXPECT_EQ(render_table(a_table(), {.has_headers = false, .separator = ":", .is_verbose = true}),
+            "web1:2048:Y\ndatabase1:(unavail):(nodata)\n");
+  EXPECT_EQ(table_json(a_table()),
+            (json::array{{{"name", "web1"}, {"oper_ram", 2048}, {"admin", true}},
+                         {{"name", "database1"}, {"oper_ram", nullptr}, {"admin", nullptr}}}));
+}
+
+TEST(Print, info_pages) {
+  EXPECT_EQ(render_info(json::array{json::object{
+                {"Name", "web1"}, {"Disks", json::array{json::object{{"size", "1.0G"}}}}}}),
+            "- Name: web1\n  Disks: \n    - size: 1.0G\n");
+}
+
+}  // namespace
+}  // namespace flotte::cli
