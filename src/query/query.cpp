@@ -105,6 +105,9 @@ Result<bool> compare(std::string_view op, Cell const& cell, json::value const& w
     return have.is_string() &&
            RE2::PartialMatch({have.get_string().data(), have.get_string().size()}, pattern);
   }
+  if (op != "<" && op != "<=" && op != ">" && op != ">=") {
+    return bad_filter(fmt::format("unknown operator '{}'", op));
+  }
   auto const order = [&]() -> std::optional<int> {
     if (have.is_number() && wanted.is_number()) {
       auto const a = have.to_number<double>();
@@ -119,8 +122,7 @@ Result<bool> compare(std::string_view op, Cell const& cell, json::value const& w
   if (op == "<") return *order < 0;
   if (op == "<=") return *order <= 0;
   if (op == ">") return *order > 0;
-  if (op == ">=") return *order >= 0;
-  return bad_filter(fmt::format("unknown operator '{}'", op));
+  return *order >= 0;
 }
 
 Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row const& row,

@@ -1,0 +1,152 @@
+#include "query/query.h"
+
+#include <gmock/gmock.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "model/params.h"
+
+namespace flotte::query {
+namespace {
+
+using model::AdminState;
+using rpc::RunState;
+using ::testing::HasSubstr;
+
+class Query : public ::testing::Test {
+ protected:
+  Query() {
+    model::Settings settings;
+    settings.cluster_name = "c.example";
+    settings.enabled_hypervisors = {model::HypervisorKind::Kvm};
+    settings.ipolicy = model::default_ipolicy();
+    cluster_.put(settings);
+    cluster_.put(model::Group{.uuid = GroupId("g"), .name = "default"});
+    cluster_.put(model::Node{.uuid = NodeId("n1"), .name = "node1.example", .group = GroupId("g")});
+    add("web1.example", AdminState::Up, {"prod"});
+    add("web10.example", AdminState::Down, {});
+    add("web2.example", AdminState::Up, {"test"});
+  }
+
+  void add(std::string const& name, AdminState state, std::vector<std::string> tags) {
+    model::Instance instance;
+    instance.uuid = InstanceId("uuid-of-" + name);
+    instance.name = name;
+    instance.primary_node = NodeId("n1");
+    instance.os = "noop";
+    instance.admin_state = state;
+    instance.tags = std::move(tags);
+    cluster_.put(std::move(instance));
+  }
+
+  void runs(std::string const& name, RunState state = RunState::Running) {
+    auto& running = live_.running[NodeId("n1")];
+    if (!running) running.emplace();
+    running->instances.push_back({.name = name, .state = state, .memory = {512}});
+  }
+
+  // The cells, or the error.
+  std::string answer(json::object body) {
+    body.emplace("what", "instance");
+    auto const request = parse_request(body);
+    if (!request) return request.error().message;
+    auto const answer = run(*request, cluster_, live_, {});
+    return answer ? json::serialize(answer->at("data")) : answer.error().message;
+  }
+  std::string names_that_pass(std::string const& filter) {
+    return answer({{"fields", json::array{"name"}}, {"qfilter", json::parse(filter)}});
+  }
+
+  model::Cluster cluster_;
+  Live live_;
+};
+
+TEST_F(Query, rows_are_in_natural_order) {
+  EXPECT_EQ(answer({{"fields", json::array{"name"}}}),
+            R"([[[0,"web1.example"]],[[0,"web2.example"]],[[0,"web10.example"]]])");
+}
+
+TEST_F(Query, names_are_expanded_and_unknown_ones_named) {
+  EXPECT_EQ(answer({{"fields", json::array{"name"}}, {"names", json::array{"web2"}}}),
+            R"([[[0,"web2.example"]]])");
+  EXPECT_EQ(answer({{"fields", json::array{"name"}}, {"names", json::array{"nosuch"}}}),
+            "Instance name nosuch not found");
+}
+
+TEST_F(Query, an_unknown_field_is_a_column_of_its_own_kind) {
+  EXPECT_EQ(answer({{"fields", json::array{"nosuch"}}, {"names", json::array{"web1"}}}),
+            "[[[1,null]]]");
+}
+
+TEST_F(Query, the_status_is_the_truth) {
+  runs("web1.example");
+  runs("web10.example");
+  auto const fields = json::array{"status", "oper_state"};
+  EXPECT_EQ(answer({{"fields", fields}}),
+            R"([[[0,"running"],[0,true]],[[0,"ERROR_down"],[0,false]],[[0,"ERROR_up"],[0,true]]])");
+}
+
+TEST_F(Query, a_node_that_did_not_answer_makes_no_state_up) {
+  live_.running[NodeId("n1")] = std::nullopt;
+  EXPECT_EQ(answer({{"fields", json::array{"status", "oper_ram"}}, {"names", json::array{"web1"}}}),
+            R"([[[0,"ERROR_nodedown"],[2,null]]])");
+}
+
+TEST_F(Query, filters) {
+  EXPECT_EQ(names_that_pass(R"(["==","name","web1.example"])"), R"([[[0,"web1.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["=[]","tags","test"])"), R"([[[0,"web2.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["=~","name","^web1"])"),
+            R"([[[0,"web1.example"]],[[0,"web10.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["=~","name","(?i)^WEB2"])"), R"([[[0,"web2.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["&",["?","admin_up"],["!",["=[]","tags","prod"]]])"),
+            R"([[[0,"web2.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["|",["<","be/maxmem",1],["!=","name","web1.example"]])"),
+            R"([[[0,"web2.example"]],[[0,"web10.example"]]])");
+}
+
+TEST_F(Query, wrong_filters_are_refused) {
+  EXPECT_THAT(names_that_pass(R"(["==","nosuch",1])"), HasSubstr("Unknown field 'nosuch'"));
+  EXPECT_THAT(names_that_pass(R"(["frob","name",1])"), HasSubstr("unknown operator 'frob'"));
+  EXPECT_THAT(names_that_pass(R"(["=~","name","("])"), HasSubstr("Invalid filter"));
+  EXPECT_THAT(names_that_pass(R"(["=="])"), HasSubstr("Invalid filter"));
+  EXPECT_THAT(names_that_pass(R"([[],[]])"), HasSubstr("Invalid filter"));
+  std::string deep = R"(["?","name"])";
+  for (int i = 0; i < 100; ++i) deep = R"(["!",)" + deep + "]";
+  json::parse_options options;
+  options.max_depth = 200;
+  EXPECT_THAT(
+      answer({{"fields", json::array{"name"}}, {"qfilter", json::parse(deep, {}, options)}}),
+      HasSubstr("nested too deeply"));
+}
+
+TEST_F(Query, a_query_over_the_configuration_asks_no_node) {
+  auto const needs = [](json::object body) {
+    body.emplace("what", "instance");
+    return needs_of(parse_request(body).value()).value();
+  };
+  EXPECT_FALSE(needs({{"fields", json::array{"name", "be/maxmem"}}}).running);
+  EXPECT_TRUE(needs({{"fields", json::array{"status"}}}).running);
+  EXPECT_TRUE(
+      needs({{"fields", json::array{"name"}}, {"qfilter", json::array{"==", "status", "running"}}})
+          .running);
+}
+
+TEST_F(Query, every_field_has_a_cell_for_every_row) {
+  runs("web1.example");
+  for (auto const& [what, table] :
+       {std::pair{"instance", &instance_fields()}, std::pair{"node", &node_fields()},
+        std::pair{"group", &group_fields()}}) {
+    json::array all;
+    for (auto const& field : *table) {
+      EXPECT_FALSE(field.title.empty() || field.doc.empty()) << field.name;
+      all.push_back(json::value(field.name));
+    }
+    auto const request = parse_request({{"what", what}, {"fields", all}});
+    ASSERT_TRUE(request);
+    EXPECT_TRUE(run(*request, cluster_, live_, {})) << what;
+  }
+}
+
+}  // namespace
+}  // namespace flotte::query
