@@ -141,8 +141,11 @@ enter_sandbox() {
   trap 'end_sandbox 143 SIGTERM' TERM
   trap 'end_sandbox 130 SIGINT' INT
   trap 'end_sandbox 129 SIGHUP' HUP
+  # In a chroot whose root is no mount point mounts can't be made private: there they are undone one by one.
+  local propagation=private
+  unshare --mount true 2> /dev/null || propagation=unchanged
   FLOTTE_OS_SANDBOX=inside setpriv --pdeathsig KILL \
-    unshare --mount --pid --fork --kill-child --mount-proc -- "$OS_DIR/$SCRIPT_NAME" "$@" <&0 &
+    unshare --mount --propagation "$propagation" --pid --fork --kill-child --mount-proc -- "$OS_DIR/$SCRIPT_NAME" "$@" <&0 &
   sandbox_pid=$!
   wait "$sandbox_pid" || status=$?
   [ "$status" -le 128 ] || log_error "$SCRIPT_NAME: error: killed by signal $((status - 128))"
