@@ -10,6 +10,7 @@
 #include "cli/daemons.h"
 #include "cli/info.h"
 #include "cli/print.h"
+#include "cli/tags.h"
 #include "cli/values.h"
 #include "net/client.h"
 #include "schema/schema.h"
@@ -103,9 +104,9 @@ Outcome<json::object> ipolicy_of(Call& call) {
 Outcome<json::object> settings_of(Call& call) {
   auto const& arguments = call.arguments;
   json::object out;
-  for (auto const& [option, key] :
-       {std::pair{"enabled-hypervisors", "enabled_hypervisors"},
-        std::pair{"enabled-disk-templates", "enabled_disk_templates"}}) {
+  for (auto const& [option, key] : {std::pair{"enabled-hypervisors", "enabled_hypervisors"},
+                                    std::pair{"enabled-disk-templates", "enabled_disk_templates"},
+                                    std::pair{"reserved-lvs", "reserved_lvs"}}) {
     if (auto const text = arguments.value(option)) out[key] = words_of(*text);
   }
   for (auto const& [option, key] :
@@ -235,7 +236,7 @@ Outcome<int> init(Call& call) {
 }
 
 Outcome<int> destroy(Call& call) {
-  if (!call.arguments.has("yes-do-it")) {
+  if (!call.arguments.has("yes-do-it") && !call.arguments.has("ya-rly")) {
     return stop(
         "Destroying a cluster is irreversibly. If you really want destroy this cluster, supply "
         "the --yes-do-it option.");
@@ -369,46 +370,56 @@ Program cluster_program() {
   return {
       "gnt-cluster",
       {
-          {"add-tags", "<tag>...", 1, many, submit_options(), "Add tags to the cluster", add_tags},
+          {"add-tags", "<tag>...", 0, many, tag_options(), "Add tags to the cluster", add_tags},
           {"command", "<command>...", 1, many, {}, "Runs a command on all (or only some) nodes"},
           {"copyfile", "<file>", 1, 1, {}, "Copies a file to all (or only some) nodes"},
-          {"destroy", "", 0, 0, {{0, "yes-do-it", false, "Really"}}, "Destroy cluster", destroy},
-          {"getmaster", "", 0, 0, {}, "Shows the cluster master", getmaster},
-          {"info",
+          {"destroy",
            "",
            0,
            0,
-           {{0, "json", false, "Print JSON"}},
-           "Show cluster configuration",
-           info},
+           {{0, "yes-do-it", false, "Really"}, {0, "ya-rly", false, "The same"}},
+           "Destroy cluster",
+           destroy},
+          {"getmaster", "", 0, 0, {}, "Shows the cluster master", getmaster},
+          {"info", "", 0, 0,
+           with({{0, "json", false, "Print JSON"}}, {not_built_options({"roman"})}),
+           "Show cluster configuration", info},
           {"init", "[options...] <cluster-name>", 1, 1,
            with(settings_options(),
-                {{{0, "no-etc-hosts", false, "Accepted"}, {0, "no-ssh-init", false, "Accepted"}}}),
+                {{{0, "no-etc-hosts", false, "Accepted"}, {0, "no-ssh-init", false, "Accepted"}},
+                 not_built_options({"default-iallocator-params=", "hypervisor-state=",
+                                    "disk-state=", "gluster-storage-dir=", "ssh-key-bits=",
+                                    "ssh-key-type=", "specs-cpu-count=", "specs-disk-count=",
+                                    "specs-disk-size=", "specs-mem-size=", "specs-nic-count="})}),
            "Initialises a new cluster configuration", init},
           {"list-tags", "", 0, 0, {}, "List the tags of the cluster", list_tags},
           {"master-failover", "", 0, 0, {}, "Makes the current node the master"},
           {"modify", "[options...]", 0, 0,
-           with(settings_options(), {{{'f', "force", false, "Don't ask"},
-                                      {0, "max-running-jobs", true, "Jobs that run at once"},
-                                      {0, "max-tracked-jobs", true, "Jobs tracked at once"}},
-                                     submit_options()}),
+           with(settings_options(),
+                {{{'f', "force", false, "Don't ask"},
+                  {0, "max-running-jobs", true, "Jobs that run at once"},
+                  {0, "max-tracked-jobs", true, "Jobs tracked at once"},
+                  {0, "reserved-lvs", true, "Volumes that are not ours"}},
+                 not_built_options(
+                     {"instance-communication-network=", "add-uids=", "remove-uids=",
+                      "default-iallocator-params=", "hypervisor-state=", "disk-state=",
+                      "modify-etc-hosts=", "enabled-data-collectors=", "data-collector-interval="}),
+                 submit_options()}),
            "Alters the parameters of the cluster", modify},
           {"queue", "{drain|undrain|info}", 1, 1, {}, "Change queue properties", queue},
-          {"remove-tags", "<tag>...", 1, many, submit_options(), "Remove tags from the cluster",
+          {"remove-tags", "<tag>...", 0, many, tag_options(), "Remove tags from the cluster",
            remove_tags},
           {"renew-crypto", "", 0, 0, {}, "Renews cluster certificates, keys and secrets"},
-          {"verify",
-           "[options...]",
-           0,
-           0,
-           {{0, "error-codes", false, "Print each finding's code"},
-            {'I', "ignore-errors", true, "A code that is only a warning"},
-            {'g', "node-group", true, "Only this group"},
-            {'v', "verbose", false, "Accepted"},
-            {0, "no-nplus1-mem", false, "Accepted"},
-            {0, "debug-simulate-errors", false, "For tests", false}},
-           "Does a check on the cluster configuration",
-           verify},
+          {"verify", "[options...]", 0, 0,
+           with({{0, "error-codes", false, "Print each finding's code"},
+                 {'I', "ignore-errors", true, "A code that is only a warning"},
+                 {'g', "node-group", true, "Only this group"},
+                 {'v', "verbose", false, "Accepted"},
+                 {0, "no-nplus1-mem", false, "Accepted"},
+                 {0, "no-hv-param-assessment", false, "Accepted"},
+                 {0, "verify-ssh-clutter", false, "Accepted"}},
+                {priority_option(), not_built_options({"debug-simulate-errors", "dry-run"})}),
+           "Does a check on the cluster configuration", verify},
           {"verify-disks", "", 0, 0, {}, "Does a check on the cluster disk status"},
           {"version", "", 0, 0, {}, "Shows the cluster version", version},
           {"watcher", "{pause|continue|info}", 1, 2, {}, "Change watcher properties"},

@@ -33,6 +33,21 @@ std::vector<Option> list_options() {
           {0, "json", false, "Print JSON: a list of objects"}};
 }
 
+std::vector<Option> not_built_options(std::vector<std::string> const& names) {
+  std::vector<Option> options;
+  for (auto const& name : names) {
+    // "name=" has a value.
+    auto const has_value = name.ends_with('=');
+    options.push_back(
+        {0, has_value ? name.substr(0, name.size() - 1) : name, has_value, "", false});
+  }
+  return options;
+}
+
+std::vector<Option> priority_option() {
+  return {{0, "priority", true, "low, normal or high"}};
+}
+
 std::vector<Option> submit_options() {
   return {{0, "submit", false, "Submit the job and return at once"},
           {0, "print-jobid", false, "Print the job's id first"},
@@ -146,12 +161,17 @@ std::string serialized(json::value const& value) {
 
 }  // namespace
 
-Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields) {
+Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields,
+                  json::value const& filter) {
   auto const options = OK(table_options(call));
   json::array fields;
   for (auto const& name : chosen_fields(call, default_fields)) fields.push_back(text_value(name));
   json::object request{{"what", text_value(what)}, {"fields", std::move(fields)}};
   OK(choose_objects(call, what, request));
+  if (!filter.is_null()) {
+    auto& chosen = request["qfilter"];
+    chosen = chosen.is_null() ? filter : json::value(json::array{"&", chosen, filter});
+  }
   auto const answer = OK(call.session.post("query", request));
   if (call.arguments.has("json")) {
     std::printf("%s\n", serialized(table_json(answer)).c_str());

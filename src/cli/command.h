@@ -51,6 +51,9 @@ int run_command_line(int argc, char** argv);
 // ------------------------------------------------------------------------------------------
 
 std::vector<Option> with(std::vector<Option> own, std::vector<std::vector<Option>> const& more);
+// Parsed, and refused by name.
+std::vector<Option> not_built_options(std::vector<std::string> const& names);
+std::vector<Option> priority_option();
 std::vector<Option> list_options();    // --no-headers --separator --units -o -v -F --json
 std::vector<Option> submit_options();  // --submit --print-jobid --dry-run --priority
 
@@ -62,8 +65,10 @@ Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op);
 Outcome<TableOptions> table_options(Call& call);
 // Those of --output: instead of the default ones, or with a plus after them.
 std::vector<std::string> chosen_fields(Call& call, std::string const& default_fields);
-// A list command over one resource.
-Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields);
+// A list command over one resource. A filter that is not null holds beside what is chosen by
+// arguments.
+Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields,
+                  json::value const& filter = {});
 Outcome<int> list_fields(Call& call, std::string const& what);
 // Asks on the terminal; --force answers yes.
 Outcome<void> confirm(Call& call, std::string const& question);

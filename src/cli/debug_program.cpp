@@ -79,13 +79,11 @@ Program debug_program() {
                  {submit_options()}),
             "Executes a TestDelay OpCode", debug_delay},
            {"locks", "", 0, 0, list_options(), "Show a list of locks", debug_locks},
-           {"submit-job",
-            "<op-list-file>...",
-            1,
-            many,
-            {{0, "each", false, "Each opcode is a job of its own"}},
-            "Submits jobs built from json files",
-            debug_submit_job}},
+           {"submit-job", "<op-list-file>...", 1, many,
+            with({{0, "each", false, "Each opcode is a job of its own"}},
+                 {not_built_options({"verbose", "op-repeat=", "job-repeat=", "timing-stats",
+                                     "dry-run", "priority="})}),
+            "Submits jobs built from json files", debug_submit_job}},
           {}};
 }
 

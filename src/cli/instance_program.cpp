@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/info.h"
 #include "cli/print.h"
+#include "cli/tags.h"
 #include "cli/values.h"
 #include "model/params.h"
 
@@ -109,48 +110,77 @@ Outcome<int> add(Call& call) {
   return 0;
 }
 
-// The instances that the selection options and the arguments mean.
-Outcome<std::vector<std::string>> selection(Call& call) {
-  auto const& arguments = call.arguments;
-  std::string what;
-  for (auto const* option : {"all", "node", "primary", "tags", "node-tags", "pri-node-tags"}) {
-    if (arguments.has(option)) what = option;
-  }
-  for (auto const* option : {"secondary", "sec-node-tags", "node-tags", "pri-node-tags"}) {
-    if (arguments.has(option))
-      return stop(fmt::format("Selecting by --{} is not built yet", option));
-  }
-  json::object request{{"what", "instance"}, {"fields", json::array{"name", "pnode", "tags"}}};
-  if (what.empty()) {
-    if (arguments.positional().empty()) {
-      return stop(Error{ErrorCode::WrongInput, "No instance names passed"});
-    }
-    json::array names;
-    for (auto const& name : arguments.positional()) names.push_back(text_value(name));
-    request["names"] = names;
-  }
-  auto answer = call.session.post("query", request);
-  if (!answer) {
-    if (answer.error().text.find("not found") != std::string::npos) {
-      return stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
-    }
-    return tl::unexpected(answer.error());
-  }
+Outcome<std::vector<std::string>> names_that_pass(Call& call, std::string_view what,
+                                                  json::object request) {
+  request["what"] = text_value(what);
+  request["fields"] = json::array{"name"};
+  auto const answer = OK(call.session.post("query", request));
   std::vector<std::string> names;
-  for (auto const& row : answer->at("data").as_array()) {
-    auto const cell = [&](std::size_t i) { return row.at(i).at(1); };
-    auto wanted = what.empty() || what == "all";
-    for (auto const& argument : arguments.positional()) {
-      if (what == "node" || what == "primary") wanted = wanted || cell(1) == text_value(argument);
-      if (what == "tags") {
-        for (auto const& tag : cell(2).as_array()) wanted = wanted || tag == text_value(argument);
-      }
-    }
-    if (wanted) names.emplace_back(std::string_view(cell(0).as_string()));
+  for (auto const& row : answer.at("data").as_array()) {
+    names.emplace_back(std::string_view(row.at(0).at(1).as_string()));
   }
-  if (names.empty()) {
-    return stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
+  return names;
+}
+
+// ["|", [op, field, value], ...] for every pair of fields and values.
+json::array any_of(std::vector<std::pair<char const*, char const*>> const& fields,
+                   std::vector<std::string> const& values) {
+  json::array any{"|"};
+  for (auto const& [op, field] : fields) {
+    for (auto const& value : values) any.push_back(json::array{op, field, text_value(value)});
   }
+  return any;
+}
+
+// What the selection options and the arguments mean (ganeti-compat §1.4), as a query.
+Outcome<json::object> selection_query(Call& call, std::string by) {
+  json::object request;
+  auto given = call.arguments.positional();
+  if (by == "all") return request;
+  if (by == "instance") {
+    json::array names;
+    for (auto const& name : given) names.push_back(text_value(name));
+    request["names"] = std::move(names);
+    return request;
+  }
+  if (by == "tags") {
+    request["qfilter"] = any_of({{"=[]", "tags"}}, given);
+    return request;
+  }
+  if (by.ends_with("node-tags")) {
+    given = OK(names_that_pass(call, "node", {{"qfilter", any_of({{"=[]", "tags"}}, given)}}));
+    by = by == "node-tags" ? "node" : by == "pri-node-tags" ? "primary" : "secondary";
+  }
+  std::vector<std::pair<char const*, char const*>> fields;
+  if (by != "secondary") fields.emplace_back("==", "pnode");
+  if (by != "primary") fields.emplace_back("=[]", "snodes");
+  request["qfilter"] = any_of(fields, given);
+  return request;
+}
+
+Outcome<std::vector<std::string>> selection(Call& call) {
+  auto const none =
+      stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
+  std::vector<std::string> ways;
+  for (auto const* option : {"all", "instance", "node", "primary", "secondary", "tags", "node-tags",
+                             "pri-node-tags", "sec-node-tags"}) {
+    if (call.arguments.has(option)) ways.emplace_back(option);
+  }
+  if (ways.size() > 1) {
+    return stop(Error{ErrorCode::WrongInput,
+                      fmt::format("Only one of --{} can be used", fmt::join(ways, ", --"))});
+  }
+  auto const by = ways.empty() ? std::string("instance") : ways.front();
+  auto const& given = call.arguments.positional();
+  if (by == "all" && !given.empty()) {
+    return stop(Error{ErrorCode::WrongInput, "--all takes no names"});
+  }
+  if (by != "all" && given.empty()) {
+    return stop(Error{ErrorCode::WrongInput, "No instance names passed"});
+  }
+  auto names = names_that_pass(call, "instance", OK(selection_query(call, by)));
+  if (names && names->empty()) return none;
+  if (!names && names.error().text.find("not found") != std::string::npos) return none;
   return names;
 }
 
@@ -285,11 +315,14 @@ Outcome<int> modify(Call& call) {
   OK(put_pairs(call, op, "backend-parameters", "beparams").map([] { return 0; }));
   OK(put_pairs(call, op, "hypervisor-parameters", "hvparams").map([] { return 0; }));
   OK(put_pairs(call, op, "os-parameters", "osparams").map([] { return 0; }));
+  OK(put_pairs(call, op, "os-parameters-private", "osparams_private").map([] { return 0; }));
   if (auto const os = arguments.value("os-type")) op["os_name"] = text_value(*os);
   if (arguments.has("offline")) op["offline"] = true;
   if (arguments.has("online")) op["offline"] = false;
   if (op.size() == before + 1) return stop("Please give at least one of the parameters.");
-  if (arguments.has("ignore-ipolicy")) op["ignore_ipolicy"] = true;
+  op["ignore_ipolicy"] = arguments.has("ignore-ipolicy");
+  op["force"] = arguments.has("force");
+  op["force_variant"] = arguments.has("force-variant");
   auto const result = OK(submit_or_run(call, std::move(op)));
   if (!result) return 0;
   std::printf("Modified instance %s\n", arguments.positional()[0].c_str());
@@ -384,11 +417,11 @@ std::vector<Option> selection_options() {
           {0, "instance", false, "The arguments are instances (the default)"},
           {0, "node", false, "The arguments are nodes"},
           {0, "primary", false, "The arguments are primary nodes"},
-          {0, "secondary", false, "The arguments are secondary nodes", false},
+          {0, "secondary", false, "The arguments are secondary nodes"},
           {0, "tags", false, "The arguments are tags of instances"},
-          {0, "node-tags", false, "The arguments are tags of nodes", false},
-          {0, "pri-node-tags", false, "The arguments are tags of primary nodes", false},
-          {0, "sec-node-tags", false, "The arguments are tags of secondary nodes", false}};
+          {0, "node-tags", false, "The arguments are tags of nodes"},
+          {0, "pri-node-tags", false, "The arguments are tags of primary nodes"},
+          {0, "sec-node-tags", false, "The arguments are tags of secondary nodes"}};
 }
 
 std::vector<Option> add_options() {
@@ -422,7 +455,9 @@ std::vector<Option> add_options() {
           {0, "force-variant", false, "Accept an unlisted variant"},
           {0, "no-install", false, "Do not run the OS scripts"},
           {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
-          {'c', "communication", true, "A NIC for metad", false}};
+          {'c', "communication", true, "A NIC for metad", false},
+          {0, "helper-startup-timeout", true, "Seconds", false},
+          {0, "helper-shutdown-timeout", true, "Seconds", false}};
 }
 
 }  // namespace
@@ -437,7 +472,7 @@ Program instance_program() {
           {"activate-disks", "<instance-name>", 1, 1, {}, "Activate an instance's disks"},
           {"add", "[options...] <instance-name>", 1, 1, with(add_options(), {submit_options()}),
            "Creates and adds a new instance to the cluster", add},
-          {"add-tags", "<instance-name> <tag>...", 2, many, submit_options(),
+          {"add-tags", "<instance-name> <tag>...", 1, many, tag_options(),
            "Add tags to the given instance", add_tags},
           {"batch-create",
            "<file>",
@@ -446,13 +481,9 @@ Program instance_program() {
            {},
            "Create a bunch of instances based on specs in the file."},
           {"change-group", "<instance-name>", 1, 1, {}, "Change group of instance"},
-          {"console",
-           "[--show-cmd] <instance-name>",
-           1,
-           1,
-           {{0, "show-cmd", false, "Print the command instead"}},
-           "Opens a console on the specified instance",
-           console},
+          {"console", "[--show-cmd] <instance-name>", 1, 1,
+           with({{0, "show-cmd", false, "Print the command instead"}}, {priority_option()}),
+           "Opens a console on the specified instance", console},
           {"deactivate-disks", "<instance-name>", 1, 1, {}, "Deactivate an instance's disks"},
           {"failover",
            "<instance-name>",
@@ -469,15 +500,12 @@ Program instance_program() {
                  {0, "no-wait-for-sync", false, "Do not wait for mirrors"}},
                 {submit_options()}),
            "Grow an instance's disk", grow_disk},
-          {"info",
-           "[-s] {--all | <instance-name>...}",
-           0,
-           many,
-           {{'s', "static", false, "Only the configuration"},
-            {0, "all", false, "All instances"},
-            {0, "json", false, "Print JSON"}},
-           "Show information on the specified instance(s)",
-           info},
+          {"info", "[-s] {--all | <instance-name>...}", 0, many,
+           with({{'s', "static", false, "Only the configuration"},
+                 {0, "all", false, "All instances"},
+                 {0, "json", false, "Print JSON"}},
+                {priority_option(), not_built_options({"roman"})}),
+           "Show information on the specified instance(s)", info},
           {"list", "[<instance-name>...]", 0, many, list_options(),
            "Lists the instances and their status. The available fields can be shown using the "
            "\"list-fields\" command (see the man page for details). The default field list is (in "
@@ -509,8 +537,14 @@ Program instance_program() {
                  {0, "net", true, "NICs", false},
                  {0, "disk", true, "Disks", false},
                  {'t', "disk-template", true, "Another template", false},
-                 {'m', "runtime-memory", true, "Memory now", false}},
-                {submit_options()}),
+                 {'m', "runtime-memory", true, "Memory now", false},
+                 {'f', "force", false, "Accept what is only dangerous"},
+                 {0, "force-variant", false, "Accept an unlisted variant"},
+                 {0, "os-parameters-private", true, "OS parameters kept from lists"}},
+                {submit_options(), not_built_options({"node=", "iallocator=", "no-wait-for-sync",
+                                                      "no-conflicts-check", "new-primary=",
+                                                      "no-hotplug", "communication=", "ext-params=",
+                                                      "file-driver=", "file-storage-dir="})}),
            "Alters the parameters of an instance", modify},
           {"move",
            "<instance-name>",
@@ -530,7 +564,8 @@ Program instance_program() {
                  {'O', "os-parameters", true, "OS parameters"},
                  {0, "force-variant", false, "Accept an unlisted variant"},
                  {0, "select-os", false, "Choose from a list", false}},
-                {selection_options(), submit_options()}),
+                {selection_options(), submit_options(),
+                 not_built_options({"os-parameters-private=", "os-parameters-secret="})}),
            "Reinstall a stopped instance", reinstall},
           {"remove", "[-f] <instance-name>", 1, 1,
            with({{'f', "force", false, "Don't ask"},
@@ -538,7 +573,7 @@ Program instance_program() {
                  {0, "ignore-failures", false, "Go on where a part stays behind"}},
                 {submit_options()}),
            "Shuts down the instance and removes it", remove},
-          {"remove-tags", "<instance-name> <tag>...", 2, many, submit_options(),
+          {"remove-tags", "<instance-name> <tag>...", 1, many, tag_options(),
            "Remove tags from given instance", remove_tags},
           {"rename", "<instance-name> <new-name>", 2, 2, {}, "Rename the instance"},
           {"replace-disks", "<instance-name>", 1, 1, {}, "Replaces disks for the instance"},

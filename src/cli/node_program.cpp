@@ -3,8 +3,8 @@
 #include <cstdio>
 
 #include "cli/command.h"
-#include "cli/info.h"
 #include "cli/print.h"
+#include "cli/tags.h"
 
 namespace flotte::cli {
 namespace {
@@ -127,7 +127,7 @@ Outcome<int> node_storage(Call& call) {
 
 Program node_program() {
   return {"gnt-node",
-          {{"add-tags", "<node> <tag>...", 2, many, submit_options(), "Add tags to the given node",
+          {{"add-tags", "<node> <tag>...", 1, many, tag_options(), "Add tags to the given node",
             add_tags},
            {"info",
             "[<node>...]",
@@ -141,13 +141,14 @@ Program node_program() {
            {"list-fields", "[<field>...]", 0, many, list_options(),
             "Lists all available fields for nodes", node_list_fields},
            {"list-storage", "[<node>...]", 0, many,
-            with({{'t', "storage-type", true, "file, lvm-vg or sharedfile"}}, {list_options()}),
+            with({{'t', "storage-type", true, "file, lvm-vg or sharedfile"}},
+                 {list_options(), priority_option()}),
             "List storage on node(s)", node_storage},
            {"list-tags", "<node>", 1, 1, {}, "List the tags of the given node", list_tags},
-           {"remove-tags", "<node> <tag>...", 2, many, submit_options(),
+           {"remove-tags", "<node> <tag>...", 1, many, tag_options(),
             "Remove tags from the given node", remove_tags},
-           {"volumes", "[<node>...]", 0, many, list_options(), "List logical volumes on node(s)",
-            node_volumes}},
+           {"volumes", "[<node>...]", 0, many, with(list_options(), {priority_option()}),
+            "List logical volumes on node(s)", node_volumes}},
           {{"show", "info"}}};
 }
 

@@ -126,25 +126,18 @@ Outcome<int> os_info(Call& call) {
 }  // namespace
 
 Program os_program() {
-  return {"gnt-os",
-          {{"diagnose", "", 0, 0, {}, "Diagnose all operating systems", os_diagnose},
-           {"info",
-            "[<os>...]",
-            0,
-            many,
-            {{0, "json", false, "Print JSON"}},
-            "Show detailed information about operating systems",
-            os_info},
-           {"list",
-            "",
-            0,
-            0,
-            {{0, "no-headers", false, "Don't display column headers"},
-             {0, "json", false, "Print JSON"}},
-            "Lists all valid operating systems on the cluster",
-            os_list},
-           {"modify", "<os>", 1, 1, {}, "Modify the OS parameters"}},
-          {{"show", "info"}}};
+  return {
+      "gnt-os",
+      {{"diagnose", "", 0, 0, priority_option(), "Diagnose all operating systems", os_diagnose},
+       {"info", "[<os>...]", 0, many, with({{0, "json", false, "Print JSON"}}, {priority_option()}),
+        "Show detailed information about operating systems", os_info},
+       {"list", "", 0, 0,
+        with({{0, "no-headers", false, "Don't display column headers"},
+              {0, "json", false, "Print JSON"}},
+             {priority_option()}),
+        "Lists all valid operating systems on the cluster", os_list},
+       {"modify", "<os>", 1, 1, {}, "Modify the OS parameters"}},
+      {{"show", "info"}}};
 }
 
 }  // namespace flotte::cli

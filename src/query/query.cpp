@@ -130,11 +130,10 @@ Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row 
   if (filter.is_null()) return true;
   auto const* list = filter.if_array();
   if (depth > filter_depth_max) return bad_filter("it is nested too deeply");
-  if (!list || list->size() < 2 || !(*list)[0].is_string()) {
+  if (!list || list->empty() || !(*list)[0].is_string()) {
     return bad_filter("expected [operator, ...]");
   }
   auto const op = std::string_view((*list)[0].get_string());
-  if (op == "!") return !TRY(matches_at((*list)[1], table, row, depth + 1));
   if (op == "&" || op == "|") {
     for (std::size_t i = 1; i < list->size(); ++i) {
       auto const one = TRY(matches_at((*list)[i], table, row, depth + 1));
@@ -142,6 +141,8 @@ Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row 
     }
     return op == "&";
   }
+  if (list->size() < 2) return bad_filter(fmt::format("'{}' has nothing to look at", op));
+  if (op == "!") return !TRY(matches_at((*list)[1], table, row, depth + 1));
   if (!(*list)[1].is_string()) return bad_filter("a field name is missing");
   auto const name = std::string_view((*list)[1].get_string());
   auto const* field = find(table, name);

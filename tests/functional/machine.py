@@ -14,7 +14,13 @@ BIN = ROOT / "build" / os.environ.get("FLOTTE_PRESET", "dev") / "bin"
 SETUP = r"""
 set -e
 layers=$1
-mount --make-rprivate /
+if ! mount --make-rprivate / 2> /dev/null; then
+  # In a chroot whose root is no mount point nothing can be private: go on below one that is.
+  mkdir "$layers/root"
+  mount --rbind / "$layers/root"
+  mount --make-rprivate "$layers/root"
+  exec chroot "$layers/root" bash -c "$4" init "$@"
+fi
 mount -t tmpfs flotte-test "$layers"
 for top in etc usr var srv; do
   mkdir -p "$layers/$top" "$layers/$top.work"
@@ -53,8 +59,8 @@ class Machine:
     def __init__(self, name="node1.lab.test"):
         self._layers = tempfile.TemporaryDirectory(prefix="flotte-test-")
         self._holder = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--net", "--pid", "--fork", "--mount-proc", "--kill-child",
-             "bash", "-c", SETUP, "init", self._layers.name, name, str(ROOT)],
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "unchanged", "--uts", "--net", "--pid", "--fork", "--mount-proc", "--kill-child",
+             "bash", "-c", SETUP, "init", self._layers.name, name, str(ROOT), SETUP],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         if self._holder.stdout.readline() != "ready\n":
             self.close()
@@ -66,13 +72,15 @@ class Machine:
         self._holder.kill()
         self._holder.wait()
         self._holder.stdout.close()
+        # Where the mounts of a chroot are shared, one is left.
+        subprocess.run(["umount", "--recursive", "--lazy", f"{self._layers.name}/root"], stderr=subprocess.DEVNULL)
         self._layers.cleanup()
 
     def start(self, command, **options):
         """Starts a shell command in the machine; the caller waits for it."""
         environment = {"PATH": f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
                        "HOME": "/root", "TERM": "dumb"}
-        return subprocess.Popen(["nsenter", "-t", self._init, "-m", "-u", "-n", "-p", "--", "bash", "-c", command],
+        return subprocess.Popen(["nsenter", "-t", self._init, "-m", "-u", "-n", "-p", "-r", "--", "bash", "-c", command],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                 env=environment, cwd="/", **options)
 

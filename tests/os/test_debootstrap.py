@@ -20,6 +20,7 @@ sys.path.insert(0, HERE)
 from guest import Guest
 
 OS_DIR = os.path.join(HERE, "..", "..", "os")
+PRIVATE = os.path.join(HERE, "private")
 SHORT = "--short" in sys.argv
 slow = unittest.skipIf(SHORT, "slow")
 MIB = 1 << 20
@@ -120,7 +121,7 @@ class OsTest(unittest.TestCase):
         """What a shell command says with the guest's root file system mounted in its current directory."""
         os.makedirs(os.path.join(WORK, "mnt"), exist_ok=True)
         script = f'mount -o ro,offset=1048576 "$0" "$1" && cd "$1" && {command}'
-        return subprocess.run(["unshare", "--mount", "sh", "-c", script, disk, os.path.join(WORK, "mnt")],
+        return subprocess.run([PRIVATE, "sh", "-c", script, disk, os.path.join(WORK, "mnt")],
                               capture_output=True, text=True, check=True).stdout
 
 
@@ -201,7 +202,7 @@ class BadInput(OsTest):
                 # Variables only a fresh tree has, so that none from the cache is taken; the file system is private.
                 full = os.path.join(WORK, "full")
                 process = start("debootstrap", "create", self.disk(), FLOTTE_ROOT=full, prefix=(
-                    "unshare", "--mount", "sh", "-c",
+                    PRIVATE, "sh", "-c",
                     f'd={full}/var/cache; mkdir -p $d; mount -t tmpfs -o size={mib}m tmpfs $d; "$@"; code=$?; '
                     'find $d -name "cache-*" -o -name ".build*"; exit $code', "sh"))
                 output = process.communicate(timeout=600)[0]
@@ -271,7 +272,7 @@ class Debootstrap(OsTest):
             try:
                 started = time.monotonic()
                 script = 'mke2fs -q -F -t ext4 -E nodiscard $0 && mount $0 $1 && tar xf $2 -C $1 && umount $1'
-                subprocess.run(["unshare", "--mount", "sh", "-c", script, loop, os.path.join(cache_dir(), "target"),
+                subprocess.run([PRIVATE, "sh", "-c", script, loop, os.path.join(cache_dir(), "target"),
                                 os.path.join(cache_dir(), caches()[0])], check=True)
                 bound.append(time.monotonic() - started)
             finally:

@@ -1,0 +1,13 @@
+// The tag commands, which several programs have.
+#pragma once
+
+#include "cli/command.h"
+
+namespace flotte::cli {
+
+std::vector<Option> tag_options();
+Outcome<int> add_tags(Call& call);
+Outcome<int> remove_tags(Call& call);
+Outcome<int> list_tags(Call& call);
+
+}  // namespace flotte::cli
