@@ -1,11 +1,9 @@
 #include "cli/command.h"
 
-#include <unistd.h>
-
 #include <boost/json/serialize.hpp>
 #include <chrono>
 #include <cstdio>
-#include <iostream>
+#include <fstream>
 
 #include "cli/filter.h"
 #include "cli/print.h"
@@ -215,11 +213,12 @@ Outcome<int> list_fields(Call& call, std::string const& what) {
 
 Outcome<void> confirm(Call& call, std::string const& question) {
   if (call.arguments.has("force") || call.arguments.has("force-multiple")) return {};
-  // As Ganeti: who can't be asked has said no.
-  if (::isatty(STDIN_FILENO) == 0) return stop("", exit_failure);
-  std::fprintf(stderr, "%s\ny/[n]/?: ", question.c_str());
+  // As Ganeti: on the terminal itself, and who can't be asked has said no.
+  std::fstream terminal("/dev/tty");
+  if (!terminal) return stop("", exit_failure);
+  terminal << question << "\ny/[n]/?: " << std::flush;
   std::string answer;
-  std::getline(std::cin, answer);
+  std::getline(terminal, answer);
   if (answer == "y" || answer == "Y" || answer == "yes") return {};
   return stop("", exit_not_confirmed);
 }

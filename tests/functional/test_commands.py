@@ -43,6 +43,14 @@ def test_several_instances_are_asked_for(cluster):
     assert set(statuses(cluster).values()) == {"ADMIN_down"}
 
 
+@pytest.mark.parametrize("answer,code,left", [("n", 13, "asked\n"), ("y", 0, "")])
+def test_a_person_is_asked_on_the_terminal(cluster, answer, code, left):
+    cluster.ok(f"gnt-instance list asked 2>/dev/null || {ADD} asked")
+    asked = cluster.run(f"(sleep 0.3; echo {answer}) | script -qec 'gnt-instance remove asked' /dev/null")
+    assert "Continue?" in asked.stdout and asked.returncode == code, asked.stdout
+    assert cluster.ok("gnt-instance list --no-headers -o name 'asked*'") == left
+
+
 def test_tags(cluster):
     cluster.write("/tmp/tags", b"one\n\n two \n")
     cluster.ok("gnt-instance add-tags --from /tmp/tags b1 three")
