@@ -51,10 +51,10 @@ class Deeds {
                   call.instance);
     }
     if (auto const known = state_.disks.find(key); known != state_.disks.end()) {
-      if (known->second.instance != call.instance) return foreign(known->second);
-      if (known->second.size == disk.size) return Nothing{};
-      return fail(ErrorCode::AlreadyExists, "Disk {} exists already with {} MiB instead of {}", key,
-                  known->second.size.value, disk.size.value);
+      if (known->second.instance == call.instance && known->second.size == disk.size) {
+        return Nothing{};
+      }
+      return fail(ErrorCode::AlreadyExists, "Disk {} exists already and is not this disk", key);
     }
     TRY(take_space(disk, disk.size));
     FakeDisk made;
@@ -250,7 +250,7 @@ class Deeds {
   }
 
   static Failure foreign(FakeDisk const& disk) {
-    return fail(ErrorCode::ResourceNotUnique, "Disk {} belongs to {}", fake_disk_key(disk.disk),
+    return fail(ErrorCode::WrongState, "Disk {} belongs to {}", fake_disk_key(disk.disk),
                 owner_text(disk.instance));
   }
 

@@ -13,6 +13,7 @@ BIN = ROOT / "build" / os.environ.get("FLOTTE_PRESET", "dev") / "bin"
 
 SETUP = r"""
 set -e
+cd /
 layers=$1
 if ! mount --make-rprivate / 2> /dev/null; then
   # In a chroot whose root is no mount point nothing can be private: go on below one that is.
@@ -80,7 +81,7 @@ class Machine:
         """Starts a shell command in the machine; the caller waits for it."""
         environment = {"PATH": f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
                        "HOME": "/root", "TERM": "dumb"}
-        return subprocess.Popen(["nsenter", "-t", self._init, "-m", "-u", "-n", "-p", "-r", "--", "bash", "-c", command],
+        return subprocess.Popen(["nsenter", "-t", self._init, "-m", "-u", "-n", "-p", "-r", "-w", "--", "bash", "-c", command],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                 env=environment, cwd="/", **options)
 

@@ -20,8 +20,6 @@ class World {
   virtual rpc::Node& nodes() = 0;
   virtual model::Node node() const = 0;
   virtual std::string file_directory() const = 0;
-  // By their UUIDs, not only by their names.
-  virtual bool tells_twins_apart() const { return true; }
 };
 
 class InMemory final : public World {
@@ -97,7 +95,6 @@ class RealMachine final : public World {
   rpc::Node& nodes() override { return *client_; }
   model::Node node() const override { return test_.node(); }
   std::string file_directory() const override { return test_.paths.srv() + "/file-storage"; }
-  bool tells_twins_apart() const override { return false; }
 
  private:
   static void write_noop_os(std::string const& directory) {
@@ -216,6 +213,15 @@ TEST_P(NodeContract, a_disk_of_another_size_is_not_taken_for_the_same) {
   EXPECT_EQ(refused(rpc::BlockdevCreate{"web1", disk}), ErrorCode::AlreadyExists);
 }
 
+TEST_P(NodeContract, a_disk_of_another_instance_is_left_alone) {
+  auto const disk = instance("web1").disks[0];
+  must(rpc::BlockdevCreate{"web1", disk});
+  EXPECT_EQ(refused(rpc::BlockdevRemove{"web2", disk}), ErrorCode::WrongState);
+  EXPECT_EQ(refused(rpc::BlockdevAssemble{"web2", disk, 1}), ErrorCode::WrongState);
+  EXPECT_EQ(refused(rpc::BlockdevGrow{"web2", disk, MiB{4096}}), ErrorCode::WrongState);
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
+}
+
 TEST_P(NodeContract, a_missing_disk_is_refused) {
   auto const spec = instance("web1");
   refused(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});
@@ -253,9 +259,6 @@ TEST_P(NodeContract, a_guest_starts_once_and_stops) {
 }
 
 TEST_P(NodeContract, another_instance_of_a_running_name_is_refused) {
-  if (!world_->tells_twins_apart()) {
-    GTEST_SKIP() << "the fake hypervisor does not record which instance runs";
-  }
   auto twin = instance("web1");
   must(rpc::BlockdevCreate{"web1", twin.disks[0]});
   must(rpc::BlockdevAssemble{"web1", twin.disks[0], 1});

@@ -49,8 +49,9 @@ class FileDevices final : public BlockDevices {
     return {};
   }
 
-  Result<void> remove(std::string const&, rpc::DiskSpec const& disk) override {
+  Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
+    if (sys::exists(path)) TRY(check_owner(instance, path));
     for (auto const& file : {path, mark_of(path)}) {
       if (::unlink(file.c_str()) != 0 && errno != ENOENT) {
         return fail(ErrorCode::EnvironmentError, "Can't remove {}: {}", file, std::strerror(errno));
@@ -60,8 +61,9 @@ class FileDevices final : public BlockDevices {
     return {};
   }
 
-  Result<void> grow(std::string const&, rpc::DiskSpec const& disk, MiB size) override {
+  Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) override {
     auto const path = TRY(path_of(disk));
+    if (sys::exists(path)) TRY(check_owner(instance, path));
     if (TRY(size_of(path)) >= size) return {};
     if (::truncate(path.c_str(), size.value * mib) != 0) {
       return fail(errno == EFBIG ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
@@ -77,6 +79,7 @@ class FileDevices final : public BlockDevices {
       return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing: there is no file {}",
                   disk.index, instance, path);
     }
+    TRY(check_owner(instance, path));
     auto const known = epoch_of(path);
     if (epoch < known) {
       return fail(ErrorCode::WrongState,
@@ -126,6 +129,12 @@ class FileDevices final : public BlockDevices {
       return fail(ErrorCode::EnvironmentError, "{} is no regular file", path);
     }
     return MiB{status.st_size / mib};
+  }
+
+  Result<void> check_owner(std::string const& instance, std::string const& path) {
+    auto const owner = owner_of(path);
+    if (owner == instance) return {};
+    return fail(ErrorCode::WrongState, "File {} belongs to '{}', not to {}", path, owner, instance);
   }
 
   // "instance epoch" on one line.

@@ -80,10 +80,7 @@ class PlainDevices final : public BlockDevices {
     TRY(check(disk));
     auto const known = TRY(look(disk));
     if (!known) return {};
-    if (known->owner != instance) {
-      return fail(ErrorCode::WrongState, "Volume {} belongs to '{}', not to {}", full_name(disk),
-                  known->owner, instance);
-    }
+    TRY(check_owner(instance, disk, *known));
     TRY(sys::run_checked(processes_, lvm({"lvremove", "-f", full_name(disk)})));
     return {};
   }
@@ -92,6 +89,7 @@ class PlainDevices final : public BlockDevices {
     TRY(check(disk));
     auto const known = TRY(look(disk));
     if (!known) return missing(instance, disk);
+    TRY(check_owner(instance, disk, *known));
     if (known->size >= size) return {};
     TRY(sys::run_checked(processes_,
                          lvm({"lvextend", "-L", fmt::format("{}m", size.value), full_name(disk)})));
@@ -103,10 +101,7 @@ class PlainDevices final : public BlockDevices {
     TRY(check(disk));
     auto const known = TRY(look(disk));
     if (!known) return missing(instance, disk);
-    if (known->owner != instance) {
-      return fail(ErrorCode::WrongState, "Volume {} belongs to '{}', not to {}", full_name(disk),
-                  known->owner, instance);
-    }
+    TRY(check_owner(instance, disk, *known));
     if (epoch < known->epoch) {
       return fail(ErrorCode::WrongState,
                   "Disk {} of {} was started later, at epoch {}; epoch {} may not have it",
@@ -135,6 +130,13 @@ class PlainDevices final : public BlockDevices {
   static Failure missing(std::string const& instance, rpc::DiskSpec const& disk) {
     return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing: there is no volume {}",
                 disk.index, instance, full_name(disk));
+  }
+
+  static Result<void> check_owner(std::string const& instance, rpc::DiskSpec const& disk,
+                                  Volume const& known) {
+    if (known.owner == instance) return {};
+    return fail(ErrorCode::WrongState, "Volume {} belongs to '{}', not to {}", full_name(disk),
+                known.owner, instance);
   }
 
   static std::int64_t stripes(rpc::DiskSpec const& disk) {
