@@ -105,7 +105,7 @@ struct Client::State {
   std::vector<PooledConnection> idle;  // the one used last is at the end
   std::size_t in_use = 0;
 
-  Result<Response> exchange(Request const& request, Patience const& patience,
+  Result<Response> round_trip(Request const& request, Patience const& patience,
                             OnLine const* on_line);
   Result<std::string> text_of(Request const& request) const;
   tl::expected<Response, Trouble> attempt(std::string const& text, Patience const& patience,
@@ -216,16 +216,16 @@ Client::Client(std::unique_ptr<Connector> connector, ClientLimits limits)
 Client::~Client() = default;
 
 Result<Response> Client::request(Request const& request, Duration timeout) {
-  return state_->exchange(request, Patience::until(deadline_after(timeout)), nullptr);
+  return state_->round_trip(request, Patience::until(deadline_after(timeout)), nullptr);
 }
 
 Result<Response> Client::stream(Request const& request, Duration idle_timeout,
                                 OnLine const& on_line) {
   auto const silence = std::max<Duration>(idle_timeout, std::chrono::milliseconds(1));
-  return state_->exchange(request, Patience::silence(silence), &on_line);
+  return state_->round_trip(request, Patience::silence(silence), &on_line);
 }
 
-Result<Response> Client::State::exchange(Request const& request, Patience const& patience,
+Result<Response> Client::State::round_trip(Request const& request, Patience const& patience,
                                          OnLine const* on_line) {
   auto const text = TRY(text_of(request));
   auto answer = attempt(text, patience, on_line, Freshness::Any);
