@@ -22,12 +22,24 @@
 namespace flotte {
 namespace {
 
-sigset_t ending_signals() {
+constexpr time_t forever_seconds = 3600;
+constexpr std::int64_t pings_per_watchdog = 3;
+
+sigset_t awaited_signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
+  for (int const number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
   return set;
+}
+
+// How often systemd wants to hear of us.
+timespec ping_interval() {
+  constexpr std::int64_t second = 1'000'000;
+  auto const* microseconds = std::getenv("WATCHDOG_USEC");
+  auto const interval =
+      microseconds ? std::strtoll(microseconds, nullptr, 10) / pings_per_watchdog : 0;
+  if (interval <= 0) return {forever_seconds, 0};
+  return {interval / second, interval % second * 1000};
 }
 
 // One datagram to the socket that systemd names; nothing without systemd.
@@ -96,7 +108,7 @@ tl::expected<DaemonOptions, int> DaemonOptions::parse(std::string name, int argc
 }
 
 Result<void> daemon_begin(DaemonOptions const& options) {
-  auto const signals = ending_signals();
+  auto const signals = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   if (!options.user.empty()) TRY(become(options.user));
@@ -120,14 +132,22 @@ int daemon_failed(DaemonOptions const& options, Error const& error) {
   return 1;
 }
 
-void daemon_serve(DaemonOptions const& options) {
+void daemon_serve(DaemonOptions const& options, std::function<bool()> const& is_alive) {
   std::ofstream(options.pid_file()) << ::getpid() << "\n";
   notify_systemd("READY=1");
-  auto const signals = ending_signals();
-  int signal = 0;
-  while (sigwait(&signals, &signal) != 0) {
+  auto const signals = awaited_signals();
+  auto const interval = ping_interval();
+  for (;;) {
+    auto const signal = ::sigtimedwait(&signals, nullptr, &interval);
+    if (signal == SIGHUP) {
+      log::reopen();
+    } else if (signal > 0) {
+      log::info("Ending on signal {}", signal);
+      break;
+    } else if (errno == EAGAIN && is_alive()) {
+      notify_systemd("WATCHDOG=1");
+    }
   }
-  log::info("Ending on signal {}", signal);
   notify_systemd("STOPPING=1");
   std::error_code ignored;
   std::filesystem::remove(options.pid_file(), ignored);

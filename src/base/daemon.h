@@ -2,6 +2,7 @@
 // thread only.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <tl/expected.hpp>
 
@@ -30,7 +31,8 @@ Result<void> daemon_begin(DaemonOptions const& options);
 // Says why it can't start, on standard error and in the log; the exit code.
 int daemon_failed(DaemonOptions const& options, Error const& error);
 // Writes the pid file, tells systemd that it is ready (sd_notify(3) protocol), and waits for
-// SIGTERM or SIGINT.
-void daemon_serve(DaemonOptions const& options);
+// SIGTERM or SIGINT. SIGHUP opens the log anew. While `is_alive` says so, systemd's watchdog is
+// told that the daemon works (sd_watchdog_enabled(3)).
+void daemon_serve(DaemonOptions const& options, std::function<bool()> const& is_alive);
 
 }  // namespace flotte

@@ -14,6 +14,8 @@ enum class Level { Debug, Info, Warning, Error };
 // Empty `file` means standard error. Lines below `least` are dropped. Call once, before threads
 // start.
 void open(std::string const& file, Level least);
+// Goes on in a new file of the same name, after the old one was renamed.
+void reopen();
 void write(Level level, std::string_view line);
 
 template <class... Args>

@@ -11,6 +11,6 @@ int main(int argc, char** argv) {
   flotte::SystemRandom random;
   auto const controller = flotte::controller::Controller::create(options->paths, clock, random);
   if (!controller) return flotte::daemon_failed(*options, controller.error());
-  flotte::daemon_serve(*options);
+  flotte::daemon_serve(*options, [&] { return (*controller)->is_alive(); });
   return 0;
 }

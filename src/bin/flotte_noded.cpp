@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "base/daemon.h"
+#include "net/client.h"
 #include "node/daemon/machine.h"
 #include "node/daemon/node_daemon.h"
 
@@ -18,7 +19,9 @@ int main(int argc, char** argv) {
       options->paths, flotte::node::machine_machinery(options->paths, clock, processes), clock,
       random);
   if (!daemon) return flotte::daemon_failed(*options, daemon.error());
-  flotte::daemon_serve(*options);
+  flotte::daemon_serve(*options, [&] {
+    return flotte::net::answers(options->paths.node_socket(), std::chrono::seconds(5));
+  });
   // What can't be ended in time is repeated by the controller at the next start.
   if (!(*daemon)->stop_within(std::chrono::seconds(1))) std::_Exit(0);
   return 0;

@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 
 constexpr auto start_timeout = 10s;
 constexpr auto stop_timeout = 15s;
+constexpr auto answer_timeout = 2s;
 
 struct Daemon {
   char const* name;
@@ -40,10 +41,7 @@ std::vector<Daemon> daemons(Paths const& paths) {
 }
 
 bool answers(std::string const& socket) {
-  if (::access(socket.c_str(), F_OK) != 0) return false;
-  auto client = net::Client::create(net::UnixClientOptions{.path = socket});
-  if (!client) return false;
-  return (*client)->request({.method = "GET", .target = "/"}, 2s).has_value();
+  return ::access(socket.c_str(), F_OK) == 0 && net::answers(socket, answer_timeout);
 }
 
 std::string pid_file(Paths const& paths, char const* name) {
@@ -140,11 +138,31 @@ Outcome<void> wait_until_it_answers(Daemon const& daemon, Paths const& paths, in
   return {};
 }
 
+// On a machine that runs systemd, and has our package, the daemons are its services.
+bool is_service(Paths const& paths) {
+  return paths.root().empty() && ::access("/run/systemd/system", F_OK) == 0 &&
+         ::access("/lib/systemd/system/flotte.service", F_OK) == 0;
+}
+
+Outcome<void> systemctl(char const* verb) {
+  pid_t const child = ::fork();
+  if (child < 0) return stop("Can't fork");
+  if (child == 0) {
+    ::execlp("systemctl", "systemctl", verb, "flotte.service", "flotte-noded.service",
+             "flotte-controllerd.service", nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  if (::waitpid(child, &status, 0) == child && status == 0) return {};
+  return stop(fmt::format("systemctl {} flotte.service failed; see journalctl -u 'flotte*'", verb));
+}
+
 }  // namespace
 
 Outcome<void> start_daemons(Paths const& paths) {
   auto const is_root = ::getuid() == 0;
   if (!is_root) return stop("Only root can start the daemons", exit_failure);
+  if (is_service(paths)) return systemctl("start");
   auto const* user = ::getpwnam(std::string(flotte_user).c_str());
   prepare_directories(paths, user);
   for (auto const& daemon : daemons(paths)) {
@@ -158,6 +176,7 @@ Outcome<void> start_daemons(Paths const& paths) {
 }
 
 Outcome<void> stop_daemons(Paths const& paths) {
+  if (is_service(paths)) return systemctl("stop");
   auto const all = daemons(paths);
   // The controller first: it would miss the node daemon.
   for (auto daemon = all.rbegin(); daemon != all.rend(); ++daemon) {

@@ -122,6 +122,12 @@ Result<std::unique_ptr<Controller>> Controller::create(Paths paths, Clock& clock
   return std::unique_ptr<Controller>(new Controller(std::move(parts)));
 }
 
+bool Controller::is_alive() const {
+  parts_->queue->locks();
+  parts_->config->snapshot();
+  return true;
+}
+
 Controller::~Controller() {
   // Followers wait inside handlers: the queue lets them go, then the server can join them.
   parts_->nodes->stop();

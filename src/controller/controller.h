@@ -23,6 +23,9 @@ class Controller {
   // touched.
   ~Controller();
 
+  // For a watchdog: does not return while a thread sits on what everybody needs.
+  bool is_alive() const;
+
  private:
   struct Parts;
   explicit Controller(std::unique_ptr<Parts> parts);

@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace json = boost::json;
 
-constexpr auto first_look = 20s;
+constexpr auto first_look = 5s;
 constexpr auto look_every = 60s;
 constexpr std::size_t tries_max = 5;
 constexpr auto tries_window = 8h;

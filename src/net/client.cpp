@@ -106,7 +106,7 @@ struct Client::State {
   std::size_t in_use = 0;
 
   Result<Response> round_trip(Request const& request, Patience const& patience,
-                            OnLine const* on_line);
+                              OnLine const* on_line);
   Result<std::string> text_of(Request const& request) const;
   tl::expected<Response, Trouble> attempt(std::string const& text, Patience const& patience,
                                           OnLine const* on_line, Freshness freshness);
@@ -226,7 +226,7 @@ Result<Response> Client::stream(Request const& request, Duration idle_timeout,
 }
 
 Result<Response> Client::State::round_trip(Request const& request, Patience const& patience,
-                                         OnLine const* on_line) {
+                                           OnLine const* on_line) {
   auto const text = TRY(text_of(request));
   auto answer = attempt(text, patience, on_line, Freshness::Any);
   if (!answer && answer.error().was_silent && request.is_idempotent) {

@@ -66,4 +66,7 @@ class Client {
   std::unique_ptr<State> state_;
 };
 
+// Does a server answer on a Unix socket, whatever it answers?
+bool answers(std::string const& unix_socket, Duration timeout);
+
 }  // namespace flotte::net

@@ -161,7 +161,7 @@ void Server::State::wait_for_something(bool has_room, bool& is_tcp_ready, bool& 
   ::poll(entries.data(), entries.size(), -1);
   if (entries[0].revents != 0) {
     std::uint64_t count = 0;
-    static_cast<void>(::read(wake.number(), &count, sizeof count));
+    (void)!::read(wake.number(), &count, sizeof count);
   }
   is_tcp_ready = entries[1].revents != 0;
   is_unix_ready = entries[2].revents != 0;
@@ -255,7 +255,7 @@ void Server::State::reap() {
 
 void Server::State::wake_acceptor() {
   std::uint64_t const one = 1;
-  static_cast<void>(::write(wake.number(), &one, sizeof one));
+  (void)!::write(wake.number(), &one, sizeof one);
 }
 
 }  // namespace flotte::net

@@ -51,4 +51,9 @@ Result<std::unique_ptr<Client>> Client::create(UnixClientOptions options) {
       new Client(std::make_unique<UnixConnector>(std::move(options.path)), options.limits));
 }
 
+bool answers(std::string const& unix_socket, Duration timeout) {
+  auto const client = Client::create(UnixClientOptions{.path = unix_socket});
+  return client && (*client)->request({.method = "GET", .target = "/"}, timeout);
+}
+
 }  // namespace flotte::net

@@ -20,6 +20,7 @@
 #include "node/network/nics.h"
 #include "sys/files.h"
 #include "sys/machine.h"
+#include "sys/scope.h"
 
 namespace flotte::node {
 namespace {
@@ -175,14 +176,21 @@ class Kvm final : public Hypervisor {
     // guest was not let go yet.
     TRY(runtime_.save(spec, disk_paths, argv, devices));
     TRY(runtime_.mark_paused(spec.name));
-    auto const finished =
-        TRY(processes_.run({.argv = argv, .timeout = launch_timeout, .keep_fds = kept}));
+    auto const finished = TRY(processes_.run(
+        {.argv = sys::in_own_scope(scope_of(spec), fmt::format("Flotte guest {}", spec.name), argv),
+         .timeout = launch_timeout,
+         .keep_fds = kept}));
     if (finished.is_success() && runtime_.find(spec.name)) return {};
     auto const said = finished.errors.empty() ? logged(spec.name, log_start) : finished.errors;
     return fail(
         ErrorCode::EnvironmentError, "QEMU did not start {} ({}): {}", spec.name,
         finished.timed_out ? "time is up" : fmt::format("exit code {}", finished.exit_status),
         last_lines(said));
+  }
+
+  // Another one at each start: systemd may not have seen yet that the last one is empty.
+  static std::string scope_of(rpc::InstanceSpec const& spec) {
+    return fmt::format("flotte-guest-{}-{}-{}", spec.name, spec.epoch, ::getpid());
   }
 
   Result<std::vector<OpenTap>> open_taps(rpc::InstanceSpec const& spec) {
