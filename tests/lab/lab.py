@@ -1,0 +1,291 @@
+"""A lab of one to three production nodes: virtual machines with systemd, LVM, KVM and bridges, in a network namespace.
+
+A node runs Debian's own kernel under an emulated CPU with SVM, so that guests inside run under real KVM. Everything of a lab
+lies in one directory; images are cached by the content of their recipe."""
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CACHE = pathlib.Path(os.environ.get("FLOTTE_LAB_CACHE", "/var/cache/flotte-lab"))
+SSH_PORT = 51083
+MEMORY_MIB = 2560
+VOLUME_GROUPS = {"vms": "12G", "vms_hdd": "8G", "vms_ssd": "4G"}
+BOOT_SECONDS_MAX = 180
+
+
+class LabError(Exception):
+    """What can't be done in the lab, for the person who asked."""
+
+
+def run(*command, **options):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise LabError(f"{' '.join(str(word) for word in command)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def content_hash(*paths):
+    """Of files and of all files below directories: names, modes and contents."""
+    digest = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(f"{file.relative_to(path.parent)} {file.stat().st_mode:o}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cached(kind, recipe, build):
+    """A directory of the cache that `build(path)` makes once for each content of its recipe. Older ones of its kind go."""
+    wanted = CACHE / f"{kind}-{content_hash(*recipe)}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{kind}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not wanted.exists():
+            for left in CACHE.glob(".build-*"):
+                shutil.rmtree(left)
+            build(wanted)
+            for old in CACHE.glob(f"{kind}-*"):
+                if old != wanted:
+                    shutil.rmtree(old)
+    return wanted
+
+
+def node_image():
+    return cached("node", [HERE / "image"], lambda path: subprocess.run([HERE / "image" / "build", path], check=True))
+
+
+def probe_image():
+    def build(path):
+        path.mkdir(parents=True)
+        try:
+            subprocess.run([HERE / "probe" / "build", path / "probe.raw"], check=True)
+        except BaseException:
+            shutil.rmtree(path)
+            raise
+    return cached("probe", [HERE / "probe" / "build", HERE / "probe" / "probe.cpp", HERE / "probe" / "init"], build) / "probe.raw"
+
+
+def packages():
+    """Our own Debian packages, as tools/package leaves them."""
+    found = sorted((ROOT / "build" / "packages").glob("flotte*.deb"))
+    found = [path for path in found if "dbgsym" not in path.name]
+    if not found:
+        raise LabError("There are no packages in build/packages; make them with tools/package")
+    return found
+
+
+class Node:
+    def __init__(self, lab, number):
+        self.lab = lab
+        self.number = number
+        self.name = f"node{number}.lab.test"
+        self.address = f"192.0.2.1{number}"
+        self.directory = lab.directory / f"node{number}"
+        self._tap = f"lab{number}"
+
+    # --- the machine
+
+    def create(self):
+        self.directory.mkdir()
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", self.lab.image / "base.qcow2", self._disk("root"))
+        for group, size in VOLUME_GROUPS.items():
+            run("qemu-img", "create", "-q", "-f", "qcow2", self._disk(group), size)
+        run("ip", "-n", self.lab.namespace, "tuntap", "add", "dev", self._tap, "mode", "tap")
+        run("ip", "-n", self.lab.namespace, "link", "set", self._tap, "master", "br0", "up")
+
+    def power_on(self, snapshot=None):
+        """With a snapshot: as the machine was when it was saved."""
+        if self.is_on():
+            raise LabError(f"{self.name} is on already")
+        disks = []
+        for name in ["root", *VOLUME_GROUPS]:
+            disks += ["-drive", f"file={self._disk(name)},if=none,id={name},cache=unsafe,discard=unmap",
+                      "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+        run("ip", "netns", "exec", self.lab.namespace, "qemu-system-x86_64", "-name", self.name,
+            "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "EPYC,+svm", "-smp", "2", "-m", MEMORY_MIB, "-nodefaults", "-display", "none",
+            "-daemonize", "-pidfile", self.directory / "pid",
+            "-chardev", f"socket,id=serial,path={self.directory}/serial,server=on,wait=off,logfile={self.directory}/console.log,logappend=on",
+            "-serial", "chardev:serial", "-qmp", f"unix:{self.directory}/qmp,server=on,wait=off",
+            "-kernel", self.lab.image / "kernel", "-initrd", self.lab.image / "initrd",
+            "-append", f"root=LABEL=root console=ttyS0 quiet net.ifnames=1 lab.node={self.number}", *disks,
+            "-nic", f"tap,model=virtio,ifname={self._tap},script=no,downscript=no,mac=52:54:00:00:01:0{self.number}",
+            "-device", "virtio-rng-pci", *(["-loadvm", snapshot] if snapshot else []))
+
+    def power_cut(self):
+        """As if the plug was pulled."""
+        self._forget_connection()
+        pid = self._pid()
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            while self._pid():
+                time.sleep(0.01)
+
+    def is_on(self):
+        return self._pid() is not None
+
+    def save(self, snapshot):
+        self._forget_connection()
+        self._monitor(f"savevm {snapshot}")
+
+    def load(self, snapshot):
+        """Back to what was saved; a machine that is off is started there."""
+        self._forget_connection()
+        if self.is_on():
+            self._monitor(f"loadvm {snapshot}")
+        else:
+            self.power_on(snapshot)
+        self.wait_for_ssh()
+        self.ok(f"date -s @{time.time():.3f} > /dev/null")
+
+    def wait_for_ssh(self):
+        deadline = time.monotonic() + BOOT_SECONDS_MAX
+        while self.run("true", timeout=20).returncode != 0:
+            if not self.is_on() or time.monotonic() > deadline:
+                raise LabError(f"{self.name} does not answer; see {self.directory}/console.log")
+            time.sleep(0.2)
+
+    # --- what is typed on it
+
+    def ssh_command(self, *options):
+        return ["ip", "netns", "exec", self.lab.namespace, "ssh", "-q", "-i", str(self.lab.image / "key"), "-p", str(SSH_PORT),
+                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5",
+                "-o", "ControlMaster=auto", "-o", f"ControlPath={self.directory}/ssh", "-o", "ControlPersist=600",
+                "-o", "ServerAliveInterval=5", *options, f"root@{self.address}"]
+
+    def run(self, command, timeout=300, stdin=None):
+        try:
+            return subprocess.run([*self.ssh_command(), command], input=stdin, capture_output=True, text=stdin is None or isinstance(stdin, str),
+                                  timeout=timeout, **({} if stdin is not None else {"stdin": subprocess.DEVNULL}))
+        except subprocess.TimeoutExpired:
+            self._forget_connection()
+            return subprocess.CompletedProcess(command, 255, "", f"no answer within {timeout} s")
+
+    def start(self, command):
+        """A command that the caller waits for."""
+        return subprocess.Popen([*self.ssh_command(), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def ok(self, command, timeout=300):
+        done = self.run(command, timeout)
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}= {done.returncode}"
+        return done.stdout
+
+    def refused(self, command, exit_code=1, timeout=300):
+        """What a command says on standard error that must fail with this exit code."""
+        done = self.run(command, timeout)
+        assert done.returncode == exit_code, f"$ {command}\n{done.stdout}{done.stderr}= {done.returncode}"
+        return done.stderr
+
+    def wait_until(self, command, timeout=60):
+        """Until a command succeeds; its output."""
+        deadline = time.monotonic() + timeout
+        while True:
+            done = self.run(command)
+            if done.returncode == 0:
+                return done.stdout
+            assert time.monotonic() < deadline, f"not within {timeout} s: {command}\n{done.stdout}{done.stderr}"
+            time.sleep(0.3)
+
+    def send(self, source, target):
+        """Copies a file of ours to a path on the node."""
+        with open(source, "rb") as file:
+            done = subprocess.run([*self.ssh_command("-C"), f"cat > {target}"], stdin=file, capture_output=True, text=True)
+        assert done.returncode == 0, f"{source} to {self.name}:{target}: {done.stderr}"
+
+    # --- inside
+
+    def _disk(self, name):
+        return self.directory / f"{name}.qcow2"
+
+    def _pid(self):
+        try:
+            pid = int((self.directory / "pid").read_text())
+            command_line = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return None
+        return pid if str(self.directory).encode() in command_line else None
+
+    def _forget_connection(self):
+        if (self.directory / "ssh").exists():
+            subprocess.run([*self.ssh_command("-O", "exit")], capture_output=True)
+
+    def _monitor(self, command):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.directory / "qmp"))
+            stream = connection.makefile("rw")
+            stream.readline()
+            for request in ({"execute": "qmp_capabilities"},
+                            {"execute": "human-monitor-command", "arguments": {"command-line": command}}):
+                stream.write(json.dumps(request) + "\n")
+                stream.flush()
+                while True:
+                    answer = json.loads(stream.readline())
+                    if "return" in answer or "error" in answer:
+                        break
+        if answer.get("return") or "error" in answer:
+            raise LabError(f"{self.name}: {command}: {answer}")
+
+
+class Lab:
+    """Its directory tells what there is of it, so that a person's commands and tests find it again."""
+
+    def __init__(self, directory, namespace, image):
+        self.directory = pathlib.Path(directory)
+        self.namespace = namespace
+        self.image = image
+        self.nodes = []
+
+    @classmethod
+    def create(cls, directory, namespace, count):
+        lab = cls(directory, namespace, node_image())
+        lab.directory.mkdir(parents=True)
+        (lab.directory / "lab.json").write_text(json.dumps({"namespace": namespace, "image": str(lab.image), "nodes": count}))
+        run("ip", "netns", "add", namespace)
+        for command in ("link set lo up", "link add br0 type bridge", "address add 192.0.2.1/24 dev br0", "link set br0 up"):
+            run("ip", "-n", namespace, *command.split())
+        lab.nodes = [Node(lab, number) for number in range(1, count + 1)]
+        for node in lab.nodes:
+            node.create()
+        return lab
+
+    @classmethod
+    def open(cls, directory):
+        try:
+            known = json.loads((pathlib.Path(directory) / "lab.json").read_text())
+        except FileNotFoundError:
+            raise LabError("There is no lab; start one with: ./lab up [1-3]") from None
+        lab = cls(directory, known["namespace"], pathlib.Path(known["image"]))
+        lab.nodes = [Node(lab, number) for number in range(1, known["nodes"] + 1)]
+        return lab
+
+    def boot(self):
+        for node in self.nodes:
+            node.power_on()
+        for node in self.nodes:
+            node.wait_for_ssh()
+
+    def prepare(self, node):
+        """What an administrator does before Flotte comes: volume groups."""
+        node.ok(" && ".join(f"vgcreate -q {group} /dev/disk/by-id/virtio-{group}" for group in VOLUME_GROUPS))
+
+    def install(self, node, debs=None):
+        """As an administrator would."""
+        names = []
+        for deb in debs or [path for path in packages() if path.name.startswith("flotte_")]:
+            node.send(deb, f"/root/{deb.name}")
+            names.append(f"./{deb.name}")
+        node.ok(f"cd /root && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --allow-downgrades {' '.join(names)}", timeout=600)
+
+    def destroy(self):
+        for node in self.nodes:
+            node.power_cut()
+        subprocess.run(["ip", "netns", "delete", self.namespace], capture_output=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
