@@ -2,7 +2,10 @@
 // the same leftovers.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <cstdlib>
+#include <tuple>
 
 #include "node/daemon/machine.h"
 #include "node/daemon/test_daemon.h"
@@ -13,16 +16,31 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A way to have one node.
+// A way to have one node, and a kind of disk on it.
 class World {
  public:
   virtual ~World() = default;
   virtual rpc::Node& nodes() = 0;
   virtual model::Node node() const = 0;
   virtual std::string file_directory() const = 0;
+  // The only disk of an instance.
+  virtual model::Disk disk(std::string const& instance) const {
+    model::Disk disk;
+    disk.dev_type = model::DiskTemplate::File;
+    disk.logical_id = {"loop", fmt::format("{}/{}/x.file.disk0", file_directory(), instance)};
+    return disk;
+  }
+  virtual std::string device(model::Disk const& disk) const { return disk.logical_id[1]; }
+  // How many disks there are.
+  virtual std::size_t disks() {
+    auto const list =
+        nodes().ask(node(), rpc::FileStorageList{file_directory()}, {.leader_epoch = 1}, {});
+    EXPECT_TRUE(list);
+    return list ? list->files.size() : 0;
+  }
 };
 
-class InMemory final : public World {
+class InMemory : public World {
  public:
   rpc::Node& nodes() override { return fake_; }
   model::Node node() const override {
@@ -82,7 +100,7 @@ class OverTheWire final : public World {
 };
 
 // What flotte-noded is: real files, the fake hypervisor.
-class RealMachine final : public World {
+class RealMachine : public World {
  public:
   RealMachine() {
     auto wish = TestDaemon::wish();
@@ -113,6 +131,41 @@ class RealMachine final : public World {
   TestDaemon test_{
       [this](Paths const& paths) { return machine_machinery(paths, clock_, processes_); }};
   std::unique_ptr<rpc::NodeClient> client_;
+};
+
+// Disks are volumes of a volume group.
+template <class W>
+class OnVolumeGroup final : public W {
+ public:
+  ~OnVolumeGroup() override {
+    if (!std::getenv("FLOTTE_TEST_VG")) return;
+    sys::SystemProcesses processes;
+    std::ignore = processes.run(
+        {.argv = {"lvremove", "-f", "--select", fmt::format("lv_name=~{}$", name_end), group()}});
+  }
+  model::Disk disk(std::string const& instance) const override {
+    model::Disk disk;
+    disk.dev_type = model::DiskTemplate::Plain;
+    disk.logical_id = {group(), instance + std::string(name_end)};
+    return disk;
+  }
+  std::string device(model::Disk const& disk) const override {
+    return fmt::format("/dev/{}/{}", disk.logical_id[0], disk.logical_id[1]);
+  }
+  std::size_t disks() override {
+    auto const list = W::nodes().ask(W::node(), rpc::NodeVolumes{}, {.leader_epoch = 1}, {});
+    EXPECT_TRUE(list);
+    if (!list) return 0;
+    return static_cast<std::size_t>(std::ranges::count_if(
+        list->volumes, [](rpc::Volume const& volume) { return volume.name.ends_with(name_end); }));
+  }
+
+ private:
+  static constexpr std::string_view name_end = "_contract.disk0";
+  static std::string group() {
+    auto const* named = std::getenv("FLOTTE_TEST_VG");
+    return named ? named : "xenvg";
+  }
 };
 
 template <class W>
@@ -152,10 +205,8 @@ class NodeContract : public ::testing::TestWithParam<WorldRow> {
 
   rpc::InstanceSpec instance(std::string const& name) const {
     rpc::DiskSpec disk;
+    disk.disk = world_->disk(name);
     disk.disk.uuid = DiskId("0d15c000-0000-4000-8000-000000000000");
-    disk.disk.dev_type = model::DiskTemplate::File;
-    disk.disk.logical_id = {"loop",
-                            fmt::format("{}/{}/x.file.disk0", world_->file_directory(), name)};
     disk.disk.size = {64};
     rpc::InstanceSpec spec;
     spec.name = name;
@@ -172,12 +223,6 @@ class NodeContract : public ::testing::TestWithParam<WorldRow> {
     EXPECT_TRUE(list);
     return list ? list->instances.size() : 0;
   }
-  std::size_t files() {
-    auto const list = ask(rpc::FileStorageList{world_->file_directory()});
-    EXPECT_TRUE(list);
-    return list ? list->files.size() : 0;
-  }
-
   std::unique_ptr<World> world_ = GetParam().make();
   rpc::CallContext context_{.leader_epoch = 1, .job = 1, .step = 0, .timeout = 30s};
   std::vector<std::string> said_;
@@ -188,13 +233,13 @@ TEST_P(NodeContract, a_disk_lives_from_creation_to_removal) {
   auto const& disk = spec.disks[0];
   must(rpc::BlockdevCreate{"web1", disk});
   must(rpc::BlockdevCreate{"web1", disk});
-  EXPECT_EQ(files(), 1U);
+  EXPECT_EQ(world_->disks(), 1U);
   must(rpc::BlockdevAssemble{"web1", disk, 1});
   must(rpc::BlockdevAssemble{"web1", disk, 1});
   auto const found = ask(rpc::BlockdevFind{"web1", {disk}});
   ASSERT_TRUE(found);
   ASSERT_TRUE(found->devices.at(0));
-  EXPECT_EQ(found->devices.at(0)->path, disk.disk.logical_id[1]);
+  EXPECT_EQ(found->devices.at(0)->path, world_->device(disk.disk));
   must(rpc::BlockdevGrow{"web1", disk, {128}});
   must(rpc::BlockdevGrow{"web1", disk, {128}});
   must(rpc::BlockdevGrow{"web1", disk, {64}});
@@ -202,7 +247,7 @@ TEST_P(NodeContract, a_disk_lives_from_creation_to_removal) {
   must(rpc::BlockdevShutdown{"web1", disk});
   must(rpc::BlockdevRemove{"web1", disk});
   must(rpc::BlockdevRemove{"web1", disk});
-  EXPECT_EQ(files(), 0U);
+  EXPECT_EQ(world_->disks(), 0U);
   EXPECT_FALSE(ask(rpc::BlockdevFind{"web1", {disk}})->devices.at(0));
 }
 
@@ -228,7 +273,7 @@ TEST_P(NodeContract, a_missing_disk_is_refused) {
   refused(rpc::BlockdevGrow{"web1", spec.disks[0], {128}});
   refused(rpc::InstanceStart{spec});
   EXPECT_EQ(running(), 0U);
-  EXPECT_EQ(files(), 0U);
+  EXPECT_EQ(world_->disks(), 0U);
 }
 
 TEST_P(NodeContract, a_lower_epoch_does_not_get_the_disk) {
@@ -314,10 +359,19 @@ TEST_P(NodeContract, root_s_calls_and_unknown_ones_are_refused) {
   EXPECT_THAT(unknown.error().message, ::testing::HasSubstr("'frobnicate'"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Worlds, NodeContract,
-                         ::testing::Values(WorldRow{"in_memory", make<InMemory>},
-                                           WorldRow{"over_the_wire", make<OverTheWire>},
-                                           WorldRow{"real_machine", make<RealMachine>}),
+// A real volume group, of which it may remove volumes, is named by FLOTTE_TEST_VG: in the lab.
+std::vector<WorldRow> worlds() {
+  std::vector<WorldRow> worlds{{"in_memory", make<InMemory>},
+                               {"in_memory_volumes", make<OnVolumeGroup<InMemory>>},
+                               {"over_the_wire", make<OverTheWire>},
+                               {"real_machine", make<RealMachine>}};
+  if (std::getenv("FLOTTE_TEST_VG")) {
+    worlds = {{"volume_group", make<OnVolumeGroup<RealMachine>>}};
+  }
+  return worlds;
+}
+
+INSTANTIATE_TEST_SUITE_P(Worlds, NodeContract, ::testing::ValuesIn(worlds()),
                          [](auto const& row) { return std::string(row.param.name); });
 
 }  // namespace
