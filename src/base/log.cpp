@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
 #include <memory>
 #include <mutex>
 
@@ -55,7 +56,8 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 void open(std::string const& file, Level least) {
   if (!file.empty())
-    logger() = std::make_shared<spdlog::logger>("file", std::make_shared<FileSink>(file));
+    logger() = std::make_shared<spdlog::logger>(program_invocation_short_name,
+                                                std::make_shared<FileSink>(file));
   logger()->set_level(spdlog_level(least));
   logger()->flush_on(spdlog::level::info);
   logger()->set_pattern("%Y-%m-%d %H:%M:%S,%e: %n pid=%P %l %v");

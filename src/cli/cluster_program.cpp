@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 
@@ -217,6 +218,11 @@ Outcome<int> init(Call& call) {
   json::object bootstrap{{"cluster_name", text_value(name)},
                          {"node_uuid", text_value(node_uuid)},
                          {"file_storage_dirs", std::move(directories)}};
+  auto const& templates = settings["enabled_disk_templates"].as_array();
+  if (std::ranges::find(templates, json::value("plain")) != templates.end() &&
+      settings.contains("volume_group_name")) {
+    bootstrap["volume_group_name"] = settings["volume_group_name"];
+  }
   if (netdev) {
     bootstrap["master_netdev"] = text_value(*netdev);
     bootstrap["master_ip"] = text_value(address);

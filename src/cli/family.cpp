@@ -1,13 +1,16 @@
 // From argv to a command, and how usage and help look.
+#include <fcntl.h>
+#include <fmt/chrono.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <sstream>
 
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/values.h"
 
@@ -71,10 +74,39 @@ int usage_error(Program const& program, Command const& command, std::string cons
   return exit_usage;
 }
 
+bool is_secret(std::string const& word) {
+  return word.starts_with("--os-parameters-private") || word.starts_with("--os-parameters-secret");
+}
+
+// What was typed, but not what nobody else may read.
+std::string loggable(std::vector<std::string> const& argv) {
+  std::string text;
+  for (std::size_t i = 0; i < argv.size(); ++i) {
+    auto const is_hidden =
+        i > 0 && is_secret(argv[i - 1]) && argv[i - 1].find('=') == std::string::npos;
+    auto const shown = is_secret(argv[i]) ? argv[i].substr(0, argv[i].find('=')) : argv[i];
+    text += (text.empty() ? "" : " ") + (is_hidden ? "..." : shown);
+  }
+  return text;
+}
+
 // As Ganeti keeps it; a person without the right to write it is not told.
-void log_command(Paths const& paths, std::vector<std::string> const& argv) {
-  std::ofstream log(paths.commands_log(), std::ios::app);
-  if (log) log << fmt::format("{}", fmt::join(argv, " ")) << "\n";
+void log_command(Paths const& paths, std::string const& program,
+                 std::vector<std::string> const& argv) {
+  constexpr mode_t administrators = 0640;
+  int const fd = ::open(paths.commands_log().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+                        administrators);
+  if (fd < 0) return;
+  auto const now = SystemClock().wall();
+  auto const milliseconds = std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
+  std::time_t const seconds = milliseconds.count() / 1000;
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  auto const line =
+      fmt::format("{:%Y-%m-%d %H:%M:%S},{:03}: {} pid={} INFO run with arguments '{}'\n", local,
+                  milliseconds.count() % 1000, program, ::getpid(), loggable(argv));
+  (void)!::write(fd, line.data(), line.size());
+  ::close(fd);
 }
 
 std::vector<std::string> environment_arguments(std::string const& program,
@@ -138,7 +170,7 @@ int run(Program const& program, std::vector<std::string> argv) {
     return exit_failure;
   }
   Session session(Paths::from_environment());
-  log_command(session.paths(), argv);
+  log_command(session.paths(), program.name, argv);
   Call call{program.name, name, *parsed, session};
   auto const outcome = command.function(call);
   std::fflush(stdout);

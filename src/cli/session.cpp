@@ -146,7 +146,7 @@ CommandError from_wire(json::value const& error) {
   auto const& arguments = (*pair)[1].get_array();
   auto const message = arguments.empty() ? std::string() : text_of(arguments[0]);
   if (name == "OpPrereqError") {
-    if (message.starts_with("Cluster not initialized")) return {message, exit_no_cluster};
+    if (message.starts_with("Cluster not initialized")) return {message, exit_failure};
     if (arguments.size() < 2)
       return {"Failure: prerequisites not met for this operation:\n" + message};
     return {

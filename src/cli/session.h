@@ -17,7 +17,6 @@ namespace json = boost::json;
 
 constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
-constexpr int exit_no_cluster = 5;
 constexpr int exit_not_confirmed = 13;
 constexpr int exit_unknown_field = 14;
 

@@ -4,6 +4,9 @@
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -93,6 +96,22 @@ Result<void> set_up(std::string const& name) {
   TRY(socket.control(SIOCGIFFLAGS, request, "Reading the flags of"));
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   return socket.control(SIOCSIFFLAGS, request, "Setting up");
+}
+
+void touch_address(std::string const& ip, std::chrono::milliseconds patience) {
+  constexpr char const* discard_port = "9";
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(ip.c_str(), discard_port, &hints, &found) != 0) return;
+  int const fd =
+      ::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  ::connect(fd, found->ai_addr, found->ai_addrlen);
+  ::freeaddrinfo(found);
+  pollfd wanted{fd, POLLOUT, 0};
+  ::poll(&wanted, 1, static_cast<int>(patience.count()));
+  ::close(fd);
 }
 
 }  // namespace flotte::sys

@@ -1,6 +1,7 @@
 // Bridges and taps, through the kernel's own calls (netdevice(7), linux/if_tun.h). Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/result.h"
@@ -19,5 +20,9 @@ Result<Tap> make_tap(bool vnet_hdr);
 // enslaved to the bridge.
 Result<void> attach_to_bridge(std::string const& tap, std::string const& bridge);
 Result<void> set_up(std::string const& name);
+
+// Asks an address for anything at all, so that the kernel learns whether somebody has it; returns
+// as soon as somebody answers, or when the patience is at its end.
+void touch_address(std::string const& ip, std::chrono::milliseconds patience);
 
 }  // namespace flotte::sys

@@ -16,8 +16,11 @@ Result<InstanceReboot::Facts> InstanceReboot::inspect(Op const& op, model::Clust
                                                       jobs::NodeReader& nodes) {
   auto const instance = TRY(cluster.instance(op.instance_name));
   auto const node = TRY(online_primary(cluster, *instance));
-  return Facts{.running = TRY(find_running(cluster, *instance, nodes)),
-               .node = TRY(nodes.ask(*node, rpc::NodeInfo{}))};
+  Facts facts{.running = TRY(find_running(cluster, *instance, nodes)),
+              .node = TRY(nodes.ask(*node, rpc::NodeInfo{}))};
+  // Before it is stopped.
+  if (op.reboot_type != "soft") TRY(check_bridges(cluster, *instance, nodes));
+  return facts;
 }
 
 Result<InstanceReboot::Plan> InstanceReboot::plan(Op const& op, model::Cluster const& cluster,

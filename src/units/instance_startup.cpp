@@ -21,8 +21,10 @@ Result<InstanceStartup::Facts> InstanceStartup::inspect(Op const& op, model::Clu
   auto const instance = TRY(cluster.instance(op.instance_name));
   auto const node = TRY(cluster.node(instance->primary_node));
   if (node->offline) return Facts{};
-  return Facts{.node = TRY(nodes.ask(*node, rpc::NodeInfo{})),
-               .running = TRY(find_running(cluster, *instance, nodes))};
+  Facts facts{.node = TRY(nodes.ask(*node, rpc::NodeInfo{})),
+              .running = TRY(find_running(cluster, *instance, nodes))};
+  if (!facts.running) TRY(check_bridges(cluster, *instance, nodes));
+  return facts;
 }
 
 Result<InstanceStartup::Plan> InstanceStartup::plan(Op const& op, model::Cluster const& cluster,

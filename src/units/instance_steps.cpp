@@ -1,5 +1,7 @@
 #include "units/instance_steps.h"
 
+#include <set>
+
 namespace flotte::units {
 namespace {
 
@@ -110,6 +112,20 @@ Result<model::NodePtr> online_primary(model::Cluster const& cluster,
     return fail(ErrorCode::WrongState, "Primary node {} is offline", node->name);
   }
   return node;
+}
+
+Result<void> check_bridges(model::Cluster const& cluster, model::Instance const& instance,
+                           jobs::NodeReader& nodes) {
+  std::set<std::string> bridges;
+  for (auto const& nic : instance_spec(cluster, instance).nics) {
+    if (model::text_of(nic.params, "mode") == "bridged") {
+      bridges.insert(model::text_of(nic.params, "link"));
+    }
+  }
+  if (bridges.empty()) return {};
+  auto const node = TRY(online_primary(cluster, instance));
+  TRY(nodes.ask(*node, rpc::BridgesExist{{bridges.begin(), bridges.end()}}));
+  return {};
 }
 
 Result<void> check_memory(model::Node const& node, rpc::NodeFacts const& facts,

@@ -47,6 +47,10 @@ Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& c
 Result<model::NodePtr> online_primary(model::Cluster const& cluster,
                                       model::Instance const& instance);
 
+// The bridges of its NICs are on its primary node: prerequisite of every start.
+Result<void> check_bridges(model::Cluster const& cluster, model::Instance const& instance,
+                           jobs::NodeReader& nodes);
+
 // "Not enough memory on node n1 ...": prerequisite of every start.
 Result<void> check_memory(model::Node const& node, rpc::NodeFacts const& facts,
                           rpc::InstanceSpec const& spec, std::string_view reason);

@@ -52,8 +52,8 @@ def test_a_person_is_asked_on_the_terminal(cluster, answer, code, left):
 
 
 def test_tags(cluster):
-    cluster.write("/tmp/tags", b"one\n\n two \n")
-    cluster.ok("gnt-instance add-tags --from /tmp/tags b1 three")
+    cluster.write("/srv/tags", b"one\n\n two \n")
+    cluster.ok("gnt-instance add-tags --from /srv/tags b1 three")
     assert cluster.ok("gnt-instance list-tags b1").split() == ["b", "one", "three", "two"]
     cluster.ok("gnt-instance remove-tags b1 one two three")
     assert cluster.ok("gnt-instance list-tags b1").split() == ["b"]

@@ -87,14 +87,14 @@ def test_O9_console(cluster, guest):
     assert heard.communicate(timeout=30)[0] == "hello from vm1\n"
 
 
-@pytest.mark.parametrize("wish", ["boot_order=cdrom,cdrom_image_path=/tmp/installer.iso", "cdrom_image_path=/tmp/installer.iso,boot_order=cdrom"])
+@pytest.mark.parametrize("wish", ["boot_order=cdrom,cdrom_image_path=/srv/installer.iso", "cdrom_image_path=/srv/installer.iso,boot_order=cdrom"])
 def test_O10_boots_from_a_cd_image_once(cluster, guest, wish):
-    cluster.ok("truncate -s 1M /tmp/installer.iso; gnt-instance stop --timeout=0 vm1")
+    cluster.ok("truncate -s 1M /srv/installer.iso; gnt-instance stop --timeout=0 vm1")
     cluster.ok(f"gnt-instance start -H {wish} vm1")
-    assert "/tmp/installer.iso" in qemu(cluster)[0]
+    assert "/srv/installer.iso" in qemu(cluster)[0]
     assert rows(cluster, "hv/cdrom_image_path,hv/boot_order") == [",disk"]
     cluster.ok("gnt-instance reboot --type=full --shutdown-timeout=0 vm1")
-    assert "/tmp/installer.iso" not in qemu(cluster)[0]
+    assert "/srv/installer.iso" not in qemu(cluster)[0]
 
 
 def test_O13_a_grown_disk_is_seen_at_once(cluster, guest):

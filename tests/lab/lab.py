@@ -71,7 +71,7 @@ def probe_image():
         except BaseException:
             shutil.rmtree(path)
             raise
-    return cached("probe", [HERE / "probe" / "build", HERE / "probe" / "probe.cpp", HERE / "probe" / "init"], build) / "probe.raw"
+    return cached("probe", [HERE / "probe" / name for name in ("build", "init", "probe.cpp")], build) / "probe.raw"
 
 
 def packages():

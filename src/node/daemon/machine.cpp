@@ -1,5 +1,7 @@
 #include "node/daemon/machine.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "node/daemon/guest_calls.h"
 #include "node/daemon/membership.h"
@@ -49,6 +51,23 @@ class Machine {
         [this](rpc::OsCreate const& call, rpc::CallContext const&, rpc::Progress const& progress) {
           return turns_.take(call.instance.name, progress, [&] { return install(call, progress); });
         });
+  }
+
+  Result<void> check_wish(rpc::Bootstrap const& wish) {
+    if (auto const& wanted = wish.volume_group_name; !wanted.empty()) {
+      std::vector<std::string> names;
+      for (auto const& group : TRY(plain_volumes(processes_)).groups) names.push_back(group.name);
+      if (std::ranges::find(names, wanted) == names.end()) {
+        return fail_as(ErrorClass::Prereq, ErrorCode::WrongInput,
+                       "Error: volume group '{}' missing; on this node there is {}", wanted,
+                       names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+      }
+    }
+    if (!wish.master_ip.empty() && TRY(is_address_used(processes_, wish.master_ip))) {
+      return fail_as(ErrorClass::Prereq, ErrorCode::ResourceNotUnique,
+                     "Cluster IP already active: another machine answers at {}", wish.master_ip);
+    }
+    return {};
   }
 
   Result<std::vector<std::string>> running_guests() {
@@ -139,6 +158,9 @@ Machinery machine_machinery(Paths const& paths, Clock& clock, sys::Processes& pr
   Machinery machinery;
   machinery.add_calls = [machine](rpc::Dispatcher& dispatcher) { machine->add_to(dispatcher); };
   machinery.running_guests = [machine] { return machine->running_guests(); };
+  machinery.check_wish = [machine](rpc::Bootstrap const& wish) {
+    return machine->check_wish(wish);
+  };
   auto const set_address = [&processes](Membership const& member, bool is_up) {
     return set_master_address(
         processes, {.ip = member.master_ip, .netdev = member.master_netdev, .is_up = is_up});

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "rpc/dispatch.h"
+#include "rpc/node_calls.h"
 
 namespace flotte::node {
 
@@ -21,6 +22,9 @@ struct Machinery {
   std::function<void(rpc::Dispatcher&)> add_calls;
   // Names of the instances that run; a node with guests can't leave its cluster.
   std::function<Result<std::vector<std::string>>()> running_guests;
+  // What a new cluster needs of this machine is there: its volume group, a free address. Changes
+  // nothing.
+  std::function<Result<void>(rpc::Bootstrap const&)> check_wish;
   // The cluster's address; only called where there is one. Both are idempotent.
   std::function<Result<void>(Membership const&)> raise_master_address;
   std::function<Result<void>(Membership const&)> drop_master_address;

@@ -137,6 +137,7 @@ Result<void> NodeDaemon::open_network() {
 Result<rpc::BootstrapReply> NodeDaemon::bootstrap(rpc::Bootstrap const& wish) {
   std::lock_guard const lock(mutex_);
   auto const is_new = !TRY(read_membership(paths_));
+  if (is_new && machinery_.check_wish) TRY(machinery_.check_wish(wish));
   auto reply = make_and_serve(wish);
   if (reply || !is_new) return reply;
   // A refused wish leaves nothing behind.

@@ -1,6 +1,7 @@
 #include "node/network/master_address.h"
 
 #include "sys/files.h"
+#include "sys/network.h"
 
 namespace flotte::node {
 namespace {
@@ -8,6 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto ip_timeout = 10s;
+constexpr auto answer_max = 1s;
 constexpr std::int64_t netmask_max_v4 = 32;
 constexpr std::int64_t netmask_max_v6 = 128;
 
@@ -42,6 +44,19 @@ Result<void> set_master_address(sys::Processes& processes, rpc::MasterAddress co
                                             address, "dev", wish.netdev},
                                    .timeout = ip_timeout}));
   return {};
+}
+
+Result<bool> is_address_used(sys::Processes& processes, std::string const& ip) {
+  auto const shown = [&](std::vector<std::string> const& words) -> Result<std::string> {
+    std::vector<std::string> argv{"ip", "-o"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    return TRY(sys::run_checked(processes, {.argv = argv, .timeout = ip_timeout})).output;
+  };
+  // Our own, left over, is no obstacle.
+  if (!TRY(shown({"address", "show", "to", ip})).empty()) return false;
+  // Whoever has it answers the kernel's question for its MAC, even behind a firewall.
+  sys::touch_address(ip, answer_max);
+  return TRY(shown({"neighbor", "show", "to", ip})).find("lladdr") != std::string::npos;
 }
 
 }  // namespace flotte::node

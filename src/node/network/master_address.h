@@ -1,5 +1,5 @@
 // The cluster's own address on the interface of its master (ganeti-compat §8): as a host address,
-// so that it brings no route with it. Both are idempotent. Thread-safe.
+// so that it brings no route with it. Thread-safe.
 #pragma once
 
 #include "rpc/node_calls.h"
@@ -7,6 +7,10 @@
 
 namespace flotte::node {
 
+// Idempotent.
 Result<void> set_master_address(sys::Processes& processes, rpc::MasterAddress const& wish);
+
+// Whether another machine has the address. Waits up to a second for its answer.
+Result<bool> is_address_used(sys::Processes& processes, std::string const& ip);
 
 }  // namespace flotte::node

@@ -1,0 +1,64 @@
+"""Tests of the lab. A test gets a node as it is right after `gnt-cluster init`, within seconds, from a snapshot."""
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import guest  # noqa: E402
+import lab as labs  # noqa: E402
+
+# operations.md, O1
+INIT = ('gnt-cluster init --vg-name vms --master-netdev br-grenode --enabled-hypervisors kvm --hypervisor-parameters kvm:kernel_path="" '
+        "--enabled-disk-templates plain,diskless --node-parameters ssh_port=51083 flotte.grenode.net")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: of the long suite, ./check --lab-all")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """What the node's journal and logs say stands below a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    node = item.funcargs.get("node") or item.funcargs.get("installed")
+    if report.when == "call" and report.failed and node is not None and node.is_on():
+        said = node.run("journalctl --no-pager -n 40 -u 'flotte*'; tail -n 40 /var/log/ganeti/*.log /var/log/ganeti/kvm/*.log", timeout=60)
+        report.sections.append((f"{node.name}", said.stdout))
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory):
+    """One node with volume groups, our package, and a definition of the probe guest; saved as `installed` and `initialised`."""
+    if not os.environ.get("FLOTTE_LAB_PACKAGES_ARE_BUILT"):
+        subprocess.run([labs.ROOT / "tools" / "package"], check=True, capture_output=True)
+    lab = labs.Lab.create(tmp_path_factory.mktemp("lab") / "lab", f"flotte-lab-{os.getpid()}", 1)
+    try:
+        node = lab.nodes[0]
+        lab.boot()
+        lab.prepare(node)
+        guest.install_definition(node)
+        lab.install(node)
+        node.save("installed")
+        node.ok(INIT)
+        node.save("initialised")
+        yield node
+    finally:
+        lab.destroy()
+
+
+@pytest.fixture
+def installed(machine):
+    """A node with our package and no cluster."""
+    machine.load("installed")
+    return machine
+
+
+@pytest.fixture
+def node(machine):
+    """A node with a cluster of its own."""
+    machine.load("initialised")
+    return machine

@@ -1,0 +1,145 @@
+"""Machines on real volume groups, real KVM and real bridges."""
+import re
+
+import pytest
+
+from guest import ADD, QEMU, Guest
+
+
+def nothing_is_left(node, name):
+    assert node.ok("lvs --noheadings -o lv_name vms vms_hdd vms_ssd") == ""
+    assert "tap" not in node.ok("ip -brief link show")
+    assert node.ok(f"find /run/ganeti -name '*{name}*'") == ""
+    assert name not in node.ok("systemctl list-units --all --no-legend 'flotte-guest-*'")
+    assert node.run(f"pgrep {QEMU}").returncode != 0
+    assert node.ok("gnt-instance list --no-headers") == ""
+
+
+def test_O5_a_machine_from_creation_to_removal(node):
+    node.ok(ADD + " vm1", timeout=120)
+    assert node.ok("lvs --noheadings -o vg_name,lv_size --units m --nosuffix").split() == ["vms_hdd", "1024.00", "vms_ssd", "1024.00"]
+    with Guest(node, "vm1") as guest:
+        guest.wait_until_ready()
+        seen = guest.report()
+        assert {disk: value["size"] for disk, value in seen["disk"].items()} == {"vda": 1 << 30, "vdb": 1 << 30}
+        [nic] = seen["nic"].values()
+        assert nic["mac"] == node.ok("gnt-instance list --no-headers -o nic.mac/0 vm1").strip()
+        assert nic["carrier"]
+        assert seen["cpu"]["count"] == 1
+        # KVM, not its emulation.
+        assert "accel=kvm" in node.ok(f"tr '\\0' ' ' < /proc/$(pgrep {QEMU})/cmdline")
+
+        # O7: the guest hears the power button.
+        node.ok("gnt-instance shutdown vm1")
+        guest.expect("power_button", timeout=5)
+    assert node.ok("gnt-instance list --no-headers -o status vm1") == "ADMIN_down\n"
+    assert "tap" not in node.ok("ip -brief link show")
+    node.ok("gnt-instance start vm1")
+    with Guest(node, "vm1") as guest:
+        guest.wait_until_ready()
+        node.ok("gnt-instance reboot vm1")
+    with Guest(node, "vm1") as guest:
+        guest.wait_until_ready()
+    assert node.ok("gnt-instance list --no-headers -o status vm1") == "running\n"
+    node.ok("gnt-instance remove -f --shutdown-timeout=0 vm1")
+    nothing_is_left(node, "vm1")
+
+
+def test_O9_the_serial_console(node):
+    node.ok(ADD + " vm1", timeout=120)
+    node.wait_until("test -S /var/run/ganeti/kvm-hypervisor/ctrl/vm1.serial")
+    command = node.ok("gnt-instance console --show-cmd vm1").strip()
+    assert "vm1.serial" in command
+    # As a person has it: on a terminal.
+    console = node.start("script -qec 'gnt-instance console vm1' /dev/null")
+    try:
+        said = ""
+        while "hello" not in said:
+            console.stdin.write("echo hello\n")
+            console.stdin.flush()
+            said += console.stdout.readline()
+    finally:
+        console.kill()
+        console.wait()
+
+
+def test_O13_the_guest_sees_a_grown_disk_at_once(node):
+    node.ok(ADD + " vm1", timeout=120)
+    with Guest(node, "vm1") as guest:
+        guest.wait_until_ready()
+        node.ok("gnt-instance grow-disk vm1 1 512m")
+        guest.expect("disk", timeout=5, where=lambda disk: disk["name"] == "vdb" and disk["size"] == 1536 << 20)
+
+
+def test_O11_O16_which_volume_and_which_tap(node):
+    node.ok(ADD + " vm1", timeout=120)
+    volumes = node.ok("gnt-node volumes --no-headers --separator=: -o vg,instance")
+    assert sorted(volumes.split()) == ["vms_hdd:vm1", "vms_ssd:vm1"]
+    tap = node.ok("cat /var/run/ganeti/kvm-hypervisor/nic/vm1/0").strip()
+    assert f"{tap}: " in node.ok("bridge link show").replace("@", ": ")
+    assert "master br-rzn-205" in node.ok(f"bridge link show dev {tap}")
+
+
+def test_a_guest_that_the_kernel_kills(node):
+    """The list tells the truth, and the watcher's next look starts it again."""
+    node.ok(ADD + " vm1", timeout=120)
+    node.ok(f"pkill -9 {QEMU}")
+    assert node.ok("gnt-instance list --no-headers -o status vm1") in ("ERROR_down\n", "running\n")
+    node.wait_until("gnt-instance list --no-headers -o status vm1 | grep -q running", timeout=100)
+
+
+# --- Mistakes and mishaps
+
+
+def test_a_volume_group_that_is_not_there(node):
+    said = node.refused(ADD.replace("vg=vms_ssd", "vg=vms_sdd") + " vm1")
+    assert "vms_sdd" in said
+    nothing_is_left(node, "vm1")
+
+
+def test_a_volume_group_that_is_full(node):
+    said = node.refused(ADD.replace("1:size=1G", "1:size=100G") + " vm1")
+    assert re.search(r"space.*vms_ssd", said), said
+    nothing_is_left(node, "vm1")
+    # Filled between the look and the deed.
+    node.ok("lvcreate -q -n other -l 100%FREE vms_ssd")
+    said = node.refused(ADD + " vm1")
+    assert "vms_ssd" in said
+    node.ok("lvremove -qf vms_ssd/other")
+    nothing_is_left(node, "vm1")
+
+
+def test_a_volume_that_is_not_ours_is_left_alone(node):
+    node.ok("lvcreate -q -n precious -L 64M vms && echo precious > /dev/vms/precious")
+    node.ok(ADD + " vm1", timeout=120)
+    node.ok("gnt-instance remove -f --shutdown-timeout=0 vm1")
+    assert node.ok("head -c 8 /dev/vms/precious") == "precious"
+    assert "precious" in node.run("gnt-cluster verify").stdout
+
+
+def test_a_bridge_that_is_removed_under_a_running_guest(node):
+    node.ok(ADD.replace("br-rzn-205", "br-foo") + " vm1", timeout=120)
+    with Guest(node, "vm1") as guest:
+        guest.wait_until_ready()
+        node.ok("ip link delete br-foo")
+        guest.say("echo still here")
+        guest.expect("echo")
+        assert node.ok("gnt-instance list --no-headers -o status vm1") == "running\n"
+        node.ok("gnt-instance info vm1")
+        assert "br-foo" in node.refused("gnt-instance reboot vm1")
+        # Refused before it was stopped.
+        guest.say("echo and still")
+        guest.expect("echo")
+    node.ok("gnt-instance shutdown vm1")
+    said = node.refused("gnt-instance start vm1")
+    assert "br-foo" in said and "ip link add" in said
+    node.ok("gnt-instance remove -f vm1")
+    nothing_is_left(node, "vm1")
+
+
+@pytest.mark.long
+def test_the_contract_of_nodes_on_a_real_volume_group(node, machine):
+    from lab import ROOT
+    node.send(ROOT / "build" / "dev" / "src" / "node_test", "/root/node_test")
+    node.ok("chmod +x node_test && FLOTTE_TEST_VG=vms ./node_test --gtest_filter='*/volume_group'", timeout=300)
+    assert node.ok("lvs --noheadings vms") == ""
