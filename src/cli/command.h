@@ -28,6 +28,8 @@ struct Command {
   std::vector<Option> options;
   std::string help;
   CommandFunction function = nullptr;  // null: listed as Ganeti lists it, not built yet
+  // In commands.log. What the shell asks while somebody types is not worth a line there.
+  bool is_logged = true;
 };
 
 struct Program {
@@ -43,6 +45,7 @@ Program job_program();
 Program os_program();
 Program debug_program();
 Program flotte_program();
+std::vector<Program> programs();  // all of them
 
 // argv[0] (or, for `flotte gnt-instance …`, argv[1]) names the program. The exit code.
 int run_command_line(int argc, char** argv);
@@ -50,6 +53,7 @@ int run_command_line(int argc, char** argv);
 // --- What the programs share
 // ------------------------------------------------------------------------------------------
 
+std::vector<Option> common_options();  // of every command: --help --debug --reason
 std::vector<Option> with(std::vector<Option> own, std::vector<std::vector<Option>> const& more);
 // Parsed, and refused by name.
 std::vector<Option> not_built_options(std::vector<std::string> const& names);

@@ -17,6 +17,8 @@
 #include <thread>
 
 #include "cli/command.h"
+#include "cli/completion.h"
+#include "cli/manual.h"
 #include "cli/values.h"
 #include "net/client.h"
 
@@ -229,13 +231,38 @@ Outcome<int> daemons_command(Call& call) {
 
 Program flotte_program() {
   return {"flotte",
-          {{"daemons",
+          {{"completion",
+            "{bash}",
+            1,
+            1,
+            {},
+            "Prints the completion of all commands for a shell",
+            completion,
+            false},
+           {"daemons",
             "{start|stop|status}",
             1,
             1,
             {},
             "Starts, ends or shows the two daemons of this machine",
-            daemons_command}},
+            daemons_command},
+           {"manual",
+            "<file>",
+            1,
+            1,
+            {},
+            "Prints a man page in Markdown, from the file with its prose and the commands' tables",
+            manual,
+            false},
+           {"names",
+            "<what>",
+            1,
+            1,
+            {},
+            "Prints what the completion offers: instance, node, group, job, lock, tag, or "
+            "instance-fields and so on",
+            names,
+            false}},
           {}};
 }
 

@@ -19,11 +19,6 @@ namespace {
 
 constexpr std::size_t help_width = 80;
 
-std::vector<Program> programs() {
-  return {instance_program(), cluster_program(), node_program(),  job_program(),
-          os_program(),       debug_program(),   flotte_program()};
-}
-
 std::vector<std::string> wrapped(std::string const& text, std::size_t width) {
   std::vector<std::string> lines(1);
   std::istringstream words(text);
@@ -146,10 +141,7 @@ int run(Program const& program, std::vector<std::string> argv) {
     return exit_failure;
   }
   auto command = *found;
-  command.options = with({{'h', "help", false, "Show this help"},
-                          {'d', "debug", false, "Increase debugging level"},
-                          {0, "reason", true, "The reason, for the job's history"}},
-                         {command.options});
+  command.options = with(common_options(), {command.options});
   auto words = environment_arguments(program.name, name);
   words.insert(words.end(), argv.begin() + 1, argv.end());
   auto const parsed = parse_options(command.options, words);
@@ -170,7 +162,7 @@ int run(Program const& program, std::vector<std::string> argv) {
     return exit_failure;
   }
   Session session(Paths::from_environment());
-  log_command(session.paths(), program.name, argv);
+  if (command.is_logged) log_command(session.paths(), program.name, argv);
   Call call{program.name, name, *parsed, session};
   auto const outcome = command.function(call);
   std::fflush(stdout);
@@ -180,6 +172,17 @@ int run(Program const& program, std::vector<std::string> argv) {
 }
 
 }  // namespace
+
+std::vector<Program> programs() {
+  return {instance_program(), cluster_program(), node_program(),  job_program(),
+          os_program(),       debug_program(),   flotte_program()};
+}
+
+std::vector<Option> common_options() {
+  return {{'h', "help", false, "Show this help"},
+          {'d', "debug", false, "Increase debugging level"},
+          {0, "reason", true, "The reason, for the job's history"}};
+}
 
 int run_command_line(int argc, char** argv) {
   std::vector<std::string> words(argv, argv + argc);
