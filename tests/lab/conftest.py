@@ -1,7 +1,6 @@
 """Tests of the lab. A test gets a node as it is right after `gnt-cluster init`, within seconds, from a snapshot."""
 import os
 import pathlib
-import subprocess
 import sys
 
 import pytest
@@ -33,8 +32,6 @@ def pytest_runtest_makereport(item):
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory):
     """One node with volume groups, our package, and a definition of the probe guest; saved as `installed` and `initialised`."""
-    if not os.environ.get("FLOTTE_LAB_PACKAGES_ARE_BUILT"):
-        subprocess.run([labs.ROOT / "tools" / "package"], check=True, capture_output=True)
     lab = labs.Lab.create(tmp_path_factory.mktemp("lab") / "lab", f"flotte-lab-{os.getpid()}", 1)
     try:
         node = lab.nodes[0]
