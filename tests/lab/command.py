@@ -1,4 +1,5 @@
 """./lab: the lab for people."""
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -9,9 +10,6 @@ import lab as labs
 
 DIRECTORY = pathlib.Path(os.environ.get("FLOTTE_LAB_DIR", "/var/tmp/flotte-lab"))
 NAMESPACE = "flotte-lab"
-INIT = ("gnt-cluster init --vg-name vms --master-netdev br-grenode --enabled-hypervisors kvm "
-        "--hypervisor-parameters kvm:kernel_path=\"\" --enabled-disk-templates plain,diskless "
-        f"--node-parameters ssh_port={labs.SSH_PORT} flotte.grenode.net")
 USAGE = """Usage: ./lab up [1-3]          start nodes with Flotte installed and initialised
        ./lab ssh N [COMMAND]   a shell on node N, or one command
        ./lab console N         its serial console; Ctrl-] leaves
@@ -44,13 +42,17 @@ def up(count="1"):
     lab = labs.Lab.create(DIRECTORY, NAMESPACE, int(count))
     say(begun, "node image is there, starting")
     lab.boot()
-    for node in lab.nodes:
-        say(begun, f"{node.name} answers")
+    say(begun, f"{count} node(s) answer")
+
+    def prepare(node):
         lab.prepare(node)
         lab.install(node)
         if node.number == 1:
-            node.ok(INIT)
+            node.ok(labs.INIT)
         say(begun, f"{node.name}: Flotte is installed" + (", the cluster is initialised" if node.number == 1 else ""))
+
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        list(threads.map(prepare, lab.nodes))
     print(f"\n$ ./lab ssh 1 gnt-instance list\n{lab.nodes[0].ok('gnt-instance list')}")
 
 

@@ -9,11 +9,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import guest  # noqa: E402
 import lab as labs  # noqa: E402
 
-# operations.md, O1
-INIT = ('gnt-cluster init --vg-name vms --master-netdev br-grenode --enabled-hypervisors kvm --hypervisor-parameters kvm:kernel_path="" '
-        "--enabled-disk-templates plain,diskless --node-parameters ssh_port=51083 flotte.grenode.net")
-
-
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: of the long suite, ./check --lab-all")
 
@@ -23,7 +18,7 @@ def pytest_runtest_makereport(item):
     """What the node's journal and logs say stands below a failure."""
     outcome = yield
     report = outcome.get_result()
-    node = item.funcargs.get("node") or item.funcargs.get("installed")
+    node = next((item.funcargs[name] for name in ("node", "installed", "running") if name in item.funcargs), None)
     if report.when == "call" and report.failed and node is not None and node.is_on():
         said = node.run("journalctl --no-pager -n 40 -u 'flotte*'; tail -n 40 /var/log/ganeti/*.log /var/log/ganeti/kvm/*.log", timeout=60)
         report.sections.append((f"{node.name}", said.stdout))
@@ -31,7 +26,7 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory):
-    """One node with volume groups, our package, and a definition of the probe guest; saved as `installed` and `initialised`."""
+    """One node with volume groups, our package, and a definition of the probe guest; saved as `installed`, `initialised` and `running`."""
     lab = labs.Lab.create(tmp_path_factory.mktemp("lab") / "lab", f"flotte-lab-{os.getpid()}", 1)
     try:
         node = lab.nodes[0]
@@ -40,8 +35,12 @@ def machine(tmp_path_factory):
         guest.install_definition(node)
         lab.install(node)
         node.save("installed")
-        node.ok(INIT)
+        node.ok(labs.INIT)
         node.save("initialised")
+        node.ok(f"{guest.ADD} vm1", timeout=120)
+        with guest.Guest(node, "vm1") as probe:
+            probe.wait_until_ready()
+        node.save("running")
         yield node
     finally:
         lab.destroy()
@@ -58,4 +57,11 @@ def installed(machine):
 def node(machine):
     """A node with a cluster of its own."""
     machine.load("initialised")
+    return machine
+
+
+@pytest.fixture
+def running(machine):
+    """A node with a cluster and a probe guest vm1 that runs."""
+    machine.load("running")
     return machine

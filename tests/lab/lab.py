@@ -20,6 +20,9 @@ SSH_PORT = 51083
 MEMORY_MIB = 2560
 VOLUME_GROUPS = {"vms": "12G", "vms_hdd": "8G", "vms_ssd": "4G"}
 BOOT_SECONDS_MAX = 180
+# operations.md, O1
+INIT = ('gnt-cluster init --vg-name vms --master-netdev br-grenode --enabled-hypervisors kvm --hypervisor-parameters kvm:kernel_path="" '
+        "--enabled-disk-templates plain,diskless --node-parameters ssh_port=51083 flotte.grenode.net")
 
 
 class LabError(Exception):
@@ -47,7 +50,7 @@ def cached(kind, recipe, build):
     """A directory of the cache that `build(path)` makes once for each content of its recipe. Older ones of its kind go."""
     wanted = CACHE / f"{kind}-{content_hash(*recipe)}"
     CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / f"{kind}.lock", "w") as lock:
+    with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not wanted.exists():
             for left in CACHE.glob(".build-*"):
@@ -72,6 +75,11 @@ def probe_image():
             shutil.rmtree(path)
             raise
     return cached("probe", [HERE / "probe" / name for name in ("build", "init", "probe.cpp")], build) / "probe.raw"
+
+
+def debian_tree():
+    """A Debian with kernel and boot loader, as an OS definition's cache has it: a tar, compressed by zstd."""
+    return cached("tree", [HERE / "tree"], lambda path: subprocess.run([HERE / "tree" / "build", path], check=True)) / "tree.tar.zst"
 
 
 def packages():
@@ -108,7 +116,7 @@ class Node:
             raise LabError(f"{self.name} is on already")
         disks = []
         for name in ["root", *VOLUME_GROUPS]:
-            disks += ["-drive", f"file={self._disk(name)},if=none,id={name},cache=unsafe,discard=unmap",
+            disks += ["-drive", f"file={self._disk(name)},if=none,id={name},cache=writeback,discard=unmap",
                       "-device", f"virtio-blk-pci,drive={name},serial={name}"]
         run("ip", "netns", "exec", self.lab.namespace, "qemu-system-x86_64", "-name", self.name,
             "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "EPYC,+svm", "-smp", "2", "-m", MEMORY_MIB, "-nodefaults", "-display", "none",

@@ -1,7 +1,7 @@
 """gnt-cluster init as operations.md has it, and the mistakes that people make with it."""
 import subprocess
 
-from conftest import INIT
+from lab import INIT
 
 
 def on_the_network(node, *command):
