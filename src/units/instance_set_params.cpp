@@ -36,14 +36,16 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
     return fail(ErrorCode::WrongInput,
                 "Changing NICs, disks, the disk template or the runtime memory is not built yet");
   }
-  if (op.hvparams.empty() && op.beparams.empty() && op.osparams.empty() && !op.os_name &&
-      !op.offline) {
+  auto const osparams_private = op.osparams_private.value_or(json::object());
+  if (op.hvparams.empty() && op.beparams.empty() && op.osparams.empty() &&
+      osparams_private.empty() && !op.os_name && !op.offline) {
     return fail(ErrorCode::WrongInput, "No changes submitted");
   }
   Plan plan{.instance = instance.uuid,
             .beparams = TRY(model::enforce_backend(op.beparams)),
             .hvparams = TRY(model::enforce_hypervisor(instance.hypervisor, op.hvparams)),
             .osparams = op.osparams,
+            .osparams_private = osparams_private,
             .os_name = op.os_name,
             .offline = op.offline};
   if (op.offline && *op.offline && instance.admin_state == model::AdminState::Up) {
@@ -76,6 +78,9 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
     note_all(plan.changes, "be", plan.beparams);
   }
   note_all(plan.changes, "os", op.osparams);
+  for (auto const& [key, value] : osparams_private) {
+    note(plan.changes, fmt::format("os_private/{}", std::string_view(key)), "<redacted>");
+  }
   if (op.os_name) note(plan.changes, "os", json::value(json::string_view(*op.os_name)));
   if (op.offline) note(plan.changes, "admin_state", *op.offline ? "offline" : "down");
   return plan;
@@ -87,6 +92,8 @@ Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext&
     instance.hvparams = model::overlay(std::move(instance.hvparams), plan.hvparams);
     instance.beparams = model::overlay(std::move(instance.beparams), plan.beparams);
     instance.osparams = model::overlay(std::move(instance.osparams), plan.osparams);
+    instance.osparams_private =
+        model::overlay(std::move(instance.osparams_private), plan.osparams_private);
     if (plan.os_name) instance.os = *plan.os_name;
     if (plan.offline) {
       instance.admin_state = *plan.offline ? model::AdminState::Offline : model::AdminState::Down;
@@ -104,6 +111,8 @@ schema::Fields InstanceSetParams::Plan::fields() {
       field<&Plan::beparams>("beparams", "Backend parameters that change; null: inherit."),
       field<&Plan::hvparams>("hvparams", "Hypervisor parameters that change; null: inherit."),
       field<&Plan::osparams>("osparams", "OS parameters that change; null: remove."),
+      schema::secret<&Plan::osparams_private>("osparams_private",
+                                              "Those kept from lists that change; null: remove."),
       field<&Plan::os_name>("os_name", "The OS, where it changes."),
       field<&Plan::offline>("offline", "Whether it is marked offline or online."),
       field<&Plan::changes>("changes", "What is told: [[name, value], ...]."),

@@ -16,6 +16,7 @@ struct InstanceSetParams {
     json::object beparams;
     json::object hvparams;
     json::object osparams;
+    json::object osparams_private;
     std::optional<std::string> os_name;
     std::optional<bool> offline;
     json::array changes;

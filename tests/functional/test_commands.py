@@ -124,6 +124,19 @@ def test_what_modify_changes_is_what_guests_get(cluster):
     cluster.ok("gnt-cluster modify -B vcpus=1 -H kvm:acpi=default --enabled-disk-templates=diskless,file,sharedfile")
 
 
+def test_private_os_parameters_reach_the_script_and_no_log(cluster):
+    cluster.ok(r"""os=/usr/share/ganeti/os; cp -r $os/noop $os/envs; printf '#!/bin/sh\nenv > /srv/env\n' > $os/envs/create
+                   printf 'pw the password\n' > $os/envs/parameters.list; cp $os/noop/create $os/envs/verify""")
+    cluster.ok("gnt-instance add -o envs -t file -s 16M --net 0:link=br0 --no-name-check --no-ip-check --no-start p1")
+    modified = cluster.ok("gnt-instance modify --os-parameters-private pw=s3cretword p1")
+    assert "os_private/pw" in modified and "s3cretword" not in modified
+    cluster.ok("gnt-instance reinstall -f p1")
+    assert "OSP_PW=s3cretword\n" in cluster.ok("cat /srv/env")
+    assert "s3cretword" not in cluster.ok("gnt-instance info p1; gnt-job info $(gnt-job list --no-headers -o id | tail -n 2)")
+    assert cluster.run("grep -r s3cretword /var/log/ganeti").stdout == ""
+    cluster.ok("gnt-instance remove -f p1")
+
+
 def test_the_address_of_the_cluster_moves(cluster):
     assert "192.0.2.9/32" in cluster.ok("ip address show dev br0")
     cluster.ok("ip link add br1 type bridge && ip link set br1 up")
