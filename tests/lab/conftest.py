@@ -6,8 +6,9 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import guest  # noqa: E402
 import lab as labs  # noqa: E402
+import probe_guest  # noqa: E402
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: of the long suite, ./check --lab-all")
@@ -32,13 +33,13 @@ def machine(tmp_path_factory):
         node = lab.nodes[0]
         lab.boot()
         lab.prepare(node)
-        guest.install_definition(node)
+        probe_guest.install_definition(node)
         lab.install(node)
         node.save("installed")
         node.ok(labs.INIT)
         node.save("initialised")
-        node.ok(f"{guest.ADD} vm1", timeout=120)
-        with guest.Guest(node, "vm1") as probe:
+        node.ok(f"{probe_guest.ADD} vm1", timeout=120)
+        with probe_guest.Guest(node, "vm1") as probe:
             probe.wait_until_ready()
         node.save("running")
         yield node

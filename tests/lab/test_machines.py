@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from guest import ADD, QEMU, Guest
+from probe_guest import ADD, QEMU, Guest
 
 
 def nothing_is_left(node, name):

@@ -5,7 +5,7 @@ import time
 import pytest
 
 import lab as labs
-from guest import ADD, QEMU, Guest
+from probe_guest import ADD, QEMU, Guest
 
 
 @contextlib.contextmanager
