@@ -69,7 +69,7 @@ def test_O13_the_guest_sees_a_grown_disk_at_once(running):
 
 
 def test_O11_O16_which_volume_and_which_tap(running):
-    volumes = running.ok("gnt-running volumes --no-headers --separator=: -o vg,instance")
+    volumes = running.ok("gnt-node volumes --no-headers --separator=: -o vg,instance")
     assert sorted(volumes.split()) == ["vms_hdd:vm1", "vms_ssd:vm1"]
     tap = running.ok("cat /var/run/ganeti/kvm-hypervisor/nic/vm1/0").strip()
     assert f"{tap}: " in running.ok("bridge link show").replace("@", ": ")
