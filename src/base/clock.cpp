@@ -38,4 +38,8 @@ std::thread SystemClock::start_thread(std::string name, std::function<void()> bo
   });
 }
 
+void SystemClock::join(std::thread& thread) {
+  if (thread.joinable()) thread.join();
+}
+
 }  // namespace flotte

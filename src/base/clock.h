@@ -42,6 +42,8 @@ class Clock {
 
   // `name` is for debuggers (15 characters at most are shown). The caller joins.
   virtual std::thread start_thread(std::string name, std::function<void()> body) = 0;
+  // Waits for the thread's end; one that isn't joinable has none.
+  virtual void join(std::thread& thread) = 0;
 };
 
 // The machine's clocks and threads.
@@ -54,6 +56,7 @@ class SystemClock final : public Clock {
                   Instant deadline) override;
   void notify_all(std::condition_variable& condition) override;
   std::thread start_thread(std::string name, std::function<void()> body) override;
+  void join(std::thread& thread) override;
 };
 
 }  // namespace flotte

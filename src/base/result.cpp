@@ -42,6 +42,7 @@ constexpr std::array class_names{
     ClassName{ErrorClass::JobCanceled, "JobCanceled"},
     ClassName{ErrorClass::JobLost, "JobLost"},
     ClassName{ErrorClass::Unreachable, "RPCError"},
+    ClassName{ErrorClass::Deposed, "NotMasterError"},
     ClassName{ErrorClass::Generic, "GenericError"},
 };
 

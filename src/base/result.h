@@ -43,6 +43,7 @@ enum class ErrorClass {
   QueueFull,     // JobQueueFull
   JobCanceled,   // the job was canceled while it ran
   JobLost,       // JobLost: no such job any more
+  Deposed,       // another controller leads: nothing was written, and nothing may be done any more
   Unreachable,   // the other side did not answer: whether the deed was done is unknown
   Generic,       // GenericError
 };

@@ -60,7 +60,7 @@ void Watcher::stop() {
     is_stopping_ = true;
   }
   seams_.clock.notify_all(stop_);
-  if (thread_.joinable()) thread_.join();
+  seams_.clock.join(thread_);
 }
 
 void Watcher::run() {

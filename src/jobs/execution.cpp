@@ -158,7 +158,7 @@ Result<void> Execution::commit(std::string says,
   auto const index = next_step_ - 1;
   store::Txn extra;
   add_journal(extra);
-  auto const done = queue_.seams_.config.update(edit, extra);
+  auto const done = stop_if_deposed(queue_.seams_.config.update(edit, extra));
   if (!done) {
     // Nothing was written: the step has not happened.
     journal_.steps.resize(index);
@@ -202,6 +202,7 @@ void Execution::undo_all(Error const& error) {
     if (auto const written = write_journal(); !written) {
       flotte::log::error("Job {}: {}", number(id_), written.error().message);
     }
+    if (has_stopped_) return;
   }
   result_ = *journal_.plan.undoing;
   auto const first = static_cast<std::size_t>(journal_.plan.kept_before);
@@ -222,20 +223,20 @@ Result<void> Execution::undo_step(Undo const& undo, std::size_t step) {
     TRY(call_node(*undo.call, call_step(step) + undo_offset, 600s, false, false));
   }
   if (undo.remove_instance) {
-    TRY(queue_.seams_.config.update(
+    TRY(stop_if_deposed(queue_.seams_.config.update(
         [&](store::ClusterEdit& edit) -> Result<void> {
           edit.remove_instance(*undo.remove_instance);
           return {};
         },
-        {}));
+        {})));
   }
   if (undo.put_instance) {
-    TRY(queue_.seams_.config.update(
+    TRY(stop_if_deposed(queue_.seams_.config.update(
         [&](store::ClusterEdit& edit) -> Result<void> {
           edit.put(*undo.put_instance);
           return {};
         },
-        {}));
+        {})));
   }
   return {};
 }
@@ -263,7 +264,7 @@ Result<void> Execution::write_journal() {
     std::lock_guard const guard(queue_.mutex_);
     txn.put(job_key(id_), json::serialize(encode(row_.job)));
   }
-  TRY(queue_.seams_.store.txn(txn));
+  TRY(stop_if_deposed(queue_.seams_.store.txn(txn)));
   stored_steps_ = first_unsaved_ = journal_.steps.size();
   return {};
 }

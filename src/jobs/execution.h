@@ -60,6 +60,15 @@ class Execution final : public JobContext {
   bool take_line(std::string_view line, bool logs_output);
   bool is_cancel_wanted() const;
   bool is_stopping() const;
+  // Another controller goes on with this job: nothing may be undone.
+  template <class T>
+  Result<T> stop_if_deposed(Result<T> result) {
+    if (!result && result.error().error_class == ErrorClass::Deposed) {
+      has_stopped_ = true;
+      queue_.depose();
+    }
+    return result;
+  }
   std::int64_t call_step(std::size_t step) const;
   void add_journal(store::Txn& txn) const;
   Result<void> write_journal();

@@ -163,15 +163,22 @@ void JobQueue::start() {
 }
 
 void JobQueue::stop() {
+  depose();
   std::vector<std::thread> workers;
   {
     std::lock_guard const guard(mutex_);
-    is_stopping_ = true;
     workers.swap(workers_);
+  }
+  for (auto& worker : workers) seams_.clock.join(worker);
+}
+
+void JobQueue::depose() {
+  {
+    std::lock_guard const guard(mutex_);
+    is_stopping_ = true;
   }
   seams_.clock.notify_all(work_);
   seams_.clock.notify_all(changed_);
-  for (auto& worker : workers) worker.join();
 }
 
 std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs) {
@@ -402,6 +409,7 @@ void JobQueue::execute(JobId id) {
   for (auto pause = std::chrono::milliseconds(100);;) {
     auto const stored = seams_.store.txn(txn);
     if (stored) break;
+    if (stored.error().error_class == ErrorClass::Deposed) return depose();
     log::error("The end of job {} can't be stored: {}", number(id), stored.error().message);
     seams_.clock.sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::milliseconds(5000));

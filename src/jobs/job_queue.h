@@ -64,6 +64,8 @@ class JobQueue {
   // Lets no new job start, waits for none: running jobs stay in the journal and go on after a
   // restart. Joins threads, so a step in flight is waited for.
   void stop();
+  // Another controller leads: nothing may be done any more. Returns at once; stop() still joins.
+  void depose();
 
   // Each job is a list of opcodes as submitted; the answer is in their order. Durable when it
   // returns.

@@ -66,7 +66,7 @@ class JobQueueTest : public testing::Test {
  protected:
   JobQueueTest() {
     units_.add<ThreeSteps>();
-    config_ = std::move(*store::ConfigStore::create(store_, clock_, 1));
+    config_ = std::move(*store::ConfigStore::create(store_, clock_));
     auto const filled = config_->update(
         [](store::ClusterEdit& edit) -> Result<void> {
           model::Settings settings;

@@ -12,7 +12,6 @@ constexpr std::string_view settings_key = "/config/settings";
 constexpr std::string_view nodes_prefix = "/config/nodes/";
 constexpr std::string_view groups_prefix = "/config/groups/";
 constexpr std::string_view instances_prefix = "/config/instances/";
-constexpr std::string_view leadership_key = "/leadership";
 constexpr int update_tries_max = 50;
 constexpr std::int64_t port_highest = 14'999;
 
@@ -87,12 +86,8 @@ void ClusterEdit::release_port(std::int64_t port) {
   put(std::move(settings));
 }
 
-Result<std::unique_ptr<ConfigStore>> ConfigStore::create(Store& store, Clock& clock,
-                                                         std::int64_t leader_epoch) {
+Result<std::unique_ptr<ConfigStore>> ConfigStore::create(Store& store, Clock& clock) {
   std::unique_ptr<ConfigStore> config(new ConfigStore(store, clock));
-  Txn lead;
-  lead.put(std::string(leadership_key), std::to_string(leader_epoch));
-  config->leadership_revision_ = TRY(store.txn(lead)).revision;
   TRY(config->load());
   return config;
 }
@@ -182,7 +177,6 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
       std::lock_guard const guard(mutex_);
       // Somebody committed since the snapshot was taken: what was read may be old.
       if (snapshot_ != changes.base_) continue;
-      prepared.txn.compare(std::string(leadership_key), leadership_revision_);
       for (auto const* keys : {&prepared.puts, &prepared.removals}) {
         for (auto const& key : *keys) {
           auto const known = revisions_.find(key);
@@ -213,19 +207,16 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
     return {};
   }
   return fail(ErrorCode::TempInsufficientResources,
-              "The configuration changed {} times while it was being edited, or another controller "
-              "leads now; try again",
+              "The configuration changed {} times while it was being edited; try again",
               update_tries_max);
 }
 
 Result<void> ConfigStore::forget() {
   Txn txn;
-  txn.compare(std::string(leadership_key), leadership_revision_);
   for (auto const* prefix : {"/config/", "/jobs/", "/archive/", "/journal/", "/queue/"}) {
     txn.delete_prefix(prefix);
   }
-  auto const reply = TRY(store_.txn(txn));
-  if (!reply.succeeded) return fail(ErrorCode::WrongState, "Another controller leads now");
+  TRY(store_.txn(txn));
   std::lock_guard const guard(mutex_);
   revisions_.clear();
   snapshot_ = std::make_shared<model::Cluster const>();

@@ -1,8 +1,8 @@
 // ConfigStore: the configuration of the cluster on top of a Store.
 //
 // snapshot() hands out an immutable Cluster at no cost. update() runs an edit against a snapshot
-// and commits it by comparing the revisions of all it changes, and of the leadership: a deposed
-// leader can't write. Thread-safe.
+// and commits it by comparing the revisions of all it changes. Over a LeaderStore a deposed leader
+// can't write. Thread-safe.
 #pragma once
 
 #include <functional>
@@ -55,9 +55,7 @@ class ConfigStore {
  public:
   using Edit = std::function<Result<void>(ClusterEdit&)>;
 
-  // `leader_epoch` is written as the leadership key: whoever led before can't commit any more.
-  static Result<std::unique_ptr<ConfigStore>> create(Store& store, Clock& clock,
-                                                     std::int64_t leader_epoch);
+  static Result<std::unique_ptr<ConfigStore>> create(Store& store, Clock& clock);
 
   std::shared_ptr<model::Cluster const> snapshot() const;
   bool is_initialised() const;
@@ -81,7 +79,6 @@ class ConfigStore {
   mutable std::mutex mutex_;
   std::shared_ptr<model::Cluster const> snapshot_ = std::make_shared<model::Cluster const>();
   std::map<std::string, std::int64_t> revisions_;  // of the stored objects
-  std::int64_t leadership_revision_ = 0;
 };
 
 // What every committed configuration must be; the error names what is not.

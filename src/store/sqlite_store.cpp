@@ -64,6 +64,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::create(std::string const& path
 Result<void> SqliteStore::open() {
   std::error_code made;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), made);
+  TRY(lock());
   // Made here, so that it never exists with a wider mode than this.
   int const fd = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) {
@@ -83,7 +84,7 @@ Result<void> SqliteStore::open() {
                             "CREATE TABLE kv(key BLOB PRIMARY KEY, value BLOB NOT NULL, "
                             "mod_revision INTEGER NOT NULL) WITHOUT ROWID;"
                             "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
-                            "INSERT INTO meta VALUES('revision', 0), ('leader_epoch', 0);",
+                            "INSERT INTO meta VALUES('revision', 0);",
                             application_id, schema_version)
                     .c_str()));
   } else {
@@ -136,31 +137,30 @@ SqliteStore::~SqliteStore() {
     is_stopping_ = true;
   }
   clock_.notify_all(work_);
-  if (writer_.joinable()) writer_.join();
+  clock_.join(writer_);
   sqlite3_close(db_);
-  if (leader_fd_ >= 0) ::close(leader_fd_);
+  if (lock_fd_ >= 0) ::close(lock_fd_);
 }
 
-Result<std::int64_t> SqliteStore::acquire_leadership(std::string const& name) {
-  auto const lock = fmt::format("{}.{}.lock", path_, name);
-  leader_fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (leader_fd_ < 0) {
+// Before anything is read: what is read must still be true when it is written.
+Result<void> SqliteStore::lock() {
+  auto const lock = fmt::format("{}.controller.lock", path_);
+  lock_fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (lock_fd_ < 0) {
     return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", lock, std::strerror(errno));
   }
-  if (::flock(leader_fd_, LOCK_EX | LOCK_NB) != 0) {
+  if (::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
     char pid[32] = {};
-    auto const got = ::pread(leader_fd_, pid, sizeof pid - 1, 0);
+    auto const got = ::pread(lock_fd_, pid, sizeof pid - 1, 0);
     return fail(ErrorCode::WrongState, "Another controller (process {}) leads on {}",
                 got > 0 ? std::string_view(pid, static_cast<std::size_t>(got)) : "unknown", path_);
   }
   auto const pid = std::to_string(::getpid());
-  if (::ftruncate(leader_fd_, 0) != 0 ||
-      ::pwrite(leader_fd_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+  if (::ftruncate(lock_fd_, 0) != 0 ||
+      ::pwrite(lock_fd_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
     return fail(ErrorCode::EnvironmentError, "Can't write {}: {}", lock, std::strerror(errno));
   }
-  std::lock_guard const guard(mutex_);
-  TRY(execute("UPDATE meta SET value = value + 1 WHERE name='leader_epoch'"));
-  return number(db_, "SELECT value FROM meta WHERE name='leader_epoch'");
+  return {};
 }
 
 Result<std::vector<KeyValue>> SqliteStore::range_prefix(std::string_view prefix) {

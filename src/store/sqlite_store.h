@@ -1,8 +1,8 @@
 // SqliteStore: the embedded Store, for clusters of one node. WAL, synchronous=FULL, one writer.
 //
 // Group commit: transactions that arrive while a commit is under way share the next one and its
-// fsync. Reads come from memory. One process at a time: the leadership is an exclusive lock on a
-// file beside the database. Thread-safe.
+// fsync. Reads come from memory. One process at a time, by a lock on a file beside the database.
+// Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -20,14 +20,11 @@ namespace flotte::store {
 
 class SqliteStore final : public Store {
  public:
-  // Makes the file (mode 0600) where there is none. Refused, with what to do: a file that is no
-  // database, not ours, of a newer version, truncated or corrupt.
+  // Makes the file (mode 0600) where there is none. Refused, with what to do: a store that another
+  // process has open, which is named; a file that is no database, not ours, of a newer version,
+  // truncated or corrupt.
   static Result<std::unique_ptr<SqliteStore>> create(std::string const& path, Clock& clock);
   ~SqliteStore() override;
-
-  // Another process that leads is named. The answer is the leader epoch: higher than every one
-  // before.
-  Result<std::int64_t> acquire_leadership(std::string const& name);
 
   Result<std::vector<KeyValue>> range_prefix(std::string_view prefix) override;
   Result<TxnReply> txn(Txn const& txn) override;
@@ -42,6 +39,7 @@ class SqliteStore final : public Store {
   };
 
   SqliteStore(std::string path, Clock& clock) : path_(std::move(path)), clock_(clock) {}
+  Result<void> lock();
   Result<void> open();
   Result<void> execute(char const* sql);
   Result<void> load();
@@ -51,7 +49,7 @@ class SqliteStore final : public Store {
   std::string path_;
   Clock& clock_;
   sqlite3* db_ = nullptr;
-  int leader_fd_ = -1;
+  int lock_fd_ = -1;
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable done_;

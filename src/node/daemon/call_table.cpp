@@ -147,7 +147,7 @@ void CallTable::join_ended() {
       place = running_.erase(place);
     }
   }
-  for (auto const& call : ended) call->thread.join();
+  for (auto const& call : ended) clock_.join(call->thread);
 }
 
 std::shared_ptr<CallTable::Call> CallTable::find(Identity const& identity) const {

@@ -1,0 +1,89 @@
+#include "controller/core.h"
+
+#include "controller/first_cluster.h"
+#include "units/all.h"
+
+namespace flotte::controller {
+namespace {
+
+namespace json = boost::json;
+
+json::array post_init_job(WallTime now) {
+  json::object op;
+  op["OP_ID"] = "OP_CLUSTER_POST_INIT";
+  op["debug_level"] = 0;
+  op["reason"] = json::array{json::array{"gnt:client:gnt-cluster", "init",
+                                         now.time_since_epoch() / std::chrono::nanoseconds(1)}};
+  return json::array{std::move(op)};
+}
+
+double seconds(WallTime time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+Core::Core(Seams seams, Duration lease)
+    : seams_(seams), leadership_(seams.store, seams.clock, lease) {}
+
+Core::~Core() {
+  stop();
+}
+
+Result<void> Core::lead() {
+  TRY(leadership_.acquire());
+  leads_ = true;
+  store_ = std::make_unique<store::LeaderStore>(seams_.store, leadership_.revision());
+  config_ = TRY(store::ConfigStore::create(*store_, seams_.clock));
+  units::add_all(units_);
+  queue_ = TRY(jobs::JobQueue::create(job_seams(), units_, epoch()));
+  watcher_ = std::make_unique<Watcher>(job_seams(), *queue_, epoch());
+  leadership_.keep([this] {
+    leads_ = false;
+    queue_->depose();
+  });
+  return {};
+}
+
+jobs::Seams Core::job_seams() {
+  return {seams_.clock, seams_.random, *store_, *config_, seams_.nodes};
+}
+
+void Core::start() {
+  queue_->start();
+  watcher_->start();
+}
+
+void Core::stop() {
+  leadership_.stop();
+  if (watcher_) watcher_->stop();
+  if (queue_) queue_->stop();
+}
+
+Result<JobId> Core::initialise(json::object const& request) {
+  if (config_->is_initialised()) {
+    return fail(ErrorCode::WrongState, "Cluster is already initialised");
+  }
+  auto const first = TRY(first_cluster(request, seams_.random, seconds(seams_.clock.wall())));
+  TRY(config_->update(
+      [&](store::ClusterEdit& edit) -> Result<void> {
+        edit.put(first.settings);
+        edit.put(first.group);
+        edit.put(first.node);
+        return {};
+      },
+      {}));
+  return queue_->submit({post_init_job(seams_.clock.wall())}).front();
+}
+
+Result<void> Core::destroy() {
+  if (!config_->is_initialised()) return fail(ErrorCode::WrongState, "There is no cluster");
+  auto const cluster = config_->snapshot();
+  if (!cluster->instances().empty()) {
+    return fail(ErrorCode::WrongState, "There are still {} instance(s) in this cluster",
+                cluster->instances().size());
+  }
+  return config_->forget();
+}
+
+}  // namespace flotte::controller
