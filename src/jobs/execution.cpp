@@ -121,7 +121,7 @@ Result<StepRecord*> Execution::begin_step(std::string says, std::optional<CallDa
 Result<json::value> Execution::call_node(CallData const& call, std::int64_t step,
                                          std::chrono::seconds timeout, bool logs_output,
                                          bool may_be_canceled) {
-  rpc::CallContext const context{
+  rpc::CallContext context{
       .leader_epoch = queue_.leader_epoch_, .job = number(id_), .step = step, .timeout = timeout};
   auto const give_up_at = queue_.seams_.clock.now() + unreachable_max;
   std::chrono::nanoseconds pause = step_retry_first;
@@ -129,6 +129,7 @@ Result<json::value> Execution::call_node(CallData const& call, std::int64_t step
   for (;;) {
     auto const snapshot = cluster();
     auto const node = TRY(snapshot->node(call.node));
+    context.serial = ++queue_.last_serial_;
     auto reply = queue_.seams_.nodes.invoke(
         *node, call.call, call.arguments, context, [&](std::string_view line) {
           return take_line(line, logs_output) && !(may_be_canceled && is_cancel_wanted());

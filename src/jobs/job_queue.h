@@ -5,6 +5,7 @@
 // survive"). Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -120,6 +121,7 @@ class JobQueue {
   std::vector<std::thread> workers_;
   std::size_t workers_idle_ = 0;
   std::int64_t last_id_ = 0;
+  std::atomic<std::int64_t> last_serial_ = 0;  // of the calls to nodes
   bool is_started_ = false;
   bool is_stopping_ = false;
   bool is_drained_ = false;

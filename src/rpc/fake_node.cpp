@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "rpc/dispatch.h"
-#include "rpc/epoch.h"
 #include "rpc/wire.h"
 
 namespace flotte::rpc {
@@ -475,6 +474,7 @@ Result<json::value> FakeNode::invoke(model::Node const& node, std::string_view c
     auto& one = machine(node.uuid);
     TRY(check_leader_epoch(context.leader_epoch, one.state.leader_epoch));
     one.state.leader_epoch = context.leader_epoch;
+    TRY(one.state.latest_calls.take(instance_of(arguments), context));
     return one.dispatcher.dispatch(call, arguments, context, collect);
   }();
   for (auto const& line : said) {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rpc/epoch.h"
 #include "rpc/node.h"
 
 namespace flotte {
@@ -49,6 +50,7 @@ struct FakeNodeState {
   std::map<std::string, FakeDisk> disks;  // by fake_disk_key()
   std::map<std::string, FakeGuest> guests;
   std::int64_t leader_epoch = 0;  // the highest seen
+  LatestCalls latest_calls;       // forgotten when the node daemon restarts
   std::int64_t next_pid = 1000;
 
   // 16 GiB of memory, 8 cores, volume group "xenvg" of 1 TiB, the operating systems "noop" and

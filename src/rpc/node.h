@@ -14,11 +14,14 @@
 namespace flotte::rpc {
 
 // Whose call it is. Node daemons refuse a leadership epoch lower than the highest they have seen,
-// and a call whose job and step they have already carried out is answered without doing it twice.
+// a call whose job and step they have already carried out is answered without doing it twice, and
+// one that was sent before another they took about the same instance came too late.
 struct CallContext {
   std::int64_t leader_epoch = 0;
   std::int64_t job = 0;  // 0: no job's, a read
   std::int64_t step = 0;
+  // Grows with every call that a leader sends, repeated ones too. 0: a read, in no order.
+  std::int64_t serial = 0;
   std::chrono::seconds timeout{60};
 };
 

@@ -66,7 +66,7 @@ Result<json::value> NodeClient::invoke(model::Node const& node, std::string_view
   auto const client = TRY(client_of(node));
   auto const timeout = std::max(context.timeout, timeout_min);
   auto const deadline = clock_.now() + timeout;
-  CallBody const body{arguments, {context.leader_epoch, context.job, context.step}};
+  CallBody const body{arguments, {context.leader_epoch, context.job, context.step, context.serial}};
 
   Conversation heard;
   auto const on_line = [&](std::string_view line) {

@@ -52,6 +52,7 @@ schema::Fields WireContext::fields() {
       field<&WireContext::leader_epoch>("leader_epoch", "Which leadership asks."),
       field<&WireContext::job>("job", "Whose call it is; 0: no job's."),
       field<&WireContext::step>("step", "Which step of the job."),
+      field<&WireContext::serial>("serial", "Its place among the calls of its leader; 0: none."),
   };
   return table;
 }

@@ -25,6 +25,7 @@ struct WireContext {
   std::int64_t leader_epoch = 0;
   std::int64_t job = 0;
   std::int64_t step = 0;
+  std::int64_t serial = 0;
 
   static schema::Fields fields();
 };

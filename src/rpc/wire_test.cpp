@@ -83,5 +83,46 @@ TEST(LeaderEpoch, only_a_lower_one_is_refused) {
   EXPECT_THAT(check_leader_epoch(4, 5).error().message, HasSubstr("deposed leader"));
 }
 
+TEST(LatestCalls, an_earlier_call_about_the_same_instance_is_refused) {
+  LatestCalls latest;
+  EXPECT_TRUE(latest.take("web1", {.leader_epoch = 2, .serial = 5}));
+  EXPECT_TRUE(latest.take("web1", {.leader_epoch = 2, .serial = 5}));
+  EXPECT_TRUE(latest.take("web2", {.leader_epoch = 2, .serial = 4}));
+  auto const late = latest.take("web1", {.leader_epoch = 2, .serial = 4});
+  ASSERT_FALSE(late);
+  EXPECT_THAT(late.error().message, HasSubstr("later call about instance web1"));
+  EXPECT_FALSE(latest.take("web1", {.leader_epoch = 1, .serial = 9}));
+  EXPECT_TRUE(latest.take("web1", {.leader_epoch = 3, .serial = 1}));
+  EXPECT_FALSE(latest.take("web1", {.leader_epoch = 2, .serial = 6}));
+}
+
+TEST(LatestCalls, reads_and_calls_about_no_instance_have_no_order) {
+  LatestCalls latest;
+  EXPECT_TRUE(latest.take("web1", {.leader_epoch = 2, .serial = 5}));
+  EXPECT_TRUE(latest.take("web1", {.leader_epoch = 2}));
+  EXPECT_FALSE(latest.take("web1", {.leader_epoch = 2, .serial = 4}));
+  EXPECT_TRUE(latest.take("", {.leader_epoch = 2, .serial = 5}));
+  EXPECT_TRUE(latest.take("", {.leader_epoch = 2, .serial = 4}));
+}
+
+TEST(LatestCalls, forgets_the_oldest_first) {
+  LatestCalls latest;
+  auto const many = static_cast<std::int64_t>(LatestCalls::instances_max) + 1;
+  for (std::int64_t i = 1; i <= many; ++i) {
+    ASSERT_TRUE(latest.take(std::to_string(i), {.serial = i + 1}));
+  }
+  EXPECT_TRUE(latest.take("1", {.serial = 1}));
+  EXPECT_FALSE(latest.take(std::to_string(many), {.serial = 1}));
+}
+
+TEST(LatestCalls, finds_the_instance_among_the_arguments) {
+  InstanceSpec spec;
+  spec.name = "web1";
+  EXPECT_EQ(instance_of(schema::encode(InstanceStart{spec})), "web1");
+  EXPECT_EQ(instance_of(schema::encode(InstanceShutdown{"web1"})), "web1");
+  EXPECT_EQ(instance_of(schema::encode(TestDelay{})), "");
+  EXPECT_EQ(instance_of({{"instance", 7}}), "");
+}
+
 }  // namespace
 }  // namespace flotte::rpc

@@ -41,6 +41,7 @@ Result<std::shared_ptr<CallTable::Call>> CallTable::start(Identity identity, Wor
     return fail_as(ErrorClass::Exec, ErrorCode::TempInsufficientResources,
                    "The node carries out {} calls already; try again later", running_max);
   }
+  TRY(take_place(identity));
   auto call = std::make_shared<Call>(std::move(identity));
   running_.push_back(call);
   call->thread = clock_.start_thread(call->identity.call,
@@ -85,6 +86,7 @@ void CallTable::cancel(std::int64_t job, std::int64_t step) {
 void CallTable::forget() {
   std::lock_guard const lock(mutex_);
   answered_.clear();
+  latest_ = {};
 }
 
 bool CallTable::stop(Instant deadline) {
@@ -164,6 +166,18 @@ std::shared_ptr<CallTable::Call> CallTable::find(Identity const& identity) const
     }
   }
   return nullptr;
+}
+
+Result<void> CallTable::take_place(Identity const& identity) {
+  if (identity.serial == 0 || identity.instance.empty()) return {};
+  TRY(latest_.take(identity.instance,
+                   {.leader_epoch = identity.leader_epoch, .serial = identity.serial}));
+  for (auto const& call : running_) {
+    if (call->identity.serial != 0 && call->identity.instance == identity.instance) {
+      call->is_canceled = true;
+    }
+  }
+  return {};
 }
 
 }  // namespace flotte::node

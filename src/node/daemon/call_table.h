@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "rpc/node.h"
+#include "rpc/epoch.h"
 
 namespace flotte::node {
 
@@ -45,6 +45,8 @@ class CallTable {
     std::int64_t step = 0;
     std::string call;
     std::size_t arguments_digest = 0;
+    std::string instance = {};  // that the call is about
+    std::int64_t serial = 0;
 
     // A job resumed by the next leader still means the same call.
     bool is_same_call(Identity const& other) const;
@@ -55,6 +57,8 @@ class CallTable {
   class Call;
 
   // Starts the work, or finds it where it is at work already or was done under the same leader.
+  // Whatever else is still at work about the same instance was given up by its sender, or it would
+  // not have gone on: it is asked to stop.
   Result<std::shared_ptr<Call>> start(Identity identity, Work work);
 
   // Hands over what the call says, from its beginning as far as it is kept, and rpc::alive_line
@@ -64,7 +68,7 @@ class CallTable {
 
   // Asks the work of that step to stop; its Progress returns false from now on.
   void cancel(std::int64_t job, std::int64_t step);
-  // Forgets all answers.
+  // Forgets all answers, and the order of calls.
   void forget();
   // Asks everything to stop and waits for it until the deadline; nothing starts any more. False
   // when something still works.
@@ -75,6 +79,7 @@ class CallTable {
   void join_ended();
   void remember(std::shared_ptr<Call> const& call);  // with mutex_ held
   std::shared_ptr<Call> find(Identity const& identity) const;
+  Result<void> take_place(Identity const& identity);  // with mutex_ held
 
   Clock& clock_;
   std::mutex mutex_;
@@ -82,6 +87,7 @@ class CallTable {
   bool is_stopping_ = false;
   std::list<std::shared_ptr<Call>> running_;
   std::deque<std::shared_ptr<Call>> answered_;
+  rpc::LatestCalls latest_;
 };
 
 }  // namespace flotte::node

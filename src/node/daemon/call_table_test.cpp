@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "node/daemon/instance_turns.h"
 #include "rpc/wire.h"
 
 namespace flotte::node {
@@ -101,6 +102,65 @@ TEST_F(CallTableTest, too_many_calls_at_once_are_refused) {
   EXPECT_EQ(refused.error().code, ErrorCode::TempInsufficientResources);
   table.stop();
   EXPECT_FALSE(table.start(step(1), counting()));
+}
+
+TEST_F(CallTableTest, a_call_that_was_sent_before_the_latest_one_is_refused) {
+  auto const sent = [](std::int64_t number, std::int64_t serial) {
+    auto identity = step(number);
+    identity.instance = "web1";
+    identity.serial = serial;
+    return identity;
+  };
+  EXPECT_EQ(*answer_of(table, sent(1, 10), counting()), 1);
+  EXPECT_EQ(*answer_of(table, sent(2, 12), counting()), 2);
+  EXPECT_FALSE(answer_of(table, sent(3, 11), counting()));
+  // The refusal was not the answer to that step, but to that message.
+  EXPECT_EQ(*answer_of(table, sent(3, 13), counting()), 3);
+  // The late copy of an answered call learns the answer.
+  EXPECT_EQ(*answer_of(table, sent(1, 9), counting()), 1);
+  EXPECT_EQ(done, 3);
+  table.forget();
+  EXPECT_EQ(*answer_of(table, sent(4, 1), counting()), 4);
+}
+
+TEST_F(CallTableTest, a_later_call_ends_what_is_at_work_and_a_repeated_one_joins_it) {
+  auto at_work = step(1);
+  at_work.instance = "web1";
+  at_work.serial = 1;
+  auto const until_stopped = [this](rpc::Progress const& progress) {
+    while (progress(just_asking)) clock.sleep_for(std::chrono::milliseconds(5));
+    return Result<json::value>("ended");
+  };
+  auto const first = table.start(at_work, until_stopped);
+  at_work.serial = 2;
+  auto const again = table.start(at_work, counting());
+  ASSERT_TRUE(first && again);
+  EXPECT_EQ(*first, *again);
+  auto elsewhere = step(2);
+  elsewhere.instance = "web2";
+  elsewhere.serial = 3;
+  auto const other = table.start(elsewhere, until_stopped);
+
+  auto undo = step(3);
+  undo.instance = "web1";
+  undo.serial = 4;
+  EXPECT_EQ(*answer_of(table, undo, counting()), 1);
+  EXPECT_EQ(**table.follow(**again, [](std::string_view) { return true; }), "ended");
+  table.cancel(7, 2);
+  EXPECT_EQ(**table.follow(**other, [](std::string_view) { return true; }), "ended");
+}
+
+// Whoever was told to stop while it waited, or before, does nothing when its turn comes.
+TEST(InstanceTurns, a_call_that_shall_stop_does_not_begin) {
+  SystemClock clock;
+  InstanceTurns turns(clock);
+  auto const take = [&](bool goes_on) {
+    return turns.take(
+        "web1", [&](std::string_view) { return goes_on; },
+        []() -> Result<std::string> { return "done"; });
+  };
+  EXPECT_FALSE(take(false));
+  EXPECT_EQ(*take(true), "done");
 }
 
 }  // namespace

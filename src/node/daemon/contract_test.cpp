@@ -183,6 +183,7 @@ class NodeContract : public ::testing::TestWithParam<WorldRow> {
   template <class Call>
   Result<typename Call::Reply> ask(Call const& call) {
     ++context_.step;
+    ++context_.serial;
     return world_->nodes().ask(world_->node(), call, context_, [this](std::string_view line) {
       said_.emplace_back(line);
       return true;
@@ -349,6 +350,45 @@ TEST_P(NodeContract, wrong_delays_and_deposed_leaders_are_refused) {
   must(rpc::TestDelay{0});
   context_.leader_epoch = 8;
   EXPECT_EQ(refused(rpc::TestDelay{0}), ErrorCode::WrongState);
+}
+
+// A call that was delayed on its way: its sender gave up on it and has gone on since.
+TEST_P(NodeContract, a_call_that_comes_too_late_is_refused) {
+  auto const spec = instance("web1");
+  auto const& disk = spec.disks[0];
+  must(rpc::BlockdevCreate{"web1", disk});
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
+  ++context_.step;
+  auto late = context_;
+  late.serial = ++context_.serial;
+  must(rpc::InstanceShutdown{"web1", model::HypervisorKind::Fake, 0});
+  auto const started = world_->nodes().ask(world_->node(), rpc::InstanceStart{spec}, late);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::WrongState);
+  EXPECT_EQ(started.error().error_class, ErrorClass::Exec);
+  EXPECT_THAT(started.error().message, ::testing::HasSubstr("comes too late"));
+  EXPECT_EQ(running(), 0U);
+  // The same step sent once more is no late one.
+  late.serial = ++context_.serial;
+  EXPECT_TRUE(world_->nodes().ask(world_->node(), rpc::InstanceStart{spec}, late));
+  EXPECT_EQ(running(), 1U);
+  // Other instances have their own order, and reads have none.
+  auto const other = instance("web2");
+  late.step = ++context_.step;
+  late.serial = 1;
+  EXPECT_TRUE(
+      world_->nodes().ask(world_->node(), rpc::BlockdevCreate{"web2", other.disks[0]}, late));
+  late.serial = 0;
+  EXPECT_TRUE(world_->nodes().ask(world_->node(), rpc::BlockdevFind{"web1", {disk}}, late));
+}
+
+TEST_P(NodeContract, a_later_leader_s_calls_are_later) {
+  auto const disk = instance("web1").disks[0];
+  context_.serial = 100;
+  must(rpc::BlockdevCreate{"web1", disk});
+  context_.leader_epoch = 2;
+  context_.serial = 0;
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
 }
 
 TEST_P(NodeContract, root_s_calls_and_unknown_ones_are_refused) {

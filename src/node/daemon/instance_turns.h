@@ -16,7 +16,7 @@ class InstanceTurns {
  public:
   explicit InstanceTurns(Clock& clock) : clock_(clock) {}
 
-  // Waits for its turn, unless `progress` ends the wait.
+  // Waits for its turn. `progress` may end the wait, and is asked once more when the turn has come.
   template <class Function>
   auto take(std::string const& instance, rpc::Progress const& progress, Function function)
       -> decltype(function()) {
@@ -32,20 +32,25 @@ class InstanceTurns {
  private:
   Result<void> begin(std::string const& instance, rpc::Progress const& progress) {
     std::unique_lock lock(mutex_);
-    while (busy_.contains(instance)) {
-      clock_.wait_until(lock, freed_, clock_.now() + poll_interval);
+    for (;;) {
+      auto const is_mine = busy_.insert(instance).second;
+      if (!is_mine) clock_.wait_until(lock, freed_, clock_.now() + poll_interval);
       lock.unlock();
       auto const goes_on = !progress || progress(just_asking);
       lock.lock();
+      if (is_mine && goes_on) return {};
       if (goes_on) continue;
+      if (is_mine) free(instance);
       return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError,
                      "The wait for another call about instance {} was ended", instance);
     }
-    busy_.insert(instance);
-    return {};
   }
   void end(std::string const& instance) {
     std::lock_guard const lock(mutex_);
+    free(instance);
+  }
+
+  void free(std::string const& instance) {  // with mutex_ held
     busy_.erase(instance);
     clock_.notify_all(freed_);
   }

@@ -117,7 +117,8 @@ void Service::handle_call(Door door, std::string_view call, net::Request const& 
 
   rpc::CallContext const context{.leader_epoch = body->context.leader_epoch,
                                  .job = body->context.job,
-                                 .step = body->context.step};
+                                 .step = body->context.step,
+                                 .serial = body->context.serial};
   LineWriter lines(responder);
   if (door == Door::Network) {
     if (auto const checked = epoch_.check(context.leader_epoch); !checked) {
@@ -126,12 +127,13 @@ void Service::handle_call(Door door, std::string_view call, net::Request const& 
     }
   }
   auto const arguments_digest = std::hash<std::string>{}(json::serialize(body->arguments));
-  auto const running = calls_.start(
-      {context.leader_epoch, context.job, context.step, std::string(call), arguments_digest},
-      [this, name = std::string(call), arguments = body->arguments,
-       context](rpc::Progress const& progress) {
-        return dispatcher_.dispatch(name, arguments, context, progress);
-      });
+  auto const running =
+      calls_.start({context.leader_epoch, context.job, context.step, std::string(call),
+                    arguments_digest, rpc::instance_of(body->arguments), context.serial},
+                   [this, name = std::string(call), arguments = body->arguments,
+                    context](rpc::Progress const& progress) {
+                     return dispatcher_.dispatch(name, arguments, context, progress);
+                   });
   if (!running) return lines.end(Failure(running.error()));
   auto const answer =
       calls_.follow(**running, [&](std::string_view line) { return lines.write(line); });
