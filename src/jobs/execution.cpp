@@ -18,6 +18,7 @@ constexpr auto unreachable_max = 5min;
 // The undo of a step is another call to the node than the step itself: its own number.
 constexpr std::int64_t undo_offset = 500'000;
 constexpr std::int64_t steps_max = 10'000;
+constexpr int undo_tries_max = 8;
 
 Error canceled() {
   return {ErrorCode::WrongState, "The job was canceled", ErrorClass::JobCanceled};
@@ -81,7 +82,8 @@ Result<json::value> Execution::run_step(std::string says, CallData call, StepOpt
     if (step->error) return fail(ErrorCode::EnvironmentError, "{}", *step->error);
     return step->reply;
   }
-  auto reply = call_node(call, call_step(index), options.timeout, options.logs_output, true);
+  auto reply =
+      call_node(call, call_step(index), options.timeout, options.logs_output, can_be_canceled());
   // begin_step() of a later step may have moved the records.
   auto& record = journal_.steps[index];
   if (has_stopped_) return reply;
@@ -111,7 +113,7 @@ Result<StepRecord*> Execution::begin_step(std::string says, std::optional<CallDa
     }
     return &known;
   }
-  if (is_cancel_wanted()) return Failure(canceled());
+  if (can_be_canceled() && is_cancel_wanted()) return Failure(canceled());
   journal_.steps.push_back(
       {.says = std::move(says), .call = std::move(call), .undo = std::move(undo)});
   if (journal_.steps.back().call) TRY(write_journal());
@@ -173,6 +175,7 @@ Result<void> Execution::commit(std::string says,
 Result<void> Execution::keep() {
   journal_.plan.kept_before =
       std::max(journal_.plan.kept_before, static_cast<std::int64_t>(next_step_));
+  is_kept_ = true;
   return {};
 }
 
@@ -200,9 +203,7 @@ void Execution::undo_all(Error const& error) {
     result_ = encode_error(error, ErrorClass::Exec);
     if (journal_.steps.empty()) return;
     journal_.plan.undoing = result_;
-    if (auto const written = write_journal(); !written) {
-      flotte::log::error("Job {}: {}", number(id_), written.error().message);
-    }
+    record_undoing();
     if (has_stopped_) return;
   }
   result_ = *journal_.plan.undoing;
@@ -219,7 +220,32 @@ void Execution::undo_all(Error const& error) {
   }
 }
 
+// Before anything is undone it must be known that it is: a store that can't write now is asked
+// again.
+void Execution::record_undoing() {
+  for (std::chrono::nanoseconds pause = step_retry_first;;) {
+    auto const written = write_journal();
+    if (written || has_stopped_) return;
+    flotte::log::error("Job {} waits to be undone: {}", number(id_), written.error().message);
+    queue_.seams_.clock.sleep_for(pause);
+    pause = std::min<std::chrono::nanoseconds>(pause * 2, step_retry_longest);
+    has_stopped_ = is_stopping();
+  }
+}
+
+// What fails once may work a little later, and an orphan costs more than a minute.
 Result<void> Execution::undo_step(Undo const& undo, std::size_t step) {
+  std::chrono::nanoseconds pause = step_retry_first;
+  for (int tries = 1;; ++tries) {
+    auto undone = try_undo(undo, step);
+    if (undone || has_stopped_ || tries >= undo_tries_max) return undone;
+    queue_.seams_.clock.sleep_for(pause);
+    pause *= 2;
+    has_stopped_ = is_stopping();
+  }
+}
+
+Result<void> Execution::try_undo(Undo const& undo, std::size_t step) {
   if (undo.call) {
     TRY(call_node(*undo.call, call_step(step) + undo_offset, 600s, false, false));
   }

@@ -53,12 +53,15 @@ class Execution final : public JobContext {
   Result<json::value> plan_or_resume(Unit const& unit);
   Result<json::value> act(Unit const& unit);
   void undo_all(Error const& error);
+  void record_undoing();
   Result<void> undo_step(Undo const& undo, std::size_t step);
+  Result<void> try_undo(Undo const& undo, std::size_t step);
   Result<json::value> call_node(CallData const& call, std::int64_t step,
                                 std::chrono::seconds timeout, bool logs_output,
                                 bool may_be_canceled);
   bool take_line(std::string_view line, bool logs_output);
   bool is_cancel_wanted() const;
+  bool can_be_canceled() const { return !is_kept_; }
   bool is_stopping() const;
   // Another controller goes on with this job: nothing may be undone.
   template <class T>
@@ -82,6 +85,7 @@ class Execution final : public JobContext {
   std::size_t stored_steps_ = 0;   // steps whose intent is durable
   std::size_t first_unsaved_ = 0;  // the first step whose record differs from the stored one
   std::size_t next_step_ = 0;
+  bool is_kept_ = false;
   bool has_stopped_ = false;
   Status status_ = Status::Error;
   json::value result_;

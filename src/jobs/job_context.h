@@ -80,7 +80,7 @@ class JobContext {
                               std::function<Result<void>(store::ClusterEdit&)> const& edit,
                               std::optional<Undo> undo = {}) = 0;
 
-  // What was done so far stays, whatever fails later.
+  // What was done so far stays, whatever fails later, and a wish to cancel comes too late.
   virtual Result<void> keep() = 0;
 
   // A line for the waiting command and the job's log; info() is marked as Ganeti marks it: " -

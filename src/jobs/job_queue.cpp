@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::string_view jobs_prefix = "/jobs/";
 constexpr std::string_view archive_prefix = "/archive/";
+// Each submit that is under way writes the last id to a key of its own: they may become durable in
+// any order, and the highest counts.
 constexpr std::string_view serial_key = "/queue/serial";
 constexpr std::string_view drain_key = "/queue/drain";
 constexpr std::size_t unarchived_jobs_max = 5000;
@@ -75,6 +77,10 @@ void add_to_reason_trail(json::object& op, JobId job, std::size_t index, WallTim
       json::array{json::string_view("gnt:opcode:" + name),
                   json::string_view(fmt::format("job={};index={}", number(job), index)),
                   now.time_since_epoch() / std::chrono::nanoseconds(1)});
+}
+
+std::string serial_slot_key(std::size_t slot) {
+  return slot == 0 ? std::string(serial_key) : fmt::format("{}/{}", serial_key, slot);
 }
 
 void put_job(store::Txn& txn, Job const& job) {
@@ -234,18 +240,31 @@ std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs
     answer.push_back(std::move(id));
   }
   if (rows.empty()) return answer;
-  auto const serial = last_id_;
-  guard.unlock();
-
   store::Txn txn;
-  for (auto const& row : rows) put_job(txn, row->job);
-  txn.put(std::string(serial_key), std::to_string(serial));
-  if (auto const stored = seams_.store.txn(txn); !stored) return refuse_all(stored.error());
-
+  for (auto const& row : rows) {
+    put_job(txn, row->job);
+    storing_.insert(row->job.id);
+  }
+  auto const slot = take_serial_slot();
+  txn.put(serial_slot_key(slot), std::to_string(last_id_));
+  guard.unlock();
+  auto const stored = seams_.store.txn(txn);
   guard.lock();
-  for (auto& row : rows) rows_[row->job.id] = std::move(row);
+  serial_slots_.erase(slot);
+  for (auto& row : rows) {
+    auto const id = row->job.id;
+    storing_.erase(id);
+    if (stored) rows_[id] = std::move(row);
+  }
   schedule(guard);
-  return answer;
+  return stored ? answer : refuse_all(stored.error());
+}
+
+std::size_t JobQueue::take_serial_slot() {
+  std::size_t slot = 0;
+  while (serial_slots_.contains(slot)) ++slot;
+  serial_slots_.insert(slot);
+  return slot;
 }
 
 // Moves every row on as far as it can go without a worker.
@@ -254,6 +273,7 @@ void JobQueue::schedule(std::unique_lock<std::mutex>& guard) {
   if (!is_started_ || is_stopping_) return;
   for (auto const& [id, row] : rows_) {
     if (is_final(row->job.status()) || row->wants_locks || row->is_executing) continue;
+    if (row->ends_as) continue;
     if (!row->job.set_aside.empty()) continue;
     if (dependencies_met(*row)) ask_for_locks(*row);
   }
@@ -280,40 +300,47 @@ bool JobQueue::dependencies_met(Row& row) {
   if (!dependencies) return true;
   for (auto const& dependency : *dependencies) {
     auto const found = rows_.find(dependency.job);
+    if (storing_.contains(dependency.job)) return false;
     // Archived or unknown: it ended, and nobody can say how.
     if (found == rows_.end()) {
       if (number(dependency.job) <= last_id_) continue;
-      finish_without_running(
-          row, Status::Error,
-          encode_error({ErrorCode::UnknownEntity,
-                        fmt::format("Dependency on unknown job {}", number(dependency.job)),
-                        ErrorClass::Prereq},
-                       ErrorClass::Prereq));
+      end_soon(row, Status::Error,
+               encode_error({ErrorCode::UnknownEntity,
+                             fmt::format("Dependency on unknown job {}", number(dependency.job)),
+                             ErrorClass::Prereq},
+                            ErrorClass::Prereq));
       return false;
     }
     auto const status = found->second->job.status();
-    if (!is_final(status)) {
+    // An end counts when it is durable.
+    if (!is_final(status) || found->second->is_executing) {
       row.op().status = Status::Waiting;
       return false;
     }
     auto const& wished = dependency.statuses;
     if (!wished.empty() && std::ranges::find(wished, to_string(status)) == wished.end()) {
-      finish_without_running(row, Status::Canceled, "Job canceled by dependency");
+      end_soon(row, Status::Canceled, "Job canceled by dependency");
       return false;
     }
   }
   return true;
 }
 
-// The store is written behind: the row says the truth, and after a crash it is derived again.
-void JobQueue::finish_without_running(Row& row, Status status, json::value result) {
-  for (auto i = row.current; i < row.job.ops.size(); ++i) {
-    row.job.ops[i].status = status;
-    row.job.ops[i].result = result;
-    row.job.ops[i].end_timestamp = stamp(seams_.clock.wall());
+// A worker writes it; that it ends is true when it is durable.
+void JobQueue::end_soon(Row& row, Status status, json::value result) {
+  row.ends_as = {status, std::move(result)};
+  ready_.push_front(row.job.id);
+}
+
+// Its opcodes from that one on never run.
+void JobQueue::end_job(Job& job, std::size_t from, Status status, json::value const& result) const {
+  auto const now = stamp(seams_.clock.wall());
+  for (auto i = from; i < job.ops.size(); ++i) {
+    job.ops[i].status = status;
+    job.ops[i].result = result;
+    job.ops[i].end_timestamp = now;
   }
-  row.job.end_timestamp = stamp(seams_.clock.wall());
-  touch(row);
+  job.end_timestamp = now;
 }
 
 void JobQueue::touch(Row&) {
@@ -357,8 +384,10 @@ void JobQueue::execute(JobId id) {
     std::lock_guard const guard(mutex_);
     row = rows_.at(id).get();
     row->is_executing = true;
-    if (row->is_cancel_wanted && !row->journal) {
-      finish_without_running(*row, Status::Canceled, "Job canceled by request");
+    if (row->ends_as) {
+      end_job(row->job, row->current, row->ends_as->first, row->ends_as->second);
+    } else if (row->is_cancel_wanted && !row->journal) {
+      end_job(row->job, row->current, Status::Canceled, "Job canceled by request");
     } else {
       auto const now = stamp(seams_.clock.wall());
       auto& op = row->op();
@@ -382,8 +411,8 @@ void JobQueue::execute(JobId id) {
     op.end_timestamp = stamp(seams_.clock.wall());
     execution.close_journal(txn);
   } else if (std::lock_guard const guard(mutex_); !is_final(row->op().status)) {
-    finish_without_running(
-        *row, Status::Error,
+    end_job(
+        row->job, row->current, Status::Error,
         encode_error({ErrorCode::InternalError,
                       fmt::format("Opcode {} is not built yet", opcodes::op_id_of(row->op().input)),
                       ErrorClass::Prereq},
@@ -398,7 +427,7 @@ void JobQueue::execute(JobId id) {
     } else {
       if (status != Status::Success && row->current + 1 < row->job.ops.size()) {
         ++row->current;
-        finish_without_running(*row, status, row->job.ops[row->current - 1].result);
+        end_job(row->job, row->current, status, row->job.ops[row->current - 1].result);
       }
       row->job.end_timestamp = stamp(seams_.clock.wall());
     }
@@ -427,7 +456,7 @@ void JobQueue::execute(JobId id) {
 Result<Job> JobQueue::job(JobId id) const {
   {
     std::lock_guard const guard(mutex_);
-    if (auto const row = rows_.find(id); row != rows_.end()) return row->second->job;
+    if (auto const row = rows_.find(id); row != rows_.end()) return as_told(*row->second);
   }
   auto const stored = TRY(seams_.store.range_prefix(archive_key(id)));
   if (stored.empty()) return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
@@ -440,8 +469,15 @@ std::vector<Job> JobQueue::jobs() const {
   std::lock_guard const guard(mutex_);
   std::vector<Job> list;
   list.reserve(rows_.size());
-  for (auto const& [id, row] : rows_) list.push_back(row->job);
+  for (auto const& [id, row] : rows_) list.push_back(as_told(*row));
   return list;
+}
+
+// While its end is being stored a job still counts as running: what is told must be durable.
+Job JobQueue::as_told(Row const& row) const {
+  auto job = row.job;
+  if (row.is_executing && is_final(job.status())) job.ops[row.current].status = Status::Running;
+  return job;
 }
 
 std::vector<LockManager::Entry> JobQueue::locks() const {
@@ -509,35 +545,47 @@ CancelAnswer JobQueue::cancel(JobId id) {
   if (is_final(row.job.status())) {
     return {false, fmt::format("Job {} is no longer waiting in the queue", number(id))};
   }
-  row.is_cancel_wanted = true;
-  if (row.is_executing || row.journal) {
+  if (row.is_executing || row.journal || row.ends_as) {
+    row.is_cancel_wanted = true;
     touch(row);
     return {true, fmt::format("Job {} will be canceled and what it did undone", number(id))};
   }
-  finish_without_running(row, Status::Canceled, "Job canceled by request");
+  // Nobody else takes it while its end is written.
+  row.is_executing = true;
   locks_.release(id);
+  row.wants_locks = false;
   std::erase(ready_, id);
+  auto ended = row.job;
+  end_job(ended, row.current, Status::Canceled, "Job canceled by request");
   store::Txn txn;
-  put_job(txn, row.job);
-  schedule(guard);
+  put_job(txn, ended);
   guard.unlock();
-  if (auto const stored = seams_.store.txn(txn); !stored) return {false, stored.error().message};
+  auto const stored = seams_.store.txn(txn);
+  guard.lock();
+  row.is_executing = false;
+  if (stored) row.job = std::move(ended);
+  touch(row);
+  schedule(guard);
+  if (!stored) return {false, stored.error().message};
   return {true, fmt::format("Job {} canceled", number(id))};
 }
 
 Result<bool> JobQueue::archive(JobId id) {
   store::Txn txn;
-  {
-    std::lock_guard const guard(mutex_);
-    auto const found = rows_.find(id);
-    if (found == rows_.end()) return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
-    if (!is_final(found->second->job.status()) || found->second->is_executing) return false;
-    txn.remove(job_key(id));
-    txn.put(archive_key(id), json::serialize(encode(found->second->job)));
-    rows_.erase(found);
-  }
-  TRY(seams_.store.txn(txn));
-  return true;
+  std::unique_lock guard(mutex_);
+  auto const found = rows_.find(id);
+  if (found == rows_.end()) return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
+  if (!is_final(found->second->job.status()) || found->second->is_executing) return false;
+  txn.remove(job_key(id));
+  txn.put(archive_key(id), json::serialize(encode(found->second->job)));
+  // Nobody else archives it meanwhile.
+  auto row = rows_.extract(found);
+  guard.unlock();
+  auto const stored = seams_.store.txn(txn);
+  if (stored) return true;
+  guard.lock();
+  rows_.insert(std::move(row));
+  return Failure(stored.error());
 }
 
 std::pair<std::int64_t, std::int64_t> JobQueue::auto_archive(std::optional<Duration> age) {

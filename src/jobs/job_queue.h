@@ -102,11 +102,14 @@ class JobQueue {
   void schedule(std::unique_lock<std::mutex>& guard);
   void ask_for_locks(Row& row);
   bool dependencies_met(Row& row);
-  void finish_without_running(Row& row, Status status, json::value result);
+  void end_job(Job& job, std::size_t from, Status status, json::value const& result) const;
+  void end_soon(Row& row, Status status, json::value result);
+  std::size_t take_serial_slot();
   void run_worker();
   void spawn_worker_if_needed();
   void execute(JobId id);
   void touch(Row& row);
+  Job as_told(Row const& row) const;
 
   Seams seams_;
   UnitTable const& units_;
@@ -121,6 +124,8 @@ class JobQueue {
   std::vector<std::thread> workers_;
   std::size_t workers_idle_ = 0;
   std::int64_t last_id_ = 0;
+  std::set<JobId> storing_;  // submitted, and not yet durable
+  std::set<std::size_t> serial_slots_;
   std::atomic<std::int64_t> last_serial_ = 0;  // of the calls to nodes
   bool is_started_ = false;
   bool is_stopping_ = false;

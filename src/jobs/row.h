@@ -16,6 +16,8 @@ struct JobQueue::Row {
   LockSet locks;            // asked for or held, for the current opcode
   bool wants_locks = false;
   bool is_executing = false;
+  // It ends so without running, as soon as a worker has written it.
+  std::optional<std::pair<Status, json::value>> ends_as;
   bool is_cancel_wanted = false;
   std::optional<json::object> progress;
   std::uint64_t progress_serial = 0;

@@ -59,6 +59,9 @@ void ClusterEdit::put(model::Instance instance) {
   edited_.put(std::move(instance));
 }
 void ClusterEdit::remove_instance(InstanceId const& id) {
+  auto const known = edited_.instances().find(id);
+  if (known == edited_.instances().end()) return;
+  if (known->second->network_port) release_port(*known->second->network_port);
   instances_.insert(id);
   edited_.remove(id);
 }

@@ -35,14 +35,16 @@ class ClusterEdit {
   void put(model::Node node);
   void put(model::Group group);
   void put(model::Instance instance);
+  // Its port goes back to the pool. One that isn't there is no error.
   void remove_instance(InstanceId const& id);
 
   // A TCP port for a display, from the pool of given-back ones or the next above the highest.
   Result<std::int64_t> allocate_port();
-  void release_port(std::int64_t port);
 
  private:
   friend class ConfigStore;
+  void release_port(std::int64_t port);
+
   std::shared_ptr<model::Cluster const> base_;
   model::Cluster edited_;
   bool has_settings_ = false;

@@ -1,9 +1,9 @@
 // Leadership: which of several controllers over one Store may write.
 //
 // A lease that needs no common clock: the leader keeps writing a heartbeat, and a standby that has
-// seen it stand still for a whole lease, by its own clock, takes over by raising the epoch. A leader
-// that hung for longer wakes up to a LeaderStore that refuses it, and to nodes that have seen the
-// higher epoch.
+// seen it stand still for a whole lease, by its own clock, takes over by raising the epoch. A
+// leader that hung for longer wakes up to a LeaderStore that refuses it, and to nodes that have
+// seen the higher epoch.
 #pragma once
 
 #include <condition_variable>

@@ -78,7 +78,8 @@ Result<InstanceGrowDisk::Plan> InstanceGrowDisk::plan(Op const& op, model::Clust
 Result<json::value> InstanceGrowDisk::apply(Plan const& plan, jobs::JobContext& job) {
   job.log(fmt::format("Growing disk {} of instance '{}' by {} to {}", plan.disk.index, plan.name,
                       format_size(plan.amount, Unit::Human), format_size(plan.size, Unit::Human)));
-  // A larger disk than configured does no harm; so the deed comes first and needs no undo.
+  // No disk shrinks again. A larger one than configured does no harm, so the deed comes first.
+  TRY(job.keep());
   TRY(job.step(fmt::format("Growing disk {}", plan.disk.index), plan.node,
                rpc::BlockdevGrow{plan.name, plan.disk, plan.size}));
   TRY(job.commit("Recording its size", [&](store::ClusterEdit& edit) -> Result<void> {

@@ -55,22 +55,26 @@ Result<InstanceRemove::Plan> InstanceRemove::plan(Op const& op, model::Cluster c
 }
 
 Result<json::value> InstanceRemove::apply(Plan const& plan, jobs::JobContext& job) {
-  // The wish first: whatever happens from here on, nobody starts it again.
-  TRY(job.commit("Recording that it should be down", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(plan.instance));
-    instance.admin_state = model::AdminState::Down;
-    edit.put(std::move(instance));
-    return {};
-  }));
+  // The wish first, so that nobody starts it again.
+  auto const before = TRY(job.cluster()->instance(plan.instance.text()));
+  TRY(job.commit(
+      "Recording that it should be down",
+      [&](store::ClusterEdit& edit) -> Result<void> {
+        auto instance = TRY(edit.instance(plan.instance));
+        instance.admin_state = model::AdminState::Down;
+        edit.put(std::move(instance));
+        return {};
+      },
+      jobs::Undo{.put_instance = *before}));
   if (!plan.is_node_offline) {
     TRY(tolerate(stop_instance(job, plan.node, plan.spec, plan.timeout_s), plan.ignore_failures,
                  "The instance could not be stopped", job));
-    TRY(remove_disks(plan, job));
   }
+  // A disk that is gone can't be brought back.
+  TRY(job.keep());
+  if (!plan.is_node_offline) TRY(remove_disks(plan, job));
   TRY(job.commit("Removing it from the configuration",
                  [&](store::ClusterEdit& edit) -> Result<void> {
-                   auto const instance = TRY(edit.instance(plan.instance));
-                   if (instance.network_port) edit.release_port(*instance.network_port);
                    edit.remove_instance(plan.instance);
                    return {};
                  }));

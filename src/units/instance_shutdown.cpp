@@ -42,14 +42,17 @@ Result<InstanceShutdown::Plan> InstanceShutdown::plan(Op const& op, model::Clust
 
 Result<json::value> InstanceShutdown::apply(Plan const& plan, jobs::JobContext& job) {
   if (plan.remember) {
-    TRY(job.commit("Recording that it should be down",
-                   [&](store::ClusterEdit& edit) -> Result<void> {
-                     auto instance = TRY(edit.instance(plan.instance));
-                     instance.admin_state = model::AdminState::Down;
-                     instance.admin_state_source = plan.source;
-                     edit.put(std::move(instance));
-                     return {};
-                   }));
+    auto const before = TRY(job.cluster()->instance(plan.instance.text()));
+    TRY(job.commit(
+        "Recording that it should be down",
+        [&](store::ClusterEdit& edit) -> Result<void> {
+          auto instance = TRY(edit.instance(plan.instance));
+          instance.admin_state = model::AdminState::Down;
+          instance.admin_state_source = plan.source;
+          edit.put(std::move(instance));
+          return {};
+        },
+        jobs::Undo{.put_instance = *before}));
   }
   if (plan.is_node_offline) {
     job.warn("Primary node offline, marked instance as stopped");

@@ -1,0 +1,218 @@
+#include "generators.h"
+
+namespace flotte::simulation {
+namespace {
+
+using Made = std::optional<json::object>;
+
+constexpr std::size_t names_max = 400;
+
+bool one_in(Random& random, std::uint64_t n) {
+  return random.below(n) == 0;
+}
+
+template <class T>
+T const& any(std::vector<T> const& all, Random& random) {
+  return all[static_cast<std::size_t>(random.below(all.size()))];
+}
+
+json::object op(std::string_view op_id) {
+  json::object made;
+  made["OP_ID"] = json::value(json::string_view(op_id));
+  return made;
+}
+
+// An operation on an instance that exists; now and then on one that doesn't.
+Made on_instance(std::string_view op_id, model::Cluster const& cluster, Random& random) {
+  auto const instances = cluster.instances_by_name();
+  if (instances.empty()) return {};
+  auto made = op(op_id);
+  made["instance_name"] =
+      one_in(random, 50) ? "vm-nosuch" : json::string_view(any(instances, random)->name);
+  return made;
+}
+
+json::array disks(model::DiskTemplate kind, Random& random) {
+  json::array list;
+  if (kind == model::DiskTemplate::Diskless) return list;
+  auto const count = 1 + random.below(3);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    list.push_back(json::object{{"size", static_cast<std::int64_t>(1024 + random.below(4096))}});
+  }
+  return list;
+}
+
+Made create(model::Cluster const& cluster, Random& random) {
+  auto made = op("OP_INSTANCE_CREATE");
+  made["instance_name"] = json::string(fmt::format("vm-{}", random.below(names_max)));
+  static std::vector<model::DiskTemplate> const kinds{
+      model::DiskTemplate::Plain, model::DiskTemplate::Plain, model::DiskTemplate::File,
+      model::DiskTemplate::Diskless};
+  auto const kind = any(kinds, random);
+  made["mode"] = "create";
+  made["disk_template"] = json::value(schema::name_of(kind));
+  made["disks"] = disks(kind, random);
+  json::array nics;
+  for (auto left = random.below(3); left > 0; --left) {
+    nics.push_back(json::object{{"link", "br0"}});
+  }
+  made["nics"] = std::move(nics);
+  made["ignore_ipolicy"] = true;
+  made["os_type"] = one_in(random, 2) ? "noop" : "debootstrap+default";
+  if (kind == model::DiskTemplate::Diskless || one_in(random, 4)) made["no_install"] = true;
+  made["start"] = !one_in(random, 3);
+  made["hypervisor"] = one_in(random, 5) ? "fake" : "kvm";
+  made["beparams"] = json::object{{"memory", static_cast<std::int64_t>(128 + random.below(256))}};
+  made["pnode"] = json::string(any(cluster.nodes_by_name(), random)->name);
+  return made;
+}
+
+Made shutdown(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_INSTANCE_SHUTDOWN", cluster, random);
+  if (made) (*made)["timeout"] = static_cast<std::int64_t>(random.below(3) * 60);
+  if (made && one_in(random, 5)) (*made)["no_remember"] = true;
+  return made;
+}
+
+Made startup(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_INSTANCE_STARTUP", cluster, random);
+  if (made && one_in(random, 8)) (*made)["no_remember"] = true;
+  if (made && one_in(random, 8)) (*made)["startup_paused"] = true;
+  return made;
+}
+
+Made reboot(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_INSTANCE_REBOOT", cluster, random);
+  static std::vector<std::string> const kinds{"soft", "hard", "full"};
+  if (made) {
+    (*made)["reboot_type"] = json::string(any(kinds, random));
+    (*made)["shutdown_timeout"] = static_cast<std::int64_t>(random.below(2) * 30);
+  }
+  return made;
+}
+
+Made remove(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_INSTANCE_REMOVE", cluster, random);
+  if (made) (*made)["shutdown_timeout"] = static_cast<std::int64_t>(random.below(2) * 60);
+  return made;
+}
+
+Made grow(model::Cluster const& cluster, Random& random) {
+  std::vector<model::InstancePtr> with_disks;
+  for (auto const& instance : cluster.instances_by_name()) {
+    if (!instance->disks.empty()) with_disks.push_back(instance);
+  }
+  if (with_disks.empty()) return {};
+  auto const& instance = any(with_disks, random);
+  auto made = op("OP_INSTANCE_GROW_DISK");
+  made["instance_name"] = json::string(instance->name);
+  made["disk"] = static_cast<std::int64_t>(random.below(instance->disks.size()));
+  made["amount"] = static_cast<std::int64_t>(1 + random.below(1024));
+  made["ignore_ipolicy"] = true;
+  return made;
+}
+
+Made set_params(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_INSTANCE_SET_PARAMS", cluster, random);
+  if (made) {
+    (*made)["beparams"] =
+        json::object{{"memory", static_cast<std::int64_t>(128 + random.below(256))}};
+    (*made)["ignore_ipolicy"] = true;
+  }
+  return made;
+}
+
+Made cluster_set_params(model::Cluster const&, Random& random) {
+  auto made = op("OP_CLUSTER_SET_PARAMS");
+  made["beparams"] = json::object{
+      {"default", json::object{{"vcpus", static_cast<std::int64_t>(1 + random.below(2))}}}};
+  return made;
+}
+
+Made tags(std::string_view op_id, model::Cluster const& cluster, Random& random) {
+  auto made = op(op_id);
+  made["tags"] = json::array{json::string(fmt::format("tag-{}", random.below(5)))};
+  auto const instances = cluster.instances_by_name();
+  if (one_in(random, 3) || instances.empty()) {
+    made["kind"] = "cluster";
+  } else {
+    made["kind"] = "instance";
+    made["name"] = json::string(any(instances, random)->name);
+  }
+  return made;
+}
+
+Made delay(model::Cluster const& cluster, Random& random) {
+  auto made = op("OP_TEST_DELAY");
+  made["duration"] = static_cast<double>(random.below(200)) / 10;
+  made["on_master"] = !one_in(random, 3);
+  made["no_locks"] = one_in(random, 2);
+  if (one_in(random, 2)) {
+    made["on_nodes"] = json::array{json::string(any(cluster.nodes_by_name(), random)->name)};
+  }
+  return made;
+}
+
+// Opcodes without arguments that matter.
+std::function<Made(model::Cluster const&, Random&)> plain(std::string op_id,
+                                                          json::object arguments) {
+  return [op_id = std::move(op_id), arguments = std::move(arguments)](model::Cluster const&,
+                                                                      Random&) -> Made {
+    auto made = op(op_id);
+    for (auto const& [key, value] : arguments) made[key] = value;
+    return made;
+  };
+}
+
+Generator on_nodes(unsigned weight, Made (*make)(model::Cluster const&, Random&)) {
+  return {.weight = weight, .changes_nodes = true, .make = make};
+}
+
+}  // namespace
+
+std::map<std::string, Generator, std::less<>> const& generators() {
+  static std::map<std::string, Generator, std::less<>> const table{
+      {"OP_INSTANCE_CREATE", on_nodes(12, create)},
+      {"OP_INSTANCE_REMOVE", on_nodes(6, remove)},
+      {"OP_INSTANCE_STARTUP", on_nodes(10, startup)},
+      {"OP_INSTANCE_SHUTDOWN", on_nodes(10, shutdown)},
+      {"OP_INSTANCE_REBOOT", on_nodes(6, reboot)},
+      {"OP_INSTANCE_REINSTALL", on_nodes(4,
+                                         [](model::Cluster const& cluster, Random& random) {
+                                           return on_instance("OP_INSTANCE_REINSTALL", cluster,
+                                                              random);
+                                         })},
+      {"OP_INSTANCE_GROW_DISK", on_nodes(4, grow)},
+      {"OP_INSTANCE_SET_PARAMS", {.weight = 6, .make = set_params}},
+      {"OP_INSTANCE_QUERY_DATA", {.weight = 2, .make = plain("OP_INSTANCE_QUERY_DATA", {})}},
+      {"OP_CLUSTER_POST_INIT", {.weight = 1, .make = plain("OP_CLUSTER_POST_INIT", {})}},
+      {"OP_CLUSTER_SET_PARAMS", {.weight = 2, .make = cluster_set_params}},
+      {"OP_CLUSTER_VERIFY", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY", {})}},
+      {"OP_CLUSTER_VERIFY_CONFIG", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_CONFIG", {})}},
+      {"OP_CLUSTER_VERIFY_GROUP",
+       {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_GROUP", {{"group_name", "default"}})}},
+      {"OP_OS_DIAGNOSE",
+       {.weight = 1,
+        .make = plain("OP_OS_DIAGNOSE", {{"output_fields", json::array{"name", "valid"}}})}},
+      {"OP_NODE_QUERYVOLS",
+       {.weight = 1,
+        .make = plain("OP_NODE_QUERYVOLS", {{"output_fields", json::array{"node", "name"}}})}},
+      {"OP_NODE_QUERY_STORAGE",
+       {.weight = 1,
+        .make = plain(
+            "OP_NODE_QUERY_STORAGE",
+            {{"output_fields", json::array{"node", "name", "size"}}, {"storage_type", "lvm-vg"}})}},
+      {"OP_TAGS_SET",
+       {.weight = 3,
+        .make = [](model::Cluster const& cluster,
+                   Random& random) { return tags("OP_TAGS_SET", cluster, random); }}},
+      {"OP_TAGS_DEL",
+       {.weight = 2,
+        .make = [](model::Cluster const& cluster,
+                   Random& random) { return tags("OP_TAGS_DEL", cluster, random); }}},
+      {"OP_TEST_DELAY", {.weight = 4, .make = delay}},
+  };
+  return table;
+}
+
+}  // namespace flotte::simulation
