@@ -152,6 +152,7 @@ void Invariants::on_node_changed(NodeId const&) {
         } else if (known->second->primary_node != id) {
           fail("a guest runs on its primary node", fmt::format("{} on {}", name, node->name));
         }
+        if (guest.state == rpc::RunState::UserDown) continue;
         for (auto const& disk : guest.spec.disks) {
           auto key = rpc::fake_disk_key(disk.disk);
           if (disk.disk.dev_type != model::DiskTemplate::SharedFile) key += "@" + id.text();
