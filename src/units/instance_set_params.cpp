@@ -48,9 +48,10 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
             .osparams_private = osparams_private,
             .os_name = op.os_name,
             .offline = op.offline};
-  if (op.offline && *op.offline && instance.admin_state == model::AdminState::Up) {
-    return fail(ErrorCode::WrongState, "Instance '{}' is running, can't be marked offline",
-                instance.name);
+  // Online means down: one that should run is to be stopped first, also for that.
+  if (op.offline && instance.admin_state == model::AdminState::Up) {
+    return fail(ErrorCode::WrongState, "Instance '{}' is marked to be up, can't change to {}",
+                instance.name, *op.offline ? "offline" : "online");
   }
   instance.beparams = model::overlay(std::move(instance.beparams), plan.beparams);
   auto const filled = model::filled_beparams(cluster.settings(), instance);
