@@ -15,6 +15,8 @@ constexpr auto step_retry_first = 250ms;
 constexpr auto step_retry_longest = 5s;
 // How long a node may be out of reach before its step counts as failed.
 constexpr auto unreachable_max = 5min;
+// And before anything was done.
+constexpr auto unreachable_max_before = 10s;
 // The undo of a step is another call to the node than the step itself: its own number.
 constexpr std::int64_t undo_offset = 500'000;
 constexpr std::int64_t steps_max = 10'000;
@@ -57,13 +59,13 @@ Result<json::value> Execution::act(Unit const& unit) {
     return fail(ErrorCode::InternalError, "The job was being undone when the controller stopped");
   }
   if (journal_.plan.op_id.empty()) {
-    auto const snapshot = cluster();
-    NodeReader reader(queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_,
-                      queue_.seams_.clock.wall());
-    auto plan = unit.plan(row_.op().input, *snapshot, reader);
+    auto plan = decide(unit);
     if (!plan) {
       auto error = plan.error();
-      if (error.error_class == ErrorClass::ByStage) error.error_class = ErrorClass::Prereq;
+      if (error.error_class == ErrorClass::ByStage ||
+          error.error_class == ErrorClass::Unreachable) {
+        error.error_class = ErrorClass::Prereq;
+      }
       return Failure(std::move(error));
     }
     auto const common = TRY(opcodes::common_of(row_.op().input));
@@ -73,6 +75,25 @@ Result<json::value> Execution::act(Unit const& unit) {
     journal_.plan.plan = std::move(*plan);
   }
   return unit.apply(journal_.plan.plan, *this);
+}
+
+// A node daemon that is being restarted is no reason to fail. Deciding reads only, so it is done
+// again from its beginning.
+Result<json::value> Execution::decide(Unit const& unit) {
+  auto const give_up_at = queue_.seams_.clock.now() + unreachable_max_before;
+  std::chrono::nanoseconds pause = step_retry_first;
+  for (;;) {
+    auto const snapshot = cluster();
+    NodeReader reader(queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_,
+                      queue_.seams_.clock.wall());
+    auto plan = unit.plan(row_.op().input, *snapshot, reader);
+    if (plan || plan.error().error_class != ErrorClass::Unreachable ||
+        queue_.seams_.clock.now() >= give_up_at) {
+      return plan;
+    }
+    TRY(sleep(pause));
+    pause = std::min<std::chrono::nanoseconds>(pause * 2, step_retry_longest);
+  }
 }
 
 Result<json::value> Execution::run_step(std::string says, CallData call, StepOptions options) {

@@ -52,6 +52,7 @@ class Execution final : public JobContext {
  private:
   Result<json::value> plan_or_resume(Unit const& unit);
   Result<json::value> act(Unit const& unit);
+  Result<json::value> decide(Unit const& unit);
   void undo_all(Error const& error);
   void record_undoing();
   Result<void> undo_step(Undo const& undo, std::size_t step);

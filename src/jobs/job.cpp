@@ -147,7 +147,10 @@ Result<Job> decode_job(json::value const& stored) {
 }
 
 json::value encode_error(Error const& error, ErrorClass by_stage) {
-  auto const error_class = error.error_class == ErrorClass::ByStage ? by_stage : error.error_class;
+  // That a node did not answer is for the stage to judge, too: no client of Ganeti knows more.
+  auto const is_by_stage =
+      error.error_class == ErrorClass::ByStage || error.error_class == ErrorClass::Unreachable;
+  auto const error_class = is_by_stage ? by_stage : error.error_class;
   json::array arguments{error.message};
   // Only the prerequisite error carries Ganeti's code as a second argument.
   if (error_class == ErrorClass::Prereq && error.code != ErrorCode::None) {

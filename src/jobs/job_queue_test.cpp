@@ -31,7 +31,12 @@ struct ThreeSteps {
   static Result<LockSet> locks(Op const& op, model::Cluster const&) {
     return LockSet{exclusive(LockLevel::Instance, op.instance_name)};
   }
-  static Result<Facts> inspect(Op const&, model::Cluster const&, NodeReader&) { return Facts{}; }
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster, NodeReader& nodes) {
+    if (op.instance_name == "asks") {
+      TRY(nodes.ask(*TRY(cluster.node("n1")), rpc::NodeInfo{}));
+    }
+    return Facts{};
+  }
   static Result<Plan> plan(Op const& op, model::Cluster const&, Facts const&) {
     if (op.instance_name == "refused") return fail(ErrorCode::WrongInput, "It is refused");
     return Plan{op.instance_name};
@@ -163,6 +168,32 @@ TEST_F(JobQueueTest, prerequisites_are_errors_of_their_class) {
   auto const job = wait(*queue_->submit({a_job("refused")}).front());
   EXPECT_EQ(job.ops[0].result,
             (json::array{"OpPrereqError", json::array{"It is refused", "wrong_input"}}));
+}
+
+TEST_F(JobQueueTest, a_node_that_is_away_for_a_moment_fails_no_job_that_has_not_begun) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const id = *queue_->submit({a_job("asks")}).front();
+  std::this_thread::sleep_for(50ms);
+  EXPECT_FALSE(is_final(queue_->job(id)->status()));
+  nodes_.set_reachable(NodeId("node-1"), true);
+  auto const job = wait(id);
+  EXPECT_EQ(job.status(), Status::Success) << json::value(job.ops[0].result);
+}
+
+TEST_F(JobQueueTest, a_job_that_still_inspects_is_canceled_at_once) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const id = *queue_->submit({a_job("asks")}).front();
+  while (queue_->job(id)->status() != Status::Running) std::this_thread::sleep_for(1ms);
+  EXPECT_TRUE(queue_->cancel(id).ok);
+  EXPECT_EQ(wait(id).status(), Status::Canceled);
+}
+
+TEST(Jobs, a_node_that_did_not_answer_is_an_error_of_the_stage) {
+  Error const away{ErrorCode::EnvironmentError, "away", ErrorClass::Unreachable};
+  EXPECT_EQ(encode_error(away, ErrorClass::Prereq),
+            (json::array{"OpPrereqError", json::array{"away", "environment_error"}}));
+  EXPECT_EQ(encode_error(away, ErrorClass::Exec),
+            (json::array{"OpExecError", json::array{"away"}}));
 }
 
 TEST_F(JobQueueTest, dependencies_decide) {
