@@ -165,6 +165,8 @@ void JobQueue::start() {
   for (auto const& [id, row] : rows_) {
     if (row->journal && row->job.set_aside.empty()) ask_for_locks(*row);
   }
+  // Also before those of a higher priority, which are asked for next.
+  for (auto const id : locks_.grant()) ready_.push_back(id);
   schedule(guard);
 }
 

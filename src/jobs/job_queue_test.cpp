@@ -164,6 +164,19 @@ TEST_F(JobQueueTest, goes_on_after_a_restart_in_the_middle) {
   EXPECT_EQ(journal_keys(), 0U);
 }
 
+TEST_F(JobQueueTest, what_was_interrupted_goes_on_before_what_is_more_urgent) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const interrupted = *queue_->submit({a_job("a")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  auto urgent = a_job("a");
+  urgent[0].as_object()["priority"] = -10;
+  auto const next = *queue_->submit({urgent}).front();
+  restart();
+  nodes_.set_reachable(NodeId("node-1"), true);
+  auto const end = wait(interrupted).end_timestamp;
+  EXPECT_LE(end, wait(next).start_timestamp);
+}
+
 TEST_F(JobQueueTest, prerequisites_are_errors_of_their_class) {
   auto const job = wait(*queue_->submit({a_job("refused")}).front());
   EXPECT_EQ(job.ops[0].result,
