@@ -258,7 +258,7 @@ void Execution::record_undoing() {
 Result<void> Execution::undo_step(Undo const& undo, std::size_t step) {
   std::chrono::nanoseconds pause = step_retry_first;
   for (int tries = 1;; ++tries) {
-    auto undone = try_undo(undo, step);
+    auto undone = try_undo(undo, step, tries);
     if (undone || has_stopped_ || tries >= undo_tries_max) return undone;
     queue_.seams_.clock.sleep_for(pause);
     pause *= 2;
@@ -266,9 +266,11 @@ Result<void> Execution::undo_step(Undo const& undo, std::size_t step) {
   }
 }
 
-Result<void> Execution::try_undo(Undo const& undo, std::size_t step) {
+// Each try is a call of its own: a node answers the same call with the same error.
+Result<void> Execution::try_undo(Undo const& undo, std::size_t step, int tries) {
   if (undo.call) {
-    TRY(call_node(*undo.call, call_step(step) + undo_offset, 600s, false, false));
+    TRY(call_node(*undo.call, call_step(step) + undo_offset + tries * steps_max, 600s, false,
+                  false));
   }
   if (undo.remove_instance) {
     TRY(stop_if_deposed(queue_.seams_.config.update(

@@ -56,7 +56,7 @@ class Execution final : public JobContext {
   void undo_all(Error const& error);
   void record_undoing();
   Result<void> undo_step(Undo const& undo, std::size_t step);
-  Result<void> try_undo(Undo const& undo, std::size_t step);
+  Result<void> try_undo(Undo const& undo, std::size_t step, int tries);
   Result<json::value> call_node(CallData const& call, std::int64_t step,
                                 std::chrono::seconds timeout, bool logs_output,
                                 bool may_be_canceled);

@@ -80,6 +80,8 @@ std::shared_ptr<Process> SimulatedNodes::daemon_process(NodeId const& node) cons
 }
 
 void SimulatedNodes::start_daemon(NodeId const& node) {
+  if (has_daemon(node)) return;
+  kill_daemon(node);
   fake_.change(node, [](rpc::FakeNodeState& state) { state.latest_calls = {}; });
   machines_[node].daemon =
       std::make_shared<Daemon>(scheduler_, fmt::format("noded-{}", node.text()));
@@ -244,8 +246,11 @@ Result<json::value> SimulatedNodes::carry_out(Daemon& daemon, Request const& req
       return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError, "{}: input/output error",
                      request.call);
     }
-    auto answer =
-        fake_.invoke(request.node, request.call, request.arguments, request.context, progress);
+    // Its leader and its place were checked when it arrived.
+    auto context = request.context;
+    context.serial = 0;
+    fake_.change(id, [&](rpc::FakeNodeState& state) { context.leader_epoch = state.leader_epoch; });
+    auto answer = fake_.invoke(request.node, request.call, request.arguments, context, progress);
     if (is_change) ++deeds_;
     if (request.mishap == Mishap::DiesAtStart && answer &&
         request.call == rpc::InstanceStart::name) {

@@ -51,6 +51,7 @@ class SimulatedNodes final : public rpc::Node {
   void arm(NodeId const& node, Mishap mishap);
   // Calls at work end where they are; guests are not touched.
   void kill_daemon(NodeId const& node);
+  // Where none runs.
   void start_daemon(NodeId const& node);
   bool has_daemon(NodeId const& node) const;
   // Null: it is down.

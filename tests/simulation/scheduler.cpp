@@ -161,13 +161,13 @@ void Scheduler::throw_if_killed() const {
   if (current_->process->is_dead && std::uncaught_exceptions() == 0) throw Killed{};
 }
 
-void Scheduler::run_task(Task& task, std::function<void()> const& body) {
+// What the body holds is gone before others go on.
+void Scheduler::run_body(std::function<void()> body) {
   try {
     throw_if_killed();
     body();
   } catch (Killed const&) {
   }
-  end_task(task);
 }
 
 void Scheduler::end_task(Task& task) {
@@ -230,9 +230,10 @@ void Scheduler::notify_all(std::condition_variable& condition) {
 
 std::thread Scheduler::start_thread(std::string name, std::function<void()> body) {
   auto& task = make_task(current_->process, std::move(name));
-  std::thread thread([this, &task, body = std::move(body)] {
+  std::thread thread([this, &task, body = std::move(body)]() mutable {
     task.baton.acquire();
-    run_task(task, body);
+    run_body(std::move(body));
+    end_task(task);
   });
   threads_[thread.get_id()] = &task;
   return thread;
@@ -266,12 +267,7 @@ void Scheduler::spawn(std::shared_ptr<Process> process, std::string name,
         if (worker->is_leaving) return;
         auto* mine = worker->task;
         mine->baton.acquire();
-        auto const run = std::move(worker->body);
-        try {
-          throw_if_killed();
-          run();
-        } catch (Killed const&) {
-        }
+        run_body(std::move(worker->body));
         idle_.push_back(worker);
         end_task(*mine);
       }

@@ -97,7 +97,7 @@ class Scheduler final : public Clock {
   };
 
   Task& make_task(std::shared_ptr<Process> process, std::string name);
-  void run_task(Task& task, std::function<void()> const& body);
+  void run_body(std::function<void()> body);
   void end_task(Task& task);
   void make_runnable(Task& task);
   void forget_wait(Task& task);
