@@ -21,6 +21,7 @@ USERS = 4
 COMMAND_SECONDS_MAX = 240
 QUIET_SECONDS_MAX = 180
 FINAL = {"success", "error", "canceled"}
+LOOKS_WITHOUT_DISK_MAX = 3
 # A guest may end in one of these, if they are about it.
 MAY_END_A_GUEST = {"OP_INSTANCE_SHUTDOWN", "OP_INSTANCE_REBOOT", "OP_INSTANCE_REMOVE", "OP_INSTANCE_STARTUP", "OP_INSTANCE_CREATE"}
 # Words that no answer has, whatever was killed.
@@ -30,7 +31,7 @@ NEVER_SAID = re.compile(r"internal_error|Unhandled Ganeti error|CHECK failed|ter
 WATCH = r"""
 while :; do
   for pid in $(pgrep {qemu}); do
-    disks=$(readlink /proc/$pid/fd/* 2> /dev/null | grep -E '^({disks})' | sort -u | tr '\n' ' ')
+    disks=$(readlink /proc/$pid/fd/* 2> /dev/null | grep -E '^({disks})' | tr ' ' _ | sort -u | tr '\n' ' ')
     [ -n "$disks" ] || continue
     read -r stat < /proc/$pid/stat || continue
     set -- ${{stat##*) }}
@@ -92,6 +93,7 @@ class Campaign:
         self._is_ending = False
         self._daemon_pids = {}
         self._watching = None
+        self._without_disk = collections.Counter()
 
     # --- the course of it
 
@@ -331,6 +333,11 @@ class Campaign:
             for (pid, _), (name, disks) in now.items():
                 for disk in disks:
                     users[disk].append(f"{name} (process {pid})")
+                if any(disk.endswith("_(deleted)") for disk in disks):
+                    self._without_disk[pid] += 1
+                    # One that is being ended may outlive its disks by a moment.
+                    if self._without_disk[pid] == LOOKS_WITHOUT_DISK_MAX:
+                        self.violations.append(f"{name} (process {pid}) goes on without its disks: {disks}")
             for disk, names in users.items():
                 if len(names) > 1:
                     self.violations.append(f"two QEMUs have {disk}: {', '.join(names)}")
