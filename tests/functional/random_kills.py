@@ -19,7 +19,6 @@ NAMES = [f"vm{number}" for number in range(1, 7)]
 STEADY = "steady"
 USERS = 4
 COMMAND_SECONDS_MAX = 240
-QUIET_SECONDS_MAX = 180
 FINAL = {"success", "error", "canceled"}
 LOOKS_WITHOUT_DISK_MAX = 3
 # A guest may end in one of these, if they are about it.
@@ -66,7 +65,11 @@ class Site:
     list_left: str  # a command: every file, volume and device that an instance could leave behind
     watch_pause: float
     pause_between_kills: tuple
-    can_cut_power: bool = False
+    growths: tuple = ("1M", "4M")
+    steady_add: str = ""  # the whole command, where the steady guest is another one
+    steady_size: int = 4  # of its first disk
+    power_cuts: float = 0  # how often one takes the place of other kills
+    quiet_seconds_max: int = 180
 
 
 class Violation(Exception):
@@ -93,6 +96,8 @@ class Campaign:
         self._is_ending = False
         self._daemon_pids = {}
         self._watching = None
+        self._is_dark = False
+        self._is_over = False
         self._without_disk = collections.Counter()
 
     # --- the course of it
@@ -105,6 +110,7 @@ class Campaign:
             self._violate(str(error))
         finally:
             self._stop.set()
+            self._is_over = True
             if self._watching:
                 self._watching.kill()
                 self._watching.wait()
@@ -115,13 +121,14 @@ class Campaign:
         self.host.ok("cp -r /usr/share/ganeti/os/noop /usr/share/ganeti/os/slow; rm -f /srv/two-writers")
         self.host.ok(f"base64 -d > /usr/share/ganeti/os/slow/create <<END\n{base64.b64encode(SLOW_OS).decode()}\nEND")
         # Folders that are made once and stay are no leftovers.
-        self._add(STEADY)
+        self._add_steady()
         self.host.ok(f"gnt-instance remove -f --shutdown-timeout=0 {STEADY}")
         self.left_before = self._left()
-        self._add(STEADY)
+        self._add_steady()
         self._remember_daemons()
-        self._watching = self.host.start("exec bash -c " + quoted(WATCH.format(qemu=self.site.qemu, disks=self.site.disk_paths, pause=self.site.watch_pause)))
+        self._start_watching()
         threads = [threading.Thread(target=self._guarded, args=(self._watch,), daemon=True)]
+        threads += [threading.Thread(target=self._guarded, args=(function,), daemon=True) for function in self.also_watched()]
         threads += [threading.Thread(target=self._guarded, args=(self._use, random.Random(f"{self.seed} user {number}"), number), daemon=True)
                     for number in range(USERS)]
         for thread in threads:
@@ -132,10 +139,16 @@ class Campaign:
             thread.join(COMMAND_SECONDS_MAX + 30)
             if thread.is_alive():
                 self._violate("a command does not end")
+        if self.counts["looks"] < self.seconds / 10:
+            self._violate(f"there were only {self.counts['looks']} looks at the processes")
         if not self.violations:
             self._come_to_rest()
             self._check_at_rest()
             self._check_nothing_is_left()
+
+    def also_watched(self):
+        """What else goes on beside the users until the end."""
+        return []
 
     def _guarded(self, function, *arguments):
         try:
@@ -152,8 +165,9 @@ class Campaign:
         with self._lock:
             self.history.append(f"{time.strftime('%H:%M:%S')} {text}")
 
-    def _add(self, name):
-        self.host.ok(f"{self.site.add} {self.site.disk.format(index=0, size=self.site.disk_sizes[0])} {self.site.nics[0]} -t {self.site.templates[0]} {name}")
+    def _add_steady(self):
+        usual = f"{self.site.add} -o noop {self.site.disk.format(index=0, size=self.site.steady_size)} {self.site.nics[0]} -t {self.site.templates[0]}"
+        self.host.ok(f"{self.site.steady_add or usual} {STEADY}")
 
     # --- users
 
@@ -183,7 +197,9 @@ class Campaign:
         with self._lock:
             self.counts["commands"] += 1
             self.counts["of them done"] += done.returncode == 0
-        if done.returncode < 0 or done.returncode > 100:
+        if self.site.power_cuts and done.returncode == 255:
+            self._stop.wait(1)  # the connection was lost
+        elif done.returncode < 0 or done.returncode > 100:
             self._violate(f"$ {command}\n= {done.returncode}: {said}")
         if NEVER_SAID.search(said):
             self._violate(f"$ {command}\n{said}")
@@ -216,7 +232,7 @@ class Campaign:
             what = rng.choice(["-B memory=48M", "-B memory=32M", "-B vcpus=2", "-B vcpus=1", "-H acpi=false", "-H acpi=true", "--offline", "--online"])
             return f"gnt-instance modify{submits} {what} {name}"
         if kind == "grow":
-            return f"gnt-instance grow-disk{submits} {name} {rng.choice([0, 0, 1])} {rng.choice([1, 4])}M"
+            return f"gnt-instance grow-disk{submits} {name} {rng.choice([0, 0, 1])} {rng.choice(self.site.growths)}"
         if kind == "reinstall":
             return f"gnt-instance reinstall -f{how} -o {rng.choice(['noop', 'slow'])} {name}"
         if kind == "remove":
@@ -267,8 +283,8 @@ class Campaign:
             self._stop.wait(rng.uniform(*self.site.pause_between_kills))
             if rng.random() < 0.25:
                 self._kill_a_guest(rng)
-            if self.site.can_cut_power and rng.random() < 0.08:
-                self._cut_power(rng)
+            if rng.random() < self.site.power_cuts:
+                self._cut_power()
                 continue
             self._kill_daemons(rng.choice([["flotte-noded"], ["flotte-controllerd"], ["flotte-noded", "flotte-controllerd"]]))
             if rng.random() < 0.3:
@@ -303,6 +319,20 @@ class Campaign:
     def _remember_daemons(self):
         self._daemon_pids = {name: self._daemon_pid(name) for name in DAEMONS}
 
+    def _cut_power(self):
+        self._note("power cut")
+        with self._lock:
+            self._is_dark = True
+        self.host.power_cut()
+        with self._lock:
+            self.seen.clear()
+        self.counts["power cuts"] += 1
+        self.host.power_on()
+        self.host.wait_for_ssh()
+        self._start_daemons()
+        self._check_jobs()
+        self._start_watching()
+
     def _kill_a_guest(self, rng):
         with self._lock:
             running = sorted(self.seen, key=lambda guest: self.seen[guest][0])
@@ -317,9 +347,23 @@ class Campaign:
 
     # --- what is watched all the while
 
+    def _start_watching(self):
+        script = WATCH.format(qemu=self.site.qemu, disks=self.site.disk_paths, pause=self.site.watch_pause)
+        with self._lock:
+            self._watching = self.host.start("exec bash -c " + quoted(script))
+            self._is_dark = False
+
     def _watch(self):
+        while not self._is_over:
+            with self._lock:
+                watching, is_dark = self._watching, self._is_dark
+            if not is_dark:
+                self._follow(watching)
+            time.sleep(0.1)
+
+    def _follow(self, watching):
         now = {}
-        for line in self._watching.stdout:
+        for line in watching.stdout:
             words = line.split()
             if words and words[0] == "guest" and len(words) > 4:
                 now[(int(words[1]), words[2])] = (words[3], words[4:])
@@ -329,6 +373,9 @@ class Campaign:
 
     def _look(self, now, when):
         with self._lock:
+            if self._is_dark:
+                return
+            self.counts["looks"] += 1
             users = collections.defaultdict(list)
             for (pid, _), (name, disks) in now.items():
                 for disk in disks:
@@ -382,10 +429,10 @@ class Campaign:
         self._wait("guests that should run do", lambda: not self._pending() and self._should_run() == self._run_by_qemu())
 
     def _wait(self, what, holds):
-        deadline = time.monotonic() + QUIET_SECONDS_MAX
+        deadline = time.monotonic() + self.site.quiet_seconds_max
         while not holds():
             if time.monotonic() > deadline:
-                raise Violation(f"not within {QUIET_SECONDS_MAX} s: {what}; pending: {self._pending()}, wished: {self._should_run()}, "
+                raise Violation(f"not within {self.site.quiet_seconds_max} s: {what}; pending: {self._pending()}, wished: {self._should_run()}, "
                                 f"running: {self._run_by_qemu()}\n" + self.host.run("gnt-debug locks; gnt-instance list; ps axo pid,args").stdout)
             time.sleep(0.5)
 
@@ -449,8 +496,8 @@ class Campaign:
         """Each job that says it succeeded was done, and once."""
         [steady] = [row for row in rows if row["name"] == STEADY]
         grown = [job for job in self.growth if jobs[job]["status"] == "success"]
-        wanted = self.site.disk_sizes[0] + 4 * len(grown)
-        if steady["disk.sizes"] != [wanted]:
+        wanted = self.site.steady_size + 4 * len(grown)
+        if steady["disk.sizes"][0] != wanted:
             raise Violation(f"{len(grown)} jobs grew the disk of {STEADY} by 4 MiB: it should have {wanted}, has {steady['disk.sizes']}")
         missing = self.tags - set(steady["tags"])
         if missing:

@@ -9,7 +9,7 @@ SECONDS = int(os.environ.get("FLOTTE_RANDOM_KILLS_SECONDS", "120"))
 SEED = int(os.environ.get("FLOTTE_RANDOM_KILLS_SEED") or random.SystemRandom().randrange(1 << 32))
 
 SITE = Site(
-    add="gnt-instance add --no-name-check --no-ip-check -H kvm -B memory=32M -o noop",
+    add="gnt-instance add --no-name-check --no-ip-check -H kvm -B memory=32M",
     disk_sizes=[4, 8, 16],
     disk="--disk {index}:size={size}M",
     templates=["file", "file", "sharedfile", "diskless"],
