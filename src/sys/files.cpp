@@ -8,6 +8,9 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
+#include <utility>
+
+#include "sys/deeds.h"
 
 namespace flotte::sys {
 namespace {
@@ -20,12 +23,35 @@ Failure failed(std::string_view what, std::string_view path) {
 
 bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
-    auto const written = ::write(fd, content.data(), content.size());
+    auto const written = write(fd, content);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return false;
     content.remove_prefix(static_cast<std::size_t>(written));
   }
   return true;
+}
+
+// Always the same name, so that the next write takes away what a killed one left.
+std::string temporary_of(std::string const& path) {
+  return path + ".new";
+}
+
+// Nothing is done to what isn't there.
+bool forget(std::string const& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) return errno == ENOENT || errno == ENOTDIR;
+  return unlink(path) == 0 || errno == ENOENT;
+}
+
+Result<void> sync_directory_of(std::string const& path) {
+  auto const directory = std::filesystem::path(path).parent_path().string();
+  int const fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return failed("Can't open", directory);
+  bool const synced = ::fsync(fd) == 0;
+  auto const reason = errno;
+  ::close(fd);
+  errno = reason;
+  return synced ? Result<void>() : failed("Can't sync", directory);
 }
 
 }  // namespace
@@ -54,35 +80,93 @@ Result<std::string> read_file(std::string const& path, std::size_t bytes_max) {
 }
 
 Result<void> write_file(std::string const& path, std::string_view content, mode_t mode) {
-  auto temporary = path + ".XXXXXX";
-  int const fd = ::mkostemp(temporary.data(), O_CLOEXEC);
+  constexpr auto unchanged = static_cast<uid_t>(-1);
+  return write_file(path, content, mode, unchanged, unchanged);
+}
+
+Result<void> write_file(std::string const& path, std::string_view content, mode_t mode, uid_t owner,
+                        gid_t group) {
+  auto const temporary = temporary_of(path);
+  if (!forget(temporary)) return failed("Can't remove", temporary);
+  int const fd = create_file(temporary, 0600);
   if (fd < 0) return failed("Can't write", path);
-  bool const written = ::fchmod(fd, mode) == 0 && write_all(fd, content) && ::fsync(fd) == 0;
+  auto const is_owned_by_us = owner == static_cast<uid_t>(-1) && group == static_cast<gid_t>(-1);
+  bool const written = (is_owned_by_us || fchown(fd, owner, group) == 0) && fchmod(fd, mode) == 0 &&
+                       write_all(fd, content) && ::fsync(fd) == 0;
   auto const reason = errno;
   ::close(fd);
-  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
+  if (!written || rename(temporary, path) != 0) {
     if (!written) errno = reason;
     auto failure = failed("Can't write", path);
-    ::unlink(temporary.c_str());
+    unlink(temporary);
     return failure;
   }
-  auto const directory = std::filesystem::path(path).parent_path().string();
-  if (int const parent = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-      parent >= 0) {
-    ::fsync(parent);
-    ::close(parent);
+  return sync_directory_of(path);
+}
+
+Result<void> write_in_place(std::string const& path, std::string_view content) {
+  int const fd = open_to_write(path);
+  if (fd < 0) return failed("Can't write", path);
+  bool const written = write_all(fd, content);
+  auto const reason = errno;
+  ::close(fd);
+  errno = reason;
+  return written ? Result<void>() : failed("Can't write", path);
+}
+
+Result<void> remove_file(std::string const& path) {
+  for (auto const& file : {temporary_of(path), path}) {
+    if (!forget(file)) return failed("Can't remove", file);
   }
   return {};
 }
 
+Result<void> write_link(std::string const& path, std::string const& target) {
+  auto const temporary = temporary_of(path);
+  if (!forget(temporary)) return failed("Can't remove", temporary);
+  if (symlink(target, temporary) == 0 && rename(temporary, path) == 0) return {};
+  return failed("Can't make", path);
+}
+
 Result<void> make_directories(std::string const& path, mode_t mode) {
   if (exists(path)) return {};
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
-    return failed("Can't make the directory", path);
+  constexpr mode_t parent_mode = 0777;
+  for (auto slash = path.find('/', 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    auto const parent = path.substr(0, slash);
+    if (!exists(parent) && mkdir(parent, parent_mode) != 0 && errno != EEXIST) {
+      return failed("Can't make the directory", parent);
+    }
   }
+  if (mkdir(path, mode) != 0 && errno != EEXIST) return failed("Can't make the directory", path);
   return {};
+}
+
+Result<void> remove_directory(std::string const& path) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    TRY(remove_file(entry->path().string()));
+  }
+  if (rmdir(path) == 0 || errno == ENOENT) return {};
+  return failed("Can't remove", path);
+}
+
+Result<LogFile> LogFile::open(std::string const& path, mode_t mode) {
+  LogFile file(open_to_append(path, mode));
+  // The mode is exact, whatever the umask.
+  if (file.fd_ < 0 || fchmod(file.fd_, mode) != 0) return failed("Can't write", path);
+  return file;
+}
+
+LogFile::LogFile(LogFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+LogFile::~LogFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void LogFile::add(std::string_view line) {
+  write_all(fd_, std::string(line) + "\n");
 }
 
 bool exists(std::string const& path) {

@@ -13,10 +13,37 @@
 namespace flotte::sys {
 
 Result<std::string> read_file(std::string const& path, std::size_t bytes_max = 1 << 20);
-// A temporary file in the same directory with the mode from the start, fsync of both, rename.
+// A temporary file in the same directory with the mode from the start, fsync of both, rename. Not
+// twice at once for one path.
 Result<void> write_file(std::string const& path, std::string_view content, mode_t mode);
+// The same with another owner; -1: ourselves.
+Result<void> write_file(std::string const& path, std::string_view content, mode_t mode, uid_t owner,
+                        gid_t group);
+// Into a file that is there already, such as a switch of the kernel.
+Result<void> write_in_place(std::string const& path, std::string_view content);
+// Fine when it isn't there. Also what a write_file() that was killed left of it.
+Result<void> remove_file(std::string const& path);
+// A link that is replaced in one instant.
+Result<void> write_link(std::string const& path, std::string const& target);
 Result<void> make_directories(std::string const& path, mode_t mode);
+// With the files in it.
+Result<void> remove_directory(std::string const& path);
 bool exists(std::string const& path);
+
+// A file that grows line by line. Whether a line found room is nobody's concern.
+class LogFile {
+ public:
+  static Result<LogFile> open(std::string const& path, mode_t mode);
+  ~LogFile();
+  LogFile(LogFile&& other) noexcept;
+  LogFile& operator=(LogFile&&) = delete;
+
+  void add(std::string_view line);
+
+ private:
+  explicit LogFile(int fd) : fd_(fd) {}
+  int fd_;
+};
 
 struct FileSystemSpace {
   MiB total;

@@ -13,6 +13,7 @@
 
 #include <cstring>
 
+#include "sys/deeds.h"
 #include "sys/files.h"
 
 namespace flotte::sys {
@@ -28,12 +29,19 @@ class ControlSocket {
   ControlSocket& operator=(ControlSocket const&) = delete;
 
   Result<void> control(unsigned long request, ifreq& what, std::string_view doing) {
-    if (::ioctl(fd_, request, &what) == 0) return {};
+    return judge(ioctl(fd_, request, &what, doing), what, doing);
+  }
+  Result<void> ask(unsigned long request, ifreq& what, std::string_view doing) {
+    return judge(::ioctl(fd_, request, &what), what, doing);
+  }
+
+ private:
+  static Result<void> judge(int answer, ifreq const& what, std::string_view doing) {
+    if (answer == 0) return {};
     return fail(ErrorCode::EnvironmentError, "{} {}: {}", doing, what.ifr_name,
                 std::strerror(errno));
   }
 
- private:
   int fd_;
 };
 
@@ -60,7 +68,7 @@ Result<Tap> make_tap(bool vnet_hdr) {
   }
   ifreq request{};
   request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | (vnet_hdr ? IFF_VNET_HDR : 0));
-  if (::ioctl(fd, TUNSETIFF, &request) != 0) {
+  if (ioctl(fd, TUNSETIFF, &request, "tap") != 0) {
     auto failure = fail(ErrorCode::EnvironmentError, "Can't make a tap: {}", std::strerror(errno));
     ::close(fd);
     return failure;
@@ -71,12 +79,12 @@ Result<Tap> make_tap(bool vnet_hdr) {
 Result<void> attach_to_bridge(std::string const& tap, std::string const& bridge) {
   ControlSocket socket;
   auto of_bridge = TRY(request_for(bridge));
-  TRY(socket.control(SIOCGIFMTU, of_bridge, "Reading the MTU of"));
+  TRY(socket.ask(SIOCGIFMTU, of_bridge, "Reading the MTU of"));
   auto request = TRY(request_for(tap));
   request.ifr_mtu = of_bridge.ifr_mtu;
   TRY(socket.control(SIOCSIFMTU, request, "Setting the MTU of"));
   request = TRY(request_for(tap));
-  TRY(socket.control(SIOCGIFHWADDR, request, "Reading the MAC of"));
+  TRY(socket.ask(SIOCGIFHWADDR, request, "Reading the MAC of"));
   request.ifr_hwaddr.sa_data[0] = static_cast<char>(0xfe);
   TRY(socket.control(SIOCSIFHWADDR, request, "Setting the MAC of"));
   TRY(set_up(tap));
@@ -93,7 +101,7 @@ Result<void> attach_to_bridge(std::string const& tap, std::string const& bridge)
 Result<void> set_up(std::string const& name) {
   ControlSocket socket;
   auto request = TRY(request_for(name));
-  TRY(socket.control(SIOCGIFFLAGS, request, "Reading the flags of"));
+  TRY(socket.ask(SIOCGIFFLAGS, request, "Reading the flags of"));
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   return socket.control(SIOCSIFFLAGS, request, "Setting up");
 }

@@ -10,7 +10,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 
+#include "sys/deeds.h"
+#include "sys/files.h"
 #include "sys/sessions.h"
 
 namespace flotte::sys {
@@ -158,6 +161,7 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
   if (!output.open() || !errors.open() || !status.open()) {
     return fail(ErrorCode::EnvironmentError, "Can't make a pipe: {}", std::strerror(errno));
   }
+  moment("run", command.argv[0]);
   pid_t const pid = ::fork();
   if (pid < 0) return fail(ErrorCode::EnvironmentError, "Can't fork: {}", std::strerror(errno));
   if (pid == 0) {
@@ -179,6 +183,7 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
     }
     return fail(ErrorCode::EnvironmentError, "Can't run {}: {}", name, std::strerror(reason));
   }
+  moment("run", command.argv[0]);
 
   Finished finished;
   Stream out(command.output_bytes_max, sink);
@@ -189,7 +194,7 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
   bool has_ended = false;
   int wait_status = 0;
   auto const stop = [&] {
-    ::kill(-pid, has_termed ? SIGKILL : SIGTERM);
+    kill(-pid, has_termed ? SIGKILL : SIGTERM);
     has_termed = true;
     deadline = SteadyClock::now() + stop_grace;
   };
@@ -222,7 +227,8 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
     }
   }
   // Whatever it left running in its group goes too; then what is still in the pipes is read.
-  ::kill(-pid, SIGKILL);
+  moment("ended", command.argv[0]);
+  kill(-pid, SIGKILL);
   for (auto const& [fd, stream] : {std::pair{&output.read, &out}, std::pair{&errors.read, &err}}) {
     while (fd->get() >= 0) {
       pollfd one{fd->get(), POLLIN, 0};
@@ -234,7 +240,7 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
     }
     stream->flush();
   }
-  if (!command.session_record.empty()) ::unlink(command.session_record.c_str());
+  if (!command.session_record.empty()) std::ignore = remove_file(command.session_record);
   finished.exit_status =
       WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
   finished.output = out.take();

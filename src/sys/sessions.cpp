@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "sys/deeds.h"
 #include "sys/files.h"
 
 namespace flotte::sys {
@@ -70,7 +71,7 @@ Result<void> end_session(ProcessStat const& recorded) {
   for (int look = 0; look < looks_max; ++look) {
     auto const alive = alive_in(recorded);
     if (alive.empty()) return {};
-    for (auto const& process : alive) ::kill(process.pid, SIGKILL);
+    for (auto const& process : alive) kill(process.pid, SIGKILL);
     std::this_thread::sleep_for(look_again);
   }
   return fail(ErrorCode::EnvironmentError,
@@ -86,7 +87,7 @@ Result<void> end_recorded_sessions(std::string const& directory) {
     auto const path = entry->path().string();
     auto const recorded = parse_stat(TRY(read_file(path)));
     if (recorded && recorded->pid > 1) TRY(end_session(*recorded));
-    ::unlink(path.c_str());
+    TRY(remove_file(path));
   }
   return {};
 }

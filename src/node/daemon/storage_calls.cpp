@@ -10,8 +10,9 @@
 #include <filesystem>
 #include <system_error>
 
-#include "node/daemon/state_files.h"
 #include "rpc/wire.h"
+#include "sys/deeds.h"
+#include "sys/files.h"
 
 namespace flotte::node {
 namespace {
@@ -32,7 +33,7 @@ std::string device_number(std::string const& path) {
 
 // Zeros from the beginning to the end, in pieces that let it be watched and stopped.
 Result<void> fill_with_zeros(std::string const& path, MiB size, rpc::Progress const& progress) {
-  int const file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  int const file = sys::open_to_write(path);
   if (file < 0) {
     return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", path, errno_text());
   }
@@ -40,12 +41,12 @@ Result<void> fill_with_zeros(std::string const& path, MiB size, rpc::Progress co
     int file;
     ~Closer() { ::close(file); }
   } const closer{file};
-  std::vector<char> const zeros(bytes_per_mib, '\0');
+  std::string const zeros(bytes_per_mib, '\0');
   constexpr std::int64_t report_every = 64;
   for (std::int64_t written = 0; written < size.value; ++written) {
     for (std::size_t done = 0; done < zeros.size();) {
-      auto const count = ::pwrite(file, zeros.data() + done, zeros.size() - done,
-                                  written * bytes_per_mib + static_cast<off_t>(done));
+      auto const count = sys::pwrite(file, std::string_view(zeros).substr(done),
+                                     written * bytes_per_mib + static_cast<off_t>(done));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) {
         return fail(ErrorCode::EnvironmentError, "Can't wipe {}: {}", path, errno_text());
@@ -153,19 +154,13 @@ Result<rpc::DevicePath> StorageCalls::device_path(std::string const& instance,
 Result<rpc::DevicePath> StorageCalls::assemble(rpc::BlockdevAssemble const& call) {
   auto const link = TRY(link_of(call.instance, call.disk));
   auto const path = TRY(TRY(devices(call.disk))->assemble(call.instance, call.disk, call.epoch));
-  // Replaced in one instant: a guest's start may read it.
-  auto const temporary = link + ".new";
-  TRY(remove_state_file(temporary));
-  if (::symlink(path.c_str(), temporary.c_str()) != 0 ||
-      ::rename(temporary.c_str(), link.c_str()) != 0) {
-    return fail(ErrorCode::EnvironmentError, "Can't make {}: {}", link, errno_text());
-  }
+  TRY(sys::write_link(link, path));
   return device_path(call.instance, call.disk, path);
 }
 
 Result<rpc::Nothing> StorageCalls::unlink(std::string const& instance,
                                           rpc::DiskSpec const& disk) const {
-  TRY(remove_state_file(TRY(link_of(instance, disk))));
+  TRY(sys::remove_file(TRY(link_of(instance, disk))));
   return rpc::Nothing{};
 }
 

@@ -3,8 +3,6 @@
 // It misbehaves when a file lies beside it: `<instance>.fail` (start and stop fail with its text),
 // `<instance>.hang` (start and stop wait until the file is gone), `<instance>.die` (the guest is
 // dead as soon as its start has succeeded).
-#include <unistd.h>
-
 #include <boost/json/serialize.hpp>
 #include <filesystem>
 #include <mutex>
@@ -55,8 +53,7 @@ class Fake final : public Hypervisor {
   Result<void> stop(std::string const& name, std::chrono::seconds) override {
     TRY(misbehave(name));
     std::lock_guard const guard(mutex_);
-    ::unlink(file_of(name).c_str());
-    return {};
+    return sys::remove_file(file_of(name));
   }
 
   Result<void> soft_reboot(std::string const& name) override {

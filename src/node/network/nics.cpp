@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <fstream>
 
 #include "base/log.h"
 #include "model/params.h"
@@ -47,11 +46,7 @@ Result<void> check_bridge(std::string const& bridge) {
 // One of the kernel's switches of an interface. The file is there already or the kernel lacks it.
 Result<void> set_kernel_switch(std::string_view family, std::string const& tap,
                                std::string_view name) {
-  auto const path = fmt::format("/proc/sys/net/{}/conf/{}/{}", family, tap, name);
-  std::ofstream file(path);
-  file << "1\n" << std::flush;
-  if (file) return {};
-  return fail(ErrorCode::EnvironmentError, "Can't set {}", path);
+  return sys::write_in_place(fmt::format("/proc/sys/net/{}/conf/{}/{}", family, tap, name), "1\n");
 }
 
 bool is_executable(std::string const& path) {

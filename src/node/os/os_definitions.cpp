@@ -9,7 +9,6 @@
 #include <ctime>
 #include <deque>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "model/params.h"
@@ -220,12 +219,11 @@ Result<void> OsDefinitions::create(rpc::OsCreate const& call,
   auto const log_path =
       fmt::format("{}/add-{}-{}-{}.log", paths_.os_logs(), os.name, spec.name, std::time(nullptr));
   // Made with its mode: what a script prints may be private.
-  TRY(sys::write_file(log_path, "", 0640));
-  std::ofstream log(log_path, std::ios::app);
+  auto log = TRY(sys::LogFile::open(log_path, 0640));
   std::deque<std::string> tail;
   auto const take = [&](std::string_view line) {
     if (line.empty()) return !sink || sink(line);
-    log << line << '\n';
+    log.add(line);
     tail.emplace_back(line);
     if (tail.size() > lines_quoted) tail.pop_front();
     return !sink || sink(line);
@@ -244,7 +242,7 @@ Result<void> OsDefinitions::create(rpc::OsCreate const& call,
                                          .directory = os.path,
                                          .timeout = cleanup_timeout,
                                          .session_record = session});
-    if (!cleaned || !cleaned->is_success()) log << "cleanup failed too\n";
+    if (!cleaned || !cleaned->is_success()) log.add("cleanup failed too");
   }
   if (!finished) return Failure(finished.error());
   if (finished->was_stopped) return fail(ErrorCode::WrongState, "The OS script was stopped");

@@ -10,8 +10,10 @@
 #include <cstring>
 #include <filesystem>
 #include <sstream>
+#include <tuple>
 
 #include "node/storage/block_device.h"
+#include "sys/deeds.h"
 #include "sys/files.h"
 
 namespace flotte::node {
@@ -41,8 +43,8 @@ class FileDevices final : public BlockDevices {
                   disk.disk.size.value, directory, space.total.value);
     }
     if (auto made = make(instance, path, disk.disk.size); !made) {
-      ::unlink(path.c_str());
-      ::unlink(mark_of(path).c_str());
+      std::ignore = sys::remove_file(path);
+      std::ignore = sys::remove_file(mark_of(path));
       remove_directory(directory);
       return made;
     }
@@ -52,11 +54,7 @@ class FileDevices final : public BlockDevices {
   Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
     if (sys::exists(path)) TRY(check_owner(instance, path));
-    for (auto const& file : {path, mark_of(path)}) {
-      if (::unlink(file.c_str()) != 0 && errno != ENOENT) {
-        return fail(ErrorCode::EnvironmentError, "Can't remove {}: {}", file, std::strerror(errno));
-      }
-    }
+    for (auto const& file : {path, mark_of(path)}) TRY(sys::remove_file(file));
     remove_directory(std::filesystem::path(path).parent_path().string());
     return {};
   }
@@ -65,7 +63,7 @@ class FileDevices final : public BlockDevices {
     auto const path = TRY(path_of(disk));
     if (sys::exists(path)) TRY(check_owner(instance, path));
     if (TRY(size_of(path)) >= size) return {};
-    if (::truncate(path.c_str(), size.value * mib) != 0) {
+    if (sys::truncate(path, size.value * mib) != 0) {
       return fail(errno == EFBIG ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
                   "Can't grow {} to {} MiB: {}", path, size.value, std::strerror(errno));
     }
@@ -158,21 +156,26 @@ class FileDevices final : public BlockDevices {
   Result<void> make(std::string const& instance, std::string const& path, MiB size) {
     // The owner first: a file without one is never taken for ours.
     TRY(mark(instance, path, 0));
-    int const fd =
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, disk_mode);
+    int const fd = sys::create_file(path, disk_mode);
     if (fd < 0) {
       return fail(ErrorCode::EnvironmentError, "Can't make {}: {}", path, std::strerror(errno));
     }
-    auto const sized = ::ftruncate(fd, size.value * mib) == 0 && ::fsync(fd) == 0;
-    auto const reason = errno;
     ::close(fd);
+    return set_size(path, size);
+  }
+
+  Result<void> set_size(std::string const& path, MiB size) {
+    int const fd = sys::open_to_write(path);
+    auto const sized = fd >= 0 && sys::ftruncate(fd, size.value * mib) == 0 && ::fsync(fd) == 0;
+    auto const reason = errno;
+    if (fd >= 0) ::close(fd);
     if (sized) return {};
     return fail(ErrorCode::InsufficientResources, "Can't make {} of {} MiB: {}", path, size.value,
                 std::strerror(reason));
   }
 
   // The instance's own directory goes with its last disk.
-  void remove_directory(std::string const& directory) { ::rmdir(directory.c_str()); }
+  void remove_directory(std::string const& directory) { sys::rmdir(directory); }
 
   Paths paths_;
 };

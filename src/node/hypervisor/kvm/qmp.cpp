@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "schema/schema.h"
+#include "sys/deeds.h"
 
 namespace flotte::node {
 namespace {
@@ -62,6 +63,8 @@ Result<json::value> Qmp::run(std::string_view command, json::object arguments,
   auto const id = next_id_++;
   json::object request{{"execute", json::string_view(command)}, {"id", id}};
   if (!arguments.empty()) request["arguments"] = std::move(arguments);
+  auto const is_question = command.starts_with("query-") || command == "qmp_capabilities";
+  if (!is_question) sys::moment("qmp", command);
   TRY(send(json::serialize(request) + "\n"));
   auto const deadline = SteadyClock::now() + timeout;
   for (std::size_t lines = 0; lines < lines_read_max; ++lines) {
@@ -69,6 +72,7 @@ Result<json::value> Qmp::run(std::string_view command, json::object arguments,
     // The answer to an earlier command whose time was up.
     auto const* answered = message.if_contains("id");
     if (!answered || *answered != id) continue;
+    if (!is_question) sys::moment("qmp", command);
     if (auto const* value = message.if_contains("return")) return *value;
     if (auto const* error = message.if_contains("error"); error && error->is_object()) {
       auto const* why = error->get_object().if_contains("desc");

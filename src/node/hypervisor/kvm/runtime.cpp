@@ -9,7 +9,9 @@
 #include <charconv>
 #include <filesystem>
 #include <sstream>
+#include <tuple>
 
+#include "sys/deeds.h"
 #include "sys/files.h"
 
 namespace flotte::node {
@@ -100,7 +102,7 @@ double KvmProcess::cpu_seconds() const {
 }
 
 void KvmProcess::send(int signal_number) const {
-  ::syscall(SYS_pidfd_send_signal, fd_, signal_number, nullptr, 0);
+  sys::pidfd_send_signal(fd_, signal_number);
 }
 
 bool KvmProcess::wait_for_end(std::chrono::milliseconds timeout) const {
@@ -234,7 +236,7 @@ bool KvmRuntime::is_marked_paused(std::string const& name) const {
 }
 
 void KvmRuntime::unmark_paused(std::string const& name) const {
-  ::unlink(pause_mark(name).c_str());
+  std::ignore = sys::remove_file(pause_mark(name));
 }
 
 Result<void> KvmRuntime::save_tap(std::string const& name, std::size_t index,
@@ -246,10 +248,9 @@ void KvmRuntime::forget(std::string const& name) const {
   auto const at = files(name);
   for (auto const& path : {at.pid, at.monitor, at.serial, at.qmp, at.kvmd, at.guest_agent,
                            file("conf", name) + ".runtime", pause_mark(name)}) {
-    ::unlink(path.c_str());
+    std::ignore = sys::remove_file(path);
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(file("nic", name), ignored);
+  std::ignore = sys::remove_directory(file("nic", name));
 }
 
 std::string KvmRuntime::file(std::string_view folder, std::string const& name) const {

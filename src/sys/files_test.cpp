@@ -1,0 +1,99 @@
+#include "sys/files.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "sys/deeds.h"
+
+namespace flotte::sys {
+namespace {
+
+std::vector<std::string> seen;
+
+class Files : public ::testing::Test {
+ protected:
+  Files() { std::filesystem::create_directories(directory_); }
+  ~Files() override {
+    moment_hook = nullptr;
+    std::filesystem::remove_all(directory_);
+  }
+  std::vector<std::string> entries() const {
+    std::vector<std::string> names;
+    for (auto const& entry : std::filesystem::directory_iterator(directory_)) {
+      names.push_back(entry.path().filename().string());
+    }
+    return names;
+  }
+
+  std::string directory_ = fmt::format("{}flotte-files-{}", ::testing::TempDir(), ::getpid());
+  std::string file_ = directory_ + "/file";
+};
+
+TEST_F(Files, what_a_killed_write_left_goes_with_the_next_write_or_the_removal) {
+  std::ofstream(file_ + ".new") << "half";
+  ASSERT_TRUE(write_file(file_, "whole", 0640));
+  EXPECT_EQ(*read_file(file_), "whole");
+  EXPECT_THAT(entries(), ::testing::ElementsAre("file"));
+  std::ofstream(file_ + ".new") << "half";
+  ASSERT_TRUE(remove_file(file_));
+  EXPECT_THAT(entries(), ::testing::IsEmpty());
+  EXPECT_TRUE(remove_file(file_));
+}
+
+TEST_F(Files, a_link_is_replaced) {
+  ASSERT_TRUE(write_link(file_, "/there"));
+  std::filesystem::create_symlink("/half", file_ + ".new");
+  ASSERT_TRUE(write_link(file_, "/elsewhere"));
+  EXPECT_EQ(std::filesystem::read_symlink(file_), "/elsewhere");
+  EXPECT_THAT(entries(), ::testing::ElementsAre("file"));
+}
+
+TEST_F(Files, modes_are_exact) {
+  auto const mask = ::umask(0077);
+  EXPECT_TRUE(write_file(file_, "", 0644));
+  auto const log = LogFile::open(directory_ + "/log", 0640);
+  ::umask(mask);
+  struct stat status{};
+  ::stat(file_.c_str(), &status);
+  EXPECT_EQ(status.st_mode & 07777, 0644U);
+  ::stat((directory_ + "/log").c_str(), &status);
+  EXPECT_EQ(status.st_mode & 07777, 0640U);
+}
+
+TEST_F(Files, a_log_grows) {
+  for (auto const* line : {"one", "two"}) {
+    auto log = LogFile::open(file_, 0600);
+    ASSERT_TRUE(log);
+    log->add(line);
+  }
+  EXPECT_EQ(*read_file(file_), "one\ntwo\n");
+}
+
+TEST_F(Files, a_directory_goes_with_its_files) {
+  auto const inner = directory_ + "/a/b";
+  ASSERT_TRUE(make_directories(inner, 0700));
+  ASSERT_TRUE(write_file(inner + "/x", "", 0600));
+  EXPECT_TRUE(remove_directory(inner));
+  EXPECT_TRUE(remove_directory(inner));
+  EXPECT_FALSE(exists(inner));
+}
+
+TEST_F(Files, moments_stand_before_and_after_each_deed) {
+  seen.clear();
+  moment_hook = [](std::string_view deed, std::string_view) {
+    seen.emplace_back(deed);
+    errno = EIO;
+  };
+  EXPECT_EQ(unlink(file_), -1);
+  EXPECT_EQ(errno, ENOENT);
+  ASSERT_TRUE(write_file(file_, "x", 0600));
+  EXPECT_THAT(seen, ::testing::ElementsAre("unlink", "unlink", "create", "create", "fchmod",
+                                           "fchmod", "write", "write", "rename", "rename"));
+}
+
+}  // namespace
+}  // namespace flotte::sys
