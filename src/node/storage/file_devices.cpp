@@ -30,7 +30,11 @@ class FileDevices final : public BlockDevices {
   Result<void> create(std::string const& instance, rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
     if (sys::exists(path)) {
-      if (TRY(size_of(path)) == disk.disk.size && owner_of(path) == instance) return {};
+      auto const size = TRY(size_of(path));
+      auto const is_ours = owner_of(path) == instance;
+      if (is_ours && size == disk.disk.size) return {};
+      // A daemon that was killed while it made the file got no further.
+      if (is_ours && size == MiB{0}) return set_size(path, disk.disk.size);
       return fail(ErrorCode::AlreadyExists, "File {} already exists and is not this disk", path);
     }
     auto const directory = std::filesystem::path(path).parent_path().string();
