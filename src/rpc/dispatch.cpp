@@ -16,4 +16,10 @@ Result<void> Dispatcher::require(std::string_view call) const {
               call.substr(0, shown_bytes_max));
 }
 
+std::vector<std::string> Dispatcher::names() const {
+  std::vector<std::string> names;
+  for (auto const& [name, handler] : handlers_) names.push_back(name);
+  return names;
+}
+
 }  // namespace flotte::rpc

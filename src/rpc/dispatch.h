@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "rpc/node.h"
 
@@ -34,6 +35,7 @@ class Dispatcher {
                                CallContext const& context, Progress const& progress) const;
   // The same refusal, without carrying anything out.
   Result<void> require(std::string_view call) const;
+  std::vector<std::string> names() const;
 
  private:
   using Handler =

@@ -40,6 +40,7 @@ class NodeDaemon {
   bool stop_within(Duration patience);
 
   std::uint16_t port() const;  // 0 before there is a cluster
+  std::vector<std::string> calls() const { return dispatcher_.names(); }
 
  private:
   NodeDaemon(Paths paths, Machinery machinery, Clock& clock, Random& random,

@@ -43,6 +43,24 @@ inline std::string contents_of(std::string const& path) {
 
 constexpr char test_uuid[] = "6ecb2d8f-3d8a-4a7b-9c3e-0123456789ab";
 
+// One call through the local door.
+inline Result<boost::json::value> call_locally(net::Client& local, std::string_view name,
+                                               boost::json::object arguments) {
+  net::Request request;
+  request.method = "POST";
+  request.target = std::string(rpc::call_path) + std::string(name);
+  request.body = boost::json::serialize(boost::json::object{{"arguments", std::move(arguments)}});
+  std::optional<Result<boost::json::value>> answer;
+  auto const response = local.stream(request, std::chrono::seconds(30), [&](std::string_view line) {
+    answer = rpc::read_answer_line(line);
+    return true;
+  });
+  if (!response) return Failure(response.error());
+  if (!response->is_success()) answer = rpc::read_answer_line(response->body);
+  if (!answer) return fail(ErrorCode::InternalError, "no answer");
+  return *answer;
+}
+
 class TestDaemon {
  public:
   explicit TestDaemon(Machinery machinery = {}) : machinery_(std::move(machinery)) {
@@ -65,22 +83,8 @@ class TestDaemon {
   }
   void stop() { daemon.reset(); }
 
-  // One call through the local door.
   Result<boost::json::value> call_locally(std::string_view name, boost::json::object arguments) {
-    net::Request request;
-    request.method = "POST";
-    request.target = std::string(rpc::call_path) + std::string(name);
-    request.body = boost::json::serialize(boost::json::object{{"arguments", std::move(arguments)}});
-    std::optional<Result<boost::json::value>> answer;
-    auto const response =
-        local->stream(request, std::chrono::seconds(30), [&](std::string_view line) {
-          answer = rpc::read_answer_line(line);
-          return true;
-        });
-    if (!response) return Failure(response.error());
-    if (!response->is_success()) answer = rpc::read_answer_line(response->body);
-    if (!answer) return fail(ErrorCode::InternalError, "no answer");
-    return *answer;
+    return node::call_locally(*local, name, std::move(arguments));
   }
 
   static rpc::Bootstrap wish() {
