@@ -34,16 +34,21 @@ Result<void> set_master_address(sys::Processes& processes, rpc::MasterAddress co
   }
   auto const address = fmt::format("{}/{}", wish.ip, wish.netmask);
   auto const family = std::string(is_v6 ? "-6" : "-4");
-  auto const shown = TRY(sys::run_checked(
+  auto const is_there = [&]() -> Result<bool> {
+    auto const shown = TRY(sys::run_checked(
+        processes,
+        {.argv = {"ip", family, "-o", "address", "show", "dev", wish.netdev, "to", address},
+         .timeout = ip_timeout}));
+    return !shown.output.empty();
+  };
+  if (TRY(is_there()) == wish.is_up) return {};
+  auto const changed = sys::run_checked(
       processes,
-      {.argv = {"ip", family, "-o", "address", "show", "dev", wish.netdev, "to", address},
-       .timeout = ip_timeout}));
-  auto const is_there = !shown.output.empty();
-  if (is_there == wish.is_up) return {};
-  TRY(sys::run_checked(processes, {.argv = {"ip", family, "address", wish.is_up ? "add" : "del",
-                                            address, "dev", wish.netdev},
-                                   .timeout = ip_timeout}));
-  return {};
+      {.argv = {"ip", family, "address", wish.is_up ? "add" : "del", address, "dev", wish.netdev},
+       .timeout = ip_timeout});
+  // The command of a daemon that was killed may have gone on, and have been faster.
+  if (changed || TRY(is_there()) == wish.is_up) return {};
+  return Failure(changed.error());
 }
 
 Result<bool> is_address_used(sys::Processes& processes, std::string const& ip) {

@@ -64,16 +64,20 @@ class PlainDevices final : public BlockDevices {
     auto const& vg = disk.disk.logical_id[0];
     auto const& name = disk.disk.logical_id[1];
     if (auto const known = TRY(look(disk))) {
-      if (known->owner == instance && known->size == disk.disk.size) return {};
+      if (is_the_same(instance, disk, *known)) return {};
       return fail(ErrorCode::AlreadyExists, "Volume {}/{} already exists and is not this disk", vg,
                   name);
     }
-    TRY(sys::run_checked(
+    auto const made = sys::run_checked(
         processes_,
         lvm({"lvcreate", "-Wn", fmt::format("-L{}m", disk.disk.size.value), "-n" + name,
              fmt::format("--addtag={}{}", owner_tag, instance),
-             fmt::format("--addtag={}0", epoch_tag), fmt::format("-i{}", stripes(disk)), vg})));
-    return {};
+             fmt::format("--addtag={}0", epoch_tag), fmt::format("-i{}", stripes(disk)), vg}));
+    if (made) return {};
+    // The command of a daemon that was killed may have gone on, and have been faster.
+    auto const known = look(disk);
+    if (known && *known && is_the_same(instance, disk, **known)) return {};
+    return Failure(made.error());
   }
 
   Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) override {
@@ -81,8 +85,10 @@ class PlainDevices final : public BlockDevices {
     auto const known = TRY(look(disk));
     if (!known) return {};
     TRY(check_owner(instance, disk, *known));
-    TRY(sys::run_checked(processes_, lvm({"lvremove", "-f", full_name(disk)})));
-    return {};
+    auto const removed = sys::run_checked(processes_, lvm({"lvremove", "-f", full_name(disk)}));
+    if (removed) return {};
+    auto const left = look(disk);
+    return left && !*left ? Result<void>() : Failure(removed.error());
   }
 
   Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) override {
@@ -130,6 +136,11 @@ class PlainDevices final : public BlockDevices {
   static Failure missing(std::string const& instance, rpc::DiskSpec const& disk) {
     return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing: there is no volume {}",
                 disk.index, instance, full_name(disk));
+  }
+
+  static bool is_the_same(std::string const& instance, rpc::DiskSpec const& disk,
+                          Volume const& known) {
+    return known.owner == instance && known.size == disk.disk.size;
   }
 
   static Result<void> check_owner(std::string const& instance, rpc::DiskSpec const& disk,

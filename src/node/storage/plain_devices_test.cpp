@@ -1,0 +1,79 @@
+// What a real volume group can't be made to do at will: the command of a daemon that was killed
+// goes on behind the back of the next one. The rest is in the contract of node calls, in the lab.
+#include <gmock/gmock.h>
+
+#include <functional>
+
+#include "node/network/master_address.h"
+#include "node/storage/block_device.h"
+
+namespace flotte::node {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr auto no_volume = R"({"report":[{"lv":[]}]})";
+constexpr auto our_volume =
+    R"({"report":[{"lv":[{"lv_name":"d","lv_size":"64.00","lv_tags":"originstname+web1"}]}]})";
+constexpr auto foreign_volume =
+    R"({"report":[{"lv":[{"lv_name":"d","lv_size":"64.00","lv_tags":"originstname+web2"}]}]})";
+
+// Looks answer one after the other; whatever would change something comes too late.
+class TooLate final : public sys::Processes {
+ public:
+  explicit TooLate(std::vector<std::string> looks) : looks_(std::move(looks)) {}
+
+  Result<sys::Finished> run(sys::Command const& command, sys::LineSink const&) override {
+    auto const is_look =
+        command.argv[0] == "lvs" || std::ranges::find(command.argv, "show") != command.argv.end();
+    if (!is_look) return sys::Finished{.exit_status = 5, .errors = "too late"};
+    auto answer = looks_.at(looked_);
+    ++looked_;
+    return sys::Finished{.output = std::move(answer)};
+  }
+
+ private:
+  std::vector<std::string> looks_;
+  std::size_t looked_ = 0;
+};
+
+rpc::DiskSpec disk() {
+  rpc::DiskSpec spec;
+  spec.disk.dev_type = model::DiskTemplate::Plain;
+  spec.disk.logical_id = {"xenvg", "d"};
+  spec.disk.size = {64};
+  return spec;
+}
+
+Result<void> create(std::vector<std::string> looks) {
+  TooLate processes(std::move(looks));
+  return make_plain_devices(processes)->create("web1", disk());
+}
+Result<void> remove(std::vector<std::string> looks) {
+  TooLate processes(std::move(looks));
+  return make_plain_devices(processes)->remove("web1", disk());
+}
+Result<void> address(bool is_up, std::vector<std::string> looks) {
+  TooLate processes(std::move(looks));
+  return set_master_address(processes, {.ip = "192.0.2.7", .netdev = "lo", .is_up = is_up});
+}
+
+TEST(PlainDevices, a_volume_that_appears_meanwhile_is_the_one_wanted) {
+  EXPECT_TRUE(create({no_volume, our_volume}));
+  EXPECT_THAT(create({no_volume, no_volume}).error().message, HasSubstr("too late"));
+  EXPECT_THAT(create({no_volume, foreign_volume}).error().message, HasSubstr("too late"));
+}
+
+TEST(PlainDevices, a_volume_that_vanishes_meanwhile_is_removed) {
+  EXPECT_TRUE(remove({our_volume, no_volume}));
+  EXPECT_THAT(remove({our_volume, our_volume}).error().message, HasSubstr("too late"));
+}
+
+TEST(MasterAddress, one_that_was_changed_meanwhile_is_as_wished) {
+  EXPECT_TRUE(address(true, {"", "lo inet 192.0.2.7/32"}));
+  EXPECT_TRUE(address(false, {"lo inet 192.0.2.7/32", ""}));
+  EXPECT_THAT(address(true, {"", ""}).error().message, HasSubstr("too late"));
+}
+
+}  // namespace
+}  // namespace flotte::node
