@@ -150,7 +150,7 @@ rpc::Bootstrap cluster_with_address() {
   return wish;
 }
 
-enum class Needs { Nothing, Network, Qemu, NoCluster };
+enum class Needs { Nothing, Network, Qemu, NoCluster, NetworkButNoCluster };
 
 struct Row {
   char const* name;  // the call's, and what is special about it
@@ -270,14 +270,14 @@ constexpr Row rows[] = {
     {"os_diagnose", [](Paths const&) { return Case{{}, call(rpc::OsDiagnose{})}; }},
     {"all_instances_info", [](Paths const&) { return Case{{}, call(rpc::AllInstancesInfo{})}; }},
     // Its moments are those of some thirty files that are written alike, and each costs new keys.
-    {"bootstrap", [](Paths const& p) { return Case{{}, call(cluster(p))}; }, Needs::NoCluster, 13},
+    {"bootstrap", [](Paths const& p) { return Case{{}, call(cluster(p))}; }, Needs::NoCluster, 37},
     {"bootstrap undone",
      [](Paths const&) {
        return Case{{}, call(cluster_with_address()), {call(rpc::LeaveCluster{})}};
      },
-     Needs::NoCluster, 13},
+     Needs::NetworkButNoCluster, 37},
     {"node_leave_cluster",
-     [](Paths const&) { return Case{{call(cluster_with_address())}, call(rpc::LeaveCluster{})}; },
+     [](Paths const& p) { return Case{{call(cluster(p))}, call(rpc::LeaveCluster{})}; },
      Needs::NoCluster},
     {"hypervisor_validate_params",
      [](Paths const&) { return Case{{}, call(rpc::HypervisorValidate{})}; }},
@@ -528,7 +528,9 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
     has_network_ = have_own_network();
     has_qemu_ = has_network_ && ::access(qemu, X_OK) == 0;
     auto const needs = GetParam().needs;
-    if (needs != Needs::Nothing && !has_network_) GTEST_SKIP() << "needs a network of its own";
+    needs_cluster_ = needs != Needs::NoCluster && needs != Needs::NetworkButNoCluster;
+    auto const is_only_files = needs == Needs::Nothing || needs == Needs::NoCluster;
+    if (!is_only_files && !has_network_) GTEST_SKIP() << "needs a network of its own";
     if (needs == Needs::Qemu && !has_qemu_) GTEST_SKIP() << "needs " << qemu;
     make_base();
   }
@@ -540,7 +542,7 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
              "sleep 0.1; printf done | dd of=$DISK_0_PATH conv=notrunc status=none\n");
     write_os("broken", "echo failing; exit 1\n");
     auto const made = live(root_, [this](Life& life) {
-      if (GetParam().needs == Needs::NoCluster) return "";
+      if (!needs_cluster_) return "";
       life.must(call(cluster(paths_)));
       for (auto const& one : disk_active(paths_)) life.must(one);
       life.must(call(rpc::OsCreate{instance(paths_, fake)}));
@@ -580,7 +582,8 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
     if (has_network_) run({"ip", "address", "flush", "dev", bridge});
     auto const is_copied = fs::exists(home_ + "/before");
     restore(is_copied ? "before" : "base");
-    auto const is_only_files = GetParam().needs == Needs::Nothing;
+    auto const needs = GetParam().needs;
+    auto const is_only_files = needs == Needs::Nothing || needs == Needs::NoCluster;
     if (is_copied || test.before.empty()) return;
     auto const made = live(root_, [&](Life& life) {
       for (auto const& one : test.before) life.must(one);
@@ -629,6 +632,7 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
   }
 
   bool has_network_ = false;
+  bool needs_cluster_ = true;
   bool has_qemu_ = false;
   std::vector<std::string> nothing_;
 };
