@@ -268,6 +268,19 @@ TEST_P(NodeContract, a_disk_of_another_instance_is_left_alone) {
   must(rpc::BlockdevAssemble{"web1", disk, 1});
 }
 
+// One writer: neither another instance nor a wipe takes the disk of a guest.
+TEST_P(NodeContract, a_disk_in_use_and_another_s_are_not_overwritten) {
+  auto const spec = instance("web1");
+  must(rpc::BlockdevCreate{"web1", spec.disks[0]});
+  refused(rpc::BlockdevWipe{"web2", spec.disks[0]});
+  EXPECT_FALSE(ask(rpc::BlockdevFind{"web2", {spec.disks[0]}})->devices.at(0));
+  must(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});
+  must(rpc::InstanceStart{spec});
+  EXPECT_EQ(refused(rpc::BlockdevWipe{"web1", spec.disks[0]}), ErrorCode::WrongState);
+  EXPECT_EQ(refused(rpc::BlockdevRemove{"web1", spec.disks[0]}), ErrorCode::WrongState);
+  EXPECT_EQ(world_->disks(), 1U);
+}
+
 TEST_P(NodeContract, a_missing_disk_is_refused) {
   auto const spec = instance("web1");
   refused(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});

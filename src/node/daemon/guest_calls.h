@@ -14,19 +14,10 @@
 
 namespace flotte::node {
 
-struct Hypervisors {
-  std::unique_ptr<Hypervisor> kvm;
-  std::unique_ptr<Hypervisor> fake;
-
-  Hypervisor& of(model::HypervisorKind kind) const {
-    return kind == model::HypervisorKind::Kvm ? *kvm : *fake;
-  }
-};
-
 class GuestCalls {
  public:
-  GuestCalls(Hypervisors hypervisors, StorageCalls& storage, InstanceTurns& turns)
-      : hypervisors_(std::move(hypervisors)), storage_(storage), turns_(turns) {}
+  GuestCalls(Hypervisors const& hypervisors, StorageCalls& storage, InstanceTurns& turns)
+      : hypervisors_(hypervisors), storage_(storage), turns_(turns) {}
 
   void add_to(rpc::Dispatcher& dispatcher);
 
@@ -37,7 +28,7 @@ class GuestCalls {
   Result<rpc::Nothing> start(rpc::InstanceStart const& call);
   Result<rpc::Nothing> stop(rpc::InstanceShutdown const& call);
 
-  Hypervisors hypervisors_;
+  Hypervisors const& hypervisors_;
   StorageCalls& storage_;
   InstanceTurns& turns_;
 };

@@ -27,8 +27,9 @@ class Machine {
         clock_(clock),
         processes_(processes),
         turns_(clock),
-        storage_(paths_, processes, turns_),
-        guests_({make_kvm(paths_, processes), make_fake(paths_)}, storage_, turns_),
+        hypervisors_{make_kvm(paths_, processes), make_fake(paths_)},
+        storage_(paths_, processes, turns_, hypervisors_),
+        guests_(hypervisors_, storage_, turns_),
         os_(paths_, processes) {}
 
   void add_to(rpc::Dispatcher& dispatcher) {
@@ -142,6 +143,7 @@ class Machine {
   Clock& clock_;
   sys::Processes& processes_;
   InstanceTurns turns_;
+  Hypervisors hypervisors_;
   StorageCalls storage_;
   GuestCalls guests_;
   OsDefinitions os_;

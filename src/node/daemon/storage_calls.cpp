@@ -49,7 +49,9 @@ Result<void> fill_with_zeros(std::string const& path, MiB size, rpc::Progress co
                                      written * bytes_per_mib + static_cast<off_t>(done));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) {
-        return fail(ErrorCode::EnvironmentError, "Can't wipe {}: {}", path, errno_text());
+        return fail(
+            errno == ENOSPC ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
+            "Can't wipe {}: {}", path, errno_text());
       }
       done += static_cast<std::size_t>(count);
     }
@@ -66,10 +68,12 @@ Result<void> fill_with_zeros(std::string const& path, MiB size, rpc::Progress co
 
 }  // namespace
 
-StorageCalls::StorageCalls(Paths paths, sys::Processes& processes, InstanceTurns& turns)
+StorageCalls::StorageCalls(Paths paths, sys::Processes& processes, InstanceTurns& turns,
+                           Hypervisors const& hypervisors)
     : paths_(std::move(paths)),
       processes_(processes),
       turns_(turns),
+      hypervisors_(hypervisors),
       file_(make_file_devices(paths_)),
       plain_(make_plain_devices(processes)) {}
 
@@ -164,7 +168,15 @@ Result<rpc::Nothing> StorageCalls::unlink(std::string const& instance,
   return rpc::Nothing{};
 }
 
+Result<void> StorageCalls::refuse_while_running(std::string const& instance,
+                                                rpc::DiskSpec const& disk) const {
+  if (!hypervisors_.is_running(instance)) return {};
+  return fail(ErrorCode::WrongState, "Disk {} of {} is in use: the instance is running", disk.index,
+              instance);
+}
+
 Result<rpc::Nothing> StorageCalls::remove(rpc::BlockdevRemove const& call) {
+  TRY(refuse_while_running(call.instance, call.disk));
   TRY(unlink(call.instance, call.disk));
   TRY(TRY(devices(call.disk))->remove(call.instance, call.disk));
   return rpc::Nothing{};
@@ -172,7 +184,8 @@ Result<rpc::Nothing> StorageCalls::remove(rpc::BlockdevRemove const& call) {
 
 Result<rpc::Nothing> StorageCalls::wipe(rpc::BlockdevWipe const& call,
                                         rpc::Progress const& progress) {
-  auto const path = TRY(TRY(devices(call.disk))->find(call.disk));
+  TRY(refuse_while_running(call.instance, call.disk));
+  auto const path = TRY(TRY(devices(call.disk))->find(call.instance, call.disk));
   if (path.empty()) {
     return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing", call.disk.index,
                 call.instance);
@@ -184,7 +197,7 @@ Result<rpc::Nothing> StorageCalls::wipe(rpc::BlockdevWipe const& call,
 Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) const {
   rpc::BlockdevFound found;
   for (auto const& disk : call.disks) {
-    auto const path = TRY(TRY(devices(disk))->find(disk));
+    auto const path = TRY(TRY(devices(disk))->find(call.instance, disk));
     auto& place = found.devices.emplace_back();
     if (!path.empty()) place = TRY(device_path(call.instance, disk, path));
   }

@@ -7,6 +7,7 @@
 
 #include "base/paths.h"
 #include "node/daemon/instance_turns.h"
+#include "node/hypervisor/hypervisor.h"
 #include "node/storage/block_device.h"
 #include "rpc/dispatch.h"
 
@@ -14,7 +15,8 @@ namespace flotte::node {
 
 class StorageCalls {
  public:
-  StorageCalls(Paths paths, sys::Processes& processes, InstanceTurns& turns);
+  StorageCalls(Paths paths, sys::Processes& processes, InstanceTurns& turns,
+               Hypervisors const& hypervisors);
 
   void add_to(rpc::Dispatcher& dispatcher);
 
@@ -27,6 +29,8 @@ class StorageCalls {
   // <run>/instance-disks/<instance>:<index>
   Result<std::string> link_of(std::string const& instance, rpc::DiskSpec const& disk) const;
   Result<BlockDevices*> devices(rpc::DiskSpec const& disk) const;
+  // A disk has one writer, and that may be its guest.
+  Result<void> refuse_while_running(std::string const& instance, rpc::DiskSpec const& disk) const;
   Result<rpc::DevicePath> device_path(std::string const& instance, rpc::DiskSpec const& disk,
                                       std::string const& path) const;
   Result<rpc::DevicePath> assemble(rpc::BlockdevAssemble const& call);
@@ -38,6 +42,7 @@ class StorageCalls {
   Paths paths_;
   sys::Processes& processes_;
   InstanceTurns& turns_;
+  Hypervisors const& hypervisors_;
   std::unique_ptr<BlockDevices> file_;
   std::unique_ptr<BlockDevices> plain_;
 };

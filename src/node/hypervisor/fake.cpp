@@ -68,6 +68,8 @@ class Fake final : public Hypervisor {
     return fail(ErrorCode::WrongState, "Instance {} does not run", name);
   }
 
+  bool is_running(std::string const& name) override { return sys::exists(file_of(name)); }
+
   Result<std::vector<rpc::RunningInstance>> list() override {
     std::lock_guard const guard(mutex_);
     std::vector<rpc::RunningInstance> found;

@@ -27,11 +27,24 @@ class Hypervisor {
   virtual Result<void> soft_reboot(std::string const& name) = 0;
   virtual Result<void> resize_disk(std::string const& name, rpc::DiskSpec const& disk,
                                    MiB size) = 0;
+  virtual bool is_running(std::string const& name) = 0;
   // What runs, by the truth of the processes.
   virtual Result<std::vector<rpc::RunningInstance>> list() = 0;
 };
 
 std::unique_ptr<Hypervisor> make_kvm(Paths const& paths, sys::Processes& processes);
 std::unique_ptr<Hypervisor> make_fake(Paths const& paths);
+
+struct Hypervisors {
+  std::unique_ptr<Hypervisor> kvm;
+  std::unique_ptr<Hypervisor> fake;
+
+  Hypervisor& of(model::HypervisorKind kind) const {
+    return kind == model::HypervisorKind::Kvm ? *kvm : *fake;
+  }
+  bool is_running(std::string const& name) const {
+    return kvm->is_running(name) || fake->is_running(name);
+  }
+};
 
 }  // namespace flotte::node

@@ -28,8 +28,8 @@ class BlockDevices {
   // Fences the disk by the epoch and gives the path that opens it.
   virtual Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,
                                        std::int64_t epoch) = 0;
-  // The path, or empty when the disk isn't there.
-  virtual Result<std::string> find(rpc::DiskSpec const& disk) = 0;
+  // The path, or empty when the disk isn't there or is another instance's.
+  virtual Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) = 0;
 };
 
 // Only below the directories that <etc>/file-storage-paths lists (ganeti-compat §4.4).

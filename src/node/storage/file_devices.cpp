@@ -92,9 +92,9 @@ class FileDevices final : public BlockDevices {
     return path;
   }
 
-  Result<std::string> find(rpc::DiskSpec const& disk) override {
+  Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
-    return sys::exists(path) ? path : std::string();
+    return sys::exists(path) && owner_of(path) == instance ? path : std::string();
   }
 
  private:

@@ -122,9 +122,10 @@ class PlainDevices final : public BlockDevices {
     return path_of(disk);
   }
 
-  Result<std::string> find(rpc::DiskSpec const& disk) override {
+  Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) override {
     TRY(check(disk));
-    return TRY(look(disk)) ? path_of(disk) : std::string();
+    auto const known = TRY(look(disk));
+    return known && known->owner == instance ? path_of(disk) : std::string();
   }
 
  private:

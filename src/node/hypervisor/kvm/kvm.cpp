@@ -123,6 +123,8 @@ class Kvm final : public Hypervisor {
     return {};
   }
 
+  bool is_running(std::string const& name) override { return runtime_.find(name).has_value(); }
+
   Result<std::vector<rpc::RunningInstance>> list() override {
     std::vector<rpc::RunningInstance> found;
     for (auto const& name : runtime_.names()) {
