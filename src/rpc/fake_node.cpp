@@ -1,6 +1,7 @@
 #include "rpc/fake_node.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/clock.h"
 #include "rpc/dispatch.h"
@@ -44,6 +45,7 @@ class Deeds {
   Result<Nothing> create(BlockdevCreate const& call) {
     auto const& disk = call.disk.disk;
     auto const key = fake_disk_key(disk);
+    TRY(check_name(call.instance));
     constexpr std::size_t logical_id_parts = 2;
     if (disk.logical_id.size() != logical_id_parts) {
       return fail(ErrorCode::WrongInput, "Disk {} of {} has a malformed id", call.disk.index,
@@ -55,6 +57,7 @@ class Deeds {
       }
       return fail(ErrorCode::AlreadyExists, "Disk {} exists already and is not this disk", key);
     }
+    TRY(write_beside(disk));
     TRY(take_space(disk, disk.size));
     FakeDisk made;
     made.instance = call.instance;
@@ -71,6 +74,8 @@ class Deeds {
     if (known == state_.disks.end()) return Nothing{};
     if (known->second.instance != call.instance) return foreign(known->second);
     TRY(refuse_while_used(key));
+    known->second.is_assembled = false;
+    TRY(check_writable(known->second.disk));
     TRY(take_space(known->second.disk, MiB{-known->second.size.value}));
     state_.disks.erase(known);
     return Nothing{};
@@ -79,19 +84,14 @@ class Deeds {
   Result<Nothing> grow(BlockdevGrow const& call) {
     auto& disk = *TRY(find(call.instance, call.disk));
     if (call.size <= disk.size) return Nothing{};
+    TRY(check_writable(disk.disk));
     TRY(take_space(disk.disk, call.size - disk.size));
     disk.size = call.size;
     return Nothing{};
   }
 
   Result<DevicePath> assemble(BlockdevAssemble const& call) {
-    auto& disk = *TRY(find(call.instance, call.disk));
-    if (call.epoch < disk.epoch) {
-      return fail(ErrorCode::WrongState,
-                  "Disk {} of {} is fenced: epoch {} is lower than the disk's {}", call.disk.index,
-                  call.instance, call.epoch, disk.epoch);
-    }
-    disk.epoch = call.epoch;
+    auto& disk = *TRY(fence(call.instance, call.disk, call.epoch));
     disk.index = call.disk.index;
     disk.is_assembled = true;
     return device_path(disk);
@@ -100,10 +100,9 @@ class Deeds {
   Result<Nothing> shutdown_disk(BlockdevShutdown const& call) {
     auto const key = fake_disk_key(call.disk.disk);
     auto const known = state_.disks.find(key);
-    if (known == state_.disks.end()) return Nothing{};
-    if (known->second.instance != call.instance) return foreign(known->second);
-    TRY(refuse_while_used(key));
-    known->second.is_assembled = false;
+    if (known != state_.disks.end() && known->second.instance == call.instance) {
+      known->second.is_assembled = false;
+    }
     return Nothing{};
   }
 
@@ -119,8 +118,14 @@ class Deeds {
   }
 
   Result<Nothing> wipe(BlockdevWipe const& call, Progress const& progress) {
-    auto& disk = *TRY(find(call.instance, call.disk));
     TRY(refuse_while_used(fake_disk_key(call.disk.disk)));
+    auto const known = state_.disks.find(fake_disk_key(call.disk.disk));
+    if (known == state_.disks.end() || known->second.instance != call.instance) {
+      return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing", call.disk.index,
+                  call.instance);
+    }
+    auto& disk = known->second;
+    TRY(write_beside(disk.disk));
     if (progress) progress(progress_line("wiping", 1.0));
     disk.is_wiped = true;
     disk.installed_os.clear();
@@ -151,11 +156,11 @@ class Deeds {
 
   Result<Nothing> install(OsCreate const& call, Progress const& progress) {
     auto const& spec = call.instance;
-    TRY(check_os(spec.os, call.force_variant));
     if (is_running(spec.name)) {
       return fail(ErrorCode::WrongState, "Instance {} is running", spec.name);
     }
     TRY(check_assembled(spec));
+    TRY(check_os(spec.os, call.force_variant));
     if (progress) progress(say_line(fmt::format("installing {} on {}", spec.os, spec.name)));
     for (auto const& disk : spec.disks) {
       state_.disks.at(fake_disk_key(disk.disk)).installed_os = spec.os;
@@ -165,6 +170,9 @@ class Deeds {
 
   Result<Nothing> start(InstanceStart const& call) {
     auto const& spec = call.instance;
+    TRY(check_name(spec.name));
+    TRY(check_assembled(spec));
+    TRY(check_trouble(spec.name));
     if (auto const known = state_.guests.find(spec.name); known != state_.guests.end()) {
       if (known->second.state != RunState::UserDown) {
         if (known->second.spec.uuid == spec.uuid) return Nothing{};
@@ -173,12 +181,18 @@ class Deeds {
       }
       drop(known);
     }
-    TRY(check_assembled(spec));
     TRY(check_bridges(spec));
+    if (state_.troubles[spec.name].dies_at_start) return Nothing{};
     FakeGuest guest;
     guest.spec = spec;
     guest.state = call.startup_paused ? RunState::Paused : RunState::Running;
     guest.pid = state_.next_pid++;
+    if (spec.hypervisor == model::HypervisorKind::Kvm) {
+      for (std::size_t i = 0; i < spec.nics.size(); ++i) {
+        guest.taps.push_back(fmt::format("tap{}", state_.next_tap++));
+        state_.taps.insert(guest.taps.back());
+      }
+    }
     state_.facts.memory_free = state_.facts.memory_free - memory_of(spec);
     state_.guests.emplace(spec.name, std::move(guest));
     return Nothing{};
@@ -188,6 +202,7 @@ class Deeds {
     if (call.timeout_s < 0) {
       return fail(ErrorCode::WrongInput, "A time limit of {} s is negative", call.timeout_s);
     }
+    TRY(check_trouble(call.instance));
     auto const known = state_.guests.find(call.instance);
     if (known != state_.guests.end()) drop(known);
     return Nothing{};
@@ -199,6 +214,24 @@ class Deeds {
     }
     ++state_.guests.at(call.instance).starts;
     return Nothing{};
+  }
+
+  Result<Nothing> resize(InstanceResizeDisk const& call) {
+    if (is_running(call.instance)) return Nothing{};
+    return fail(ErrorCode::WrongState, "Instance {} does not run", call.instance);
+  }
+
+  // What is refused before the hypervisor is asked can't hang in it.
+  bool reaches_hypervisor(FakeCall const& call) {
+    if (call.call == InstanceShutdown::name) return true;
+    if (call.call != InstanceStart::name) return false;
+    auto const start = schema::decode<InstanceStart>(call.arguments);
+    return start && check_name(start->instance.name) && check_assembled(start->instance);
+  }
+
+  void power_off(std::string const& instance) {
+    auto const known = state_.guests.find(instance);
+    if (known != state_.guests.end()) drop(known);
   }
 
   Result<RunningInstances> running(AllInstancesInfo const& call) {
@@ -240,6 +273,7 @@ class Deeds {
 
   void drop(Guests::iterator guest) {
     state_.facts.memory_free = state_.facts.memory_free + memory_of(guest->second.spec);
+    for (auto const& tap : guest->second.taps) state_.taps.erase(tap);
     state_.guests.erase(guest);
   }
 
@@ -256,8 +290,8 @@ class Deeds {
   Result<FakeDisk*> find(std::string const& instance, DiskSpec const& spec) {
     auto const known = state_.disks.find(fake_disk_key(spec.disk));
     if (known == state_.disks.end()) {
-      return fail(ErrorCode::UnknownEntity, "Disk {} of {} does not exist: {}", spec.index,
-                  instance, fake_disk_key(spec.disk));
+      return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing: there is no {}",
+                  spec.index, instance, fake_disk_key(spec.disk));
     }
     if (known->second.instance != instance) return foreign(known->second);
     return &known->second;
@@ -272,8 +306,55 @@ class Deeds {
     return {};
   }
 
+  // Whoever opens a disk leaves its epoch on it.
+  Result<FakeDisk*> fence(std::string const& instance, DiskSpec const& spec, std::int64_t epoch) {
+    auto& disk = *TRY(find(instance, spec));
+    if (epoch < disk.epoch) {
+      return fail(ErrorCode::WrongState,
+                  "Disk {} of {} is fenced: epoch {} is lower than the disk's {}", spec.index,
+                  instance, epoch, disk.epoch);
+    }
+    if (epoch > disk.epoch) TRY(write_beside(disk.disk));
+    disk.epoch = epoch;
+    return &disk;
+  }
+
+  static bool is_file(model::Disk const& disk) {
+    return disk.dev_type != model::DiskTemplate::Plain;
+  }
+  Result<void> check_writable(model::Disk const& disk) const {
+    if (!is_file(disk) || state_.file_storage == FakeFileStorage::Fine) return {};
+    return fail(ErrorCode::EnvironmentError, "Can't write {}: Read-only file system",
+                fake_disk_key(disk));
+  }
+  // Disks are sparse: their owner and epoch take room, and what is written to them.
+  Result<void> write_beside(model::Disk const& disk) const {
+    TRY(check_writable(disk));
+    if (!is_file(disk) || state_.facts.file_free > MiB{0}) return {};
+    return fail(ErrorCode::InsufficientResources, "Can't write {}: No space left on device",
+                fake_disk_key(disk));
+  }
+
+  static Result<void> check_name(std::string const& instance) {
+    if (!instance.empty() && instance.front() != '.' && instance.find('/') == std::string::npos) {
+      return {};
+    }
+    return fail(ErrorCode::WrongInput, "'{}' is no name of an instance", instance);
+  }
+
+  Result<void> check_trouble(std::string const& instance) const {
+    auto const known = state_.troubles.find(instance);
+    if (known == state_.troubles.end() || known->second.fails.empty()) return {};
+    return fail(ErrorCode::EnvironmentError, "{}", known->second.fails);
+  }
+
   Result<void> take_space(model::Disk const& disk, MiB size) {
-    if (disk.dev_type != model::DiskTemplate::Plain) return {};
+    if (is_file(disk)) {
+      if (size <= state_.facts.file_total) return {};
+      return fail(ErrorCode::InsufficientResources,
+                  "A disk of {} MiB does not fit on a file system of {} MiB", size.value,
+                  state_.facts.file_total.value);
+    }
     auto const& name = disk.logical_id.at(0);
     auto const group = std::ranges::find(state_.facts.volume_groups, name, &VolumeGroup::name);
     if (group == state_.facts.volume_groups.end()) {
@@ -300,15 +381,10 @@ class Deeds {
 
   Result<void> check_assembled(InstanceSpec const& spec) {
     for (auto const& disk_spec : spec.disks) {
-      auto const& disk = *TRY(find(spec.name, disk_spec));
+      auto const& disk = *TRY(fence(spec.name, disk_spec, spec.epoch));
       if (!disk.is_assembled) {
         return fail(ErrorCode::WrongState, "Disk {} of {} is not activated", disk_spec.index,
                     spec.name);
-      }
-      if (spec.epoch < disk.epoch) {
-        return fail(ErrorCode::WrongState,
-                    "Disk {} of {} is fenced: epoch {} is lower than the disk's {}",
-                    disk_spec.index, spec.name, spec.epoch, disk.epoch);
       }
     }
     return {};
@@ -337,10 +413,10 @@ class Deeds {
     auto const known = std::ranges::find_if(state_.operating_systems,
                                             [&](auto const& x) { return x.name == name; });
     if (known == state_.operating_systems.end()) {
-      return fail(ErrorCode::UnknownEntity, "OS '{}' not found on this node", name);
+      return fail(ErrorCode::EnvironmentError, "OS '{}' not found on this node", name);
     }
     if (!known->diagnose.empty()) {
-      return fail(ErrorCode::WrongState, "OS '{}' is not valid: {}", name, known->diagnose);
+      return fail(ErrorCode::EnvironmentError, "OS '{}' is not valid: {}", name, known->diagnose);
     }
     auto const is_listed = std::ranges::find(known->variants, variant) != known->variants.end();
     if (known->variants.empty() ? variant.empty() : is_listed || force_variant) return {};
@@ -389,6 +465,7 @@ struct FakeNode::Machine {
   FakeNodeState state = FakeNodeState::ordinary();
   Deeds deeds;
   Dispatcher dispatcher;
+  std::vector<FakeCall> hung;  // in the order they came
 
  private:
   // A call whose function needs neither context nor progress.
@@ -434,8 +511,7 @@ struct FakeNode::Machine {
     on<InstanceStart>(&Deeds::start);
     on<InstanceShutdown>(&Deeds::shutdown);
     on<InstanceSoftReboot>(&Deeds::soft_reboot);
-    on<InstanceResizeDisk>(
-        [](Deeds&, InstanceResizeDisk const&) -> Result<Nothing> { return Nothing{}; });
+    on<InstanceResizeDisk>(&Deeds::resize);
     on<AllInstancesInfo>(&Deeds::running);
     on<BridgesExist>(&Deeds::bridges_exist);
     on<MasterAddress>(&Deeds::master_address);
@@ -474,7 +550,11 @@ Result<json::value> FakeNode::invoke(model::Node const& node, std::string_view c
     auto& one = machine(node.uuid);
     TRY(check_leader_epoch(context.leader_epoch, one.state.leader_epoch));
     one.state.leader_epoch = context.leader_epoch;
-    TRY(one.state.latest_calls.take(instance_of(arguments), context));
+    auto const instance = instance_of(arguments);
+    TRY(one.state.latest_calls.take(instance, context));
+    if (must_wait(one, seen, instance)) {
+      return Failure(fake_unreachable(node.name, fmt::format("'{}' hangs", call)));
+    }
     return one.dispatcher.dispatch(call, arguments, context, collect);
   }();
   for (auto const& line : said) {
@@ -488,6 +568,59 @@ Result<json::value> FakeNode::invoke(model::Node const& node, std::string_view c
   }
   if (after) TRY(after(seen, answer));
   return answer;
+}
+
+// A changing call about an instance of which another one hangs waits for its turn, too.
+bool FakeNode::must_wait(Machine& one, FakeCall const& call, std::string const& instance) {
+  if (instance.empty() || call.context.job == 0) return false;
+  auto const trouble = one.state.troubles.find(instance);
+  auto const is_hanging = [&](FakeCall const& other) {
+    return instance_of(other.arguments) == instance;
+  };
+  auto const hangs = trouble != one.state.troubles.end() && trouble->second.hangs &&
+                     one.deeds.reaches_hypervisor(call);
+  if (!hangs && std::ranges::none_of(one.hung, is_hanging)) return false;
+  auto const is_same = [&](FakeCall const& other) {
+    return other.call == call.call && other.arguments == call.arguments &&
+           other.context.job == call.context.job && other.context.step == call.context.step;
+  };
+  if (std::ranges::any_of(one.hung, is_same)) return true;
+  // Only the first is at work; one that waits ends when a later one comes.
+  auto const at_work = std::ranges::find_if(one.hung, is_hanging);
+  if (at_work != one.hung.end()) {
+    auto const waiting = std::remove_if(at_work + 1, one.hung.end(), is_hanging);
+    one.hung.erase(waiting, one.hung.end());
+  }
+  one.hung.push_back(call);
+  return true;
+}
+
+void FakeNode::unhang(NodeId const& node, std::string const& instance) {
+  std::lock_guard const lock(mutex_);
+  auto& one = machine(node);
+  one.state.troubles[instance].hangs = false;
+  std::vector<FakeCall> go_on;
+  std::erase_if(one.hung, [&](FakeCall const& call) {
+    auto const is_its = instance_of(call.arguments) == instance;
+    if (is_its) go_on.push_back(call);
+    return is_its;
+  });
+  for (auto const& call : go_on) {
+    // Nobody hears the answer.
+    std::ignore = one.dispatcher.dispatch(call.call, call.arguments, call.context, {});
+  }
+}
+
+void FakeNode::power_off(NodeId const& node, std::string const& instance) {
+  std::lock_guard const lock(mutex_);
+  machine(node).deeds.power_off(instance);
+}
+
+void FakeNode::restart_daemon(NodeId const& node) {
+  std::lock_guard const lock(mutex_);
+  auto& one = machine(node);
+  one.state.latest_calls = {};
+  one.hung.clear();
 }
 
 void FakeNode::before(Before hook) {

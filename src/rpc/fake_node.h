@@ -39,7 +39,18 @@ struct FakeGuest {
   InstanceSpec spec;
   RunState state = RunState::Running;
   std::int64_t pid = 0;
-  std::int64_t starts = 1;  // and soft reboots
+  std::int64_t starts = 1;        // and soft reboots
+  std::vector<std::string> taps;  // one a NIC
+};
+
+enum class FakeFileStorage { Fine, ReadOnly };
+
+// What is wrong with the guests of an instance, as files beside the fake hypervisor's guests say it
+// on a real node.
+struct FakeGuestTrouble {
+  std::string fails;           // start and stop fail with this text
+  bool dies_at_start = false;  // the start succeeds, but there is no guest
+  bool hangs = false;          // start and stop don't end; what was asked is done once they may
 };
 
 // Everything there is on one node.
@@ -49,9 +60,13 @@ struct FakeNodeState {
   std::set<std::string> bridges;
   std::map<std::string, FakeDisk> disks;  // by fake_disk_key()
   std::map<std::string, FakeGuest> guests;
-  std::int64_t leader_epoch = 0;  // the highest seen
-  LatestCalls latest_calls;       // forgotten when the node daemon restarts
+  std::set<std::string> taps;
+  FakeFileStorage file_storage = FakeFileStorage::Fine;
+  std::map<std::string, FakeGuestTrouble> troubles;  // by instance
+  std::int64_t leader_epoch = 0;                     // the highest seen
+  LatestCalls latest_calls;                          // forgotten when the node daemon restarts
   std::int64_t next_pid = 1000;
+  std::int64_t next_tap = 0;
 
   // 16 GiB of memory, 8 cores, volume group "xenvg" of 1 TiB, the operating systems "noop" and
   // "debootstrap" with variants "default" and "bookworm", bridge "br0".
@@ -94,6 +109,13 @@ class FakeNode final : public Node {
   // Nothing arrives there.
   void set_reachable(NodeId const& node, bool is_reachable);
 
+  // The guest switches itself off.
+  void power_off(NodeId const& node, std::string const& instance);
+  // Its starts and stops no longer hang: what hung is carried out.
+  void unhang(NodeId const& node, std::string const& instance);
+  // The node daemon is killed and started again; the machine goes on.
+  void restart_daemon(NodeId const& node);
+
   // A copy of what is there now.
   FakeNodeState state(NodeId const& node) const;
   void change(NodeId const& node, std::function<void(FakeNodeState&)> const& edit);
@@ -113,6 +135,8 @@ class FakeNode final : public Node {
   };
 
   Machine& machine(NodeId const& node) const;  // with mutex_ held
+  // Whether it hangs, or something before it; it is kept and done later.
+  static bool must_wait(Machine& one, FakeCall const& call, std::string const& instance);
   Result<void> mishap_before(FakeCall const& call);
   Result<void> mishap_after(FakeCall const& call);
   Result<void> take_mishap(FakeCall const& call, bool is_done_first);

@@ -129,6 +129,56 @@ TEST_F(FakeNodeTest, misbehaves_on_demand) {
   EXPECT_EQ(fake.count("blockdev_create"), 3U);
 }
 
+TEST_F(FakeNodeTest, a_guest_s_taps_and_memory_go_with_it) {
+  auto web = instance_called("web1");
+  NicSpec nic;
+  nic.params = {{"mode", "bridged"}, {"link", "br0"}};
+  web.nics = {nic, nic};
+  create(web);
+  auto const before = fake.state(n1.uuid);
+  ASSERT_TRUE(ask(InstanceStart{web}));
+  auto const taps = fake.state(n1.uuid).taps;
+  EXPECT_EQ(taps.size(), 2U);
+  ASSERT_TRUE(ask(InstanceStart{web}));
+  EXPECT_EQ(fake.state(n1.uuid).taps, taps);
+  fake.power_off(n1.uuid, "web1");
+  auto const after = fake.state(n1.uuid);
+  EXPECT_TRUE(after.taps.empty());
+  EXPECT_TRUE(after.guests.empty());
+  EXPECT_EQ(after.facts.memory_free, before.facts.memory_free);
+}
+
+TEST_F(FakeNodeTest, what_hangs_is_done_later_unless_a_later_call_came) {
+  auto const web = instance_called("web1");
+  create(web);
+  fake.change(n1.uuid, [](FakeNodeState& state) { state.troubles["web1"].hangs = true; });
+  context.serial = 1;
+  EXPECT_EQ(ask(InstanceStart{web}).error().error_class, ErrorClass::Unreachable);
+  EXPECT_TRUE(fake.state(n1.uuid).guests.empty());
+  context.step = 2;
+  context.serial = 2;
+  EXPECT_EQ(ask(BlockdevShutdown{"web1", web.disks[0]}).error().error_class,
+            ErrorClass::Unreachable);
+  context.step = 3;
+  context.serial = 3;
+  EXPECT_FALSE(ask(BlockdevGrow{"web1", web.disks[0], {2048}}));
+  fake.unhang(n1.uuid, "web1");
+  auto const state = fake.state(n1.uuid);
+  EXPECT_EQ(state.guests.size(), 1U);
+  auto const& disk = state.disks.at(fake_disk_key(web.disks[0].disk));
+  EXPECT_TRUE(disk.is_assembled);
+  EXPECT_EQ(disk.size.value, 2048);
+}
+
+TEST_F(FakeNodeTest, a_new_daemon_knows_no_order_of_calls) {
+  context.serial = 5;
+  ASSERT_TRUE(ask(BlockdevCreate{"web1", disk_of("web1")}));
+  context.serial = 4;
+  EXPECT_FALSE(ask(BlockdevRemove{"web1", disk_of("web1")}));
+  fake.restart_daemon(n1.uuid);
+  EXPECT_TRUE(ask(BlockdevRemove{"web1", disk_of("web1")}));
+}
+
 TEST_F(FakeNodeTest, hooks_see_every_call_and_may_use_the_node) {
   std::vector<std::string> seen;
   fake.before([&](FakeCall const& call) -> Result<void> {

@@ -1,11 +1,13 @@
 // One contract for whatever stands behind the seam Node: the same operations, the same answers,
 // the same leftovers.
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cstdlib>
 #include <tuple>
+#include <utility>
 
 #include "node/daemon/machine.h"
 #include "node/daemon/test_daemon.h"
@@ -40,8 +42,54 @@ class World {
   }
 };
 
-class InMemory : public World {
+enum class Storage { Fine, Full, ReadOnly };
+constexpr std::int64_t storage_mib = 16;
+
+// A world where something may go wrong, and where one can look behind the calls.
+class FaultyWorld : public World {
  public:
+  // The next call of that name is carried out, but its answer doesn't arrive.
+  virtual void lose_next_answer(std::string const& call) = 0;
+  // The daemon is killed between two calls and started again.
+  virtual void restart() = 0;
+  virtual void power_off(std::string const& instance) = 0;
+  virtual void set_trouble(std::string const& instance, rpc::FakeGuestTrouble const& trouble) = 0;
+  // For all file disks; false where it can't be had.
+  virtual bool set_storage(Storage storage) = 0;
+  virtual bool is_active(std::string const& instance) = 0;
+  virtual std::int64_t epoch(model::Disk const& disk) = 0;
+};
+
+class InMemory : public FaultyWorld {
+ public:
+  void lose_next_answer(std::string const& call) override { fake_.lose_next_answer(call); }
+  void restart() override { fake_.restart_daemon(node().uuid); }
+  void power_off(std::string const& instance) override { fake_.power_off(node().uuid, instance); }
+  void set_trouble(std::string const& instance, rpc::FakeGuestTrouble const& trouble) override {
+    if (!trouble.hangs) fake_.unhang(node().uuid, instance);
+    fake_.change(node().uuid,
+                 [&](rpc::FakeNodeState& state) { state.troubles[instance] = trouble; });
+  }
+  bool set_storage(Storage storage) override {
+    fake_.change(node().uuid, [&](rpc::FakeNodeState& state) {
+      state.facts.file_total = {storage_mib};
+      state.facts.file_free = {storage == Storage::Full ? 0 : storage_mib};
+      state.file_storage = storage == Storage::ReadOnly ? rpc::FakeFileStorage::ReadOnly
+                                                        : rpc::FakeFileStorage::Fine;
+    });
+    return true;
+  }
+  bool is_active(std::string const& instance) override {
+    auto const state = fake_.state(node().uuid);
+    return std::ranges::any_of(state.disks, [&](auto const& entry) {
+      return entry.second.instance == instance && entry.second.is_assembled;
+    });
+  }
+  std::int64_t epoch(model::Disk const& disk) override {
+    auto const state = fake_.state(node().uuid);
+    auto const known = state.disks.find(rpc::fake_disk_key(disk));
+    return known == state.disks.end() ? -1 : known->second.epoch;
+  }
   rpc::Node& nodes() override { return fake_; }
   model::Node node() const override {
     model::Node node;
@@ -99,15 +147,87 @@ class OverTheWire final : public World {
   std::unique_ptr<rpc::NodeClient> client_;
 };
 
-// What flotte-noded is: real files, the fake hypervisor.
-class RealMachine : public World {
+// Answers may get lost on the way.
+class LossyClient final : public rpc::Node {
  public:
+  explicit LossyClient(Paths const& paths) : client_(paths) {}
+
+  Result<json::value> invoke(model::Node const& node, std::string_view call,
+                             json::object const& arguments, rpc::CallContext const& context,
+                             rpc::Progress const& progress) override {
+    auto answer = client_.invoke(node, call, arguments, context, progress);
+    if (std::exchange(lost_, call == lost_ ? "" : lost_) != call) return answer;
+    return Failure(rpc::fake_unreachable(node.name, "the answer was lost"));
+  }
+  void lose_next_answer(std::string const& call) { lost_ = call; }
+
+ private:
+  rpc::NodeClient client_;
+  std::string lost_;
+};
+
+// What flotte-noded is: real files, the fake hypervisor.
+class RealMachine : public FaultyWorld {
+ public:
+  ~RealMachine() override {
+    if (has_own_storage_) ::umount2(file_directory().c_str(), MNT_DETACH);
+  }
+  void lose_next_answer(std::string const& call) override { client_->lose_next_answer(call); }
+  void restart() override {
+    test_.stop();
+    test_.start();
+    client_ = std::make_unique<LossyClient>(test_.paths);
+  }
+  void power_off(std::string const& instance) override {
+    std::filesystem::remove(guests() + "/guest:" + instance);
+  }
+  void set_trouble(std::string const& instance, rpc::FakeGuestTrouble const& trouble) override {
+    std::filesystem::create_directories(guests());
+    auto const set = [&](std::string_view what, bool is_on, std::string_view text) {
+      auto const path = fmt::format("{}/{}.{}", guests(), instance, what);
+      if (is_on) {
+        std::ofstream(path) << text;
+      } else {
+        std::filesystem::remove(path);
+      }
+    };
+    set("fail", !trouble.fails.empty(), trouble.fails);
+    set("die", trouble.dies_at_start, "");
+    set("hang", trouble.hangs, "");
+  }
+  bool set_storage(Storage storage) override {
+    auto const at = file_directory();
+    auto const size = fmt::format("size={}m", storage_mib);
+    if (!has_own_storage_) {
+      has_own_storage_ = ::mount("tmpfs", at.c_str(), "tmpfs", 0, size.c_str()) == 0;
+    }
+    if (!has_own_storage_) return false;
+    unsigned long const flags = storage == Storage::ReadOnly ? MS_REMOUNT | MS_RDONLY : MS_REMOUNT;
+    if (::mount("tmpfs", at.c_str(), "tmpfs", flags, size.c_str()) != 0) return false;
+    auto const ballast = at + "/ballast";
+    if (storage == Storage::Fine) std::filesystem::remove(ballast);
+    if (storage == Storage::Full) {
+      std::ofstream file(ballast, std::ios::binary);
+      std::string const block(4096, 'x');
+      while (file << block << std::flush) {
+      }
+    }
+    return true;
+  }
+  bool is_active(std::string const& instance) override {
+    return std::filesystem::is_symlink(test_.paths.instance_disks() + "/" + instance + ":0");
+  }
+  std::int64_t epoch(model::Disk const& disk) override {
+    auto const mark = contents_of(device(disk) + ".flotte");
+    return mark.empty() ? -1 : std::stoll(mark.substr(mark.find(' ')));
+  }
+
   RealMachine() {
     auto wish = TestDaemon::wish();
     wish.file_storage_dirs = {file_directory()};
     auto const made = test_.bootstrap(wish);
     if (!made) throw std::runtime_error(made.error().message);
-    client_ = std::make_unique<rpc::NodeClient>(test_.paths);
+    client_ = std::make_unique<LossyClient>(test_.paths);
     write_noop_os(test_.paths.srv() + "/os/noop");
   }
   rpc::Node& nodes() override { return *client_; }
@@ -115,6 +235,7 @@ class RealMachine : public World {
   std::string file_directory() const override { return test_.paths.srv() + "/file-storage"; }
 
  private:
+  std::string guests() const { return test_.paths.run() + "/fake-hypervisor"; }
   static void write_noop_os(std::string const& directory) {
     std::filesystem::create_directories(directory);
     std::ofstream(directory + "/ganeti_api_version") << "20\n";
@@ -130,7 +251,8 @@ class RealMachine : public World {
   SystemClock clock_;
   TestDaemon test_{
       [this](Paths const& paths) { return machine_machinery(paths, clock_, processes_); }};
-  std::unique_ptr<rpc::NodeClient> client_;
+  std::unique_ptr<LossyClient> client_;
+  bool has_own_storage_ = false;
 };
 
 // Disks are volumes of a volume group.
@@ -178,6 +300,22 @@ struct WorldRow {
   std::unique_ptr<World> (*make)();
 };
 
+rpc::InstanceSpec instance_in(World const& world, std::string const& name, MiB size) {
+  rpc::DiskSpec disk;
+  disk.disk = world.disk(name);
+  disk.disk.uuid = DiskId("0d15c000-0000-4000-8000-000000000000");
+  disk.disk.size = size;
+  rpc::InstanceSpec spec;
+  spec.name = name;
+  spec.uuid = InstanceId("11111111-0000-4000-8000-" + std::string(12 - name.size(), '0') + name);
+  spec.hypervisor = model::HypervisorKind::Fake;
+  spec.os = "noop";
+  spec.beparams = {{"maxmem", 128}, {"minmem", 128}, {"vcpus", 1}};
+  spec.disks = {disk};
+  spec.epoch = 1;
+  return spec;
+}
+
 class NodeContract : public ::testing::TestWithParam<WorldRow> {
  protected:
   template <class Call>
@@ -205,19 +343,7 @@ class NodeContract : public ::testing::TestWithParam<WorldRow> {
   }
 
   rpc::InstanceSpec instance(std::string const& name) const {
-    rpc::DiskSpec disk;
-    disk.disk = world_->disk(name);
-    disk.disk.uuid = DiskId("0d15c000-0000-4000-8000-000000000000");
-    disk.disk.size = {64};
-    rpc::InstanceSpec spec;
-    spec.name = name;
-    spec.uuid = InstanceId("11111111-0000-4000-8000-" + std::string(12 - name.size(), '0') + name);
-    spec.hypervisor = model::HypervisorKind::Fake;
-    spec.os = "noop";
-    spec.beparams = {{"maxmem", 128}, {"minmem", 128}, {"vcpus", 1}};
-    spec.disks = {disk};
-    spec.epoch = 1;
-    return spec;
+    return instance_in(*world_, name, MiB{64});
   }
   std::size_t running() {
     auto const list = ask(rpc::AllInstancesInfo{{model::HypervisorKind::Fake}});
@@ -426,6 +552,263 @@ std::vector<WorldRow> worlds() {
 
 INSTANTIATE_TEST_SUITE_P(Worlds, NodeContract, ::testing::ValuesIn(worlds()),
                          [](auto const& row) { return std::string(row.param.name); });
+
+// --- The node in memory is as honest as a real one: the same operations with the same faults,
+// played
+// --- in both, are answered alike and leave the same.
+
+struct Operation {
+  char const* name;
+  std::string call;
+  json::object arguments;
+};
+
+template <class Call>
+Operation operation(char const* name, Call const& call) {
+  return {name, std::string(Call::name), schema::encode(call)};
+}
+
+enum class Before { Nothing, DiskMade, DiskActive, Running, DiskIsForeign };
+enum class Fault {
+  None,
+  AnswerLost,
+  KilledBefore,
+  KilledAfter,
+  Repeated,
+  Late,
+  DiskFull,
+  ReadOnlyDisk,
+  GuestDies,
+  GuestFails,
+  GuestHangs,
+  GuestIsOff
+};
+
+constexpr Before befores[] = {Before::Nothing, Before::DiskMade, Before::DiskActive,
+                              Before::Running, Before::DiskIsForeign};
+constexpr char const* before_names[] = {"nothing", "a disk", "an active disk", "a guest",
+                                        "another's disk"};
+constexpr Fault faults[] = {Fault::None,        Fault::AnswerLost,   Fault::KilledBefore,
+                            Fault::KilledAfter, Fault::Repeated,     Fault::Late,
+                            Fault::DiskFull,    Fault::ReadOnlyDisk, Fault::GuestDies,
+                            Fault::GuestFails,  Fault::GuestHangs,   Fault::GuestIsOff};
+constexpr char const* fault_names[] = {
+    "no fault",  "answer lost",    "killed before", "killed after", "repeated",    "late",
+    "disk full", "read-only disk", "guest dies",    "guest fails",  "guest hangs", "guest is off"};
+
+// One play of one operation in one world; the lines say what was answered and what is there.
+class Play {
+ public:
+  Play(FaultyWorld& world, int number)
+      : world_(world),
+        name_(fmt::format("i{}", number)),
+        other_(fmt::format("o{}", number)),
+        spec_(instance_in(world, name_, MiB{2})),
+        context_{.leader_epoch = 1, .job = number + 1, .timeout = 30s} {}
+
+  std::vector<Operation> operations() const {
+    auto later = spec_;
+    later.epoch = 2;
+    auto huge = spec_.disks[0];
+    huge.disk.size = {2 * storage_mib};
+    auto const& disk = spec_.disks[0];
+    auto unknown_os = later;
+    unknown_os.os = "nosuch";
+    auto other = later;
+    other.uuid = InstanceId("22222222-0000-4000-8000-000000000000");
+    auto earlier = spec_;
+    earlier.epoch = 0;
+    return {operation("create", rpc::BlockdevCreate{name_, disk}),
+            operation("create a huge disk", rpc::BlockdevCreate{name_, huge}),
+            operation("create without a name", rpc::BlockdevCreate{"", disk}),
+            operation("remove", rpc::BlockdevRemove{name_, disk}),
+            operation("grow", rpc::BlockdevGrow{name_, disk, {4}}),
+            operation("grow less", rpc::BlockdevGrow{name_, disk, {1}}),
+            operation("activate", rpc::BlockdevAssemble{name_, disk, 2}),
+            operation("activate too early", rpc::BlockdevAssemble{name_, disk, 0}),
+            operation("deactivate", rpc::BlockdevShutdown{name_, disk}),
+            operation("wipe", rpc::BlockdevWipe{name_, disk}),
+            operation("install", rpc::OsCreate{later}),
+            operation("install an unknown OS", rpc::OsCreate{unknown_os}),
+            operation("start", rpc::InstanceStart{later}),
+            operation("start too early", rpc::InstanceStart{earlier}),
+            operation("start another", rpc::InstanceStart{other}),
+            operation("stop", stop()),
+            operation("reset", rpc::InstanceSoftReboot{name_, model::HypervisorKind::Fake}),
+            operation("resize",
+                      rpc::InstanceResizeDisk{name_, model::HypervisorKind::Fake, disk, {4}})};
+  }
+
+  std::vector<std::string> lines(Before before, Operation const& deed, Fault fault) {
+    prepare(before);
+    auto late = context_;
+    late.step = ++context_.step;
+    late.serial = ++context_.serial;
+    if (fault == Fault::Late) say(operation("stop", stop()));
+    begin(fault, deed);
+    if (fault == Fault::Late) {
+      ask(deed, late);
+    } else if (fault == Fault::KilledBefore) {
+      last_ = ErrorClass::Unreachable;
+    } else {
+      say(deed);
+    }
+    if (fault == Fault::KilledAfter) world_.restart();
+    if (fault != Fault::GuestHangs) look();
+    end(fault);
+    // A call without an answer is asked again.
+    if (last_ == ErrorClass::Unreachable || fault == Fault::Repeated) {
+      ++context_.serial;
+      ask(deed, context_);
+    }
+    look();
+    say(operation("stop", stop()));
+    say(operation("deactivate", rpc::BlockdevShutdown{name_, spec_.disks[0]}));
+    say(operation("remove", rpc::BlockdevRemove{name_, spec_.disks[0]}));
+    say(operation("remove another's", rpc::BlockdevRemove{other_, spec_.disks[0]}));
+    look();
+    return std::move(lines_);
+  }
+
+ private:
+  rpc::InstanceShutdown stop() const { return {name_, model::HypervisorKind::Fake, 0}; }
+
+  void prepare(Before before) {
+    auto const& disk = spec_.disks[0];
+    if (before == Before::Nothing) return;
+    auto const owner = before == Before::DiskIsForeign ? other_ : name_;
+    say(operation("create", rpc::BlockdevCreate{owner, disk}));
+    if (before == Before::DiskMade || before == Before::DiskIsForeign) return;
+    say(operation("activate", rpc::BlockdevAssemble{name_, disk, 1}));
+    if (before == Before::Running) say(operation("start", rpc::InstanceStart{spec_}));
+  }
+
+  void begin(Fault fault, Operation const& deed) {
+    switch (fault) {
+      case Fault::AnswerLost:
+      case Fault::KilledAfter:
+        return world_.lose_next_answer(deed.call);
+      case Fault::KilledBefore:
+        return world_.restart();
+      case Fault::DiskFull:
+        EXPECT_TRUE(world_.set_storage(Storage::Full));
+        return;
+      case Fault::ReadOnlyDisk:
+        EXPECT_TRUE(world_.set_storage(Storage::ReadOnly));
+        return;
+      case Fault::GuestDies:
+        return world_.set_trouble(name_, {.dies_at_start = true});
+      case Fault::GuestFails:
+        return world_.set_trouble(name_, {.fails = "the moon is full"});
+      case Fault::GuestHangs:
+        context_.timeout = 1s;
+        return world_.set_trouble(name_, {.hangs = true});
+      case Fault::GuestIsOff:
+        return world_.power_off(name_);
+      case Fault::None:
+      case Fault::Repeated:
+      case Fault::Late:
+        return;
+    }
+  }
+  void end(Fault fault) {
+    context_.timeout = 30s;
+    if (fault == Fault::DiskFull || fault == Fault::ReadOnlyDisk) {
+      EXPECT_TRUE(world_.set_storage(Storage::Fine));
+    }
+    if (fault >= Fault::GuestDies && fault <= Fault::GuestHangs) world_.set_trouble(name_, {});
+  }
+
+  void say(Operation const& what) {
+    ++context_.step;
+    ++context_.serial;
+    ask(what, context_);
+  }
+  void ask(Operation const& what, rpc::CallContext const& context) {
+    auto const answer =
+        world_.nodes().invoke(world_.node(), what.call, what.arguments, context, {});
+    last_.reset();
+    if (answer) return lines_.push_back(fmt::format("{}: done", what.name));
+    last_ = answer.error().error_class;
+    lines_.push_back(
+        fmt::format("{}: {}, {}", what.name, schema_class(*last_), to_string(answer.error().code)));
+  }
+  static std::string schema_class(ErrorClass error_class) {
+    if (error_class == ErrorClass::ByStage) return "as the stage decides";
+    return std::string(python_class(error_class));
+  }
+
+  void look() {
+    rpc::CallContext const reading{.leader_epoch = 1};
+    auto const& disk = spec_.disks[0];
+    std::string line = "there is:";
+    auto const files =
+        world_.nodes().ask(world_.node(), rpc::FileStorageList{world_.file_directory()}, reading);
+    ASSERT_TRUE(files);
+    for (auto const& file : files->files) {
+      if (file.path == disk.disk.logical_id[1]) line += fmt::format(" {} MiB", file.size.value);
+    }
+    for (auto const& owner : {name_, other_}) {
+      auto const found =
+          world_.nodes().ask(world_.node(), rpc::BlockdevFind{owner, {disk}}, reading);
+      if (found && found->devices.at(0)) line += owner == name_ ? " ours" : " another's";
+    }
+    line += fmt::format(", epoch {}", world_.epoch(disk.disk));
+    if (world_.is_active(name_)) line += ", active";
+    auto const guests = world_.nodes().ask(
+        world_.node(), rpc::AllInstancesInfo{{model::HypervisorKind::Fake}}, reading);
+    ASSERT_TRUE(guests);
+    for (auto const& guest : guests->instances) {
+      if (guest.name == name_) {
+        line += fmt::format(", {} with {} MiB", schema::name_of(guest.state), guest.memory.value);
+      }
+    }
+    lines_.push_back(std::move(line));
+  }
+
+  FaultyWorld& world_;
+  std::string name_;
+  std::string other_;  // who has the disk in its stead
+  rpc::InstanceSpec spec_;
+  rpc::CallContext context_;
+  std::optional<ErrorClass> last_;
+  std::vector<std::string> lines_;
+};
+
+TEST(NodeHonesty, the_node_in_memory_answers_and_leaves_what_a_real_one_does) {
+  InMemory memory;
+  RealMachine machine;
+  memory.set_storage(Storage::Fine);
+  auto const has_storage = machine.set_storage(Storage::Fine);
+  auto const count = Play(memory, 0).operations().size();
+  int number = 0;
+  int wrong = 0;
+  for (auto const before : befores) {
+    for (std::size_t i = 0; i < count; ++i) {
+      for (auto const fault : faults) {
+        auto const needs_storage = fault == Fault::DiskFull || fault == Fault::ReadOnlyDisk;
+        if (needs_storage && !has_storage) continue;
+        ++number;
+        Play in_memory(memory, number);
+        Play in_machine(machine, number);
+        auto const deed = in_memory.operations()[i];
+        auto const is_of_guest = deed.call == "instance_start" || deed.call == "instance_shutdown";
+        // What hangs takes a second, in which nothing is learned about other calls.
+        if (fault == Fault::GuestHangs && !is_of_guest) continue;
+        auto const expected = in_machine.lines(before, in_machine.operations()[i], fault);
+        auto const found = in_memory.lines(before, deed, fault);
+        if (expected == found) continue;
+        ++wrong;
+        ADD_FAILURE() << fmt::format("{} with {}, {}\nreal:\n  {}\nin memory:\n  {}", deed.name,
+                                     before_names[static_cast<int>(before)],
+                                     fault_names[static_cast<int>(fault)],
+                                     fmt::join(expected, "\n  "), fmt::join(found, "\n  "));
+      }
+    }
+  }
+  std::printf("honesty: %d plays, %d differ%s\n", number, wrong,
+              has_storage ? "" : " (no file system of its own: none with a full disk)");
+}
 
 }  // namespace
 }  // namespace flotte::node

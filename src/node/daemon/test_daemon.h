@@ -69,12 +69,12 @@ class TestDaemon {
     }
     start();
   }
-  explicit TestDaemon(std::function<Machinery(Paths const&)> const& make)
-      : machinery_(make(paths)) {
+  explicit TestDaemon(std::function<Machinery(Paths const&)> make) : make_(std::move(make)) {
     start();
   }
 
   void start() {
+    if (make_) machinery_ = make_(paths);
     auto made = NodeDaemon::create(paths, machinery_, clock, random);
     if (!made) throw std::runtime_error(made.error().message);
     daemon = std::move(*made);
@@ -115,6 +115,7 @@ class TestDaemon {
   std::int64_t last_port = 1;
 
  private:
+  std::function<Machinery(Paths const&)> make_;  // empty: the same machinery for every daemon
   Machinery machinery_;
 };
 
