@@ -90,6 +90,14 @@ rpc::InstanceSpec instance(Paths const& paths, model::HypervisorKind kind) {
   return spec;
 }
 
+// Rules of a routing table stay when the tap goes.
+rpc::InstanceSpec routed_instance(Paths const& paths) {
+  auto spec = instance(paths, model::HypervisorKind::Kvm);
+  spec.nics[0].nic.ip = "192.0.2.50";
+  spec.nics[0].params = {{"mode", "routed"}, {"link", "7077"}, {"vlan", ""}};
+  return spec;
+}
+
 // A call, what must have been done before it, and what takes everything away again.
 struct Case {
   std::vector<Call> before = {};
@@ -160,6 +168,10 @@ struct Row {
   int stride = 1;
 };
 
+void PrintTo(Row const& row, std::ostream* out) {
+  *out << row.name;
+}
+
 // A call of the daemon that is not here fails the test every_call_is_here.
 constexpr Row rows[] = {
     {"blockdev_create",
@@ -218,6 +230,18 @@ constexpr Row rows[] = {
     {"instance_start kvm",
      [](Paths const& p) {
        return Case{disk_active(p), call(InstanceStart{instance(p, kvm)}), guest_gone<kvm>(p)};
+     },
+     Needs::Qemu},
+    {"instance_start kvm routed",
+     [](Paths const& p) {
+       return Case{disk_active(p), call(InstanceStart{routed_instance(p)}), guest_gone<kvm>(p)};
+     },
+     Needs::Qemu},
+    {"instance_shutdown kvm routed",
+     [](Paths const& p) {
+       auto before = disk_active(p);
+       before.push_back(call(InstanceStart{routed_instance(p)}));
+       return Case{before, guest_stopped<kvm>(), guest_gone<kvm>(p)};
      },
      Needs::Qemu},
     {"instance_shutdown",
@@ -532,6 +556,7 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
     auto const is_only_files = needs == Needs::Nothing || needs == Needs::NoCluster;
     if (!is_only_files && !has_network_) GTEST_SKIP() << "needs a network of its own";
     if (needs == Needs::Qemu && !has_qemu_) GTEST_SKIP() << "needs " << qemu;
+    reset_network();
     make_base();
   }
 
@@ -576,10 +601,16 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
     fs::remove_all(root_);
     run({"cp", "-a", home_ + "/" + name, root_});
   }
+  void reset_network() const {
+    if (!has_network_) return;
+    run({"ip", "address", "flush", "dev", bridge});
+    run({"sh", "-c", "while ip rule del table 7077 2>&-; do :; done"});
+  }
+
   // The state before the deed. Guests of QEMU can't be copied, they are started each time.
   void prepare(Case const& test) {
     end_guests();
-    if (has_network_) run({"ip", "address", "flush", "dev", bridge});
+    reset_network();
     auto const is_copied = fs::exists(home_ + "/before");
     restore(is_copied ? "before" : "base");
     auto const needs = GetParam().needs;
@@ -618,10 +649,11 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
     lines.push_back(fmt::format("{} guests", guests()));
     if (has_network_) {
       sys::SystemProcesses processes;
-      auto const shown = processes.run({.argv = {"ip", "-o", "-4", "address"}});
-      lines.push_back(shown ? shown->output : "?");
-      auto const links = processes.run({.argv = {"sh", "-c", "ls -1 /sys/class/net"}});
-      lines.push_back(without_chance(links ? links->output : "?"));
+      for (auto const* look : {"ip -o -4 address", "ls -1 /sys/class/net",
+                               "ip -4 rule | cut -d: -f2", "ip -4 route show table all"}) {
+        auto const shown = processes.run({.argv = {"sh", "-c", look}});
+        lines.push_back(without_chance(shown ? shown->output : "?"));
+      }
     }
     if (!readings.empty()) lines.push_back(readings);
     return lines;

@@ -80,7 +80,6 @@ Result<OpenTap> Nics::open(rpc::InstanceSpec const& spec, std::size_t index) {
     }
     tap.add_vhost(fd);
   }
-  TRY(up(spec, index, tap.name()));
   return tap;
 }
 

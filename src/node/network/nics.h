@@ -43,13 +43,14 @@ class Nics {
  public:
   Nics(Paths paths, sys::Processes& processes) : paths_(std::move(paths)), processes_(processes) {}
 
-  // Makes the tap of one NIC and connects it.
+  // Makes the tap of one NIC, which goes with its last descriptor.
   Result<OpenTap> open(rpc::InstanceSpec const& spec, std::size_t index);
+  // Connects it. What it leaves outside of the tap is down()'s to undo, also when this fails.
+  Result<void> up(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap);
   // For a tap that is gone or goes now. Best effort: what fails is logged.
   void down(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap);
 
  private:
-  Result<void> up(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap);
   Result<void> route(rpc::NicSpec const& nic, std::string const& tap);
   std::string script(std::string_view mode, std::string_view action) const;
 

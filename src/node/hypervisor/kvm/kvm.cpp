@@ -164,6 +164,8 @@ class Kvm final : public Hypervisor {
     auto const devices = TRY(kvm_devices(spec));
     auto machine = machine_;
     machine.default_version = TRY(default_version(kvm_binary(spec.hvparams, machine)));
+    // Written before anything is connected: clean() must know of NICs what there is to undo.
+    TRY(runtime_.save(spec, disk_paths, {}, devices));
     auto const taps = TRY(open_taps(spec));
     std::vector<KvmNicFds> fds;
     std::vector<int> kept;
@@ -198,13 +200,10 @@ class Kvm final : public Hypervisor {
   Result<std::vector<OpenTap>> open_taps(rpc::InstanceSpec const& spec) {
     std::vector<OpenTap> taps;
     for (std::size_t i = 0; i < spec.nics.size(); ++i) {
-      auto tap = nics_.open(spec, i);
-      auto const saved = tap ? runtime_.save_tap(spec.name, i, tap->name()) : Result<void>();
-      if (!tap || !saved) {
-        for (std::size_t done = 0; done < i; ++done) nics_.down(spec, done, taps[done].name());
-        return Failure(tap ? saved.error() : tap.error());
-      }
-      taps.push_back(std::move(*tap));
+      auto tap = TRY(nics_.open(spec, i));
+      TRY(runtime_.save_tap(spec.name, i, tap.name()));
+      TRY(nics_.up(spec, i, tap.name()));
+      taps.push_back(std::move(tap));
     }
     return taps;
   }
