@@ -164,7 +164,8 @@ struct Row {
   char const* name;  // the call's, and what is special about it
   Case (*make)(Paths const&);
   Needs needs = Needs::Nothing;
-  // Where moments are many and alike, not each of them is tried, unless FLOTTE_EVERY_MOMENT is set.
+  // Where moments are many and mostly another row's, not each of them is tried, unless
+  // FLOTTE_EVERY_MOMENT is set.
   int stride = 1;
 };
 
@@ -236,14 +237,14 @@ constexpr Row rows[] = {
      [](Paths const& p) {
        return Case{disk_active(p), call(InstanceStart{routed_instance(p)}), guest_gone<kvm>(p)};
      },
-     Needs::Qemu},
+     Needs::Qemu, 5},
     {"instance_shutdown kvm routed",
      [](Paths const& p) {
        auto before = disk_active(p);
        before.push_back(call(InstanceStart{routed_instance(p)}));
        return Case{before, guest_stopped<kvm>(), guest_gone<kvm>(p)};
      },
-     Needs::Qemu},
+     Needs::Qemu, 3},
     {"instance_shutdown",
      [](Paths const& p) {
        return Case{guest_up<fake>(p), guest_stopped<fake>(), guest_gone<fake>(p)};
