@@ -44,11 +44,12 @@ Result<std::unique_ptr<NodeDaemon>> NodeDaemon::create(Paths const& paths, Machi
   auto const epoch = TRY(LeaderEpoch::read(paths.lib() + "/leader-epoch"));
   std::unique_ptr<NodeDaemon> daemon(
       new NodeDaemon(paths, std::move(machinery), clock, random, epoch));
-  TRY(daemon->open_local());
   if (TRY(read_membership(paths))) {
     std::lock_guard const lock(daemon->mutex_);
     TRY(daemon->open_network());
   }
+  // Last: whoever waits for the start of the daemon waits for this socket.
+  TRY(daemon->open_local());
   return daemon;
 }
 

@@ -9,6 +9,7 @@
 #include "net/certificates.h"
 #include "node/daemon/settings.h"
 #include "node/daemon/test_daemon.h"
+#include "sys/deeds.h"
 
 namespace flotte::node {
 namespace {
@@ -250,6 +251,24 @@ TEST(NodeDaemon, a_damaged_epoch_file_stops_the_start) {
   test.stop();
   std::ofstream(test.paths.lib() + "/leader-epoch") << "12x";
   EXPECT_THROW(test.start(), std::runtime_error);
+}
+
+std::string local_socket;
+bool was_port_opened_first = false;
+
+TEST(NodeDaemon, answers_at_its_local_door_only_when_the_controller_can_reach_it) {
+  TestDaemon test;
+  ASSERT_TRUE(test.bootstrap());
+  test.stop();
+  local_socket = test.paths.node_socket();
+  was_port_opened_first = false;
+  sys::moment_hook = [](std::string_view deed, std::string_view to_what) {
+    if (deed != "rename" || !to_what.ends_with("flotte-noded.port")) return;
+    was_port_opened_first = !std::filesystem::exists(local_socket);
+  };
+  test.start();
+  sys::moment_hook = nullptr;
+  EXPECT_TRUE(was_port_opened_first);
 }
 
 TEST(NodeDaemon, takes_the_same_port_after_a_restart) {
