@@ -484,8 +484,10 @@ std::vector<Orphan> orphans() {
   return found;
 }
 
+// Not the process that waits until QEMU has become a daemon: that leads the session it was given.
 bool is_guest(Orphan const& orphan) {
-  return orphan.command.find("qemu-system") != std::string::npos &&
+  return ::getsid(orphan.pid) != orphan.pid &&
+         orphan.command.find("qemu-system") != std::string::npos &&
          orphan.command.find("-daemonize") != std::string::npos;
 }
 
@@ -538,8 +540,10 @@ class CrashRoot {
   CrashRoot& operator=(CrashRoot const&) = delete;
 
   void end_guests() {
-    for (auto const& orphan : orphans()) ::kill(orphan.pid, SIGKILL);
-    while (!orphans().empty()) std::this_thread::sleep_for(1ms);
+    for (auto found = orphans(); !found.empty(); found = orphans()) {
+      for (auto const& orphan : found) ::kill(orphan.pid, SIGKILL);
+      std::this_thread::sleep_for(1ms);
+    }
   }
 
   std::string home_;

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "base/log.h"
 #include "model/params.h"
@@ -31,6 +32,8 @@ using namespace std::chrono_literals;
 constexpr auto qmp_timeout = 10s;
 constexpr auto look_timeout = 500ms;  // one guest that hangs must not hold up a list for long
 constexpr auto launch_timeout = 60s;
+constexpr auto look_again = 20ms;
+constexpr int looks_max = 10;
 constexpr auto term_timeout = 5s;
 constexpr auto kill_timeout = 10s;
 constexpr std::size_t log_lines_quoted = 8;
@@ -72,29 +75,31 @@ class Kvm final : public Hypervisor {
                   spec.name);
     }
     if (runtime_.find(spec.name)) {
-      // Whoever started it may have been killed before the guest was let go.
-      return paused || !runtime_.is_marked_paused(spec.name) ? Result<void>() : resume(spec);
+      if (paused || !runtime_.is_marked_paused(spec.name)) return {};
+      // Whoever started it may have been killed before the guest was let go, or even before QEMU
+      // was ready to hear.
+      wait_for_monitor(spec.name);
+      if (runtime_.find(spec.name)) return resume(spec);
     }
-    // No pid file: it was killed with the daemon in the middle of a start, and has not run yet.
-    for (auto const& process : running) TRY(end(process, spec.name));
+    // No pid file: it was left by a daemon killed in the middle of a start, and has not run yet.
+    TRY(end_all(spec.name));
     clean(spec.name);
     TRY(runtime_.make_directories(spec.name));
     auto const log_start = log_size(spec.name);
     auto started = launch(spec, disk_paths, log_start);
     if (started && !paused) started = resume_new(spec, log_start);
     if (started) return started;
-    for (auto const& process : runtime_.find_all(spec.name)) TRY(end(process, spec.name));
+    TRY(end_all(spec.name));
     clean(spec.name);
     return started;
   }
 
   Result<void> stop(std::string const& name, std::chrono::seconds timeout) override {
     auto const guard = lock(name);
-    auto const running = runtime_.find_all(name);
     if (auto const process = runtime_.find(name); process && timeout > 0s) {
       power_down(name, *process, timeout);
     }
-    for (auto const& process : running) TRY(end(process, name));
+    TRY(end_all(name));
     clean(name);
     return {};
   }
@@ -239,6 +244,15 @@ class Kvm final : public Hypervisor {
     return {};
   }
 
+  // Or for the end of a QEMU that doesn't get that far.
+  void wait_for_monitor(std::string const& name) const {
+    auto const until = std::chrono::steady_clock::now() + launch_timeout;
+    while (runtime_.find(name) && !Qmp::connect(runtime_.files(name).qmp, look_timeout) &&
+           std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(look_again);
+    }
+  }
+
   Result<void> resume_new(rpc::InstanceSpec const& spec, std::size_t log_start) {
     auto resumed = resume(spec);
     if (resumed || resumed.error().error_class != ErrorClass::Unreachable) return resumed;
@@ -271,6 +285,16 @@ class Kvm final : public Hypervisor {
       if (!qmp->run("system_powerdown")) return;
     }
     process.wait_for_end(timeout);
+  }
+
+  // A QEMU that is just becoming a daemon may have forked behind the first look.
+  Result<void> end_all(std::string const& name) const {
+    for (int look = 0; look < looks_max; ++look) {
+      auto const running = runtime_.find_all(name);
+      if (running.empty()) return {};
+      for (auto const& process : running) TRY(end(process, name));
+    }
+    return fail(ErrorCode::EnvironmentError, "There is always another QEMU of {}", name);
   }
 
   static Result<void> end(KvmProcess const& process, std::string const& name) {
