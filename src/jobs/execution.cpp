@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/log.h"
+#include "base/seeded_fault.h"
 #include "store/config_store.h"
 #include "store/store.h"
 
@@ -41,6 +42,7 @@ Execution::Execution(JobQueue& queue, JobQueue::Row& row)
 Execution::Outcome Execution::run(Unit const& unit) {
   auto result = act(unit);
   if (has_stopped_) return Outcome::Stopped;
+  if (needs_other_locks_) return Outcome::OtherLocks;
   if (result) {
     status_ = Status::Success;
     result_ = std::move(*result);
@@ -48,8 +50,8 @@ Execution::Outcome Execution::run(Unit const& unit) {
   }
   undo_all(result.error());
   if (has_stopped_) return Outcome::Stopped;
-  status_ =
-      result.error().error_class == ErrorClass::JobCanceled ? Status::Canceled : Status::Error;
+  auto const is_canceled = result_ == encode_error(canceled(), ErrorClass::Exec);
+  status_ = is_canceled ? Status::Canceled : Status::Error;
   return Outcome::Finished;
 }
 
@@ -84,6 +86,11 @@ Result<json::value> Execution::decide(Unit const& unit) {
   std::chrono::nanoseconds pause = step_retry_first;
   for (;;) {
     auto const snapshot = cluster();
+    // What it names may have come into being since the locks were asked for.
+    if (TRY(unit.locks(row_.op().input, *snapshot)) != row_.locks) {
+      needs_other_locks_ = true;
+      return fail(ErrorCode::InternalError, "Other locks are needed");
+    }
     NodeReader reader(queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_,
                       queue_.seams_.clock.wall());
     auto plan = unit.plan(row_.op().input, *snapshot, reader);
@@ -114,6 +121,7 @@ Result<json::value> Execution::run_step(std::string says, CallData call, StepOpt
     record.reply = *reply;
   } else {
     record.error = reply.error().message;
+    if (has_fault(SeededFault::ReplyTakenForFailure)) record.undo.reset();
   }
   return reply;
 }
@@ -159,6 +167,7 @@ Result<json::value> Execution::call_node(CallData const& call, std::int64_t step
         });
     if (may_be_canceled && is_cancel_wanted() && !reply) return Failure(canceled());
     if (reply || reply.error().error_class != ErrorClass::Unreachable) return reply;
+    if (has_fault(SeededFault::ReplyTakenForFailure)) return reply;
     if (is_stopping()) {
       has_stopped_ = true;
       return reply;
@@ -303,7 +312,9 @@ void Execution::close_journal(store::Txn& txn) const {
 void Execution::add_journal(store::Txn& txn) const {
   txn.put(journal_plan_key(id_), json::serialize(schema::encode(journal_.plan)));
   for (auto i = first_unsaved_; i < journal_.steps.size(); ++i) {
-    txn.put(journal_step_key(id_, i), json::serialize(schema::encode(journal_.steps[i])));
+    auto step = schema::encode(journal_.steps[i]);
+    if (has_fault(SeededFault::UndoNotJournaled)) step["undo"] = nullptr;
+    txn.put(journal_step_key(id_, i), json::serialize(step));
   }
 }
 

@@ -24,7 +24,9 @@ class Execution final : public JobContext {
 
   // Runs or resumes the opcode; the result, or the error after everything was undone. Stopped: the
   // queue is stopping and the journal stays as it is.
-  enum class Outcome { Finished, Stopped };
+  // OtherLocks: nothing was done; the cluster has changed since the locks were asked for, and the
+  // opcode needs others.
+  enum class Outcome { Finished, Stopped, OtherLocks };
   Outcome run(Unit const& unit);
   // What is to be stored as the opcode's result.
   Status status() const { return status_; }
@@ -88,6 +90,7 @@ class Execution final : public JobContext {
   std::size_t next_step_ = 0;
   bool is_kept_ = false;
   bool has_stopped_ = false;
+  bool needs_other_locks_ = false;
   Status status_ = Status::Error;
   json::value result_;
 };

@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/log.h"
+#include "base/seeded_fault.h"
 #include "jobs/execution.h"
 #include "jobs/row.h"
 #include "store/config_store.h"
@@ -404,9 +405,20 @@ void JobQueue::execute(JobId id) {
 
   store::Txn txn;
   if (unit) {
+    if (has_fault(SeededFault::LockReleasedEarly)) {
+      std::unique_lock guard(mutex_);
+      locks_.release(id);
+      schedule(guard);
+    }
     Execution execution(*this, *row);
-    if (execution.run(*unit) == Execution::Outcome::Stopped) return;
+    auto const outcome = execution.run(*unit);
+    if (outcome == Execution::Outcome::Stopped) return;
     std::lock_guard const guard(mutex_);
+    if (outcome == Execution::Outcome::OtherLocks) {
+      row->is_executing = false;
+      row->wants_locks = false;
+      return locks_.release(id);
+    }
     auto& op = row->op();
     op.status = execution.status();
     op.result = execution.result();

@@ -2,6 +2,8 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/seeded_fault.h"
+
 namespace flotte::store {
 namespace {
 
@@ -179,7 +181,7 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
     {
       std::lock_guard const guard(mutex_);
       // Somebody committed since the snapshot was taken: what was read may be old.
-      if (snapshot_ != changes.base_) continue;
+      if (snapshot_ != changes.base_ && !has_fault(SeededFault::CommitNotCompared)) continue;
       for (auto const* keys : {&prepared.puts, &prepared.removals}) {
         for (auto const& key : *keys) {
           auto const known = revisions_.find(key);
@@ -187,6 +189,7 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
         }
       }
     }
+    if (has_fault(SeededFault::CommitNotCompared)) prepared.txn.compares.clear();
     for (auto const& operation : extra.operations) prepared.txn.operations.push_back(operation);
     auto const reply = TRY(store_.txn(prepared.txn));
     if (!reply.succeeded) continue;

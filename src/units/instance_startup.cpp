@@ -2,6 +2,7 @@
 // apply() changes anything, so `gnt-instance startup --dry-run` is everything above it.
 #include "units/instance_startup.h"
 
+#include "base/seeded_fault.h"
 #include "jobs/job_context.h"
 #include "store/config_store.h"
 #include "units/instance_steps.h"
@@ -64,6 +65,9 @@ Result<json::value> InstanceStartup::apply(Plan const& plan, jobs::JobContext& j
   // The wish is recorded before the deed: if the controller dies between the two, the watcher sees
   // an instance that should run and does not, and starts it. It stays recorded when the start
   // fails, for the same reason.
+  if (has_fault(SeededFault::WishAfterDeed) && !plan.is_running && !plan.is_node_offline) {
+    TRY(start_instance(job, plan.node, plan.spec, plan.startup_paused));
+  }
   TRY(job.commit("Recording that it should run", [&](store::ClusterEdit& edit) -> Result<void> {
     auto instance = TRY(edit.instance(plan.instance));
     if (plan.remember) {

@@ -124,8 +124,7 @@ Made set_params(model::Cluster const& cluster, Random& random) {
 
 Made cluster_set_params(model::Cluster const&, Random& random) {
   auto made = op("OP_CLUSTER_SET_PARAMS");
-  made["beparams"] = json::object{
-      {"default", json::object{{"vcpus", static_cast<std::int64_t>(1 + random.below(2))}}}};
+  made["beparams"] = json::object{{"vcpus", static_cast<std::int64_t>(1 + random.below(2))}};
   return made;
 }
 

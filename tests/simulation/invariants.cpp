@@ -149,6 +149,10 @@ void Invariants::on_node_changed(NodeId const&) {
         auto const known = cluster_.instances().find(guest.spec.uuid);
         if (known == cluster_.instances().end()) {
           fail("every guest is an instance's", fmt::format("{} on {}", name, node->name));
+        } else if (guest.spec.epoch > known->second->epoch) {
+          fail("the wish is recorded before the deed",
+               fmt::format("{} was started with epoch {}, recorded is {}", name, guest.spec.epoch,
+                           known->second->epoch));
         } else if (known->second->primary_node != id) {
           fail("a guest runs on its primary node", fmt::format("{} on {}", name, node->name));
         }

@@ -24,8 +24,10 @@ constexpr Rate faults[] = {
     {Happening::StepClock, 40min},         {Happening::CallMishap, 30s},
 };
 
-void add(std::vector<Entry>& script, Rate const& rate, Duration end, Random& random) {
-  auto const most = static_cast<std::uint64_t>(2 * (rate.every / 1ms));
+void add(std::vector<Entry>& script, Rate const& rate, Options const& options, Random& random) {
+  auto const end = std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double, std::ratio<3600>>(options.hours));
+  auto const most = 2 * static_cast<std::uint64_t>(rate.every / 1ms) / options.pace;
   for (Duration at{}; (at += std::chrono::milliseconds(1 + random.below(most))) < end;) {
     script.push_back({0, at, rate.what, random.below(UINT64_MAX)});
   }
@@ -35,12 +37,10 @@ void add(std::vector<Entry>& script, Rate const& rate, Duration end, Random& ran
 
 std::vector<Entry> make_script(Options const& options) {
   SeededRandom random(options.seed);
-  auto const end = std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double, std::ratio<3600>>(options.hours));
   std::vector<Entry> script;
-  for (auto const& rate : operations) add(script, rate, end, random);
+  for (auto const& rate : operations) add(script, rate, options, random);
   if (options.has_faults) {
-    for (auto const& rate : faults) add(script, rate, end, random);
+    for (auto const& rate : faults) add(script, rate, options, random);
   }
   std::ranges::stable_sort(script, {}, &Entry::at);
   for (std::size_t i = 0; i < script.size(); ++i) script[i].index = i;

@@ -2,9 +2,12 @@
 // docs/reliability.md.
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <random>
+#include <sstream>
 
 #include "base/log.h"
+#include "base/seeded_fault.h"
 #include "world.h"
 
 namespace flotte::simulation {
@@ -15,8 +18,29 @@ struct Wish {
   std::uint64_t seeds = 1;
   double seconds = 0;  // of the machine's time; 0: as many seeds as wished
   bool shrinks = true;
-  bool is_help = false;
+  bool proves = false;
+  std::string replays;  // a file of runs, each as its options
 };
+
+// One fault of the test build, the world that shows it, and what it is.
+struct Proof {
+  SeededFault fault;
+  std::string_view says;
+  Options options;
+};
+
+std::vector<Proof> proofs() {
+  Options const one{.hours = 0.3};
+  Options const hard{.hours = 0.3, .pace = 4};
+  Options const two{.hours = 0.3, .nodes = 2, .controllers = 2, .pace = 4};
+  Options const crowded{.hours = 0.3, .machines = 4};
+  return {{SeededFault::UndoNotJournaled, "an undo that is not journaled", hard},
+          {SeededFault::EpochNotChecked, "a leader epoch that is not checked", two},
+          {SeededFault::LockReleasedEarly, "a lock that is released early", crowded},
+          {SeededFault::CommitNotCompared, "a commit that is not compared", one},
+          {SeededFault::ReplyTakenForFailure, "a lost answer that is taken for a failure", one},
+          {SeededFault::WishAfterDeed, "a wish that is recorded after the deed", one}};
+}
 
 struct Outcome {
   std::optional<Broken> broken;
@@ -70,11 +94,42 @@ std::vector<Entry> shrink(Options options, std::string const& invariant) {
   return script;
 }
 
+// Each fault must be found within a minute, and nothing without one.
+int prove() {
+  constexpr double seconds_max = 60;
+  int missed = 0;
+  for (auto const& proof : proofs()) {
+    auto const begin = std::chrono::steady_clock::now();
+    auto const elapsed = [&] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    };
+    std::optional<Broken> broken;
+    auto options = proof.options;
+    for (options.seed = 1; !broken && elapsed() < seconds_max; ++options.seed) {
+      seeded_fault = SeededFault::None;
+      CHECK(!play(options).broken);
+      seeded_fault = proof.fault;
+      broken = play(options).broken;
+    }
+    seeded_fault = SeededFault::None;
+    if (!broken) ++missed;
+    fmt::print(
+        "{:<42} {} in {:4.1f} s{}\n", proof.says, broken ? "found" : "MISSED", elapsed(),
+        broken ? fmt::format(", seed {}: {}: {}", options.seed - 1, broken->invariant, broken->what)
+               : "");
+    std::fflush(stdout);
+  }
+  return missed == 0 ? 0 : 1;
+}
+
 void usage() {
   fmt::print(
-      "usage: simulate [--seed N] [--hours H] [--nodes N] [--controllers N] [--machines N]\n"
+      "usage: simulate [--seed N] [--hours H] [--nodes N] [--controllers N] [--machines N] [--pace "
+      "N]\n"
       "                [--seeds N | --seconds S] [--trace] [--no-faults] [--no-shrink]\n"
-      "                [--only ENTRY,ENTRY,...]\n");
+      "                [--only ENTRY,ENTRY,...]\n"
+      "       simulate --prove\n"
+      "       simulate --replay FILE\n");
 }
 
 Wish read(int argc, char** argv) {
@@ -105,6 +160,12 @@ Wish read(int argc, char** argv) {
       wish.seconds = std::stod(value());
     else if (flag == "--trace")
       wish.options.is_traced = true;
+    else if (flag == "--pace")
+      wish.options.pace = std::max<std::uint64_t>(1, std::stoull(value()));
+    else if (flag == "--replay")
+      wish.replays = value();
+    else if (flag == "--prove")
+      wish.proves = true;
     else if (flag == "--no-faults")
       wish.options.has_faults = false;
     else if (flag == "--no-shrink")
@@ -156,10 +217,11 @@ int run(Wish wish) {
                    to_string(entry.what));
       }
       fmt::print(
-          "  ./simulate --seed {} --hours {} --nodes {} --controllers {} --machines {}{} --trace "
+          "  ./simulate --seed {} --hours {} --nodes {} --controllers {} --machines {} --pace {}{} "
+          "--trace "
           "--only {}\n",
           options.seed, options.hours, options.nodes, options.controllers, options.machines,
-          options.has_faults ? "" : " --no-faults", only);
+          options.pace, options.has_faults ? "" : " --no-faults", only);
     }
     return 1;
   }
@@ -174,7 +236,35 @@ int run(Wish wish) {
 }  // namespace
 }  // namespace flotte::simulation
 
+namespace flotte::simulation {
+namespace {
+
+// The seeds of past failures, a run a line.
+int replay(std::string const& path) {
+  std::ifstream file(path);
+  if (!file) {
+    fmt::print(stderr, "simulate: can't read {}\n", path);
+    return 2;
+  }
+  int failed = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line.starts_with('#')) continue;
+    std::istringstream words(line);
+    std::vector<std::string> arguments{"simulate", "--no-shrink"};
+    for (std::string word; words >> word;) arguments.push_back(word);
+    std::vector<char*> argv;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    failed += run(read(static_cast<int>(argv.size()), argv.data()));
+  }
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace flotte::simulation
+
 int main(int argc, char** argv) {
   flotte::log::open("/dev/null", flotte::log::Level::Error);
-  return flotte::simulation::run(flotte::simulation::read(argc, argv));
+  auto const wish = flotte::simulation::read(argc, argv);
+  if (!wish.replays.empty()) return flotte::simulation::replay(wish.replays);
+  return wish.proves ? flotte::simulation::prove() : flotte::simulation::run(wish);
 }

@@ -128,6 +128,7 @@ void World::set_up() {
         {"nics", json::array{json::object{}}},
         {"ignore_ipolicy", true},
         {"os_type", "noop"},
+        {"tags", json::array{"tag-0", "tag-1", "tag-2", "tag-3", "tag-4"}},
         {"beparams", json::object{{"memory", 128}, {"vcpus", 1}}},
         {"start", i % 2 == 0 && i < 80},
         {"pnode", json::string(fmt::format("node{}", 1 + i % options_.nodes))}}});

@@ -1,0 +1,129 @@
+// Every opcode is run once to count the places where a process can die, then once for each of them:
+// the controller, the node daemon or both die there, are started again, and the invariants must
+// hold. Opcodes that change disks or guests also die a second time while they recover.
+//
+// The places need no list: the seams know them. With FLOTTE_EVERY_MOMENT=1 all pairs are tried,
+// otherwise a stride of them.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "generators.h"
+#include "world.h"
+
+namespace flotte::simulation {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t argument_seeds = 40;
+constexpr std::size_t pairs_in_a_stride = 150;
+constexpr Victim victims[] = {Victim::Controller, Victim::Daemon, Victim::Both};
+
+struct Outcome {
+  std::optional<jobs::Status> status;
+  std::vector<std::string> points;  // until the job had ended
+  std::uint64_t points_in_all = 0;
+  std::optional<Broken> broken;
+};
+
+// The same world each time: some machines that run and some that don't, with disks and without.
+Outcome run(std::string const& op_id, std::uint64_t argument_seed,
+            std::vector<CrashAt> const& crashes) {
+  World world({.seed = 1, .machines = 4, .has_faults = false});
+  Outcome outcome;
+  world.run([&](World& it) {
+    SeededRandom random(argument_seed);
+    auto const op = generators().find(op_id)->second.make(it.invariants().cluster(), random);
+    if (!op) return;
+    it.crash_at(crashes);
+    auto const job = it.submit(json::array{*op});
+    if (job) outcome.status = it.wait_for(*job, 1h);
+    outcome.points = it.points();
+  });
+  outcome.points_in_all = world.points_seen();
+  outcome.broken = world.broken();
+  return outcome;
+}
+
+// What the watcher and others log belongs to no test.
+class Silence : public testing::Environment {
+  void SetUp() override { log::open("/dev/null", log::Level::Error); }
+};
+auto* const silence = testing::AddGlobalTestEnvironment(new Silence);
+
+class CrashPoints : public testing::TestWithParam<std::string> {
+ protected:
+  // Arguments with which the opcode succeeds, and has the most to do.
+  void choose_arguments() {
+    for (std::uint64_t seed = 1; seed <= argument_seeds; ++seed) {
+      auto outcome = run(GetParam(), seed, {});
+      if (outcome.status != jobs::Status::Success ||
+          outcome.points.size() <= undisturbed_.points.size()) {
+        continue;
+      }
+      seed_ = seed;
+      undisturbed_ = std::move(outcome);
+    }
+  }
+
+  std::uint64_t seed_ = 0;
+  Outcome undisturbed_;
+};
+
+TEST(Generators, every_opcode_has_one) {
+  for (auto const& opcode : opcodes::all()) {
+    EXPECT_TRUE(generators().contains(opcode.op_id))
+        << opcode.op_id << " has no generator of its arguments in tests/simulation/generators.cpp";
+  }
+}
+
+TEST_P(CrashPoints, hold_the_invariants) {
+  choose_arguments();
+  ASSERT_GT(seed_, 0u) << "no arguments of the generator let it succeed";
+  ASSERT_FALSE(undisturbed_.broken) << undisturbed_.broken->what;
+  auto const changes_nodes = generators().find(GetParam())->second.changes_nodes;
+  auto const tries_all = std::getenv("FLOTTE_EVERY_MOMENT") != nullptr;
+
+  std::size_t singles = 0;
+  std::vector<std::vector<CrashAt>> pairs;
+  for (std::uint64_t point = 0; point < undisturbed_.points.size(); ++point) {
+    for (auto const victim : victims) {
+      auto const outcome = run(GetParam(), seed_, {{point, victim}});
+      ++singles;
+      ASSERT_FALSE(outcome.broken)
+          << "point " << point << " (" << undisturbed_.points[point] << "), victim "
+          << static_cast<int>(victim) << ", arguments " << seed_ << ": "
+          << outcome.broken->invariant << ": " << outcome.broken->what;
+      if (!changes_nodes || victim == Victim::Both) continue;
+      for (auto second = point + 1; second < outcome.points_in_all; ++second) {
+        pairs.push_back({{point, victim}, {second, Victim::Controller}});
+        pairs.push_back({{point, victim}, {second, Victim::Daemon}});
+      }
+    }
+  }
+  auto const stride = tries_all ? 1 : std::max<std::size_t>(1, pairs.size() / pairs_in_a_stride);
+  std::size_t tried = 0;
+  for (std::size_t i = 0; i < pairs.size(); i += stride) {
+    auto const outcome = run(GetParam(), seed_, pairs[i]);
+    ++tried;
+    ASSERT_FALSE(outcome.broken) << "points " << pairs[i][0].point << " and " << pairs[i][1].point
+                                 << ", arguments " << seed_ << ": " << outcome.broken->invariant
+                                 << ": " << outcome.broken->what;
+  }
+  fmt::print("{:<26} {:>3} points, all by {} deaths; {:>5} pairs, {} tried\n", GetParam(),
+             undisturbed_.points.size(), singles, pairs.size(), tried);
+}
+
+std::vector<std::string> all_opcodes() {
+  std::vector<std::string> names;
+  for (auto const& opcode : opcodes::all()) names.emplace_back(opcode.op_id);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Opcodes, CrashPoints, testing::ValuesIn(all_opcodes()),
+                         [](auto const& one) { return one.param; });
+
+}  // namespace
+}  // namespace flotte::simulation
