@@ -182,7 +182,9 @@ Outcome<json::value> Session::ask(std::string const& method, std::string const& 
   auto const response =
       connection_->client->request({.method = method,
                                     .target = "/flotte/1/" + path,
-                                    .body = method == "GET" ? "" : json::serialize(body)},
+                                    .body = method == "GET" ? "" : json::serialize(body),
+                                    // Twice submitted would be two jobs.
+                                    .is_idempotent = path != "submit"},
                                    request_timeout);
   if (!response) return tl::unexpected(no_daemon(response.error().message));
   auto const parsed = schema::parse(response->body);
