@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -133,9 +134,11 @@ class Node:
         self._forget_connection()
         pid = self._pid()
         if pid:
+            # Its files are closed when it has ended, not when its command line is gone.
+            process = os.pidfd_open(pid)
             os.kill(pid, signal.SIGKILL)
-            while self._pid():
-                time.sleep(0.01)
+            select.select([process], [], [])
+            os.close(process)
 
     def is_on(self):
         return self._pid() is not None
