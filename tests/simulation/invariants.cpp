@@ -181,9 +181,13 @@ void Invariants::on_node_changed(NodeId const&) {
   for (auto const& name : running) ran_[name] = now;
 }
 
-void Invariants::on_deed(std::int64_t job, std::string_view call) {
-  if (has_ended(JobId{job})) {
-    fail("no deed in the name of a job that has ended", fmt::format("{} of job {}", call, job));
+void Invariants::on_call(rpc::CallContext const& context, std::string_view call,
+                         std::int64_t highest_epoch) {
+  ++checks_;
+  if (context.leader_epoch < highest_epoch) {
+    fail("a node obeys no deposed leader",
+         fmt::format("{} of job {} with epoch {}, {} was seen", call, context.job,
+                     context.leader_epoch, highest_epoch));
   }
 }
 

@@ -27,7 +27,7 @@ class Invariants {
   // --- After every event
   void on_written(store::Txn const& txn);
   void on_node_changed(NodeId const& node);
-  void on_deed(std::int64_t job, std::string_view call);
+  void on_call(rpc::CallContext const& context, std::string_view call, std::int64_t highest_epoch);
   // A list said at `asked` or later that an instance runs, or that it doesn't.
   void on_listed(std::string const& instance, bool runs, Instant asked);
   // A submit was answered.

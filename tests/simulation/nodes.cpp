@@ -192,6 +192,7 @@ Result<json::value> SimulatedNodes::deliver(std::shared_ptr<Request> const& requ
     highest = state.leader_epoch = std::max(state.leader_epoch, context.leader_epoch);
   });
   TRY(rpc::check_leader_epoch(context.leader_epoch, highest));
+  if (deed_ && changes(context)) deed_(context, request->call, highest);
   Result<std::shared_ptr<node::CallTable::Call>> running = nullptr;
   scheduler_.as(daemon->process, [&] {
     running =

@@ -39,6 +39,11 @@ class SimulatedNodes final : public rpc::Node {
   SimulatedNodes(Scheduler& scheduler, std::uint64_t seed);
   ~SimulatedNodes() override;
 
+  // Before a deed; `highest` is the highest leader epoch that the node has seen.
+  using Deed = std::function<void(rpc::CallContext const& context, std::string_view call,
+                                  std::int64_t highest)>;
+
+  void on_deed(Deed deed) { deed_ = std::move(deed); }
   void on_point(Point point) { point_ = std::move(point); }
   void on_changed(Changed changed) { changed_ = std::move(changed); }
 
@@ -91,6 +96,7 @@ class SimulatedNodes final : public rpc::Node {
   std::uint64_t deeds_ = 0;
   Point point_;
   Changed changed_;
+  Deed deed_;
 };
 
 }  // namespace flotte::simulation

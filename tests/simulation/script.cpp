@@ -27,7 +27,8 @@ constexpr Rate faults[] = {
 void add(std::vector<Entry>& script, Rate const& rate, Options const& options, Random& random) {
   auto const end = std::chrono::duration_cast<Duration>(
       std::chrono::duration<double, std::ratio<3600>>(options.hours));
-  auto const most = 2 * static_cast<std::uint64_t>(rate.every / 1ms) / options.pace;
+  auto const pace = options.pace * (rate.what == Happening::KillController ? options.kills : 1);
+  auto const most = 2 * static_cast<std::uint64_t>(rate.every / 1ms) / pace;
   for (Duration at{}; (at += std::chrono::milliseconds(1 + random.below(most))) < end;) {
     script.push_back({0, at, rate.what, random.below(UINT64_MAX)});
   }

@@ -31,10 +31,10 @@ struct Proof {
 
 std::vector<Proof> proofs() {
   Options const one{.hours = 0.3};
-  Options const hard{.hours = 0.3, .pace = 4};
+  Options const deadly{.hours = 0.2, .pace = 4, .kills = 6};
   Options const two{.hours = 0.3, .nodes = 2, .controllers = 2, .pace = 4};
   Options const crowded{.hours = 0.3, .machines = 4};
-  return {{SeededFault::UndoNotJournaled, "an undo that is not journaled", hard},
+  return {{SeededFault::UndoNotJournaled, "an undo that is not journaled", deadly},
           {SeededFault::EpochNotChecked, "a leader epoch that is not checked", two},
           {SeededFault::LockReleasedEarly, "a lock that is released early", crowded},
           {SeededFault::CommitNotCompared, "a commit that is not compared", one},
@@ -105,18 +105,18 @@ int prove() {
     };
     std::optional<Broken> broken;
     auto options = proof.options;
+    seeded_fault = proof.fault;
     for (options.seed = 1; !broken && elapsed() < seconds_max; ++options.seed) {
-      seeded_fault = SeededFault::None;
-      CHECK(!play(options).broken);
-      seeded_fault = proof.fault;
       broken = play(options).broken;
     }
+    --options.seed;
     seeded_fault = SeededFault::None;
+    CHECK(!play(options).broken);  // it was the fault
     if (!broken) ++missed;
-    fmt::print(
-        "{:<42} {} in {:4.1f} s{}\n", proof.says, broken ? "found" : "MISSED", elapsed(),
-        broken ? fmt::format(", seed {}: {}: {}", options.seed - 1, broken->invariant, broken->what)
-               : "");
+    fmt::print("{:<42} {} in {:4.1f} s{}\n", proof.says, broken ? "found" : "MISSED", elapsed(),
+               broken
+                   ? fmt::format(", seed {}: {}: {}", options.seed, broken->invariant, broken->what)
+                   : "");
     std::fflush(stdout);
   }
   return missed == 0 ? 0 : 1;
@@ -162,6 +162,8 @@ Wish read(int argc, char** argv) {
       wish.options.is_traced = true;
     else if (flag == "--pace")
       wish.options.pace = std::max<std::uint64_t>(1, std::stoull(value()));
+    else if (flag == "--kills")
+      wish.options.kills = std::max<std::uint64_t>(1, std::stoull(value()));
     else if (flag == "--replay")
       wish.replays = value();
     else if (flag == "--prove")
@@ -221,7 +223,7 @@ int run(Wish wish) {
           "--trace "
           "--only {}\n",
           options.seed, options.hours, options.nodes, options.controllers, options.machines,
-          options.pace, options.has_faults ? "" : " --no-faults", only);
+          options.pace, options.kills, options.has_faults ? "" : " --no-faults", only);
     }
     return 1;
   }

@@ -53,6 +53,8 @@ World::World(Options options)
   store_.on_written([this](store::Txn const& txn) { invariants_.on_written(txn); });
   store_.on_point([this](std::string_view what) { on_point(what, nullptr); });
   nodes_.on_point([this](std::string_view what, NodeId const* node) { on_point(what, node); });
+  nodes_.on_deed([this](rpc::CallContext const& context, std::string_view call,
+                        std::int64_t highest) { invariants_.on_call(context, call, highest); });
   nodes_.on_changed([this](NodeId const& node) { invariants_.on_node_changed(node); });
 }
 
@@ -173,10 +175,22 @@ void World::supervise(Host& host) {
 }
 
 World::Host* World::leader() {
+  // One that hangs may still believe that it leads: the highest epoch is the truth.
+  Host* found = nullptr;
   for (auto const& host : hosts_) {
-    if (host->leads && !host->process->is_dead && host->core->leads()) return host.get();
+    if (!host->leads || host->process->is_dead || !host->core->leads()) continue;
+    if (!found || host->core->epoch() > found->core->epoch()) found = host.get();
   }
-  return nullptr;
+  return found;
+}
+
+std::int64_t World::epoch() {
+  auto* host = leader();
+  return host ? host->core->epoch() : 0;
+}
+
+void World::hang_leader(Duration duration) {
+  if (auto* host = leader()) scheduler_.hang(*host->process, duration);
 }
 
 bool World::ask_leader(std::function<void(controller::Core&)> ask) {
@@ -324,6 +338,11 @@ void World::strike(Entry const& entry) {
   note(fmt::format("[{}] {} {}", entry.index, to_string(entry.what), node.text()));
   switch (entry.what) {
     case Happening::KillController:
+      // Half of them in the middle of work.
+      if (random.below(2) == 0) {
+        controller_dies_in_ = 1 + random.below(40);
+        return;
+      }
       host.stays_down_until = scheduler_.now() + seconds / 4;
       if (host.process && !host.process->is_dead) scheduler_.kill(*host.process);
       return;
@@ -334,6 +353,10 @@ void World::strike(Entry const& entry) {
       host.is_stopping = true;
       return;
     case Happening::KillDaemon:
+      if (random.below(2) == 0) {
+        daemon_dies_in_ = 1 + random.below(20);
+        return;
+      }
       nodes_.kill_daemon(node);
       scheduler_.sleep_for(seconds / 4);
       return nodes_.start_daemon(node);
@@ -390,6 +413,17 @@ void World::strike(Entry const& entry) {
 // A place at a seam. Which process dies where is part of the plan.
 void World::on_point(std::string_view what, NodeId const* node) {
   note(std::string(what));
+  auto& dies_in = node ? daemon_dies_in_ : controller_dies_in_;
+  if (dies_in > 0 && --dies_in == 0) {
+    note("dies here");
+    if (node) {
+      scheduler_.spawn(outside_, "restart", [this, id = *node] {
+        scheduler_.sleep_for(1s);
+        nodes_.start_daemon(id);
+      });
+    }
+    scheduler_.die();
+  }
   if (!counts_points_ || scheduler_.process() == outside_) return;
   auto const point = points_++;
   point_names_.emplace_back(what);
@@ -444,6 +478,7 @@ void World::settle() {
     scheduler_.sleep_for(1s);
   note("calm");
   crashes_.clear();
+  controller_dies_in_ = daemon_dies_in_ = 0;
   nodes_.calm();
   store_.set_full(false);
   for (auto& host : hosts_) {

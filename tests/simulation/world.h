@@ -40,6 +40,9 @@ class World {
   // Waits until the job has ended; its status as stored. None: it did not end in time.
   std::optional<jobs::Status> wait_for(JobId job, Duration patience);
   void play(std::vector<Entry> const& script);
+  // Of the controller that leads; 0: none does.
+  std::int64_t epoch();
+  void hang_leader(Duration duration);
   void sleep(Duration duration) { scheduler_.sleep_for(duration); }
   // The places where a process may die are counted from now on, and those named are used.
   void crash_at(std::vector<CrashAt> crashes);
@@ -85,6 +88,9 @@ class World {
   std::vector<std::unique_ptr<Host>> hosts_;
   std::shared_ptr<Process> outside_;
   std::vector<CrashAt> crashes_;
+  // At so many more points of their own a controller and a node daemon die; 0: they don't.
+  std::uint64_t controller_dies_in_ = 0;
+  std::uint64_t daemon_dies_in_ = 0;
   std::uint64_t points_ = 0;
   bool counts_points_ = false;
   std::vector<std::string> point_names_;
