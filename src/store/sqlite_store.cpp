@@ -71,7 +71,7 @@ Result<void> SqliteStore::open() {
     return fail(ErrorCode::EnvironmentError, "Can't open the store {}: {}", path_,
                 std::strerror(errno));
   }
-  struct stat status {};
+  struct stat status{};
   ::fstat(fd, &status);
   ::close(fd);
   auto const is_new = status.st_size == 0;

@@ -10,7 +10,7 @@ LINES_MAX = 1000
 
 
 def sources():
-    return sorted(p for p in (ROOT / "src").rglob("*") if p.suffix in (".h", ".cpp"))
+    return sorted(p for folder in ("src", "tests") for p in (ROOT / folder).rglob("*") if p.suffix in (".h", ".cpp"))
 
 
 @pytest.mark.skipif(not shutil.which("clang-format-19"), reason="clang-format-19 is not installed")

@@ -90,8 +90,8 @@ std::string disk_report(std::string const& name) {
   auto const base = "/sys/class/block/" + name;
   auto serial = read_file(base + "/serial");
   if (serial.empty()) serial = read_file(base + "/device/serial");
-  return "{\"name\":" + quoted(name) + ",\"size\":" +
-         std::to_string(read_number(base + "/size") * std::int64_t{sector_bytes}) +
+  return "{\"name\":" + quoted(name) +
+         ",\"size\":" + std::to_string(read_number(base + "/size") * std::int64_t{sector_bytes}) +
          ",\"serial\":" + quoted(serial) +
          ",\"rotational\":" + (read_number(base + "/queue/rotational") ? "true" : "false") +
          ",\"read_only\":" + (read_number(base + "/ro") ? "true" : "false") + "}";
@@ -176,9 +176,10 @@ std::string cpu_report() {
 
 std::string memory_report() {
   return "{\"total_kib\":" +
-         std::to_string(std::strtoll(value_of("/proc/meminfo", "MemTotal").c_str() +
-                                         std::strspn(value_of("/proc/meminfo", "MemTotal").c_str(), " "),
-                                     nullptr, 10)) +
+         std::to_string(
+             std::strtoll(value_of("/proc/meminfo", "MemTotal").c_str() +
+                              std::strspn(value_of("/proc/meminfo", "MemTotal").c_str(), " "),
+                          nullptr, 10)) +
          "}";
 }
 
@@ -294,8 +295,7 @@ class Heartbeat {
     std::int64_t before = 0;
     for (auto number = first; number <= number_; ++number) {
       Record record;
-      bool const is_there =
-          ::pread(fd_, sector(), sector_bytes, position(number)) == sector_bytes;
+      bool const is_there = ::pread(fd_, sector(), sector_bytes, position(number)) == sector_bytes;
       std::memcpy(&record, sector(), sizeof record);
       if (!is_there || record.magic != magic || record.number != number ||
           record.sum != record.expected_sum()) {
@@ -305,8 +305,8 @@ class Heartbeat {
       if (before > 0) max_gap = std::max(max_gap, record.milliseconds - before);
       before = record.milliseconds;
     }
-    say("heartbeat", "{\"first\":" + std::to_string(first) + ",\"last\":" +
-                         std::to_string(number_) + ",\"missing\":[" + missing +
+    say("heartbeat", "{\"first\":" + std::to_string(first) +
+                         ",\"last\":" + std::to_string(number_) + ",\"missing\":[" + missing +
                          "],\"max_gap_ms\":" + std::to_string(max_gap) + "}");
     if (!was_running) stop();
   }
@@ -379,8 +379,7 @@ void sum(std::string const& disk, std::uint64_t mebibytes) {
   std::vector<std::uint64_t> block(block_bytes / sizeof(std::uint64_t));
   std::uint64_t hash = 0;
   for (std::uint64_t place = 0; place < mebibytes; ++place) {
-    if (fd < 0 ||
-        ::read(fd, block.data(), block_bytes) != static_cast<ssize_t>(block_bytes)) {
+    if (fd < 0 || ::read(fd, block.data(), block_bytes) != static_cast<ssize_t>(block_bytes)) {
       complain("sum: /dev/" + disk + ": " + std::strerror(errno));
       if (fd >= 0) ::close(fd);
       return;
@@ -460,7 +459,8 @@ class Probe {
     if (wanted[0].revents) read_commands();
     for (std::size_t i = 1; i < wanted.size(); ++i) {
       input_event event{};
-      if (!wanted[i].revents || ::read(wanted[i].fd, &event, sizeof event) != sizeof event) continue;
+      if (!wanted[i].revents || ::read(wanted[i].fd, &event, sizeof event) != sizeof event)
+        continue;
       if (event.type == EV_KEY && event.code == KEY_POWER && event.value == 1) {
         say("power_button", "{}");
         leave(RB_POWER_OFF);
@@ -498,7 +498,8 @@ class Probe {
     auto const number = [&](std::size_t i, std::uint64_t otherwise) {
       return i < words.size() ? std::strtoull(words[i].c_str(), nullptr, 10) : otherwise;
     };
-    auto const rest = line.size() > words[0].size() ? line.substr(line.find(words[0]) + words[0].size()) : "";
+    auto const rest =
+        line.size() > words[0].size() ? line.substr(line.find(words[0]) + words[0].size()) : "";
     auto const& verb = words[0];
     if (verb == "report") {
       watch_.say_all();
@@ -527,9 +528,10 @@ class Probe {
     } else if (verb == "crash") {
       std::ofstream("/proc/sysrq-trigger") << "c";
     } else if (verb == "help") {
-      say("help", quoted("report, echo TEXT, heartbeat start [DISK] [MS], heartbeat stop, heartbeat "
-                         "check [DISK], fill DISK SEED MIB, sum DISK MIB, ip ADDRESS/PREFIX [NIC], "
-                         "sh COMMAND, poweroff, reboot, crash"));
+      say("help",
+          quoted("report, echo TEXT, heartbeat start [DISK] [MS], heartbeat stop, heartbeat "
+                 "check [DISK], fill DISK SEED MIB, sum DISK MIB, ip ADDRESS/PREFIX [NIC], "
+                 "sh COMMAND, poweroff, reboot, crash"));
     } else {
       complain("'" + line + "' is no command, or lacks something; see help");
     }
