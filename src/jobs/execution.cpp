@@ -92,7 +92,7 @@ Result<json::value> Execution::decide(Unit const& unit) {
       return fail(ErrorCode::InternalError, "Other locks are needed");
     }
     NodeReader reader(queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_,
-                      queue_.seams_.clock.wall());
+                      queue_.seams_.clock.wall(), queue_.set_aside());
     auto plan = unit.plan(row_.op().input, *snapshot, reader);
     if (plan || plan.error().error_class != ErrorClass::Unreachable ||
         queue_.seams_.clock.now() >= give_up_at) {
@@ -300,21 +300,21 @@ Result<void> Execution::try_undo(Undo const& undo, std::size_t step, int tries) 
   return {};
 }
 
-void Execution::close_journal(store::Txn& txn) const {
-  if (stored_steps_ == 0 && journal_.plan.stuck.empty()) return;
+bool Execution::close_journal(store::Txn& txn) const {
   if (journal_.plan.stuck.empty()) {
-    txn.delete_prefix(journal_prefix(id_));
-  } else {
-    add_journal(txn);
+    if (stored_steps_ > 0) txn.delete_prefix(journal_prefix(id_));
+    return false;
   }
+  add_journal(txn);
+  return true;
 }
 
 void Execution::add_journal(store::Txn& txn) const {
-  txn.put(journal_plan_key(id_), json::serialize(schema::encode(journal_.plan)));
+  txn.put(journal_plan_key(id_), seal(schema::encode(journal_.plan)));
   for (auto i = first_unsaved_; i < journal_.steps.size(); ++i) {
     auto step = schema::encode(journal_.steps[i]);
     if (has_fault(SeededFault::UndoNotJournaled)) step["undo"] = nullptr;
-    txn.put(journal_step_key(id_, i), json::serialize(step));
+    txn.put(journal_step_key(id_, i), seal(step));
   }
 }
 

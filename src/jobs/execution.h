@@ -32,8 +32,8 @@ class Execution final : public JobContext {
   Status status() const { return status_; }
   json::value const& result() const { return result_; }
   // Adds to the transaction that ends the opcode: the journal goes, except what could not be
-  // undone.
-  void close_journal(store::Txn& txn) const;
+  // undone. True: something stays.
+  bool close_journal(store::Txn& txn) const;
 
   Result<void> commit(std::string says,
                       std::function<Result<void>(store::ClusterEdit&)> const& edit,

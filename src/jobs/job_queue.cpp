@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <charconv>
 
 #include "base/log.h"
 #include "base/seeded_fault.h"
@@ -14,7 +15,8 @@ namespace flotte::jobs {
 namespace {
 
 constexpr std::string_view jobs_prefix = "/jobs/";
-constexpr std::string_view archive_prefix = "/archive/";
+constexpr std::string_view all_journals_prefix = "/journal/";
+constexpr std::string_view unreadable_prefix = "/unreadable/";
 // Each submit that is under way writes the last id to a key of its own: they may become durable in
 // any order, and the highest counts.
 constexpr std::string_view serial_key = "/queue/serial";
@@ -23,6 +25,21 @@ constexpr std::size_t unarchived_jobs_max = 5000;
 constexpr std::size_t opcodes_a_job_max = 100;
 constexpr std::size_t jobs_a_submit_max = 1000;
 constexpr std::size_t workers_max = 64;
+
+// The number behind the prefix of a key; what is no number counts as 0.
+JobId id_in(std::string_view key, std::string_view prefix) {
+  std::int64_t id = 0;
+  std::from_chars(key.data() + prefix.size(), key.data() + key.size(), id);
+  return JobId{id};
+}
+
+// Stands for one that can't be read.
+Job unknown_job(JobId id) {
+  Job job;
+  job.id = id;
+  job.ops.emplace_back().input = {{"OP_ID", "OP_UNREADABLE"}};
+  return job;
+}
 
 struct Dependency {
   JobId job{};
@@ -105,41 +122,93 @@ Result<std::unique_ptr<JobQueue>> JobQueue::create(Seams seams, UnitTable const&
 }
 
 Result<void> JobQueue::load() {
-  for (auto const& kv : TRY(seams_.store.range_prefix(jobs_prefix))) load_job(kv.value);
+  for (auto const& kv : TRY(seams_.store.range_prefix(jobs_prefix))) load_job(kv.key, kv.value);
   for (auto const& kv : TRY(seams_.store.range_prefix(serial_key))) {
     auto const serial = schema::parse(kv.value);
     if (serial && serial->is_int64()) last_id_ = std::max(last_id_, serial->get_int64());
   }
   is_drained_ = !TRY(seams_.store.range_prefix(drain_key)).empty();
-  for (auto const& [id, row] : rows_) {
-    auto const entries = TRY(seams_.store.range_prefix(journal_prefix(id)));
-    if (entries.empty()) continue;
-    auto const plan_key = journal_plan_key(id);
-    std::string plan_text;
-    std::vector<std::string> steps;
-    for (auto const& kv : entries) {
-      if (kv.key == plan_key) {
-        plan_text = kv.value;
-      } else {
-        steps.push_back(kv.value);
-      }
+  return load_journals();
+}
+
+Result<void> JobQueue::load_journals() {
+  std::map<JobId, std::vector<store::KeyValue>> journals;
+  for (auto& kv : TRY(seams_.store.range_prefix(all_journals_prefix))) {
+    journals[id_in(kv.key, all_journals_prefix)].push_back(std::move(kv));
+  }
+  for (auto const& [id, entries] : journals) {
+    auto const found = rows_.find(id);
+    if (found == rows_.end()) {
+      auto row = std::make_unique<Row>();
+      row->job = unknown_job(id);
+      last_id_ = std::max(last_id_, number(id));
+      set_aside(*row, "There is a journal of it, but no job");
+      rows_[id] = std::move(row);
+      continue;
     }
-    auto journal = decode_journal(plan_text, steps);
-    if (journal) {
-      if (!is_final(row->job.status())) row->journal = std::move(*journal);
+    auto& row = *found->second;
+    if (!row.job.set_aside.empty()) continue;
+    if (is_final(row.job.status())) {
+      row.leaves_journal = true;
+      continue;
+    }
+    auto journal = decode_journal(id, entries);
+    auto const op_id = opcodes::op_id_of(row.op().input);
+    if (!journal) {
+      set_aside(row, journal.error().message);
+    } else if (!units_.find(op_id)) {
+      set_aside(row, fmt::format("Its opcode {} does not exist in this version of Flotte", op_id));
+    } else if (journal->plan.op_id != op_id ||
+               journal->plan.op_index != static_cast<std::int64_t>(row.current)) {
+      set_aside(row, fmt::format("Its journal is of {}, it is at {}", journal->plan.op_id, op_id));
     } else {
-      row->job.set_aside = journal.error().message;
-      log::error("Job {} is set aside: {}", number(id), row->job.set_aside);
+      row.journal = std::move(*journal);
     }
   }
   return {};
 }
 
-void JobQueue::load_job(std::string const& text) {
+// It counts as failed, holds no lock, and stays until somebody has looked at it and archives it.
+void JobQueue::set_aside(Row& row, std::string why) {
+  log::error("Job {} is set aside: {}", number(row.job.id), why);
+  auto const result = encode_error(
+      {ErrorCode::InternalError,
+       fmt::format("The job is set aside: {}. Look at 'gnt-job info {}' and at what it worked on, "
+                   "then archive it",
+                   why, number(row.job.id)),
+       ErrorClass::Exec},
+      ErrorClass::Exec);
+  for (auto i = row.current; i < row.job.ops.size(); ++i) {
+    if (is_final(row.job.ops[i].status)) continue;
+    row.job.ops[i].status = Status::Error;
+    row.job.ops[i].result = result;
+  }
+  row.job.set_aside = std::move(why);
+}
+
+std::vector<SetAside> JobQueue::set_aside() const {
+  std::lock_guard const guard(mutex_);
+  std::vector<SetAside> list;
+  for (auto const& [id, row] : rows_) {
+    if (!row->job.set_aside.empty()) list.push_back({id, row->job.set_aside});
+  }
+  return list;
+}
+
+void JobQueue::load_job(std::string const& key, std::string const& text) {
   auto const parsed = schema::parse(text);
   auto job = parsed ? decode_job(*parsed) : Result<Job>(Failure(parsed.error()));
+  auto const id = id_in(key, jobs_prefix);
+  if (job && (job->id != id || job->ops.empty())) {
+    job = fail(ErrorCode::InternalError, "it is no job {}", number(id));
+  }
+  last_id_ = std::max(last_id_, number(id));
   if (!job) {
-    log::error("A stored job can't be read and is left alone: {}", job.error().message);
+    auto row = std::make_unique<Row>();
+    row->job = unknown_job(id);
+    row->unreadable = text;
+    set_aside(*row, fmt::format("It can't be read: {}", job.error().message));
+    rows_[id] = std::move(row);
     return;
   }
   auto row = std::make_unique<Row>();
@@ -152,8 +221,6 @@ void JobQueue::load_job(std::string const& text) {
   while (row->current + 1 < job->ops.size() && is_final(job->ops[row->current].status)) {
     ++row->current;
   }
-  last_id_ = std::max(last_id_, number(job->id));
-  auto const id = job->id;
   row->job = std::move(*job);
   rows_[id] = std::move(row);
 }
@@ -164,7 +231,7 @@ void JobQueue::start() {
   // Those with a journal held their locks together when the controller died: they get them before
   // all others.
   for (auto const& [id, row] : rows_) {
-    if (row->journal && row->job.set_aside.empty()) ask_for_locks(*row);
+    if (row->journal) ask_for_locks(*row);
   }
   // Also before those of a higher priority, which are asked for next.
   for (auto const id : locks_.grant()) ready_.push_back(id);
@@ -277,7 +344,6 @@ void JobQueue::schedule(std::unique_lock<std::mutex>& guard) {
   for (auto const& [id, row] : rows_) {
     if (is_final(row->job.status()) || row->wants_locks || row->is_executing) continue;
     if (row->ends_as) continue;
-    if (!row->job.set_aside.empty()) continue;
     if (dependencies_met(*row)) ask_for_locks(*row);
   }
   for (auto const id : locks_.grant()) ready_.push_back(id);
@@ -423,7 +489,7 @@ void JobQueue::execute(JobId id) {
     op.status = execution.status();
     op.result = execution.result();
     op.end_timestamp = stamp(seams_.clock.wall());
-    execution.close_journal(txn);
+    row->leaves_journal = execution.close_journal(txn);
   } else if (std::lock_guard const guard(mutex_); !is_final(row->op().status)) {
     end_job(
         row->job, row->current, Status::Error,
@@ -504,7 +570,7 @@ json::array JobQueue::journal(JobId id) const {
   auto const entries = seams_.store.range_prefix(journal_prefix(id) + "step/");
   if (!entries) return lines;
   for (auto const& kv : *entries) {
-    auto const value = schema::parse(kv.value);
+    auto const value = unseal(kv.value);
     auto const step =
         value ? schema::decode<StepRecord>(*value) : Result<StepRecord>(Failure(value.error()));
     if (!step) continue;
@@ -591,7 +657,11 @@ Result<bool> JobQueue::archive(JobId id) {
   if (found == rows_.end()) return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
   if (!is_final(found->second->job.status()) || found->second->is_executing) return false;
   txn.remove(job_key(id));
+  txn.delete_prefix(journal_prefix(id));
   txn.put(archive_key(id), json::serialize(encode(found->second->job)));
+  if (auto const& text = found->second->unreadable; !text.empty()) {
+    txn.put(fmt::format("{}{:012}", unreadable_prefix, number(id)), text);
+  }
   // Nobody else archives it meanwhile.
   auto row = rows_.extract(found);
   guard.unlock();
@@ -611,13 +681,22 @@ std::pair<std::int64_t, std::int64_t> JobQueue::auto_archive(std::optional<Durat
   for (auto const& job : jobs()) {
     auto const ended = job.end_timestamp.empty() ? job.received_timestamp : job.end_timestamp;
     auto const is_old = !age || (!ended.empty() && now - ended[0] >= seconds);
-    if (is_final(job.status()) && is_old && archive(job.id).value_or(false)) {
+    if (is_final(job.status()) && is_old && !waits_for_people(job.id) &&
+        archive(job.id).value_or(false)) {
       ++archived;
     } else {
       ++left;
     }
   }
   return {archived, left};
+}
+
+// What it left behind is not put away by a clock.
+bool JobQueue::waits_for_people(JobId id) const {
+  std::lock_guard const guard(mutex_);
+  auto const found = rows_.find(id);
+  return found != rows_.end() &&
+         (found->second->leaves_journal || !found->second->job.set_aside.empty());
 }
 
 CancelAnswer JobQueue::change_priority(JobId id, std::int64_t priority) {

@@ -75,6 +75,8 @@ class JobQueue {
   Result<Job> job(JobId id) const;  // archived ones too; UnknownEntity
   std::vector<Job> jobs() const;    // not archived, by id
   std::vector<LockManager::Entry> locks() const;
+  // Jobs that wait for people; archiving one takes it away.
+  std::vector<SetAside> set_aside() const;
   // What the journal says of a job that runs or could not be undone, for `gnt-job info`.
   json::array journal(JobId id) const;
 
@@ -98,7 +100,9 @@ class JobQueue {
 
   JobQueue(Seams seams, UnitTable const& units, std::int64_t leader_epoch);
   Result<void> load();
-  void load_job(std::string const& text);
+  void load_job(std::string const& key, std::string const& text);
+  Result<void> load_journals();
+  void set_aside(Row& row, std::string why);
   void schedule(std::unique_lock<std::mutex>& guard);
   void ask_for_locks(Row& row);
   bool dependencies_met(Row& row);
@@ -108,6 +112,7 @@ class JobQueue {
   void run_worker();
   void spawn_worker_if_needed();
   void execute(JobId id);
+  bool waits_for_people(JobId id) const;
   void touch(Row& row);
   Job as_told(Row const& row) const;
 

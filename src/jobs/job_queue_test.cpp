@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "jobs/job_context.h"
+#include "jobs/journal.h"
 #include "opcodes/instance.h"
 #include "rpc/fake_node.h"
 #include "store/config_store.h"
@@ -251,16 +252,108 @@ TEST_F(JobQueueTest, a_drained_queue_takes_nothing) {
   EXPECT_TRUE(queue_->is_drained());
 }
 
-TEST_F(JobQueueTest, a_journal_of_another_version_is_set_aside) {
-  store::Txn txn;
-  nodes_.set_reachable(NodeId("node-1"), false);
-  auto const id = *queue_->submit({a_job("a")}).front();
-  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
-  queue_->stop();
-  txn.put(fmt::format("/journal/{:012}/plan", number(id)), R"({"format":99})");
-  ASSERT_TRUE(store_.txn(txn));
+// What `damage` did to the journal of a job in the middle of its work.
+class BadJournal : public JobQueueTest {
+ protected:
+  Job after(std::function<void(store::Txn&, JobId)> const& damage) {
+    nodes_.set_reachable(NodeId("node-1"), false);
+    id_ = *queue_->submit({a_job("a")}).front();
+    while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+    queue_->stop();
+    store::Txn txn;
+    damage(txn, id_);
+    EXPECT_TRUE(store_.txn(txn));
+    nodes_.set_reachable(NodeId("node-1"), true);
+    restart();
+    // The rest of the queue goes on.
+    EXPECT_EQ(wait(*queue_->submit({a_job("b")}).front()).status(), Status::Success);
+    return *queue_->job(id_);
+  }
+  std::string entry(std::string const& key) { return store_.range_prefix(key)->front().value; }
+
+  JobId id_{};
+};
+
+TEST_F(BadJournal, of_an_older_version) {
+  auto const job = after([](store::Txn& txn, JobId id) {
+    txn.put(journal_plan_key(id), R"({"format":1,"op_id":"OP_INSTANCE_REMOVE"})");
+  });
+  EXPECT_EQ(job.set_aside, "plan of its journal was written by an older version of Flotte");
+  EXPECT_EQ(job.status(), Status::Error);
+}
+
+TEST_F(BadJournal, of_a_newer_version) {
+  auto const job = after([](store::Txn& txn, JobId id) {
+    txn.put(journal_plan_key(id), seal({{"format", journal_format + 1}}));
+  });
+  EXPECT_EQ(job.set_aside, "plan of its journal was written by a newer version of Flotte");
+}
+
+TEST_F(BadJournal, with_an_entry_of_an_unknown_kind) {
+  auto const job = after([](store::Txn& txn, JobId id) {
+    txn.put(journal_prefix(id) + "promise/000000", seal({{"of", "more"}}));
+  });
+  EXPECT_EQ(job.set_aside, "promise/000000 of its journal is an entry of an unknown kind");
+}
+
+TEST_F(BadJournal, with_a_step_that_knows_more_than_we) {
+  auto const job = after([](store::Txn& txn, JobId id) {
+    txn.put(journal_step_key(id, 0), seal({{"says", "Creating"}, {"twice", true}}));
+  });
+  EXPECT_TRUE(job.set_aside.starts_with("step/000000 of its journal ")) << job.set_aside;
+}
+
+TEST_F(BadJournal, that_is_damaged) {
+  auto const job = after([this](store::Txn& txn, JobId id) {
+    auto text = entry(journal_step_key(id, 0));
+    text[text.size() / 2] ^= 1;
+    txn.put(journal_step_key(id, 0), text);
+  });
+  EXPECT_EQ(job.set_aside, "step/000000 of its journal is damaged: its checksum is wrong");
+}
+
+TEST_F(BadJournal, with_a_hole) {
+  auto const job = after([this](store::Txn& txn, JobId id) {
+    txn.put(journal_step_key(id, 2), entry(journal_step_key(id, 0)));
+  });
+  EXPECT_EQ(job.set_aside, "Step 1 of its journal is missing");
+}
+
+TEST_F(BadJournal, without_its_plan) {
+  auto const job = after([](store::Txn& txn, JobId id) { txn.remove(journal_plan_key(id)); });
+  EXPECT_EQ(job.set_aside, "The plan of its journal is missing");
+}
+
+TEST_F(BadJournal, of_an_opcode_that_is_gone) {
+  auto const job = after([this](store::Txn& txn, JobId id) {
+    auto text = entry(job_key(id));
+    auto const at = text.find("OP_INSTANCE_REMOVE");
+    text.replace(at, std::string_view("OP_INSTANCE_REMOVE").size(), "OP_INSTANCE_PRAISE");
+    txn.put(job_key(id), text);
+  });
+  EXPECT_EQ(job.set_aside,
+            "Its opcode OP_INSTANCE_PRAISE does not exist in this version of Flotte");
+}
+
+TEST_F(BadJournal, without_its_job) {
+  auto const gone = after([](store::Txn& txn, JobId id) { txn.remove(job_key(id)); });
+  EXPECT_EQ(gone.set_aside, "There is a journal of it, but no job");
+}
+
+TEST_F(BadJournal, stays_until_somebody_archives_it) {
+  auto const job = after([](store::Txn& txn, JobId id) { txn.put(job_key(id), "{half"); });
+  EXPECT_TRUE(job.set_aside.starts_with("It can't be read: ")) << job.set_aside;
+  ASSERT_EQ(queue_->set_aside().size(), 1U);
+  queue_->auto_archive({});
+  ASSERT_EQ(queue_->set_aside().size(), 1U);
+  EXPECT_TRUE(*queue_->archive(id_));
+  EXPECT_TRUE(queue_->set_aside().empty());
+  EXPECT_EQ(journal_keys(), 0U);
+  // What could not be read is not lost.
+  EXPECT_EQ(store_.range_prefix("/unreadable/")->front().value, "{half");
   restart();
-  EXPECT_EQ(queue_->job(id)->set_aside, "Its journal was written by another version of Flotte");
+  EXPECT_TRUE(queue_->set_aside().empty());
+  EXPECT_GT(number(*queue_->submit({a_job("c")}).front()), number(id_));
 }
 
 }  // namespace

@@ -1,6 +1,20 @@
 #include "jobs/journal.h"
 
+#include <boost/crc.hpp>
+#include <boost/json/serialize.hpp>
+
 namespace flotte::jobs {
+namespace {
+
+constexpr std::size_t seal_size = 9;  // eight hex digits and a space
+
+std::uint32_t crc_of(std::string_view text) {
+  boost::crc_32_type crc;
+  crc.process_bytes(text.data(), text.size());
+  return crc.checksum();
+}
+
+}  // namespace
 
 using schema::Field;
 using schema::field;
@@ -65,19 +79,58 @@ std::string archive_key(JobId job) {
   return fmt::format("/archive/{:012}", number(job));
 }
 
-Result<Journal> decode_journal(std::string_view plan_text, std::vector<std::string> const& steps) {
+std::string seal(json::object const& entry) {
+  auto const text = json::serialize(entry);
+  return fmt::format("{:08x} {}", crc_of(text), text);
+}
+
+Result<json::value> unseal(std::string_view stored) {
+  if (stored.starts_with('{')) {
+    return fail(ErrorCode::InternalError, "was written by an older version of Flotte");
+  }
+  if (stored.size() <= seal_size || stored[seal_size - 1] != ' ') {
+    return fail(ErrorCode::InternalError, "is no entry of a journal");
+  }
+  auto const text = stored.substr(seal_size);
+  if (stored.substr(0, seal_size - 1) != fmt::format("{:08x}", crc_of(text))) {
+    return fail(ErrorCode::InternalError, "is damaged: its checksum is wrong");
+  }
+  return schema::parse(text);
+}
+
+Result<Journal> decode_journal(JobId job, std::vector<store::KeyValue> const& entries) {
+  auto const prefix = journal_prefix(job);
   Journal journal;
-  auto const plan = TRY(schema::parse(plan_text));
-  auto const* format = plan.is_object() ? plan.get_object().if_contains("format") : nullptr;
-  if (!format || *format != json::value(journal_format)) {
-    return fail(ErrorCode::InternalError, "Its journal was written by another version of Flotte");
+  bool has_plan = false;
+  for (auto const& kv : entries) {
+    auto const name = kv.key.substr(prefix.size());
+    auto const bad = [&](std::string_view why) {
+      return fail(ErrorCode::InternalError, "{} of its journal {}", name, why);
+    };
+    auto const entry = unseal(kv.value);
+    if (!entry) return bad(entry.error().message);
+    if (name == "plan") {
+      auto const* format = entry->is_object() ? entry->get_object().if_contains("format") : nullptr;
+      if (!format || *format != json::value(journal_format)) {
+        return bad("was written by a newer version of Flotte");
+      }
+      auto plan = schema::decode<PlanRecord>(*entry);
+      if (!plan) return bad(plan.error().message);
+      journal.plan = std::move(*plan);
+      has_plan = true;
+    } else if (name.starts_with("step/")) {
+      if (kv.key != journal_step_key(job, journal.steps.size())) {
+        return fail(ErrorCode::InternalError, "Step {} of its journal is missing",
+                    journal.steps.size());
+      }
+      auto step = schema::decode<StepRecord>(*entry);
+      if (!step) return bad(step.error().message);
+      journal.steps.push_back(std::move(*step));
+    } else {
+      return bad("is an entry of an unknown kind");
+    }
   }
-  journal.plan = TRY(schema::decode<PlanRecord>(plan, schema::UnknownKeys::Refuse, "plan"));
-  for (auto const& text : steps) {
-    auto const where = fmt::format("step {}", journal.steps.size());
-    journal.steps.push_back(TRY(
-        schema::decode<StepRecord>(TRY(schema::parse(text)), schema::UnknownKeys::Refuse, where)));
-  }
+  if (!has_plan) return fail(ErrorCode::InternalError, "The plan of its journal is missing");
   return journal;
 }
 

@@ -1,7 +1,8 @@
 // The journal of one running opcode: its plan and its steps, each written before it is done, with
 // what undoes it.
 //
-// Stored under /journal/<job>/: `plan`, and `step/<n>`. Used by the executor; not thread-safe.
+// Stored under /journal/<job>/: `plan`, and `step/<n>`, each a line of JSON behind its CRC-32. Used
+// by the executor; not thread-safe.
 #pragma once
 
 #include <optional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "jobs/job_context.h"
+#include "store/store.h"
 
 namespace flotte::jobs {
 
@@ -25,7 +27,7 @@ struct StepRecord {
 };
 
 struct PlanRecord {
-  std::int64_t format = 1;  // of the journal; others are set aside by name
+  std::int64_t format = 2;  // of the journal; others are set aside by name
   std::string op_id;
   std::int64_t op_index = 0;
   json::value plan;
@@ -39,7 +41,7 @@ struct PlanRecord {
   static schema::Fields fields();
 };
 
-constexpr std::int64_t journal_format = 1;
+constexpr std::int64_t journal_format = 2;
 
 struct Journal {
   PlanRecord plan;
@@ -52,7 +54,11 @@ std::string journal_step_key(JobId job, std::size_t step);
 std::string job_key(JobId job);
 std::string archive_key(JobId job);
 
-// Reads what was stored for a job; `texts` are the values of its keys in order of key.
-Result<Journal> decode_journal(std::string_view plan_text, std::vector<std::string> const& steps);
+// One entry as it is stored.
+std::string seal(json::object const& entry);
+Result<json::value> unseal(std::string_view stored);
+// All that is stored below journal_prefix(), in order of key. The error says for people what is
+// wrong with it.
+Result<Journal> decode_journal(JobId job, std::vector<store::KeyValue> const& entries);
 
 }  // namespace flotte::jobs

@@ -24,6 +24,10 @@ struct JobQueue::Row {
   std::int64_t last_log_serial = 0;
   // Left by a controller that died; the execution goes on from it.
   std::optional<Journal> journal;
+  // Something of its journal is stored although it has ended: people should look at it.
+  bool leaves_journal = false;
+  // What was stored, where it can't be read.
+  std::string unreadable;
 
   OpState& op() { return job.ops[current]; }
 };

@@ -31,11 +31,22 @@ namespace flotte::jobs {
 namespace json = boost::json;
 class JobContext;
 
+// A job that a restarted controller could neither go on with nor undo.
+struct SetAside {
+  JobId job{};
+  std::string why;
+};
+
 // Reading calls to nodes, while a job decides.
 class NodeReader {
  public:
-  NodeReader(rpc::Node& nodes, Random& random, std::int64_t leader_epoch, WallTime now)
-      : nodes_(nodes), random_(random), leader_epoch_(leader_epoch), now_(now) {}
+  NodeReader(rpc::Node& nodes, Random& random, std::int64_t leader_epoch, WallTime now,
+             std::vector<SetAside> set_aside = {})
+      : nodes_(nodes),
+        random_(random),
+        leader_epoch_(leader_epoch),
+        now_(now),
+        set_aside_(std::move(set_aside)) {}
 
   template <class Call>
   Result<typename Call::Reply> ask(model::Node const& node, Call const& call) {
@@ -44,6 +55,7 @@ class NodeReader {
   // Facts too: drawn while inspecting, so that plan() stays a pure function.
   Random& random() { return random_; }
   WallTime now() const { return now_; }
+  std::vector<SetAside> const& set_aside() const { return set_aside_; }
 
  private:
   static constexpr std::chrono::seconds read_timeout{30};
@@ -51,6 +63,7 @@ class NodeReader {
   Random& random_;
   std::int64_t leader_epoch_;
   WallTime now_;
+  std::vector<SetAside> set_aside_;
 };
 
 class Unit {

@@ -48,13 +48,13 @@ Result<jobs::LockSet> ClusterVerifyConfig::locks(Op const&, model::Cluster const
 }
 
 Result<ClusterVerifyConfig::Facts> ClusterVerifyConfig::inspect(Op const&, model::Cluster const&,
-                                                                jobs::NodeReader&) {
-  return Facts{};
+                                                                jobs::NodeReader& nodes) {
+  return Facts{nodes.set_aside()};
 }
 
 Result<ClusterVerifyConfig::Plan> ClusterVerifyConfig::plan(Op const& op,
                                                             model::Cluster const& cluster,
-                                                            Facts const&) {
+                                                            Facts const& facts) {
   VerifyReport report(op.error_codes, op.ignore_errors);
   report.heading("Verifying cluster config");
   report.heading("Verifying cluster certificate files");
@@ -62,6 +62,12 @@ Result<ClusterVerifyConfig::Plan> ClusterVerifyConfig::plan(Op const& op,
   verify_parameters(cluster, report);
   report.heading("Verifying all nodes belong to an existing group");
   verify_references(cluster, report);
+  if (!facts.set_aside.empty()) report.heading("Verifying the job queue");
+  for (auto const& [job, why] : facts.set_aside) {
+    report.error(
+        "ECLUSTERJOBQUEUE", "job", std::to_string(number(job)),
+        fmt::format("set aside: {}; see 'gnt-job info {}', then archive it", why, number(job)));
+  }
   return Plan{.lines = report.lines(), .is_good = report.is_good()};
 }
 

@@ -10,7 +10,9 @@ namespace json = boost::json;
 
 struct ClusterVerifyConfig {
   using Op = opcodes::ClusterVerifyConfig;
-  struct Facts {};
+  struct Facts {
+    std::vector<jobs::SetAside> set_aside;
+  };
   struct Plan {
     std::vector<std::string> lines;
     bool is_good = true;
