@@ -94,3 +94,31 @@ def test_guests_keep_running(cluster, daemon):
     cluster.ok("flotte daemons start")
     assert cluster.pid("qemu-system-x86_64") == guest
     assert state(cluster) == ["vm1,running"]
+
+
+DAMAGE = """
+import sqlite3
+store = sqlite3.connect("/var/lib/ganeti/controller/store.sqlite")
+key, value = store.execute("SELECT key, value FROM kv WHERE CAST(key AS TEXT) LIKE '/journal/%/step/000000'").fetchone()
+store.execute("UPDATE kv SET value=? WHERE key=?", (value.replace(b"Creating", b"Createng"), key))
+store.commit()
+"""
+
+
+def test_a_damaged_journal_is_set_aside_by_name(cluster):
+    job = cluster.run(f"{ADD} --no-start --submit --print-jobid vm1").stdout.split()[-1]
+    cluster.wait_until("test -e /tmp/reached", timeout=30)
+    cluster.kill("flotte-controllerd")
+    cluster.wait_until("! pgrep -x flotte-controll")
+    cluster.write("/tmp/damage.py", DAMAGE.encode())
+    cluster.ok("/usr/bin/python3 /tmp/damage.py && flotte daemons start")
+    why = "step/000000 of its journal is damaged: its checksum is wrong"
+    assert why in cluster.ok(f"gnt-job info {job}")
+    assert cluster.ok(f"gnt-job list --no-headers -o status {job}") == "error\n"
+    verify = cluster.run("gnt-cluster verify")
+    assert verify.returncode == 1 and f"ERROR: job {job}: set aside: {why}" in verify.stdout, verify.stdout
+    # The rest of the queue goes on, and the admin has the last word.
+    cluster.ok("gnt-debug delay 0")
+    cluster.ok("gnt-instance remove -f --shutdown-timeout=0 vm1")
+    cluster.ok(f"gnt-job archive {job}")
+    cluster.ok("gnt-cluster verify")

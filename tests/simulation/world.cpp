@@ -83,10 +83,7 @@ void World::run(std::function<void(World&)> const& story) {
     story(*this);
     settle();
     is_over_ = true;
-    for (auto& host : hosts_) {
-      if (host->process) scheduler_.kill(*host->process);
-      host->core.reset();
-    }
+    while (supervisors_ > 0) scheduler_.sleep_for(1s);
   });
 }
 
@@ -95,7 +92,11 @@ void World::set_up() {
   for (std::int64_t i = 0; i < options_.controllers; ++i) {
     auto& host = *hosts_.emplace_back(std::make_unique<Host>());
     host.index = static_cast<std::size_t>(i);
-    scheduler_.spawn(outside_, fmt::format("supervisor-{}", i), [this, &host] { supervise(host); });
+    ++supervisors_;
+    scheduler_.spawn(outside_, fmt::format("supervisor-{}", i), [this, &host] {
+      supervise(host);
+      --supervisors_;
+    });
   }
   ask_leader([this](controller::Core& core) {
     CHECK(core.initialise(first_settings()));
@@ -160,7 +161,7 @@ void World::supervise(Host& host) {
       note("leads no more");
       scheduler_.die();
     });
-    while (!host.process->is_dead && !host.is_stopping) scheduler_.sleep_for(200ms);
+    while (!host.process->is_dead && !host.is_stopping && !is_over_) scheduler_.sleep_for(200ms);
     host.leads = false;
     if (host.is_stopping && !host.process->is_dead && host.core) {
       note(fmt::format("controller {} is stopped", host.index));

@@ -98,6 +98,7 @@ class World {
   std::uint64_t fingerprint_ = 0;
   std::uint64_t jobs_submitted_ = 0;
   std::uint64_t pending_ = 0;  // entries of the script that are being played
+  std::size_t supervisors_ = 0;
   bool is_over_ = false;
 };
 
