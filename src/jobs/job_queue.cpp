@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
-#include <charconv>
 
 #include "base/log.h"
 #include "base/seeded_fault.h"
 #include "jobs/execution.h"
+#include "jobs/keys.h"
 #include "jobs/row.h"
 #include "store/config_store.h"
 #include "store/store.h"
@@ -14,32 +14,10 @@
 namespace flotte::jobs {
 namespace {
 
-constexpr std::string_view jobs_prefix = "/jobs/";
-constexpr std::string_view all_journals_prefix = "/journal/";
-constexpr std::string_view unreadable_prefix = "/unreadable/";
-// Each submit that is under way writes the last id to a key of its own: they may become durable in
-// any order, and the highest counts.
-constexpr std::string_view serial_key = "/queue/serial";
-constexpr std::string_view drain_key = "/queue/drain";
 constexpr std::size_t unarchived_jobs_max = 5000;
 constexpr std::size_t opcodes_a_job_max = 100;
 constexpr std::size_t jobs_a_submit_max = 1000;
 constexpr std::size_t workers_max = 64;
-
-// The number behind the prefix of a key; what is no number counts as 0.
-JobId id_in(std::string_view key, std::string_view prefix) {
-  std::int64_t id = 0;
-  std::from_chars(key.data() + prefix.size(), key.data() + key.size(), id);
-  return JobId{id};
-}
-
-// Stands for one that can't be read.
-Job unknown_job(JobId id) {
-  Job job;
-  job.id = id;
-  job.ops.emplace_back().input = {{"OP_ID", "OP_UNREADABLE"}};
-  return job;
-}
 
 struct Dependency {
   JobId job{};
@@ -121,71 +99,6 @@ Result<std::unique_ptr<JobQueue>> JobQueue::create(Seams seams, UnitTable const&
   return queue;
 }
 
-Result<void> JobQueue::load() {
-  for (auto const& kv : TRY(seams_.store.range_prefix(jobs_prefix))) load_job(kv.key, kv.value);
-  for (auto const& kv : TRY(seams_.store.range_prefix(serial_key))) {
-    auto const serial = schema::parse(kv.value);
-    if (serial && serial->is_int64()) last_id_ = std::max(last_id_, serial->get_int64());
-  }
-  is_drained_ = !TRY(seams_.store.range_prefix(drain_key)).empty();
-  return load_journals();
-}
-
-Result<void> JobQueue::load_journals() {
-  std::map<JobId, std::vector<store::KeyValue>> journals;
-  for (auto& kv : TRY(seams_.store.range_prefix(all_journals_prefix))) {
-    journals[id_in(kv.key, all_journals_prefix)].push_back(std::move(kv));
-  }
-  for (auto const& [id, entries] : journals) {
-    auto const found = rows_.find(id);
-    if (found == rows_.end()) {
-      auto row = std::make_unique<Row>();
-      row->job = unknown_job(id);
-      last_id_ = std::max(last_id_, number(id));
-      set_aside(*row, "There is a journal of it, but no job");
-      rows_[id] = std::move(row);
-      continue;
-    }
-    auto& row = *found->second;
-    if (!row.job.set_aside.empty()) continue;
-    if (is_final(row.job.status())) {
-      row.leaves_journal = true;
-      continue;
-    }
-    auto journal = decode_journal(id, entries);
-    auto const op_id = opcodes::op_id_of(row.op().input);
-    if (!journal) {
-      set_aside(row, journal.error().message);
-    } else if (!units_.find(op_id)) {
-      set_aside(row, fmt::format("Its opcode {} does not exist in this version of Flotte", op_id));
-    } else if (journal->plan.op_id != op_id ||
-               journal->plan.op_index != static_cast<std::int64_t>(row.current)) {
-      set_aside(row, fmt::format("Its journal is of {}, it is at {}", journal->plan.op_id, op_id));
-    } else {
-      row.journal = std::move(*journal);
-    }
-  }
-  return {};
-}
-
-// It counts as failed, holds no lock, and stays until somebody has looked at it and archives it.
-void JobQueue::set_aside(Row& row, std::string why) {
-  log::error("Job {} is set aside: {}", number(row.job.id), why);
-  auto const result = encode_error(
-      {ErrorCode::InternalError,
-       fmt::format("The job is set aside: {}. Look at 'gnt-job info {}' and at what it worked on, "
-                   "then archive it",
-                   why, number(row.job.id)),
-       ErrorClass::Exec},
-      ErrorClass::Exec);
-  for (auto i = row.current; i < row.job.ops.size(); ++i) {
-    if (is_final(row.job.ops[i].status)) continue;
-    row.job.ops[i].status = Status::Error;
-    row.job.ops[i].result = result;
-  }
-  row.job.set_aside = std::move(why);
-}
-
 std::vector<SetAside> JobQueue::set_aside() const {
   std::lock_guard const guard(mutex_);
   std::vector<SetAside> list;
@@ -193,36 +106,6 @@ std::vector<SetAside> JobQueue::set_aside() const {
     if (!row->job.set_aside.empty()) list.push_back({id, row->job.set_aside});
   }
   return list;
-}
-
-void JobQueue::load_job(std::string const& key, std::string const& text) {
-  auto const parsed = schema::parse(text);
-  auto job = parsed ? decode_job(*parsed) : Result<Job>(Failure(parsed.error()));
-  auto const id = id_in(key, jobs_prefix);
-  if (job && (job->id != id || job->ops.empty())) {
-    job = fail(ErrorCode::InternalError, "it is no job {}", number(id));
-  }
-  last_id_ = std::max(last_id_, number(id));
-  if (!job) {
-    auto row = std::make_unique<Row>();
-    row->job = unknown_job(id);
-    row->unreadable = text;
-    set_aside(*row, fmt::format("It can't be read: {}", job.error().message));
-    rows_[id] = std::move(row);
-    return;
-  }
-  auto row = std::make_unique<Row>();
-  for (auto& op : job->ops) {
-    for (auto const& entry : op.log) {
-      row->last_log_serial = std::max(row->last_log_serial, entry.serial);
-    }
-    if (!is_final(op.status)) op.status = Status::Queued;
-  }
-  while (row->current + 1 < job->ops.size() && is_final(job->ops[row->current].status)) {
-    ++row->current;
-  }
-  row->job = std::move(*job);
-  rows_[id] = std::move(row);
 }
 
 void JobQueue::start() {

@@ -56,16 +56,7 @@ Result<InstanceRemove::Plan> InstanceRemove::plan(Op const& op, model::Cluster c
 
 Result<json::value> InstanceRemove::apply(Plan const& plan, jobs::JobContext& job) {
   // The wish first, so that nobody starts it again.
-  auto const before = TRY(job.cluster()->instance(plan.instance.text()));
-  TRY(job.commit(
-      "Recording that it should be down",
-      [&](store::ClusterEdit& edit) -> Result<void> {
-        auto instance = TRY(edit.instance(plan.instance));
-        instance.admin_state = model::AdminState::Down;
-        edit.put(std::move(instance));
-        return {};
-      },
-      jobs::Undo{.put_instance = *before}));
+  TRY(record_down(job, plan.instance, {}));
   if (!plan.is_node_offline) {
     TRY(tolerate(stop_instance(job, plan.node, plan.spec, plan.timeout_s), plan.ignore_failures,
                  "The instance could not be stopped", job));

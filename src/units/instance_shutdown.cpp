@@ -41,19 +41,7 @@ Result<InstanceShutdown::Plan> InstanceShutdown::plan(Op const& op, model::Clust
 }
 
 Result<json::value> InstanceShutdown::apply(Plan const& plan, jobs::JobContext& job) {
-  if (plan.remember) {
-    auto const before = TRY(job.cluster()->instance(plan.instance.text()));
-    TRY(job.commit(
-        "Recording that it should be down",
-        [&](store::ClusterEdit& edit) -> Result<void> {
-          auto instance = TRY(edit.instance(plan.instance));
-          instance.admin_state = model::AdminState::Down;
-          instance.admin_state_source = plan.source;
-          edit.put(std::move(instance));
-          return {};
-        },
-        jobs::Undo{.put_instance = *before}));
-  }
+  if (plan.remember) TRY(record_down(job, plan.instance, plan.source));
   if (plan.is_node_offline) {
     job.warn("Primary node offline, marked instance as stopped");
     return nullptr;

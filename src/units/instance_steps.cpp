@@ -1,5 +1,7 @@
 #include "units/instance_steps.h"
 
+#include "store/config_store.h"
+
 #include <set>
 
 namespace flotte::units {
@@ -82,6 +84,21 @@ Result<void> start_instance(jobs::JobContext& job, NodeId const& node,
                {.undo = jobs::undo_call(node, rpc::InstanceShutdown{spec.name, spec.hypervisor, 0}),
                 .timeout = start_timeout}));
   return {};
+}
+
+Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
+                         std::optional<model::AdminStateSource> source) {
+  auto const before = TRY(job.cluster()->instance(id.text()));
+  return job.commit(
+      "Recording that it should be down",
+      [&](store::ClusterEdit& edit) -> Result<void> {
+        auto instance = TRY(edit.instance(id));
+        instance.admin_state = model::AdminState::Down;
+        if (source) instance.admin_state_source = *source;
+        edit.put(std::move(instance));
+        return {};
+      },
+      jobs::Undo{.put_instance = *before});
 }
 
 Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,

@@ -34,6 +34,10 @@ Result<void> deactivate_disks(jobs::JobContext& job, NodeId const& node,
 // Disks, then QEMU; a failed start leaves neither.
 Result<void> start_instance(jobs::JobContext& job, NodeId const& node,
                             rpc::InstanceSpec const& spec, bool startup_paused);
+// The wish that it be down; taken back if the job fails before keep(). `source`: whose wish it is,
+// where that is known.
+Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
+                         std::optional<model::AdminStateSource> source);
 // ACPI, the plug after the timeout, then the disks.
 Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
                            std::int64_t timeout_s);
