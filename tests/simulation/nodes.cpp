@@ -226,11 +226,11 @@ Result<json::value> SimulatedNodes::deliver(std::shared_ptr<Request> const& requ
 void SimulatedNodes::deliver_later(std::shared_ptr<Request> request, Duration delay) {
   auto late = std::make_shared<Request>(*request);
   late->mishap = Mishap::None;
-  auto const incarnation = machines_[late->node.uuid].daemon;
+  std::weak_ptr<Daemon> const incarnation = machines_[late->node.uuid].daemon;
   scheduler_.spawn(network_, "late", [this, late, delay, incarnation] {
     scheduler_.sleep_for(delay);
     // Its connection died with the daemon that it was sent to.
-    if (machines_[late->node.uuid].daemon != incarnation) return;
+    if (incarnation.expired() || machines_[late->node.uuid].daemon != incarnation.lock()) return;
     static_cast<void>(deliver(late, {}, Instant::max()));
   });
 }

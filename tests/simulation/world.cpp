@@ -83,7 +83,9 @@ void World::run(std::function<void(World&)> const& story) {
     story(*this);
     settle();
     is_over_ = true;
-    while (supervisors_ > 0) scheduler_.sleep_for(1s);
+    // Nobody is interrupted in the middle of ending a process.
+    while (pending_ > 0) scheduler_.sleep_for(1s);
+    for (std::int64_t i = 1; i <= options_.nodes; ++i) nodes_.kill_daemon(node_id(i));
   });
 }
 
@@ -93,7 +95,7 @@ void World::set_up() {
     auto& host = *hosts_.emplace_back(std::make_unique<Host>());
     host.index = static_cast<std::size_t>(i);
     ++supervisors_;
-    scheduler_.spawn(outside_, fmt::format("supervisor-{}", i), [this, &host] {
+    play_outside(fmt::format("supervisor-{}", i), [this, &host] {
       supervise(host);
       --supervisors_;
     });
@@ -113,12 +115,14 @@ void World::set_up() {
           {}));
     }
   });
-  scheduler_.spawn(outside_, "locks", [this] {
+  ++supervisors_;
+  play_outside("locks", [this] {
     while (!is_over_) {
       scheduler_.sleep_for(1min);
       nodes_.fake().forget_calls();
       look_at_locks();
     }
+    --supervisors_;
   });
   std::vector<JobId> jobs;
   for (std::int64_t i = 0; i < options_.machines; ++i) {
@@ -139,6 +143,14 @@ void World::set_up() {
     jobs.push_back(*job);
   }
   for (auto const job : jobs) CHECK(wait_for(job, 10h) == jobs::Status::Success);
+}
+
+void World::play_outside(std::string name, std::function<void()> body) {
+  ++pending_;
+  scheduler_.spawn(outside_, std::move(name), [this, body = std::move(body)] {
+    body();
+    --pending_;
+  });
 }
 
 void World::supervise(Host& host) {
@@ -241,11 +253,7 @@ void World::play(std::vector<Entry> const& script) {
   for (auto const& entry : script) {
     if (invariants_.broken()) return;
     scheduler_.sleep_until(begin + entry.at);
-    ++pending_;
-    scheduler_.spawn(outside_, fmt::format("entry-{}", entry.index), [this, entry] {
-      happen(entry);
-      --pending_;
-    });
+    play_outside(fmt::format("entry-{}", entry.index), [this, entry] { happen(entry); });
   }
 }
 
@@ -418,7 +426,7 @@ void World::on_point(std::string_view what, NodeId const* node) {
   if (dies_in > 0 && --dies_in == 0) {
     note("dies here");
     if (node) {
-      scheduler_.spawn(outside_, "restart", [this, id = *node] {
+      play_outside("restart", [this, id = *node] {
         scheduler_.sleep_for(1s);
         nodes_.start_daemon(id);
       });
@@ -438,7 +446,7 @@ void World::on_point(std::string_view what, NodeId const* node) {
                                                       : "the controller"));
     auto const id = node ? *node : node_id(1);
     if (kills_daemon) {
-      scheduler_.spawn(outside_, "restart", [this, id] {
+      play_outside("restart", [this, id] {
         nodes_.kill_daemon(id);
         scheduler_.sleep_for(1s);
         nodes_.start_daemon(id);
@@ -475,7 +483,7 @@ void World::look_at_locks() {
 // Faults end, jobs end, the watcher has looked several times.
 void World::settle() {
   auto const until = scheduler_.now() + settle_max;
-  while (pending_ > 0 && !invariants_.broken() && scheduler_.now() < until)
+  while (pending_ > supervisors_ && !invariants_.broken() && scheduler_.now() < until)
     scheduler_.sleep_for(1s);
   note("calm");
   crashes_.clear();

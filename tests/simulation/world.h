@@ -65,6 +65,8 @@ class World {
   struct Host;  // of a controller
 
   void set_up();
+  // A task outside of the cluster, which nothing kills.
+  void play_outside(std::string name, std::function<void()> body);
   void supervise(Host& host);
   Host* leader();
   // Runs `ask` as a thread of the leading controller; false when it died before it was done.
@@ -97,8 +99,8 @@ class World {
   std::vector<std::string> trace_;
   std::uint64_t fingerprint_ = 0;
   std::uint64_t jobs_submitted_ = 0;
-  std::uint64_t pending_ = 0;  // entries of the script that are being played
-  std::size_t supervisors_ = 0;
+  std::uint64_t pending_ = 0;      // tasks outside of the cluster that have not ended
+  std::uint64_t supervisors_ = 0;  // those of them that end with the world
   bool is_over_ = false;
 };
 
