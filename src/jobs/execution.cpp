@@ -92,7 +92,7 @@ Result<json::value> Execution::decide(Unit const& unit) {
       return fail(ErrorCode::InternalError, "Other locks are needed");
     }
     NodeReader reader(queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_,
-                      queue_.seams_.clock.wall(), queue_.set_aside());
+                      queue_.seams_.clock.wall(), [this] { return queue_.set_aside(); });
     auto plan = unit.plan(row_.op().input, *snapshot, reader);
     if (plan || plan.error().error_class != ErrorClass::Unreachable ||
         queue_.seams_.clock.now() >= give_up_at) {
@@ -368,7 +368,7 @@ Result<void> Execution::sleep(std::chrono::nanoseconds duration) {
   auto const until = queue_.seams_.clock.now() + duration;
   std::unique_lock guard(queue_.mutex_);
   while (queue_.seams_.clock.now() < until) {
-    if (row_.is_cancel_wanted) return Failure(canceled());
+    if (row_.wish.cancel) return Failure(canceled());
     if (queue_.is_stopping_) {
       has_stopped_ = true;
       return fail(ErrorCode::InternalError, "The controller is stopping");
@@ -380,7 +380,7 @@ Result<void> Execution::sleep(std::chrono::nanoseconds duration) {
 
 bool Execution::is_cancel_wanted() const {
   std::lock_guard const guard(queue_.mutex_);
-  return row_.is_cancel_wanted;
+  return row_.wish.cancel;
 }
 
 bool Execution::is_stopping() const {

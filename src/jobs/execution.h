@@ -52,7 +52,6 @@ class Execution final : public JobContext {
   rpc::CallContext read_context() override;
 
  private:
-  Result<json::value> plan_or_resume(Unit const& unit);
   Result<json::value> act(Unit const& unit);
   Result<json::value> decide(Unit const& unit);
   void undo_all(Error const& error);

@@ -79,11 +79,49 @@ std::string serial_slot_key(std::size_t slot) {
   return slot == 0 ? std::string(serial_key) : fmt::format("{}/{}", serial_key, slot);
 }
 
+std::string wish_key(JobId job) {
+  return fmt::format("{}{:012}", wishes_prefix, number(job));
+}
+
 void put_job(store::Txn& txn, Job const& job) {
   txn.put(job_key(job.id), json::serialize(encode(job)));
 }
 
 }  // namespace
+
+// While one lives, nobody else writes about the job. Made and ended with the queue's mutex held.
+class JobQueue::Writing {
+ public:
+  Writing(JobQueue& queue, std::unique_lock<std::mutex>& guard, JobId id)
+      : clock_(queue.seams_.clock), changed_(queue.changed_) {
+    for (;;) {
+      auto const found = queue.rows_.find(id);
+      if (found == queue.rows_.end()) return;
+      if (!found->second->is_being_written) {
+        row_ = found->second.get();
+        row_->is_being_written = true;
+        return;
+      }
+      if (queue.is_stopping_) return;
+      clock_.wait(guard, changed_);
+    }
+  }
+  ~Writing() {
+    if (!row_) return;
+    row_->is_being_written = false;
+    clock_.notify_all(changed_);
+  }
+  Writing(Writing const&) = delete;
+  Writing& operator=(Writing const&) = delete;
+
+  // Null: there is no such job, or the queue stops before its turn comes.
+  Row* row() const { return row_; }
+
+ private:
+  Clock& clock_;
+  std::condition_variable& changed_;
+  Row* row_ = nullptr;
+};
 
 JobQueue::JobQueue(Seams seams, UnitTable const& units, std::int64_t leader_epoch)
     : seams_(seams), units_(units), leader_epoch_(leader_epoch) {}
@@ -207,7 +245,11 @@ std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs
   for (auto& row : rows) {
     auto const id = row->job.id;
     storing_.erase(id);
-    if (stored) rows_[id] = std::move(row);
+    if (stored) {
+      rows_[id] = std::move(row);
+      to_ask_.insert(id);
+    }
+    look_again_at_dependents(id);
   }
   schedule(guard);
   return stored ? answer : refuse_all(stored.error());
@@ -224,12 +266,13 @@ std::size_t JobQueue::take_serial_slot() {
 void JobQueue::schedule(std::unique_lock<std::mutex>& guard) {
   CHECK(guard.owns_lock());
   if (!is_started_ || is_stopping_) return;
-  for (auto const& [id, row] : rows_) {
-    if (is_final(row->job.status()) || row->wants_locks || row->is_executing) continue;
-    if (row->ends_as) continue;
-    if (dependencies_met(*row)) ask_for_locks(*row);
+  for (auto const id : std::exchange(to_ask_, {})) {
+    auto const found = rows_.find(id);
+    if (found == rows_.end() || !found->second->is_idle()) continue;
+    if (dependencies_met(*found->second)) ask_for_locks(*found->second);
   }
   for (auto const id : locks_.grant()) ready_.push_back(id);
+  if (ready_.empty()) return;
   spawn_worker_if_needed();
   seams_.clock.notify_all(work_);
 }
@@ -246,13 +289,23 @@ void JobQueue::ask_for_locks(Row& row) {
   touch(row);
 }
 
-// A dependency that ended otherwise than wished ends this job too.
+void JobQueue::look_again_at_dependents(JobId id) {
+  auto const [first, last] = dependents_.equal_range(id);
+  for (auto entry = first; entry != last; ++entry) to_ask_.insert(entry->second);
+  dependents_.erase(first, last);
+}
+
+// A dependency that ended otherwise than wished ends this job too. One that has not ended is
+// remembered: this job is looked at again then.
 bool JobQueue::dependencies_met(Row& row) {
   auto const dependencies = dependencies_of(row.op().input);
   if (!dependencies) return true;
   for (auto const& dependency : *dependencies) {
     auto const found = rows_.find(dependency.job);
-    if (storing_.contains(dependency.job)) return false;
+    if (storing_.contains(dependency.job)) {
+      dependents_.emplace(dependency.job, row.job.id);
+      return false;
+    }
     // Archived or unknown: it ended, and nobody can say how.
     if (found == rows_.end()) {
       if (number(dependency.job) <= last_id_) continue;
@@ -264,9 +317,9 @@ bool JobQueue::dependencies_met(Row& row) {
       return false;
     }
     auto const status = found->second->job.status();
-    // An end counts when it is durable.
-    if (!is_final(status) || found->second->is_executing) {
+    if (!found->second->has_ended()) {
       row.op().status = Status::Waiting;
+      dependents_.emplace(dependency.job, row.job.id);
       return false;
     }
     auto const& wished = dependency.statuses;
@@ -330,90 +383,114 @@ void JobQueue::run_worker() {
 
 // One opcode of a job whose locks are held.
 void JobQueue::execute(JobId id) {
-  Row* row = nullptr;
-  Unit const* unit = nullptr;
-  {
-    std::lock_guard const guard(mutex_);
-    row = rows_.at(id).get();
-    row->is_executing = true;
-    if (row->ends_as) {
-      end_job(row->job, row->current, row->ends_as->first, row->ends_as->second);
-    } else if (row->is_cancel_wanted && !row->journal) {
-      end_job(row->job, row->current, Status::Canceled, "Job canceled by request");
-    } else {
-      auto const now = stamp(seams_.clock.wall());
-      auto& op = row->op();
-      op.status = Status::Running;
-      if (op.start_timestamp.empty()) op.start_timestamp = now;
-      op.exec_timestamp = now;
-      if (row->job.start_timestamp.empty()) row->job.start_timestamp = now;
-      unit = units_.find(opcodes::op_id_of(op.input));
-    }
-    touch(*row);
-  }
-
+  std::unique_lock guard(mutex_);
+  auto& row = *rows_.at(id);
+  row.is_executing = true;
+  auto const* unit = begin_opcode(row);
+  auto status = Status::Error;
+  json::value result;
   store::Txn txn;
   if (unit) {
     if (has_fault(SeededFault::LockReleasedEarly)) {
-      std::unique_lock guard(mutex_);
       locks_.release(id);
       schedule(guard);
     }
-    Execution execution(*this, *row);
+    guard.unlock();
+    Execution execution(*this, row);
     auto const outcome = execution.run(*unit);
+    guard.lock();
     if (outcome == Execution::Outcome::Stopped) return;
-    std::lock_guard const guard(mutex_);
     if (outcome == Execution::Outcome::OtherLocks) {
-      row->is_executing = false;
-      row->wants_locks = false;
+      row.is_executing = row.wants_locks = false;
+      to_ask_.insert(id);
       return locks_.release(id);
     }
-    auto& op = row->op();
-    op.status = execution.status();
-    op.result = execution.result();
-    op.end_timestamp = stamp(seams_.clock.wall());
-    row->leaves_journal = execution.close_journal(txn);
-  } else if (std::lock_guard const guard(mutex_); !is_final(row->op().status)) {
-    end_job(
-        row->job, row->current, Status::Error,
-        encode_error({ErrorCode::InternalError,
-                      fmt::format("Opcode {} is not built yet", opcodes::op_id_of(row->op().input)),
-                      ErrorClass::Prereq},
-                     ErrorClass::Prereq));
+    status = execution.status();
+    result = execution.result();
+    row.leaves_journal = execution.close_journal(txn);
   }
 
-  {
-    std::lock_guard const guard(mutex_);
-    auto const status = row->op().status;
-    if (status == Status::Success && row->current + 1 < row->job.ops.size()) {
-      ++row->current;
-    } else {
-      if (status != Status::Success && row->current + 1 < row->job.ops.size()) {
-        ++row->current;
-        end_job(row->job, row->current, status, row->job.ops[row->current - 1].result);
-      }
-      row->job.end_timestamp = stamp(seams_.clock.wall());
-    }
-    put_job(txn, row->job);
+  Writing const writing(*this, guard, id);
+  if (!writing.row()) return;
+  if (unit) {
+    end_opcode(row, status, std::move(result));
+  } else {
+    end_unrun(row);
   }
-  // The result is told only when it is durable. A store that can't write now is asked again: the
-  // job has ended.
+  auto const has_ended = is_final(row.job.status());
+  put_job(txn, row.job);
+  if (has_ended && row.wish.is_any()) txn.remove(wish_key(id));
+  guard.unlock();
+  auto const is_stored = store_end(id, txn);
+  guard.lock();
+  if (!is_stored) return;
+  row.is_executing = row.wants_locks = false;
+  row.progress.reset();
+  locks_.release(id);
+  if (has_ended) {
+    look_again_at_dependents(id);
+  } else {
+    to_ask_.insert(id);
+  }
+  touch(row);
+}
+
+// Null: it is not to run.
+Unit const* JobQueue::begin_opcode(Row& row) {
+  auto& op = row.op();
+  auto const* unit = units_.find(opcodes::op_id_of(op.input));
+  if (!unit || row.ends_as || (row.wish.cancel && !row.journal)) return nullptr;
+  auto const now = stamp(seams_.clock.wall());
+  op.status = Status::Running;
+  if (op.start_timestamp.empty()) op.start_timestamp = now;
+  op.exec_timestamp = now;
+  if (row.job.start_timestamp.empty()) row.job.start_timestamp = now;
+  touch(row);
+  return unit;
+}
+
+// The opcodes after one that failed don't run.
+void JobQueue::end_opcode(Row& row, Status status, json::value result) {
+  auto& op = row.op();
+  op.status = status;
+  op.result = std::move(result);
+  op.end_timestamp = stamp(seams_.clock.wall());
+  auto const is_last = row.current + 1 == row.job.ops.size();
+  if (!is_last) ++row.current;
+  if (!is_last && status != Status::Success) end_job(row.job, row.current, status, op.result);
+  if (is_last) row.job.end_timestamp = op.end_timestamp;
+}
+
+void JobQueue::end_unrun(Row& row) {
+  if (row.ends_as) {
+    end_job(row.job, row.current, row.ends_as->first, row.ends_as->second);
+  } else if (row.wish.cancel) {
+    end_job(row.job, row.current, Status::Canceled, "Job canceled by request");
+  } else {
+    Error const unknown{
+        ErrorCode::InternalError,
+        fmt::format("Opcode {} is not built yet", opcodes::op_id_of(row.op().input)),
+        ErrorClass::Prereq};
+    end_job(row.job, row.current, Status::Error, encode_error(unknown, ErrorClass::Prereq));
+  }
+}
+
+// The result is told only when it is durable. A store that can't write now is asked again: the job
+// has ended. False: the queue is stopping, or another controller leads.
+bool JobQueue::store_end(JobId id, store::Txn const& txn) {
   for (auto pause = std::chrono::milliseconds(100);;) {
     auto const stored = seams_.store.txn(txn);
-    if (stored) break;
-    if (stored.error().error_class == ErrorClass::Deposed) return depose();
+    if (stored) return true;
+    if (stored.error().error_class == ErrorClass::Deposed) {
+      depose();
+      return false;
+    }
     log::error("The end of job {} can't be stored: {}", number(id), stored.error().message);
     seams_.clock.sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::milliseconds(5000));
     std::lock_guard const guard(mutex_);
-    if (is_stopping_) return;
+    if (is_stopping_) return false;
   }
-  std::lock_guard const guard(mutex_);
-  row->is_executing = false;
-  row->wants_locks = false;
-  row->progress.reset();
-  locks_.release(id);
-  touch(*row);
 }
 
 Result<Job> JobQueue::job(JobId id) const {
@@ -502,15 +579,17 @@ Result<std::optional<Change>> JobQueue::wait_change(JobId id, Status known_statu
 
 CancelAnswer JobQueue::cancel(JobId id) {
   std::unique_lock guard(mutex_);
-  auto const found = rows_.find(id);
-  if (found == rows_.end()) return {false, fmt::format("Job {} not found", number(id))};
-  auto& row = *found->second;
+  Writing const writing(*this, guard, id);
+  if (!writing.row()) return no_longer_here(id);
+  auto& row = *writing.row();
   if (is_final(row.job.status())) {
     return {false, fmt::format("Job {} is no longer waiting in the queue", number(id))};
   }
   if (row.is_executing || row.journal || row.ends_as) {
-    row.is_cancel_wanted = true;
-    touch(row);
+    auto wish = row.wish;
+    wish.cancel = true;
+    auto const stored = store_wish(guard, row, wish);
+    if (!stored) return {false, stored.error().message};
     return {true, fmt::format("Job {} will be canceled and what it did undone", number(id))};
   }
   // Nobody else takes it while its end is written.
@@ -522,15 +601,40 @@ CancelAnswer JobQueue::cancel(JobId id) {
   end_job(ended, row.current, Status::Canceled, "Job canceled by request");
   store::Txn txn;
   put_job(txn, ended);
+  if (row.wish.is_any()) txn.remove(wish_key(id));
   guard.unlock();
   auto const stored = seams_.store.txn(txn);
   guard.lock();
   row.is_executing = false;
-  if (stored) row.job = std::move(ended);
+  if (stored) {
+    row.job = std::move(ended);
+    look_again_at_dependents(id);
+  } else {
+    to_ask_.insert(id);
+  }
   touch(row);
   schedule(guard);
   if (!stored) return {false, stored.error().message};
   return {true, fmt::format("Job {} canceled", number(id))};
+}
+
+// It counts when it is durable.
+Result<void> JobQueue::store_wish(std::unique_lock<std::mutex>& guard, Row& row,
+                                  Wish const& wish) {
+  store::Txn txn;
+  txn.put(wish_key(row.job.id), json::serialize(schema::encode(wish)));
+  guard.unlock();
+  auto const stored = seams_.store.txn(txn);
+  guard.lock();
+  TRY(stored);
+  row.wish = wish;
+  touch(row);
+  return {};
+}
+
+CancelAnswer JobQueue::no_longer_here(JobId id) const {
+  if (is_stopping_) return {false, "The controller is stopping; ask again"};
+  return {false, fmt::format("Job {} not found", number(id))};
 }
 
 Result<bool> JobQueue::archive(JobId id) {
@@ -538,15 +642,17 @@ Result<bool> JobQueue::archive(JobId id) {
   std::unique_lock guard(mutex_);
   auto const found = rows_.find(id);
   if (found == rows_.end()) return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
-  if (!is_final(found->second->job.status()) || found->second->is_executing) return false;
-  txn.remove(job_key(id));
-  txn.delete_prefix(journal_prefix(id));
-  txn.put(archive_key(id), json::serialize(encode(found->second->job)));
-  if (auto const& text = found->second->unreadable; !text.empty()) {
-    txn.put(fmt::format("{}{:012}", unreadable_prefix, number(id)), text);
-  }
+  if (!found->second->has_ended() || found->second->is_being_written) return false;
   // Nobody else archives it meanwhile.
   auto row = rows_.extract(found);
+  auto const& archived = *row.mapped();
+  txn.remove(job_key(id));
+  if (archived.wish.is_any() || archived.waits_for_people()) txn.remove(wish_key(id));
+  txn.delete_prefix(journal_prefix(id));
+  txn.put(archive_key(id), json::serialize(encode(archived.job)));
+  if (!archived.unreadable.empty()) {
+    txn.put(fmt::format("{}{:012}", unreadable_prefix, number(id)), archived.unreadable);
+  }
   guard.unlock();
   auto const stored = seams_.store.txn(txn);
   if (stored) return true;
@@ -559,38 +665,39 @@ std::pair<std::int64_t, std::int64_t> JobQueue::auto_archive(std::optional<Durat
   auto const now = stamp(seams_.clock.wall())[0];
   auto const seconds =
       age ? std::chrono::duration_cast<std::chrono::seconds>(*age).count() : std::int64_t{0};
-  std::int64_t archived = 0;
+  std::vector<JobId> old;
   std::int64_t left = 0;
-  for (auto const& job : jobs()) {
-    auto const ended = job.end_timestamp.empty() ? job.received_timestamp : job.end_timestamp;
-    auto const is_old = !age || (!ended.empty() && now - ended[0] >= seconds);
-    if (is_final(job.status()) && is_old && !waits_for_people(job.id) &&
-        archive(job.id).value_or(false)) {
-      ++archived;
-    } else {
-      ++left;
+  {
+    std::lock_guard const guard(mutex_);
+    for (auto const& [id, row] : rows_) {
+      auto const& job = row->job;
+      auto const& ended = job.end_timestamp.empty() ? job.received_timestamp : job.end_timestamp;
+      auto const is_old = !age || (!ended.empty() && now - ended[0] >= seconds);
+      if (is_old && is_final(job.status()) && !row->waits_for_people()) {
+        old.push_back(id);
+      } else {
+        ++left;
+      }
     }
   }
-  return {archived, left};
-}
-
-// What it left behind is not put away by a clock.
-bool JobQueue::waits_for_people(JobId id) const {
-  std::lock_guard const guard(mutex_);
-  auto const found = rows_.find(id);
-  return found != rows_.end() &&
-         (found->second->leaves_journal || !found->second->job.set_aside.empty());
+  auto const archived = std::ranges::count_if(
+      old, [this](JobId id) { return archive(id).value_or(false); });
+  return {archived, left + std::ssize(old) - archived};
 }
 
 CancelAnswer JobQueue::change_priority(JobId id, std::int64_t priority) {
   std::unique_lock guard(mutex_);
-  auto const found = rows_.find(id);
-  if (found == rows_.end()) return {false, fmt::format("Job {} not found", number(id))};
-  auto& row = *found->second;
+  Writing const writing(*this, guard, id);
+  if (!writing.row()) return no_longer_here(id);
+  auto& row = *writing.row();
   if (is_final(row.job.status())) {
     return {false, fmt::format("Job {} is finished", number(id))};
   }
-  for (auto i = row.current; i < row.job.ops.size(); ++i) row.job.ops[i].priority = priority;
+  auto wish = row.wish;
+  wish.priority = priority;
+  auto const stored = store_wish(guard, row, wish);
+  if (!stored) return {false, stored.error().message};
+  row.apply_priority();
   locks_.change_priority(id, priority);
   schedule(guard);
   return {true, fmt::format("Priorities of pending opcodes for job {} have been changed to {}",

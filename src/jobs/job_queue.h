@@ -28,9 +28,12 @@
 namespace flotte::store {
 class Store;
 class ConfigStore;
+struct Txn;
 }  // namespace flotte::store
 
 namespace flotte::jobs {
+
+struct Wish;
 
 // Everything a queue stands on; all outlive it.
 struct Seams {
@@ -97,22 +100,30 @@ class JobQueue {
  private:
   friend class Execution;
   struct Row;
+  class Writing;
 
   JobQueue(Seams seams, UnitTable const& units, std::int64_t leader_epoch);
   Result<void> load();
   void load_job(std::string const& key, std::string const& text);
   Result<void> load_journals();
+  Result<void> load_wishes();
   void set_aside(Row& row, std::string why);
   void schedule(std::unique_lock<std::mutex>& guard);
   void ask_for_locks(Row& row);
   bool dependencies_met(Row& row);
+  void look_again_at_dependents(JobId id);
   void end_job(Job& job, std::size_t from, Status status, json::value const& result) const;
   void end_soon(Row& row, Status status, json::value result);
   std::size_t take_serial_slot();
   void run_worker();
   void spawn_worker_if_needed();
   void execute(JobId id);
-  bool waits_for_people(JobId id) const;
+  Unit const* begin_opcode(Row& row);
+  void end_opcode(Row& row, Status status, json::value result);
+  void end_unrun(Row& row);
+  bool store_end(JobId id, store::Txn const& txn);
+  Result<void> store_wish(std::unique_lock<std::mutex>& guard, Row& row, Wish const& wish);
+  CancelAnswer no_longer_here(JobId id) const;
   void touch(Row& row);
   Job as_told(Row const& row) const;
 
@@ -125,7 +136,9 @@ class JobQueue {
   std::condition_variable work_;             // ready_ or stopping_ changed, for workers
   std::map<JobId, std::unique_ptr<Row>> rows_;
   LockManager locks_;
-  std::deque<JobId> ready_;  // granted, waiting for a worker
+  std::set<JobId> to_ask_;  // neither ended nor asking for locks, as far as they may go on
+  std::multimap<JobId, JobId> dependents_;  // waiting for the end of the first
+  std::deque<JobId> ready_;                 // granted, waiting for a worker
   std::vector<std::thread> workers_;
   std::size_t workers_idle_ = 0;
   std::int64_t last_id_ = 0;

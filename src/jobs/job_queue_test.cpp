@@ -233,6 +233,35 @@ TEST_F(JobQueueTest, cancels_what_waits_and_undoes_what_runs) {
   EXPECT_FALSE(queue_->cancel(running).ok);
 }
 
+TEST_F(JobQueueTest, the_next_controller_knows_of_a_cancel) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const running = *queue_->submit({a_job("a")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  EXPECT_TRUE(queue_->cancel(running).ok);
+  restart();
+  nodes_.set_reachable(NodeId("node-1"), true);
+  EXPECT_EQ(wait(running).status(), Status::Canceled);
+  EXPECT_EQ(disks(), 0U);
+  EXPECT_TRUE(store_.range_prefix("/queue/wish/")->empty());
+}
+
+TEST_F(JobQueueTest, the_next_controller_knows_of_a_priority) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const running = *queue_->submit({a_job("a")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  auto const waiting = *queue_->submit({a_job("a")}).front();
+  EXPECT_TRUE(queue_->change_priority(running, 3).ok);
+  EXPECT_TRUE(queue_->change_priority(waiting, -3).ok);
+  EXPECT_TRUE(queue_->change_priority(waiting, -7).ok);
+  restart();
+  EXPECT_EQ(queue_->job(running)->ops[0].priority, 3);
+  EXPECT_EQ(queue_->job(waiting)->ops[0].priority, -7);
+  nodes_.set_reachable(NodeId("node-1"), true);
+  EXPECT_EQ(wait(running).ops[0].priority, 3);
+  EXPECT_EQ(wait(waiting).ops[0].priority, -7);
+  EXPECT_TRUE(store_.range_prefix("/queue/wish/")->empty());
+}
+
 TEST_F(JobQueueTest, archives_and_survives_a_restart) {
   auto const id = *queue_->submit({a_job("a")}).front();
   wait(id);
@@ -338,6 +367,15 @@ TEST_F(BadJournal, of_an_opcode_that_is_gone) {
 TEST_F(BadJournal, without_its_job) {
   auto const gone = after([](store::Txn& txn, JobId id) { txn.remove(job_key(id)); });
   EXPECT_EQ(gone.set_aside, "There is a journal of it, but no job");
+}
+
+TEST_F(BadJournal, or_a_wish_that_cannot_be_read) {
+  auto const job = after([](store::Txn& txn, JobId id) {
+    txn.put(fmt::format("/queue/wish/{:012}", number(id)), R"({"cancel":true,"forget":true})");
+  });
+  EXPECT_TRUE(job.set_aside.starts_with("What was asked of it can't be read: ")) << job.set_aside;
+  EXPECT_TRUE(*queue_->archive(id_));
+  EXPECT_TRUE(store_.range_prefix("/queue/wish/")->empty());
 }
 
 TEST_F(BadJournal, stays_until_somebody_archives_it) {

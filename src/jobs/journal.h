@@ -14,6 +14,9 @@
 
 namespace flotte::jobs {
 
+// Journals of another format are set aside by name.
+constexpr std::int64_t journal_format = 2;
+
 // The outcome of a step that has ended: its answer, or the error that apply() saw.
 struct StepRecord {
   std::string says;
@@ -27,7 +30,7 @@ struct StepRecord {
 };
 
 struct PlanRecord {
-  std::int64_t format = 2;  // of the journal; others are set aside by name
+  std::int64_t format = journal_format;
   std::string op_id;
   std::int64_t op_index = 0;
   json::value plan;
@@ -40,8 +43,6 @@ struct PlanRecord {
 
   static schema::Fields fields();
 };
-
-constexpr std::int64_t journal_format = 2;
 
 struct Journal {
   PlanRecord plan;

@@ -11,6 +11,7 @@ constexpr std::string_view unreadable_prefix = "/unreadable/";
 // Each submit that is under way writes the last id to a key of its own: they may become durable in
 // any order, and the highest counts.
 constexpr std::string_view serial_key = "/queue/serial";
+constexpr std::string_view wishes_prefix = "/queue/wish/";
 constexpr std::string_view drain_key = "/queue/drain";
 
 }  // namespace flotte::jobs

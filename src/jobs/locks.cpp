@@ -25,19 +25,7 @@ std::string_view level_name(LockLevel level) {
   return "network";
 }
 
-bool conflict(Lock const& a, Lock const& b) {
-  if (a.level != b.level) return false;
-  if (a.mode == LockMode::Shared && b.mode == LockMode::Shared) return false;
-  return a.name.empty() || b.name.empty() || a.name == b.name;
-}
-
 }  // namespace
-
-bool conflict(LockSet const& a, LockSet const& b) {
-  return std::ranges::any_of(a, [&](Lock const& one) {
-    return std::ranges::any_of(b, [&](Lock const& other) { return conflict(one, other); });
-  });
-}
 
 std::string lock_name(Lock const& lock) {
   if (lock.level == LockLevel::Cluster) return fmt::format("cluster/{}", lock.name);
@@ -49,45 +37,88 @@ void LockManager::request(JobId job, std::int64_t priority, LockSet locks) {
     return lock.level == LockLevel::Cluster && lock.name == "BGL";
   });
   if (!has_cluster) locks.push_back(shared(LockLevel::Cluster, "BGL"));
-  entries_.push_back({job, priority, next_age_++, std::move(locks)});
+  auto const [found, is_new] = entries_.try_emplace(job);
+  CHECK(is_new);
+  found->second = {job, priority, next_age_++, std::move(locks)};
+  waiting_.insert(place_of(found->second));
 }
 
 void LockManager::release(JobId job) {
-  std::erase_if(entries_, [job](Entry const& entry) { return entry.job == job; });
+  auto const found = entries_.find(job);
+  if (found == entries_.end()) return;
+  if (found->second.is_granted) {
+    held_.remove(found->second.locks);
+  } else {
+    waiting_.erase(place_of(found->second));
+  }
+  entries_.erase(found);
 }
 
 void LockManager::change_priority(JobId job, std::int64_t priority) {
-  for (auto& entry : entries_) {
-    if (entry.job == job) entry.priority = priority;
-  }
+  auto const found = entries_.find(job);
+  if (found == entries_.end()) return;
+  auto& entry = found->second;
+  auto const has_waited = waiting_.erase(place_of(entry)) > 0;
+  entry.priority = priority;
+  if (has_waited) waiting_.insert(place_of(entry));
 }
 
 std::vector<JobId> LockManager::grant() {
-  std::vector<Entry*> waiting;
-  std::vector<Entry const*> in_front;
-  for (auto& entry : entries_) {
-    if (entry.is_granted) {
-      in_front.push_back(&entry);
-    } else {
-      waiting.push_back(&entry);
-    }
-  }
-  std::ranges::sort(waiting, [](Entry const* a, Entry const* b) {
-    return std::pair(a->priority, a->age) < std::pair(b->priority, b->age);
-  });
-
   std::vector<JobId> granted;
-  for (auto* entry : waiting) {
-    auto const blocked = std::ranges::any_of(
-        in_front, [&](Entry const* other) { return conflict(entry->locks, other->locks); });
-    if (!blocked) {
-      entry->is_granted = true;
-      granted.push_back(entry->job);
+  // One that waits is in front of all after it: they may not take what it wants.
+  LockCounts in_front;
+  for (auto place = waiting_.begin(); place != waiting_.end();) {
+    auto& entry = entries_.at(std::get<JobId>(*place));
+    if (held_.conflict_with(entry.locks) || in_front.conflict_with(entry.locks)) {
+      in_front.add(entry.locks);
+      ++place;
+      continue;
     }
-    // One that waits is in front of all after it: they may not take what it wants.
-    in_front.push_back(entry);
+    entry.is_granted = true;
+    held_.add(entry.locks);
+    granted.push_back(entry.job);
+    place = waiting_.erase(place);
   }
   return granted;
+}
+
+std::vector<LockManager::Entry> LockManager::entries() const {
+  std::vector<Entry> list;
+  list.reserve(entries_.size());
+  for (auto const& [job, entry] : entries_) list.push_back(entry);
+  std::ranges::sort(list, {}, &Entry::age);
+  return list;
+}
+
+void LockCounts::add(LockSet const& locks) {
+  for (auto const& lock : locks) {
+    auto& level = levels_[lock.level];
+    ++(lock.name.empty() ? level.all : level.any).of(lock.mode);
+    if (!lock.name.empty()) ++level.named[lock.name].of(lock.mode);
+  }
+}
+
+void LockCounts::remove(LockSet const& locks) {
+  for (auto const& lock : locks) {
+    auto& level = levels_.at(lock.level);
+    --(lock.name.empty() ? level.all : level.any).of(lock.mode);
+    if (lock.name.empty()) continue;
+    auto const named = level.named.find(lock.name);
+    --named->second.of(lock.mode);
+    if (!named->second.excludes(LockMode::Exclusive)) level.named.erase(named);
+  }
+}
+
+bool LockCounts::conflict_with(LockSet const& locks) const {
+  return std::ranges::any_of(locks, [this](Lock const& lock) {
+    auto const found = levels_.find(lock.level);
+    if (found == levels_.end()) return false;
+    auto const& level = found->second;
+    if (level.all.excludes(lock.mode)) return true;
+    if (lock.name.empty()) return level.any.excludes(lock.mode);
+    auto const named = level.named.find(lock.name);
+    return named != level.named.end() && named->second.excludes(lock.mode);
+  });
 }
 
 }  // namespace flotte::jobs

@@ -8,7 +8,11 @@
 
 #include <compare>
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
+#include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "base/id.h"
@@ -42,9 +46,35 @@ inline Lock all_exclusive(LockLevel level) {
   return {level, "", LockMode::Exclusive};
 }
 
-bool conflict(LockSet const& a, LockSet const& b);
 // "instance/web1", "cluster/BGL", "node/[lockset]".
 std::string lock_name(Lock const& lock);
+
+// What a number of jobs hold or wait for, counted, so that a set of locks is compared with all of
+// them at once.
+class LockCounts {
+ public:
+  void add(LockSet const& locks);
+  // They were added before.
+  void remove(LockSet const& locks);
+  bool conflict_with(LockSet const& locks) const;
+
+ private:
+  struct Count {
+    std::size_t shared = 0;
+    std::size_t exclusive = 0;
+
+    std::size_t& of(LockMode mode) { return mode == LockMode::Shared ? shared : exclusive; }
+    bool excludes(LockMode mode) const {
+      return exclusive > 0 || (mode == LockMode::Exclusive && shared > 0);
+    }
+  };
+  struct Level {
+    Count all;  // locks of the whole level
+    Count any;  // locks of one name, whichever
+    std::unordered_map<std::string, Count> named;
+  };
+  std::map<LockLevel, Level> levels_;
+};
 
 class LockManager {
  public:
@@ -61,13 +91,20 @@ class LockManager {
   // Gives back everything the job holds or waits for.
   void release(JobId job);
   void change_priority(JobId job, std::int64_t priority);
-  // Grants what can be granted and names those jobs, once each.
+  // Grants what can be granted and names those jobs, once each. Its cost grows with the jobs that
+  // wait, not with those that hold.
   std::vector<JobId> grant();
 
-  std::vector<Entry> const& entries() const { return entries_; }
+  // In the order in which they asked.
+  std::vector<Entry> entries() const;
 
  private:
-  std::vector<Entry> entries_;
+  using Place = std::tuple<std::int64_t, std::uint64_t, JobId>;  // priority, age
+  static Place place_of(Entry const& entry) { return {entry.priority, entry.age, entry.job}; }
+
+  std::map<JobId, Entry> entries_;
+  std::set<Place> waiting_;
+  LockCounts held_;
   std::uint64_t next_age_ = 0;
 };
 

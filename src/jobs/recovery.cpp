@@ -38,7 +38,32 @@ Result<void> JobQueue::load() {
     if (serial && serial->is_int64()) last_id_ = std::max(last_id_, serial->get_int64());
   }
   is_drained_ = !TRY(seams_.store.range_prefix(drain_key)).empty();
-  return load_journals();
+  TRY(load_journals());
+  TRY(load_wishes());
+  for (auto const& [id, row] : rows_) {
+    if (!is_final(row->job.status())) to_ask_.insert(id);
+  }
+  return {};
+}
+
+Result<void> JobQueue::load_wishes() {
+  for (auto const& kv : TRY(seams_.store.range_prefix(wishes_prefix))) {
+    auto const found = rows_.find(id_in(kv.key, wishes_prefix));
+    if (found == rows_.end() || is_final(found->second->job.status())) {
+      log::error("{} is of no job that waits or runs", kv.key);
+      continue;
+    }
+    auto& row = *found->second;
+    auto const stored = schema::parse(kv.value);
+    auto wish = stored ? schema::decode<Wish>(*stored) : Result<Wish>(Failure(stored.error()));
+    if (!wish) {
+      set_aside(row, fmt::format("What was asked of it can't be read: {}", wish.error().message));
+      continue;
+    }
+    row.wish = *wish;
+    row.apply_priority();
+  }
+  return {};
 }
 
 Result<void> JobQueue::load_journals() {

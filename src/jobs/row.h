@@ -7,6 +7,7 @@
 #include "jobs/job.h"
 #include "jobs/job_queue.h"
 #include "jobs/journal.h"
+#include "jobs/wish.h"
 
 namespace flotte::jobs {
 
@@ -18,7 +19,10 @@ struct JobQueue::Row {
   bool is_executing = false;
   // It ends so without running, as soon as a worker has written it.
   std::optional<std::pair<Status, json::value>> ends_as;
-  bool is_cancel_wanted = false;
+  Wish wish;
+  // Something about it is on its way to the store: the next waits, so that what is stored last is
+  // what is known.
+  bool is_being_written = false;
   std::optional<json::object> progress;
   std::uint64_t progress_serial = 0;
   std::int64_t last_log_serial = 0;
@@ -30,6 +34,18 @@ struct JobQueue::Row {
   std::string unreadable;
 
   OpState& op() { return job.ops[current]; }
+  // An end counts when it is durable.
+  bool has_ended() const { return is_final(job.status()) && !is_executing; }
+  // It neither runs nor is about to.
+  bool is_idle() const {
+    return !is_final(job.status()) && !is_executing && !wants_locks && !ends_as;
+  }
+  // What it left behind is not put away by a clock.
+  bool waits_for_people() const { return leaves_journal || !job.set_aside.empty(); }
+  void apply_priority() {
+    if (!wish.priority) return;
+    for (auto i = current; i < job.ops.size(); ++i) job.ops[i].priority = *wish.priority;
+  }
 };
 
 }  // namespace flotte::jobs

@@ -12,6 +12,7 @@
 // the plan and by answers of steps alone.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -41,7 +42,7 @@ struct SetAside {
 class NodeReader {
  public:
   NodeReader(rpc::Node& nodes, Random& random, std::int64_t leader_epoch, WallTime now,
-             std::vector<SetAside> set_aside = {})
+             std::function<std::vector<SetAside>()> set_aside)
       : nodes_(nodes),
         random_(random),
         leader_epoch_(leader_epoch),
@@ -55,7 +56,7 @@ class NodeReader {
   // Facts too: drawn while inspecting, so that plan() stays a pure function.
   Random& random() { return random_; }
   WallTime now() const { return now_; }
-  std::vector<SetAside> const& set_aside() const { return set_aside_; }
+  std::vector<SetAside> set_aside() const { return set_aside_(); }
 
  private:
   static constexpr std::chrono::seconds read_timeout{30};
@@ -63,7 +64,7 @@ class NodeReader {
   Random& random_;
   std::int64_t leader_epoch_;
   WallTime now_;
-  std::vector<SetAside> set_aside_;
+  std::function<std::vector<SetAside>()> set_aside_;
 };
 
 class Unit {
