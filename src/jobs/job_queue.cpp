@@ -619,8 +619,7 @@ CancelAnswer JobQueue::cancel(JobId id) {
 }
 
 // It counts when it is durable.
-Result<void> JobQueue::store_wish(std::unique_lock<std::mutex>& guard, Row& row,
-                                  Wish const& wish) {
+Result<void> JobQueue::store_wish(std::unique_lock<std::mutex>& guard, Row& row, Wish const& wish) {
   store::Txn txn;
   txn.put(wish_key(row.job.id), json::serialize(schema::encode(wish)));
   guard.unlock();
@@ -680,8 +679,8 @@ std::pair<std::int64_t, std::int64_t> JobQueue::auto_archive(std::optional<Durat
       }
     }
   }
-  auto const archived = std::ranges::count_if(
-      old, [this](JobId id) { return archive(id).value_or(false); });
+  auto const archived =
+      std::ranges::count_if(old, [this](JobId id) { return archive(id).value_or(false); });
   return {archived, left + std::ssize(old) - archived};
 }
 

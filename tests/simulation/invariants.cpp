@@ -97,6 +97,7 @@ void Invariants::take_job(std::string const& key, std::string const& value) {
                                         jobs::to_string(known), jobs::to_string(status)));
   }
   known = status;
+  priorities_[job->id] = job->ops.back().priority;
   for (auto const& op : job->ops) {
     auto const id = opcodes::op_id_of(op.input);
     auto const* name = op.input.if_contains("instance_name");
@@ -259,6 +260,13 @@ void Invariants::check_store_quiet() {
       fail("all jobs end", fmt::format("job {} is {}", number(job), jobs::to_string(status)));
     }
   }
+  for (auto const& [job, priority] : asked_priorities_) {
+    if (priorities_[job] != priority) {
+      fail("no acknowledged wish is lost",
+           fmt::format("job {} has priority {}, not {}", number(job), priorities_[job], priority));
+    }
+  }
+  for (auto const& kv : store_.content("/queue/wish/")) fail("no wish is left", kv.key);
   for (auto const& kv : store_.content("/journal/")) {
     auto const end = kv.value.find("\"kept_before\"");
     fail("no journal is left",

@@ -32,6 +32,8 @@ class Invariants {
   void on_listed(std::string const& instance, bool runs, Instant asked);
   // A submit was answered.
   void on_acknowledged(JobId job);
+  // A change of its priority was answered.
+  void on_priority(JobId job, std::int64_t priority) { asked_priorities_[job] = priority; }
   // A job still waits for its locks.
   void on_waiting(JobId job);
 
@@ -58,7 +60,9 @@ class Invariants {
   SimulatedStore& store_;
   SimulatedNodes& nodes_;
   model::Cluster cluster_;
-  std::map<JobId, jobs::Status> jobs_;  // as stored
+  std::map<JobId, jobs::Status> jobs_;        // as stored
+  std::map<JobId, std::int64_t> priorities_;  // of the last opcode, as stored
+  std::map<JobId, std::int64_t> asked_priorities_;
   std::set<JobId> archived_;
   std::set<JobId> acknowledged_;
   std::map<JobId, Instant> waiting_since_;

@@ -239,6 +239,14 @@ std::optional<JobId> World::submit(json::array ops) {
   return ***answer;
 }
 
+void World::change_priority(JobId job, std::int64_t priority) {
+  auto const is_taken = std::make_shared<bool>(false);
+  auto const answered = ask_leader([job, priority, is_taken](controller::Core& core) {
+    *is_taken = core.queue().change_priority(job, priority).ok;
+  });
+  if (answered && *is_taken) invariants_.on_priority(job, priority);
+}
+
 std::optional<jobs::Status> World::wait_for(JobId job, Duration patience) {
   auto const until = scheduler_.now() + patience;
   while (!invariants_.has_ended(job)) {
@@ -306,7 +314,7 @@ void World::operate(Entry const& entry) {
       });
       break;
     case 1:
-      ask_leader([job = *job](controller::Core& core) { core.queue().change_priority(job, -5); });
+      change_priority(*job, -5);
       break;
     case 2:
       ask_leader([this](controller::Core& core) { core.queue().auto_archive(Duration(1h)); });

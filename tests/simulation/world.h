@@ -38,6 +38,7 @@ class World {
   // A job's opcodes; none: nobody leads, or nobody answered.
   std::optional<JobId> submit(json::array ops);
   // Waits until the job has ended; its status as stored. None: it did not end in time.
+  void change_priority(JobId job, std::int64_t priority);
   std::optional<jobs::Status> wait_for(JobId job, Duration patience);
   void play(std::vector<Entry> const& script);
   // Of the controller that leads; 0: none does.
