@@ -2,21 +2,17 @@
 
 #include <algorithm>
 #include <limits>
-#include <set>
 
-#include "base/random.h"
 #include "jobs/job_context.h"
 #include "store/config_store.h"
+#include "units/devices.h"
 #include "units/instance_steps.h"
 #include "units/os_names.h"
 
 namespace flotte::units {
 namespace {
 
-constexpr std::size_t disks_max = 16;
-constexpr std::size_t nics_max = 8;
 constexpr std::size_t name_bytes_max = 253;
-constexpr int mac_tries_max = 64;
 // An OS script may take a day, as Ganeti's.
 constexpr std::chrono::hours os_timeout{24};
 constexpr std::chrono::hours wipe_timeout{24};
@@ -34,31 +30,6 @@ Result<void> check_name(std::string_view name) {
   return {};
 }
 
-std::optional<std::string> text_in(json::object const& object, std::string_view key) {
-  auto const* value = object.if_contains(key);
-  if (!value || !value->is_string() || value->get_string() == "none") return std::nullopt;
-  return std::string(std::string_view(value->get_string()));
-}
-
-Result<void> refuse_unknown_keys(json::object const& given, std::set<std::string_view> const& known,
-                                 std::string_view what) {
-  for (auto const& [key, value] : given) {
-    if (known.contains(std::string_view(key))) continue;
-    return fail(ErrorCode::WrongInput, "{}: unknown or not yet built parameter '{}'", what,
-                std::string_view(key));
-  }
-  return {};
-}
-
-Result<MiB> size_of(json::object const& given, std::size_t index) {
-  auto const* size = given.if_contains("size");
-  if (!size) return fail(ErrorCode::WrongInput, "Missing size of disk {}", index);
-  if (size->is_int64() && size->get_int64() > 0) return MiB{size->get_int64()};
-  if (size->is_string()) return parse_size(std::string_view(size->get_string()));
-  return fail(ErrorCode::WrongInput, "Invalid disk size '{}' of disk {}",
-              size->is_int64() ? std::to_string(size->get_int64()) : "?", index);
-}
-
 // Everything that plan() works out, in the order in which it is worked out.
 class Planner {
  public:
@@ -68,7 +39,8 @@ class Planner {
         cluster_(cluster),
         settings_(cluster.settings()),
         facts_(facts),
-        random_(static_cast<std::uint64_t>(facts.seed)) {}
+        random_(static_cast<std::uint64_t>(facts.seed)),
+        maker_(cluster, random_) {}
 
   Result<InstanceCreate::Plan> plan() {
     TRY(identity());
@@ -166,133 +138,21 @@ class Planner {
     if (op_.disks.size() > disks_max) {
       return fail(ErrorCode::WrongInput, "An instance has at most {} disks", disks_max);
     }
-    for (auto const& given : op_.disks) TRY(add_disk(given));
+    FileStorage const files{op_.file_driver.value_or("loop"), op_.file_storage_dir.value_or("")};
+    for (auto const& given : op_.disks) {
+      instance_.disks.push_back(TRY(maker_.disk(instance_, given, instance_.disks.size(), files)));
+    }
     return {};
-  }
-
-  Result<void> add_disk(json::object const& given) {
-    auto const index = instance_.disks.size();
-    auto const what = fmt::format("disk/{}", index);
-    TRY(refuse_unknown_keys(given, {"size", "mode", "vg", "name", "spindles", "metavg"}, what));
-    model::Disk disk;
-    disk.uuid = DiskId(random_.uuid());
-    disk.dev_type = instance_.disk_template;
-    disk.size = TRY(size_of(given, index));
-    disk.name = text_in(given, "name");
-    if (auto const mode = text_in(given, "mode")) {
-      auto const known = schema::enum_from<model::DiskMode>(*mode);
-      if (!known) {
-        return fail(ErrorCode::WrongInput, "Invalid disk access mode '{}' of disk {}: rw or ro",
-                    *mode, index);
-      }
-      disk.mode = *known;
-    }
-    disk.logical_id = TRY(logical_id(given, index));
-    instance_.disks.push_back(std::move(disk));
-    return {};
-  }
-
-  Result<std::vector<std::string>> logical_id(json::object const& given, std::size_t index) {
-    auto const volume = random_.uuid();
-    if (instance_.disk_template == model::DiskTemplate::Plain) {
-      auto const vg = text_in(given, "vg").value_or(settings_.volume_group_name);
-      if (vg.empty()) {
-        return fail(ErrorCode::WrongInput,
-                    "The cluster has no volume group; name one with vg=… for disk {}", index);
-      }
-      return std::vector{vg, fmt::format("{}.disk{}", volume, index)};
-    }
-    if (given.contains("vg")) {
-      return fail(ErrorCode::WrongInput, "vg= is for template plain, disk {} is {}", index,
-                  schema::name_of(instance_.disk_template));
-    }
-    auto const& base = instance_.disk_template == model::DiskTemplate::File
-                           ? settings_.file_storage_dir
-                           : settings_.shared_file_storage_dir;
-    if (base.empty()) {
-      return fail(ErrorCode::WrongState, "The cluster has no directory for template {}",
-                  schema::name_of(instance_.disk_template));
-    }
-    auto const below = op_.file_storage_dir.value_or("");
-    if (below.starts_with('/') || below.find("..") != std::string::npos) {
-      return fail(ErrorCode::WrongInput, "File storage directory path not absolute or outside: {}",
-                  below);
-    }
-    auto const directory = below.empty() ? base : fmt::format("{}/{}", base, below);
-    return std::vector{
-        op_.file_driver.value_or("loop"),
-        fmt::format("{}/{}/{}.file.disk{}", directory, instance_.name, volume, index)};
   }
 
   Result<void> nics() {
     if (op_.nics.size() > nics_max) {
       return fail(ErrorCode::WrongInput, "An instance has at most {} NICs", nics_max);
     }
-    for (auto const& given : op_.nics) TRY(add_nic(given));
+    for (auto const& given : op_.nics) {
+      instance_.nics.push_back(TRY(maker_.nic(instance_, given, instance_.nics.size())));
+    }
     return {};
-  }
-
-  Result<void> add_nic(json::object const& given) {
-    auto const index = instance_.nics.size();
-    auto const what = fmt::format("nic/{}", index);
-    TRY(refuse_unknown_keys(
-        given, {"mac", "ip", "mode", "link", "vlan", "name", "bridge", "network"}, what));
-    if (text_in(given, "network")) {
-      return fail(ErrorCode::WrongInput, "{}: networks are not built yet", what);
-    }
-    model::Nic nic;
-    nic.uuid = NicId(random_.uuid());
-    nic.name = text_in(given, "name");
-    nic.ip = text_in(given, "ip");
-    json::object params;
-    for (auto const* key : {"mode", "link", "vlan"}) {
-      if (auto const value = text_in(given, key)) params[key] = *value;
-    }
-    if (auto const bridge = text_in(given, "bridge")) {
-      params["mode"] = "bridged";
-      params["link"] = *bridge;
-    }
-    nic.nicparams = TRY(model::enforce(model::nic_params(), params));
-    nic.mac = TRY(mac_for(text_in(given, "mac").value_or("auto")));
-    instance_.nics.push_back(std::move(nic));
-    return {};
-  }
-
-  bool mac_is_used(std::string_view mac) const {
-    auto const uses = [&](model::Instance const& instance) {
-      return std::ranges::find(instance.nics, mac, &model::Nic::mac) != instance.nics.end();
-    };
-    return uses(instance_) || std::ranges::any_of(cluster_.instances(), [&](auto const& entry) {
-             return uses(*entry.second);
-           });
-  }
-
-  Result<std::string> mac_for(std::string wanted) {
-    if (wanted == "auto" || wanted == "generate") {
-      for (int i = 0; i < mac_tries_max; ++i) {
-        auto mac = fmt::format("{}:{:02x}:{:02x}:{:02x}", settings_.mac_prefix, random_.below(256),
-                               random_.below(256), random_.below(256));
-        if (!mac_is_used(mac)) return mac;
-      }
-      return fail(ErrorCode::InsufficientResources, "Can't generate an unused MAC address");
-    }
-    std::ranges::transform(wanted, wanted.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    auto const is_mac = [&] {
-      if (wanted.size() != 17) return false;
-      for (std::size_t i = 0; i < wanted.size(); ++i) {
-        auto const c = static_cast<unsigned char>(wanted[i]);
-        if (i % 3 == 2 ? c != ':' : !std::isxdigit(c)) return false;
-      }
-      return true;
-    };
-    if (!is_mac()) {
-      return fail(ErrorCode::WrongInput, "Invalid MAC address '{}'", wanted);
-    }
-    if (mac_is_used(wanted)) {
-      return fail(ErrorCode::ResourceNotUnique, "MAC address {} already in use in cluster", wanted);
-    }
-    return wanted;
   }
 
   Result<void> policy() {
@@ -373,6 +233,7 @@ class Planner {
   model::Settings const& settings_;
   InstanceCreate::Facts const& facts_;
   SeededRandom random_;
+  DeviceMaker maker_;
   model::Instance instance_;
   bool installs_ = false;
 };
@@ -499,18 +360,7 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
 
 Result<void> InstanceCreate::check_bridges(Op const& op, model::Cluster const& cluster,
                                            model::Node const& node, jobs::NodeReader& nodes) {
-  std::set<std::string> bridges;
-  for (auto const& given : op.nics) {
-    auto params = model::filled_nicparams(cluster.settings());
-    for (auto const* key : {"mode", "link"}) {
-      if (auto const value = text_in(given, key)) params[key] = *value;
-    }
-    if (auto const bridge = text_in(given, "bridge")) {
-      params["mode"] = "bridged";
-      params["link"] = *bridge;
-    }
-    if (model::text_of(params, "mode") == "bridged") bridges.insert(model::text_of(params, "link"));
-  }
+  auto const bridges = bridges_of(cluster.settings(), op.nics);
   if (bridges.empty()) return {};
   TRY(nodes.ask(node, rpc::BridgesExist{{bridges.begin(), bridges.end()}}));
   return {};

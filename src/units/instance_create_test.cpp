@@ -110,7 +110,10 @@ TEST(InstanceCreate, bad_input_is_named) {
   op.disks = {{{"mode", "rw"}}};
   EXPECT_EQ(error_of(op), "Missing size of disk 0");
   op.disks = {{{"size", 1024}, {"frob", 1}}};
-  EXPECT_EQ(error_of(op), "disk/0: unknown or not yet built parameter 'frob'");
+  EXPECT_EQ(
+      error_of(op),
+      "disk/0: unknown or not yet built parameter 'frob'; known are metavg, mode, name, size, "
+      "spindles, vg");
 
   op = an_opcode();
   op.nics = {{{"mac", "12:34"}}};

@@ -1,0 +1,200 @@
+#include "units/devices.h"
+
+#include <algorithm>
+
+#include "model/params.h"
+
+namespace flotte::units {
+namespace {
+
+constexpr int mac_tries_max = 64;
+constexpr std::size_t mac_length = 17;
+
+Result<void> refuse_unknown_keys(json::object const& given, std::set<std::string_view> const& known,
+                                 std::string_view what) {
+  for (auto const& [key, value] : given) {
+    if (known.contains(std::string_view(key))) continue;
+    return fail(ErrorCode::WrongInput, "{}: unknown or not yet built parameter '{}'; known are {}",
+                what, std::string_view(key), fmt::join(known, ", "));
+  }
+  return {};
+}
+
+Result<MiB> size_of(json::object const& given, std::size_t index) {
+  auto const* size = given.if_contains("size");
+  if (!size) return fail(ErrorCode::WrongInput, "Missing size of disk {}", index);
+  if (size->is_int64() && size->get_int64() > 0) return MiB{size->get_int64()};
+  if (size->is_string()) return parse_size(std::string_view(size->get_string()));
+  return fail(ErrorCode::WrongInput, "Invalid disk size '{}' of disk {}",
+              size->is_int64() ? std::to_string(size->get_int64()) : "?", index);
+}
+
+Result<void> set_mode(model::Disk& disk, json::object const& given, std::size_t index) {
+  auto const mode = text_in(given, "mode");
+  if (!mode) return {};
+  auto const known = schema::enum_from<model::DiskMode>(*mode);
+  if (!known) {
+    return fail(ErrorCode::WrongInput, "Invalid disk access mode '{}' of disk {}: rw or ro", *mode,
+                index);
+  }
+  disk.mode = *known;
+  return {};
+}
+
+bool is_mac(std::string_view text) {
+  if (text.size() != mac_length) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto const c = static_cast<unsigned char>(text[i]);
+    if (i % 3 == 2 ? c != ':' : !std::isxdigit(c)) return false;
+  }
+  return true;
+}
+
+// mode, link, vlan; `bridge` is the old way to say the first two.
+json::object nic_params_in(json::object const& given) {
+  json::object params;
+  for (auto const* key : {"mode", "link", "vlan"}) {
+    auto const* value = given.if_contains(key);
+    if (value && value->is_string()) params[key] = text_in(given, key).value_or("");
+  }
+  if (auto const bridge = text_in(given, "bridge")) {
+    params["mode"] = "bridged";
+    params["link"] = *bridge;
+  }
+  return params;
+}
+
+// A key that says "none" takes the value away.
+void set_text(std::optional<std::string>& place, json::object const& given, std::string_view key) {
+  if (given.contains(key)) place = text_in(given, key);
+}
+
+}  // namespace
+
+std::optional<std::string> text_in(json::object const& given, std::string_view key) {
+  auto const* value = given.if_contains(key);
+  if (!value || !value->is_string() || value->get_string() == "none") return std::nullopt;
+  return std::string(std::string_view(value->get_string()));
+}
+
+std::set<std::string> bridges_of(model::Settings const& settings,
+                                 std::vector<json::object> const& nics) {
+  std::set<std::string> bridges;
+  for (auto const& given : nics) {
+    auto const params = model::overlay(model::filled_nicparams(settings), nic_params_in(given));
+    if (model::text_of(params, "mode") == "bridged") bridges.insert(model::text_of(params, "link"));
+  }
+  return bridges;
+}
+
+Result<model::Disk> DeviceMaker::disk(model::Instance const& owner, json::object const& given,
+                                      std::size_t index, FileStorage const& files) {
+  TRY(refuse_unknown_keys(given, {"size", "mode", "vg", "name", "spindles", "metavg"},
+                          fmt::format("disk/{}", index)));
+  model::Disk disk;
+  disk.uuid = DiskId(random_.uuid());
+  disk.dev_type = owner.disk_template;
+  disk.size = TRY(size_of(given, index));
+  disk.name = text_in(given, "name");
+  TRY(set_mode(disk, given, index));
+  disk.logical_id = TRY(logical_id(owner, given, index, files));
+  return disk;
+}
+
+Result<void> DeviceMaker::change(model::Disk& disk, json::object const& given, std::size_t index) {
+  TRY(refuse_unknown_keys(given, {"mode", "name", "spindles"}, fmt::format("disk/{}", index)));
+  TRY(set_mode(disk, given, index));
+  set_text(disk.name, given, "name");
+  return {};
+}
+
+Result<std::vector<std::string>> DeviceMaker::logical_id(model::Instance const& owner,
+                                                         json::object const& given,
+                                                         std::size_t index,
+                                                         FileStorage const& files) {
+  auto const& settings = cluster_.settings();
+  auto const volume = random_.uuid();
+  if (owner.disk_template == model::DiskTemplate::Plain) {
+    auto const vg = text_in(given, "vg").value_or(settings.volume_group_name);
+    if (vg.empty()) {
+      return fail(ErrorCode::WrongInput,
+                  "The cluster has no volume group; name one with vg=… for disk {}", index);
+    }
+    return std::vector{vg, fmt::format("{}.disk{}", volume, index)};
+  }
+  if (given.contains("vg")) {
+    return fail(ErrorCode::WrongInput, "vg= is for template plain, disk {} is {}", index,
+                schema::name_of(owner.disk_template));
+  }
+  auto const& base = owner.disk_template == model::DiskTemplate::File
+                         ? settings.file_storage_dir
+                         : settings.shared_file_storage_dir;
+  if (base.empty()) {
+    return fail(ErrorCode::WrongState, "The cluster has no directory for template {}",
+                schema::name_of(owner.disk_template));
+  }
+  if (files.below.starts_with('/') || files.below.find("..") != std::string::npos) {
+    return fail(ErrorCode::WrongInput, "File storage directory path not absolute or outside: {}",
+                files.below);
+  }
+  auto const directory = files.below.empty() ? base : fmt::format("{}/{}", base, files.below);
+  return std::vector{files.driver,
+                     fmt::format("{}/{}/{}.file.disk{}", directory, owner.name, volume, index)};
+}
+
+Result<model::Nic> DeviceMaker::nic(model::Instance const& owner, json::object const& given,
+                                    std::size_t index) {
+  model::Nic nic;
+  nic.uuid = NicId(random_.uuid());
+  auto all = given;
+  if (!text_in(all, "mac")) all["mac"] = "auto";
+  TRY(change(owner, nic, all, index));
+  return nic;
+}
+
+Result<void> DeviceMaker::change(model::Instance const& owner, model::Nic& nic,
+                                 json::object const& given, std::size_t index) {
+  auto const what = fmt::format("nic/{}", index);
+  TRY(refuse_unknown_keys(given, {"mac", "ip", "mode", "link", "vlan", "name", "bridge", "network"},
+                          what));
+  if (text_in(given, "network")) {
+    return fail(ErrorCode::WrongInput, "{}: networks are not built yet", what);
+  }
+  set_text(nic.name, given, "name");
+  set_text(nic.ip, given, "ip");
+  auto const params = nic_params_in(given);
+  nic.nicparams = model::overlay(nic.nicparams, TRY(model::enforce(model::nic_params(), params)));
+  if (auto const wanted = text_in(given, "mac"); wanted && *wanted != nic.mac) {
+    nic.mac = TRY(mac(owner, *wanted));
+  }
+  return {};
+}
+
+bool DeviceMaker::mac_is_used(model::Instance const& owner, std::string_view mac) const {
+  auto const uses = [&](model::Instance const& instance) {
+    return std::ranges::find(instance.nics, mac, &model::Nic::mac) != instance.nics.end();
+  };
+  return uses(owner) || std::ranges::any_of(cluster_.instances(), [&](auto const& entry) {
+           return entry.first != owner.uuid && uses(*entry.second);
+         });
+}
+
+Result<std::string> DeviceMaker::mac(model::Instance const& owner, std::string wanted) {
+  if (wanted == "auto" || wanted == "generate") {
+    for (int i = 0; i < mac_tries_max; ++i) {
+      auto made = fmt::format("{}:{:02x}:{:02x}:{:02x}", cluster_.settings().mac_prefix,
+                              random_.below(256), random_.below(256), random_.below(256));
+      if (!mac_is_used(owner, made)) return made;
+    }
+    return fail(ErrorCode::InsufficientResources, "Can't generate an unused MAC address");
+  }
+  std::ranges::transform(wanted, wanted.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (!is_mac(wanted)) return fail(ErrorCode::WrongInput, "Invalid MAC address '{}'", wanted);
+  if (mac_is_used(owner, wanted)) {
+    return fail(ErrorCode::ResourceNotUnique, "MAC address {} already in use in cluster", wanted);
+  }
+  return wanted;
+}
+
+}  // namespace flotte::units
