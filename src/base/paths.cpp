@@ -22,4 +22,12 @@ std::string Paths::kvm_socket(std::string_view instance, std::string_view suffix
   return fmt::format("{}/ctrl/.{:016x}.{}", kvm(), hash, suffix);
 }
 
+std::string Paths::kvm_pid_file(std::string_view instance) const {
+  return fmt::format("{}/pid/{}", kvm(), instance);
+}
+
+std::string Paths::console_log(std::string_view instance) const {
+  return fmt::format("{}/kvm/{}.console", logs(), instance);
+}
+
 }  // namespace flotte

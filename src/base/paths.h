@@ -45,6 +45,10 @@ class Paths {
   // A socket of a guest's QEMU: monitor, qmp, kvmd, serial, qga. Where the usual path is too long
   // for a socket it is a hash of the name.
   std::string kvm_socket(std::string_view instance, std::string_view suffix) const;
+  // The process number of a guest's QEMU.
+  std::string kvm_pid_file(std::string_view instance) const;
+  // What a guest said last on its serial line; of root alone, and bounded by the node daemon.
+  std::string console_log(std::string_view instance) const;
   std::string instance_disks() const { return run() + "/instance-disks"; }
   // Who runs a script of an OS definition now, a file an instance.
   std::string os_sessions() const { return run() + "/os-sessions"; }

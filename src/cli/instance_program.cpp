@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/info.h"
 #include "cli/print.h"
+#include "cli/serial_console.h"
 #include "cli/tags.h"
 #include "cli/values.h"
 #include "model/params.h"
@@ -358,20 +359,28 @@ Outcome<int> info(Call& call) {
 }
 
 Outcome<int> console(Call& call) {
-  auto const& name = call.arguments.positional()[0];
+  auto const& arguments = call.arguments;
+  auto const& name = arguments.positional()[0];
+  if (arguments.has("write") && arguments.has("read-only")) {
+    return stop("Please use only one of --write and --read-only");
+  }
   auto const answer =
       OK(call.session.post("query", {{"what", "instance"},
-                                     {"fields", json::array{"name", "console", "status"}},
+                                     {"fields", json::array{"name", "console", "oper_state"}},
                                      {"names", json::array{text_value(name)}}}));
   auto const& row = answer.at("data").at(0);
   auto const full_name = python_text(row.at(0).at(1));
   auto const& console = row.at(1).at(1);
   if (!console.is_object()) {
-    return stop(
-        fmt::format("Failure: prerequisites not met for this operation:\nerror type: wrong_state, "
-                    "error details:\nInstance '{}' is not running, it is {}; start it with "
-                    "'gnt-instance startup {}'",
-                    full_name, python_text(row.at(2).at(1)), full_name));
+    if (row.at(2).at(1) == json::value(true)) {
+      return stop(
+          fmt::format("Failure: command execution error:\nConsole information for "
+                      "instance {} is unavailable",
+                      full_name));
+    }
+    return stop(fmt::format(
+        "Failure: command execution error:\nInstance {} is not running, can't get console",
+        full_name));
   }
   auto const kind = python_text(console.at("kind"));
   if (kind == "msg") {
@@ -386,8 +395,8 @@ Outcome<int> console(Call& call) {
                 python_text(console.at("display")).c_str(), host.c_str(), port.c_str());
     return 0;
   }
-  auto const socket = fmt::format("{}/ctrl/{}.serial", call.session.paths().kvm(), full_name);
-  if (call.arguments.has("show-cmd")) {
+  auto const socket = call.session.paths().kvm_socket(full_name, "serial");
+  if (arguments.has("show-cmd")) {
     std::printf("socat STDIO,raw,echo=0,escape=0x1d UNIX-CONNECT:%s\n", socket.c_str());
     return 0;
   }
@@ -396,11 +405,10 @@ Outcome<int> console(Call& call) {
         fmt::format("The serial console of {} is on node {}, at {}; run the command there, as root",
                     full_name, python_text(console.at("host")), socket));
   }
-  std::fprintf(stderr, "Leave with Ctrl-]\n");
-  auto const target = "UNIX-CONNECT:" + socket;
-  auto const terminal = ::isatty(STDIN_FILENO) ? "STDIO,raw,echo=0,escape=0x1d" : "STDIO";
-  ::execlp("socat", "socat", terminal, target.c_str(), nullptr);
-  return stop("Can't run socat; install the package socat");
+  return serial_console(call.session.paths(), full_name,
+                        arguments.has("write")       ? Keyboard::Take
+                        : arguments.has("read-only") ? Keyboard::Never
+                                                     : Keyboard::IfFree);
 }
 
 Outcome<int> list_command(Call& call) {
@@ -482,7 +490,10 @@ Program instance_program() {
            "Create a bunch of instances based on specs in the file."},
           {"change-group", "<instance-name>", 1, 1, {}, "Change group of instance"},
           {"console", "[--show-cmd] <instance-name>", 1, 1,
-           with({{0, "show-cmd", false, "Print the command instead"}}, {priority_option()}),
+           with({{0, "show-cmd", false, "Print the command instead"},
+                 {0, "write", false, "Take the keyboard from another terminal"},
+                 {0, "read-only", false, "Only watch"}},
+                {priority_option()}),
            "Opens a console on the specified instance", console},
           {"deactivate-disks", "<instance-name>", 1, 1, {}, "Deactivate an instance's disks"},
           {"failover",

@@ -39,6 +39,12 @@ int ftruncate(int fd, off_t bytes) {
   return deed("ftruncate", "", [&] { return ::ftruncate(fd, bytes); });
 }
 
+int punch_beginning(int fd, off_t bytes) {
+  return deed("fallocate", "", [&] {
+    return ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, bytes);
+  });
+}
+
 int fchmod(int fd, mode_t mode) {
   return deed("fchmod", "", [&] { return ::fchmod(fd, mode); });
 }

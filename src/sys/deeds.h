@@ -42,6 +42,8 @@ int rename(std::string const& from, std::string const& to);
 int symlink(std::string const& target, std::string const& path);
 int truncate(std::string const& path, off_t bytes);
 int ftruncate(int fd, off_t bytes);
+// Gives back the space of a file's beginning; its size and the rest of it stay.
+int punch_beginning(int fd, off_t bytes);
 int fchmod(int fd, mode_t mode);
 int fchown(int fd, uid_t owner, gid_t group);
 // The descriptor of a file that wasn't there, to be written.

@@ -77,13 +77,13 @@ class Machine:
         subprocess.run(["umount", "--recursive", "--lazy", f"{self._layers.name}/root"], stderr=subprocess.DEVNULL)
         self._layers.cleanup()
 
-    def start(self, command, **options):
-        """Starts a shell command in the machine; the caller waits for it."""
+    def start(self, command, terminal=None, **options):
+        """Starts a shell command in the machine, on a terminal (a descriptor) or on pipes; the caller waits for it."""
         environment = {"PATH": f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
                        "HOME": "/root", "TERM": "dumb"}
         return subprocess.Popen(["nsenter", "-t", self._init, "-m", "-u", "-n", "-p", "-r", "-w", "--", "bash", "-c", command],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                env=environment, cwd="/", **options)
+                                stdin=subprocess.DEVNULL if terminal is None else terminal, stdout=subprocess.PIPE if terminal is None else terminal,
+                                stderr=subprocess.PIPE if terminal is None else terminal, text=True, env=environment, cwd="/", **options)
 
     def run(self, command, timeout=120):
         process = self.start(command)

@@ -453,8 +453,9 @@ std::string describe_file(fs::path const& path) {
 std::vector<std::string> describe_files(std::string const& root) {
   std::vector<std::string> lines;
   for (auto const& entry : fs::recursive_directory_iterator(root)) {
-    // Logs of attempts are kept, sockets are the daemon's own.
-    if (entry.path().extension() == ".log" || entry.is_socket()) continue;
+    // Logs of attempts and what guests said are kept, sockets are the daemon's own.
+    auto const kind = entry.path().extension();
+    if (kind == ".log" || kind == ".console" || entry.is_socket()) continue;
     lines.push_back(describe_file(entry.path()));
   }
   std::ranges::sort(lines);

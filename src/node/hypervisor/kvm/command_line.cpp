@@ -240,7 +240,10 @@ class CommandLine {
 
   void consoles() {
     add("-monitor", unix_socket(files_.monitor));
-    add("-serial", is_true(hv_, "serial_console") ? unix_socket(files_.serial) : "none");
+    add("-serial", is_true(hv_, "serial_console")
+                       ? fmt::format("{},logfile={},logappend=on", unix_socket(files_.serial),
+                                     escaped(files_.console_log))
+                       : "none");
     add("-usb");
   }
 

@@ -15,6 +15,7 @@ struct KvmFiles {
   std::string log;
   std::string monitor;
   std::string serial;
+  std::string console_log;  // QEMU writes there what the guest says on its serial line
   std::string qmp;
   std::string kvmd;  // a second QMP socket, for events
   std::string guest_agent;

@@ -16,6 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr std::string_view tree = "/var/run/ganeti/kvm-hypervisor";
+constexpr std::string_view console_log = "/var/log/ganeti/kvm/vm1.example.org.console";
 
 KvmFiles files() {
   auto const control = [](std::string_view suffix) {
@@ -25,6 +26,7 @@ KvmFiles files() {
           .log = "/var/log/ganeti/kvm/vm1.example.org.log",
           .monitor = control("monitor"),
           .serial = control("serial"),
+          .console_log = std::string(console_log),
           .qmp = control("qmp"),
           .kvmd = control("kvmd"),
           .guest_agent = control("qga")};
@@ -91,9 +93,12 @@ std::string with(std::initializer_list<std::pair<std::string_view, json::value>>
   return made ? *made : "ERROR " + made.error().message;
 }
 
-// As Ganeti would write it: without our own options at the end, and with the sockets' old form.
+// As Ganeti would write it: without our own options at the end and the serial line's record, and
+// with the sockets' old form.
 std::string as_ganeti_writes(std::string text) {
   text.erase(text.find(" -S ") + 3);
+  auto const record = fmt::format(",logfile={},logappend=on", console_log);
+  if (auto const at = text.find(record); at != std::string::npos) text.erase(at, record.size());
   constexpr std::string_view ours = ",server=on,wait=off";
   for (auto at = text.find(ours); at != std::string::npos; at = text.find(ours)) {
     text.replace(at, ours.size(), ",server,nowait");

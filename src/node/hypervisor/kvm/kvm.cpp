@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "model/params.h"
 #include "node/hypervisor/hypervisor.h"
 #include "node/hypervisor/kvm/command_line.h"
+#include "node/hypervisor/kvm/console_log.h"
 #include "node/hypervisor/kvm/qmp.h"
 #include "node/hypervisor/kvm/runtime.h"
 #include "node/network/nics.h"
@@ -34,6 +36,7 @@ constexpr auto look_timeout = 500ms;  // one guest that hangs must not hold up a
 constexpr auto launch_timeout = 60s;
 constexpr auto look_again = 20ms;
 constexpr int looks_max = 10;
+constexpr auto tend_interval = 2s;
 constexpr auto term_timeout = 5s;
 constexpr auto kill_timeout = 10s;
 constexpr std::size_t log_lines_quoted = 8;
@@ -62,6 +65,7 @@ class Kvm final : public Hypervisor {
     machine_.has_kvm = sys::acceleration().has_kvm;
     machine_.has_default_kvm_path = sys::exists("/usr/bin/kvm");
     if (::getuid() == 0 && ::getpwnam(guest_user)) machine_.run_as = guest_user;
+    tender_ = std::jthread([this](std::stop_token const& stopping) { tend(stopping); });
   }
 
   Result<void> start(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
@@ -185,6 +189,7 @@ class Kvm final : public Hypervisor {
     // guest was not let go yet.
     TRY(runtime_.save(spec, disk_paths, argv, devices));
     TRY(runtime_.mark_paused(spec.name));
+    TRY(begin_console_log(runtime_.files(spec.name).console_log));
     auto const finished = TRY(processes_.run(
         {.argv = sys::in_own_scope(scope_of(spec), fmt::format("Flotte guest {}", spec.name), argv),
          .timeout = launch_timeout,
@@ -319,6 +324,17 @@ class Kvm final : public Hypervisor {
 
   // --- Looking
 
+  // QEMU itself would let what a guest says grow for ever.
+  void tend(std::stop_token const& stopping) {
+    std::unique_lock lock(tending_);
+    while (!woken_.wait_for(lock, stopping, tend_interval, [] { return false; }) &&
+           !stopping.stop_requested()) {
+      for (auto const& name : runtime_.names()) {
+        bound_console_log(runtime_.files(name).console_log);
+      }
+    }
+  }
+
   Result<Qmp> monitor_of(std::string const& name) {
     if (!runtime_.find(name)) return fail(ErrorCode::WrongState, "Instance {} does not run", name);
     return Qmp::connect(runtime_.files(name).qmp, qmp_timeout);
@@ -343,6 +359,9 @@ class Kvm final : public Hypervisor {
   std::map<std::string, std::unique_ptr<std::mutex>> locks_;
   std::mutex version_mutex_;
   std::map<std::string, std::string> default_versions_;
+  std::mutex tending_;
+  std::condition_variable_any woken_;
+  std::jthread tender_;  // the last: it uses the others
 };
 
 }  // namespace

@@ -121,10 +121,11 @@ bool KvmProcess::wait_for_end(std::chrono::milliseconds timeout) const {
 }
 
 KvmFiles KvmRuntime::files(std::string const& name) const {
-  return {.pid = file("pid", name),
+  return {.pid = paths_.kvm_pid_file(name),
           .log = fmt::format("{}/kvm/{}.log", paths_.logs(), name),
           .monitor = paths_.kvm_socket(name, "monitor"),
           .serial = paths_.kvm_socket(name, "serial"),
+          .console_log = paths_.console_log(name),
           .qmp = paths_.kvm_socket(name, "qmp"),
           .kvmd = paths_.kvm_socket(name, "kvmd"),
           .guest_agent = paths_.kvm_socket(name, "qga")};
