@@ -78,6 +78,21 @@ json::value disks(json::array const& list) {
   return out.empty() ? json::value("") : json::value(out);
 }
 
+// "vnc to 127.0.0.1:11042 (node n) (display 5142)"
+std::string vnc_of(json::object const& info) {
+  auto const* bound = info.at("hv_actual").as_object().if_contains("vnc_bind_address");
+  auto const address = bound ? python_text(*bound) : std::string();
+  if (address.empty() || info.at("network_port").is_null()) return {};
+  constexpr std::int64_t vnc_base_port = 5900;
+  auto const node = python_text(info.at("pnode"));
+  auto const port = info.at("network_port").to_number<std::int64_t>();
+  auto const display = port - vnc_base_port;
+  if (address.front() == '/') return fmt::format("vnc to {}:{}", node, address);
+  return address == "0.0.0.0"
+             ? fmt::format("vnc to {}:{} (display {})", node, port, display)
+             : fmt::format("vnc to {}:{} (node {}) (display {})", address, port, node, display);
+}
+
 }  // namespace
 
 json::object instance_layout(json::object const& info) {
@@ -108,6 +123,7 @@ json::object instance_layout(json::object const& info) {
   out["Allocated network port"] = info.at("network_port");
   out["Hypervisor"] = info.at("hypervisor");
   auto hv = info.at("hv_actual").as_object();
+  if (auto const vnc = vnc_of(info); !vnc.empty()) out["console connection"] = text_value(vnc);
   if (python_text(info.at("hypervisor")) == "fake") hv.clear();
   out["Hypervisor parameters"] = parameters(info.at("hv_instance").as_object(), hv);
   out["Back-end parameters"] =

@@ -358,12 +358,64 @@ Outcome<int> info(Call& call) {
   return 0;
 }
 
+// The far end of a tunnel: what a display that listens on every address has on its own node.
+std::string tunnel_end(std::string const& listens) {
+  if (listens.starts_with('/')) return listens;
+  auto const colon = listens.rfind(':');
+  auto const address = listens.substr(0, colon);
+  auto const port = listens.substr(colon);
+  if (address == "0.0.0.0") return "127.0.0.1" + port;
+  if (address == "::") return "[::1]" + port;
+  return (address.find(':') == std::string::npos ? address : "[" + address + "]") + port;
+}
+
+// What to type where the viewer is.
+Outcome<int> print_vnc_tunnel(Call& call) {
+  auto const answer = OK(call.session.post(
+      "query", {{"what", "instance"},
+                {"fields", json::array{"name", "oper_state", "oper_vnc", "pnode", "network_port"}},
+                {"names", json::array{text_value(call.arguments.positional()[0])}}}));
+  auto const& row = answer.at("data").at(0);
+  auto const name = python_text(row.at(0).at(1));
+  if (row.at(1).at(1) != json::value(true)) {
+    return stop(fmt::format(
+        "Failure: command execution error:\nInstance {} is not running, can't get console", name));
+  }
+  if (!row.at(2).at(1).is_string()) {
+    return stop(Error{ErrorCode::WrongState,
+                      fmt::format("Instance {} runs without VNC; switch it on with 'gnt-instance "
+                                  "modify -H vnc_bind_address=127.0.0.1 {}' and restart it with "
+                                  "'gnt-instance reboot {}'",
+                                  name, name, name)});
+  }
+  auto const listens = python_text(row.at(2).at(1));
+  auto const node = python_text(row.at(3).at(1));
+  if (!listens.starts_with('/') &&
+      listens.find_first_not_of("0123456789abcdef.:") != std::string::npos) {
+    return stop(Error{ErrorCode::WrongState,
+                      fmt::format("VNC of {} listens on an interface's address, {} of node {}: the "
+                                  "viewer connects to it without a tunnel",
+                                  name, listens, node)});
+  }
+  auto const port = row.at(4).at(1).is_null() ? std::string("5900") : python_text(row.at(4).at(1));
+  auto const nodes = OK(call.session.post("query", {{"what", "node"},
+                                                    {"fields", json::array{"ndp/ssh_port"}},
+                                                    {"names", json::array{text_value(node)}}}));
+  std::printf(
+      "ssh -f -o ExitOnForwardFailure=yes -p %s -L %s:%s root@%s sleep 60\n"
+      "vncviewer localhost::%s\n",
+      python_text(nodes.at("data").at(0).at(0).at(1)).c_str(), port.c_str(),
+      tunnel_end(listens).c_str(), node.c_str(), port.c_str());
+  return 0;
+}
+
 Outcome<int> console(Call& call) {
   auto const& arguments = call.arguments;
   auto const& name = arguments.positional()[0];
   if (arguments.has("write") && arguments.has("read-only")) {
     return stop("Please use only one of --write and --read-only");
   }
+  if (arguments.has("vnc")) return print_vnc_tunnel(call);
   auto const answer =
       OK(call.session.post("query", {{"what", "instance"},
                                      {"fields", json::array{"name", "console", "oper_state"}},
@@ -492,7 +544,8 @@ Program instance_program() {
           {"console", "[--show-cmd] <instance-name>", 1, 1,
            with({{0, "show-cmd", false, "Print the command instead"},
                  {0, "write", false, "Take the keyboard from another terminal"},
-                 {0, "read-only", false, "Only watch"}},
+                 {0, "read-only", false, "Only watch"},
+                 {0, "vnc", false, "Print how to reach its display by ssh"}},
                 {priority_option()}),
            "Opens a console on the specified instance", console},
           {"deactivate-disks", "<instance-name>", 1, 1, {}, "Deactivate an instance's disks"},

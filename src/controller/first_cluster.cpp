@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/params.h"
+#include "model/hypervisor_rules.h"
 
 namespace flotte::controller {
 namespace {
@@ -35,6 +35,9 @@ Result<void> enforce_parameters(model::Settings& settings) {
                  if (!kind) return fail(ErrorCode::WrongInput, "Unknown hypervisor '{}'", name);
                  return model::enforce_hypervisor(*kind, params);
                }));
+  for (auto const kind : settings.enabled_hypervisors) {
+    TRY(model::check_hypervisor(kind, model::filled_hvparams(settings, kind)));
+  }
   settings.diskparams =
       TRY(each(settings.diskparams,
                [](std::string_view name, json::object const& params) -> Result<json::object> {

@@ -39,11 +39,31 @@ Cell live(Row const& row, Get get) {
   return get();
 }
 
+// Those it was started with; a node that doesn't know leaves those it has now.
+json::object running_hvparams(Row const& row) {
+  auto const* running = running_of(row);
+  return running && !running->hvparams.empty()
+             ? running->hvparams
+             : model::filled_hvparams(row.cluster->settings(), *row.instance);
+}
+
+// Where the display of a running guest listens: an address and a port, or a socket.
+Cell running_vnc(Row const& row) {
+  if (!running_of(row)) return unavailable();
+  auto const address = model::text_of(running_hvparams(row), "vnc_bind_address");
+  if (address.empty()) return unavailable();
+  if (address.front() == '/')
+    return text_cell(fmt::format("{}/{}.vnc", address, row.instance->name));
+  return row.instance->network_port
+             ? text_cell(fmt::format("{}:{}", address, *row.instance->network_port))
+             : unavailable();
+}
+
 Cell console(Row const& row) {
   auto const& instance = *row.instance;
   auto const node = row.cluster->node(instance.primary_node);
   if (!running_of(row) || !node) return unavailable();
-  auto const hv = model::filled_hvparams(row.cluster->settings(), instance);
+  auto const hv = running_hvparams(row);
   json::object out;
   out["instance"] = json::value(json::string_view(instance.name));
   out["host"] = json::value(json::string_view((*node)->name));
@@ -295,6 +315,8 @@ FieldTable plain_fields() {
            return running ? plain(running->vcpus) : unavailable();
          });
        }},
+      {"oper_vnc", "VNC", "text", "Where its display listens", true,
+       [](R r) { return live(r, [&] { return running_vnc(r); }); }},
       {"console", "Console", "other", "How to reach its console", true, console},
       {"network_port", "Network_port", "other", "TCP port of its display", false,
        [](R r) {

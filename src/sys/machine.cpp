@@ -1,9 +1,12 @@
 #include "sys/machine.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 
 #include "sys/files.h"
 
@@ -35,6 +38,21 @@ std::string boot_id() {
   auto text = read_file("/proc/sys/kernel/random/boot_id").value_or("");
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
+}
+
+Result<void> bind_thread(pid_t thread, std::vector<int> const& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int const cpu : cpus) {
+    if (cpu < CPU_SETSIZE) CPU_SET(static_cast<std::size_t>(cpu), &set);
+  }
+  for (int cpu = 0; cpus.empty() && cpu < CPU_SETSIZE; ++cpu) {
+    CPU_SET(static_cast<std::size_t>(cpu), &set);
+  }
+  if (::sched_setaffinity(thread, sizeof set, &set) == 0) return {};
+  return fail(ErrorCode::EnvironmentError, "Can't bind a virtual CPU to the CPUs {}: {}",
+              fmt::join(cpus, ","),
+              errno == EINVAL ? "this node has none of them" : std::strerror(errno));
 }
 
 Acceleration acceleration() {

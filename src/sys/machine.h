@@ -1,7 +1,10 @@
 // What this machine is: memory, CPUs, acceleration. Thread-safe.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/size.h"
@@ -15,6 +18,8 @@ struct Memory {
 Result<Memory> memory();
 std::int64_t cpu_count();
 std::string boot_id();
+// A thread runs on these CPUs only; on any with an empty list.
+Result<void> bind_thread(pid_t thread, std::vector<int> const& cpus);
 
 struct Acceleration {
   bool has_kvm = false;

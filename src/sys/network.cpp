@@ -1,6 +1,8 @@
 #include "sys/network.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -11,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 
 #include "sys/deeds.h"
@@ -104,6 +107,25 @@ Result<void> set_up(std::string const& name) {
   TRY(socket.ask(SIOCGIFFLAGS, request, "Reading the flags of"));
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   return socket.control(SIOCSIFFLAGS, request, "Setting up");
+}
+
+std::string address_of(std::string const& interface) {
+  ifaddrs* all = nullptr;
+  if (interface.empty() || ::getifaddrs(&all) != 0) return {};
+  std::array<std::string, 2> found;
+  for (auto const* one = all; one; one = one->ifa_next) {
+    if (interface != one->ifa_name || !one->ifa_addr) continue;
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    auto const is_v4 = one->ifa_addr->sa_family == AF_INET;
+    if (!is_v4 && one->ifa_addr->sa_family != AF_INET6) continue;
+    void const* address =
+        is_v4 ? static_cast<void const*>(&reinterpret_cast<sockaddr_in*>(one->ifa_addr)->sin_addr)
+              : &reinterpret_cast<sockaddr_in6*>(one->ifa_addr)->sin6_addr;
+    ::inet_ntop(one->ifa_addr->sa_family, address, text.data(), text.size());
+    if (auto& place = found[is_v4 ? 0 : 1]; place.empty()) place = text.data();
+  }
+  ::freeifaddrs(all);
+  return found[0].empty() ? found[1] : found[0];
 }
 
 void touch_address(std::string const& ip, std::chrono::milliseconds patience) {

@@ -21,6 +21,9 @@ Result<Tap> make_tap(bool vnet_hdr);
 Result<void> attach_to_bridge(std::string const& tap, std::string const& bridge);
 Result<void> set_up(std::string const& name);
 
+// The first address of an interface, IPv4 before IPv6; empty when it has none, or isn't there.
+std::string address_of(std::string const& interface);
+
 // Asks an address for anything at all, so that the kernel learns whether somebody has it; returns
 // as soon as somebody answers, or when the patience is at its end.
 void touch_address(std::string const& ip, std::chrono::milliseconds patience);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "jobs/job_context.h"
-#include "model/params.h"
+#include "model/hypervisor_rules.h"
 #include "store/config_store.h"
 
 namespace flotte::units {
@@ -106,7 +106,12 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
     }
     settings.enabled_disk_templates = *op.enabled_disk_templates;
   }
-  if (op.hvparams) settings.hvparams = TRY(changed_hvparams(settings.hvparams, *op.hvparams));
+  if (op.hvparams) {
+    settings.hvparams = TRY(changed_hvparams(settings.hvparams, *op.hvparams));
+    for (auto const kind : settings.enabled_hypervisors) {
+      TRY(model::check_hypervisor(kind, model::filled_hvparams(settings, kind)));
+    }
+  }
   if (op.beparams) {
     settings.beparams =
         model::overlay(settings.beparams, TRY(model::enforce_backend(*op.beparams)));

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "jobs/job_context.h"
+#include "model/hypervisor_rules.h"
 #include "store/config_store.h"
 #include "units/devices.h"
 #include "units/instance_steps.h"
@@ -103,6 +104,8 @@ class Planner {
                   schema::name_of(instance_.hypervisor), fmt::join(names, ","));
     }
     instance_.hvparams = TRY(model::enforce_hypervisor(instance_.hypervisor, op_.hvparams));
+    TRY(model::check_hypervisor(instance_.hypervisor,
+                                model::filled_hvparams(settings_, instance_)));
     instance_.beparams = TRY(model::enforce_backend(op_.beparams));
     instance_.osparams = op_.osparams;
     instance_.osparams_private = op_.osparams_private.value_or(json::object());

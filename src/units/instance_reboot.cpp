@@ -1,6 +1,7 @@
 #include "units/instance_reboot.h"
 
 #include "jobs/job_context.h"
+#include "model/hypervisor_rules.h"
 #include "store/config_store.h"
 #include "units/instance_steps.h"
 
@@ -19,7 +20,10 @@ Result<InstanceReboot::Facts> InstanceReboot::inspect(Op const& op, model::Clust
   Facts facts{.running = TRY(find_running(cluster, *instance, nodes)),
               .node = TRY(nodes.ask(*node, rpc::NodeInfo{}))};
   // Before it is stopped.
-  if (op.reboot_type != "soft") TRY(check_bridges(cluster, *instance, nodes));
+  if (op.reboot_type != "soft") {
+    TRY(check_bridges(cluster, *instance, nodes));
+    TRY(check_on_node(cluster, *instance, {}, nodes));
+  }
   return facts;
 }
 
@@ -39,6 +43,9 @@ Result<InstanceReboot::Plan> InstanceReboot::plan(Op const& op, model::Cluster c
             .is_running = facts.running.has_value(),
             .is_soft = op.reboot_type == "soft" && facts.running,
             .timeout_s = op.shutdown_timeout};
+  if (!plan.is_soft) {
+    TRY(model::check_start(instance->hypervisor, plan.spec.hvparams, plan.spec.beparams));
+  }
   plan.spec.epoch = instance->epoch + 1;
   if (!plan.is_running && facts.node) {
     auto const node = TRY(cluster.node(instance->primary_node));

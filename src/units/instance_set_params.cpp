@@ -1,6 +1,7 @@
 #include "units/instance_set_params.h"
 
 #include "jobs/job_context.h"
+#include "model/hypervisor_rules.h"
 #include "store/config_store.h"
 #include "units/instance_steps.h"
 
@@ -24,8 +25,17 @@ Result<jobs::LockSet> InstanceSetParams::locks(Op const& op, model::Cluster cons
   return jobs::LockSet{jobs::exclusive(jobs::LockLevel::Instance, instance->name)};
 }
 
-Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const&, model::Cluster const&,
-                                                            jobs::NodeReader&) {
+Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
+                                                            model::Cluster const& cluster,
+                                                            jobs::NodeReader& nodes) {
+  if (op.hvparams.empty()) return Facts{};
+  auto instance = *TRY(cluster.instance(op.instance_name));
+  auto const changes = TRY(model::enforce_hypervisor(instance.hypervisor, op.hvparams));
+  instance.hvparams = model::overlay(std::move(instance.hvparams), changes);
+  TRY(model::check_hypervisor(instance.hypervisor,
+                              model::filled_hvparams(cluster.settings(), instance)));
+  auto const node = TRY(cluster.node(instance.primary_node));
+  if (!node->offline) TRY(check_on_node(cluster, instance, {}, nodes));
   return Facts{};
 }
 

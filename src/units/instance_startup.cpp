@@ -4,6 +4,7 @@
 
 #include "base/seeded_fault.h"
 #include "jobs/job_context.h"
+#include "model/hypervisor_rules.h"
 #include "store/config_store.h"
 #include "units/instance_steps.h"
 
@@ -24,7 +25,11 @@ Result<InstanceStartup::Facts> InstanceStartup::inspect(Op const& op, model::Clu
   if (node->offline) return Facts{};
   Facts facts{.node = TRY(nodes.ask(*node, rpc::NodeInfo{})),
               .running = TRY(find_running(cluster, *instance, nodes))};
-  if (!facts.running) TRY(check_bridges(cluster, *instance, nodes));
+  if (!facts.running) {
+    TRY(check_bridges(cluster, *instance, nodes));
+    TRY(check_on_node(cluster, *instance,
+                      TRY(model::enforce_hypervisor(instance->hypervisor, op.hvparams)), nodes));
+  }
   return facts;
 }
 
@@ -52,6 +57,7 @@ Result<InstanceStartup::Plan> InstanceStartup::plan(Op const& op, model::Cluster
   Overrides const overrides{TRY(model::enforce_hypervisor(instance->hypervisor, op.hvparams)),
                             TRY(model::enforce_backend(op.beparams))};
   plan.spec = instance_spec(cluster, *instance, overrides);
+  TRY(model::check_start(instance->hypervisor, plan.spec.hvparams, plan.spec.beparams));
   plan.spec.epoch = instance->epoch + 1;
   plan.is_running = facts.running.has_value();
   if (!plan.is_running) {

@@ -145,6 +145,18 @@ Result<void> check_bridges(model::Cluster const& cluster, model::Instance const&
   return {};
 }
 
+Result<void> check_on_node(model::Cluster const& cluster, model::Instance const& instance,
+                           json::object const& changes, jobs::NodeReader& nodes) {
+  auto const node = TRY(online_primary(cluster, instance));
+  auto const filled = model::overlay(model::filled_hvparams(cluster.settings(), instance), changes);
+  auto const checked = nodes.ask(*node, rpc::HypervisorValidate{instance.hypervisor, filled});
+  if (checked) return {};
+  auto error = checked.error();
+  error.message = fmt::format("Hypervisor parameter validation failed on node {}: {}", node->name,
+                              error.message);
+  return Failure(std::move(error));
+}
+
 Result<void> check_memory(model::Node const& node, rpc::NodeFacts const& facts,
                           rpc::InstanceSpec const& spec, std::string_view reason) {
   auto const needed = model::number_of(spec.beparams, "minmem");

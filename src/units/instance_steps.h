@@ -55,6 +55,11 @@ Result<model::NodePtr> online_primary(model::Cluster const& cluster,
 Result<void> check_bridges(model::Cluster const& cluster, model::Instance const& instance,
                            jobs::NodeReader& nodes);
 
+// Files, certificates and addresses that its hypervisor parameters name are on its primary node:
+// prerequisite of every start. `changes` lie over what it has.
+Result<void> check_on_node(model::Cluster const& cluster, model::Instance const& instance,
+                           json::object const& changes, jobs::NodeReader& nodes);
+
 // "Not enough memory on node n1 ...": prerequisite of every start.
 Result<void> check_memory(model::Node const& node, rpc::NodeFacts const& facts,
                           rpc::InstanceSpec const& spec, std::string_view reason);

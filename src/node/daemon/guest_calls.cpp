@@ -1,6 +1,9 @@
 #include "node/daemon/guest_calls.h"
 
+#include <unistd.h>
+
 #include "model/params.h"
+#include "node/hypervisor/kvm/vnc.h"
 #include "sys/files.h"
 
 namespace flotte::node {
@@ -60,6 +63,9 @@ Result<rpc::Nothing> GuestCalls::start(rpc::InstanceStart const& call) {
   for (auto const& disk : spec.disks) {
     disk_paths.push_back(TRY(storage_.fenced_link(spec.name, disk, spec.epoch)));
   }
+  if (!hypervisors_.of(spec.hypervisor).is_running(spec.name)) {
+    TRY(validate_on_node({spec.hypervisor, spec.hvparams}));
+  }
   TRY(hypervisors_.of(spec.hypervisor).start(spec, disk_paths, call.startup_paused));
   return rpc::Nothing{};
 }
@@ -76,13 +82,14 @@ Result<rpc::Nothing> GuestCalls::stop(rpc::InstanceShutdown const& call) {
 Result<rpc::Nothing> validate_on_node(rpc::HypervisorValidate const& call) {
   if (call.hypervisor != model::HypervisorKind::Kvm) return rpc::Nothing{};
   for (auto const* name : {"kernel_path", "initrd_path", "floppy_image_path", "cdrom_image_path",
-                           "cdrom2_image_path", "vnc_password_file"}) {
+                           "cdrom2_image_path"}) {
     auto const path = model::text_of(call.hvparams, name);
     // An image may also be an URL.
     if (!path.starts_with('/') || sys::exists(path)) continue;
     return fail(ErrorCode::EnvironmentError, "Parameter {}: there is no file {} on this node", name,
                 path);
   }
+  TRY(check_vnc_on_node(call.hvparams));
   return rpc::Nothing{};
 }
 

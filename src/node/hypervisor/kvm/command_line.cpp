@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
-#include "model/params.h"
+#include "model/hypervisor_rules.h"
 
 namespace flotte::node {
 namespace {
@@ -15,30 +15,6 @@ using model::text_of;
 
 constexpr std::string_view default_kvm_path = "/usr/bin/kvm";
 constexpr std::string_view qemu_path = "/usr/bin/qemu-system-x86_64";
-
-// Parameters with an effect that is not built yet, and the value that has none.
-struct NotBuilt {
-  std::string_view name;
-  json::value harmless;
-};
-
-Result<void> refuse_what_is_not_built(json::object const& hv) {
-  NotBuilt const table[] = {
-      {"cpu_mask", "all"}, {"migration_caps", ""}, {"soundhw", ""},
-      {"spice_bind", ""},  {"use_chroot", false},  {"user_shutdown", false},
-      {"vnc_tls", false},  {"vnc_x509_path", ""},  {"vnc_x509_verify", false},
-  };
-  for (auto const& row : table) {
-    auto const* value = hv.if_contains(row.name);
-    if (value && *value != row.harmless) {
-      return fail(ErrorCode::WrongInput, "Hypervisor parameter '{}' is not built yet", row.name);
-    }
-  }
-  if (text_of(hv, "security_model") == "pool") {
-    return fail(ErrorCode::WrongInput, "security_model 'pool' is not built yet");
-  }
-  return {};
-}
 
 bool is_scsi(std::string_view disk_type) {
   return disk_type.starts_with("scsi-");
@@ -108,8 +84,8 @@ class CommandLine {
 
   Result<std::vector<std::string>> make(std::vector<std::string> const& disk_paths,
                                         std::vector<KvmNicFds> const& nic_fds) {
+    TRY(model::check_start(model::HypervisorKind::Kvm, hv_, spec_.beparams));
     devices_ = TRY(kvm_devices(spec_));
-    TRY(refuse_what_is_not_built(hv_));
     TRY(head());
     TRY(cdroms());
     floppy();
@@ -185,10 +161,6 @@ class CommandLine {
   Result<void> cdroms() {
     auto type = text_of(hv_, "cdrom_disk_type");
     if (type.empty()) type = text_of(hv_, "disk_type");
-    if (boots_from("cdrom") && text_of(hv_, "cdrom_image_path").empty()) {
-      return fail(ErrorCode::WrongInput,
-                  "Cannot boot from cdrom without a CDROM image; set cdrom_image_path");
-    }
     int number = 0;
     for (auto const* name : {"cdrom_image_path", "cdrom2_image_path"}) {
       ++number;
@@ -258,7 +230,8 @@ class CommandLine {
     if (address.empty()) {
       add("-display", "none");
     } else if (address.front() == '/') {
-      add("-vnc", fmt::format("unix:{}/{}.vnc", escaped(address), spec_.name));
+      add("-vnc",
+          fmt::format("unix:{}{}", escaped(kvm_vnc_socket(address, spec_.name)), vnc_options()));
     } else {
       if (!spec_.network_port) {
         return fail(ErrorCode::WrongState, "Instance {} has no network port for VNC", spec_.name);
@@ -271,15 +244,35 @@ class CommandLine {
                               : is_v6 ? "[" + address + "]"
                                       : address,
                               *spec_.network_port - vnc_base_port) +
-                      (text_of(hv_, "vnc_password_file").empty() ? "" : ",password=on"));
+                      vnc_options());
     }
     return {};
   }
 
+  // How VNC's clients are let in. Their password comes by QMP: it must not stand here.
+  std::string vnc_options() {
+    std::string options;
+    if (is_true(hv_, "vnc_tls")) {
+      auto const certificates = text_of(hv_, "vnc_x509_path");
+      add("-object",
+          certificates.empty()
+              ? "tls-creds-anon,id=vnctls0,endpoint=server"
+              : fmt::format("tls-creds-x509,id=vnctls0,endpoint=server,dir={},verify-peer={}",
+                            escaped(certificates), is_true(hv_, "vnc_x509_verify") ? "yes" : "no"));
+      options += ",tls-creds=vnctls0";
+    }
+    if (!text_of(hv_, "vnc_password_file").empty()) options += ",password=on";
+    return options;
+  }
+
   void identity() {
     if (is_true(hv_, "use_localtime")) add("-rtc", "base=localtime");
+    if (is_true(hv_, "use_chroot")) add("-chroot", files_.chroot);
     if (auto const cpu = text_of(hv_, "cpu_type"); !cpu.empty()) add("-cpu", cpu);
     if (auto const vga = text_of(hv_, "vga"); !vga.empty()) add("-vga", vga);
+    if (auto const sound = text_of(hv_, "soundhw"); !sound.empty()) {
+      add("-audio", fmt::format("driver=none,model={},id=soundhw", escaped(sound)));
+    }
     auto devices = text_of(hv_, "usb_devices");
     std::ranges::replace(devices, ' ', ',');
     for (std::size_t at = 0; at < devices.size();) {
@@ -423,6 +416,10 @@ Result<KvmDevices> kvm_devices(rpc::InstanceSpec const& spec) {
               "{} disks and {} NICs need more PCI slots than the {} there are; lower "
               "kvm_pci_reservations or use disk_type=scsi-hd",
               spec.disks.size(), spec.nics.size(), slots);
+}
+
+std::string kvm_vnc_socket(std::string_view directory, std::string_view name) {
+  return fmt::format("{}/{}.vnc", directory, name);
 }
 
 std::string kvm_device_id(std::string_view kind, std::string_view uuid) {

@@ -19,6 +19,7 @@ struct KvmFiles {
   std::string qmp;
   std::string kvmd;  // a second QMP socket, for events
   std::string guest_agent;
+  std::string chroot;
 };
 
 struct KvmMachine {
@@ -55,6 +56,9 @@ Result<std::vector<std::string>> kvm_command_line(rpc::InstanceSpec const& spec,
 
 // The program that is started: kvm_path, or QEMU itself where that is the default and can't work.
 std::string kvm_binary(boost::json::object const& hvparams, KvmMachine const& machine);
+
+// Where VNC listens when vnc_bind_address is a directory.
+std::string kvm_vnc_socket(std::string_view directory, std::string_view name);
 
 // "disk-932df160-7a22-4067": the first three groups of the UUID, as runtime files and hotplug
 // expect.

@@ -29,7 +29,8 @@ KvmFiles files() {
           .console_log = std::string(console_log),
           .qmp = control("qmp"),
           .kvmd = control("kvmd"),
-          .guest_agent = control("qga")};
+          .guest_agent = control("qga"),
+          .chroot = fmt::format("{}/chroot/vm1.example.org", tree)};
 }
 
 KvmMachine with_kvm() {
@@ -192,52 +193,148 @@ TEST(KvmCommandLine, without_kvm_qemu_itself_is_told_its_accelerator) {
   EXPECT_THAT(with({{"kvm_path", "/opt/qemu"}}, machine), HasSubstr("-machine pc -"));
 }
 
+using Changes = std::vector<std::pair<std::string_view, json::value>>;
+
+// What a parameter does to the command line: each stands in the table, so that none is ignored in
+// silence.
 struct Variant {
   std::string_view parameter;
   json::value value;
-  std::string_view expected;
+  std::string_view expected;  // a part of the command line, or of the error
+  Changes with = {};          // what it needs to have an effect
+};
+
+std::string made_with(Changes changes) {
+  auto spec = vm1();
+  for (auto const& [name, value] : changes) spec.hvparams[name] = value;
+  auto const made = line(spec);
+  return made ? *made : "ERROR " + made.error().message;
+}
+
+Changes const kernel{{"kernel_path", "/boot/vmlinuz"}};
+Changes const scsi{{"disk_type", "scsi-hd"}};
+Changes const tls{{"vnc_tls", true}};
+Changes const certificates{{"vnc_tls", true}, {"vnc_x509_path", "/etc/x509"}};
+Changes const no_cache{{"disk_cache", "none"}};
+
+Variant const variants[] = {
+    {"acpi", false, "-machine <DEFAULT_MACHINE>,acpi=off "},
+    {"boot_order", "network", "mac=aa:00:00:12:34:56,bootindex=1 "},
+    {"boot_order", "cdrom", "drive=cdrom1,bootindex=1 ", {{"cdrom_image_path", "/x.iso"}}},
+    {"boot_order", "floppy", "drive=floppy1,bootindex=1 ", {{"floppy_image_path", "/f.img"}}},
+    {"cdrom2_image_path", "/y.iso", "node-name=cdrom2,file.driver=file,file.filename=/y.iso "},
+    {"cdrom_disk_type", "ide", " -device ide-cd,drive=cdrom1 ", {{"cdrom_image_path", "/x.iso"}}},
+    {"cdrom_image_path", "https://x.example/a,b.iso",
+     "file.driver=https,file.url=https://x.example/a,,b.iso "},
+    {"cpu_cores", 2, " -smp 1,cores=2 "},
+    {"cpu_sockets", 3, " -smp 1,sockets=3 "},
+    {"cpu_threads", 4, " -smp 1,threads=4 "},
+    {"cpu_type", "Haswell", " -cpu Haswell "},
+    {"disk_aio", "native", ",file.aio=native,", no_cache},
+    {"disk_aio", "io_uring", ",file.aio=io_uring,"},
+    {"disk_cache", "writethrough", ",write-cache=off,bootindex=1 "},
+    {"disk_cache", "none", ",cache.direct=on,cache.no-flush=off,"},
+    {"disk_discard", "unmap", ",discard=unmap,"},
+    {"disk_type", "ide", " -device ide-hd,id=disk-932df160-7a22-4067,drive="},
+    {"floppy_image_path", "/f.img", " -device floppy,drive=floppy1 "},
+    {"initrd_path", "/boot/initrd", " -initrd /boot/initrd ", kernel},
+    {"kernel_args", "quiet", " -append root=/dev/vda1 quiet console=ttyS0,38400 ", kernel},
+    {"kernel_path", "/boot/vmlinuz", " -kernel /boot/vmlinuz "},
+    {"keymap", "de", " -k de -netdev "},
+    {"kvm_extra", "-smbios 'type=1,serial=a b'", " -smbios type=1,serial=a b "},
+    {"kvm_flag", "enabled", "-machine <DEFAULT_MACHINE>,accel=kvm "},
+    {"kvm_flag", "disabled", "-machine <DEFAULT_MACHINE>,accel=tcg "},
+    {"kvm_path", "/opt/qemu", "/opt/qemu -name "},
+    {"kvm_pci_reservations", 20, "bus=pci.0,addr=0x14,drive="},
+    {"machine_version", "pc-q35-7.2", "-machine pc-q35-7.2 "},
+    {"mem_path", "/hugepages", " -mem-path /hugepages -mem-prealloc "},
+    {"nic_type", "e1000", " -device e1000,netdev=netdev0,mac=aa:00:00:12:34:56 "},
+    {"reboot_behavior", "exit", " -no-reboot "},
+    {"root_path", "/dev/sda1", " -append root=/dev/sda1 ro ", kernel},
+    {"scsi_controller_type", "virtio-scsi-pci", " -device virtio-scsi-pci,id=scsi ", scsi},
+    {"security_domain", "vmuser", " -runas vmuser ", {{"security_model", "user"}}},
+    {"security_model", "user", " -runas vmuser ", {{"security_domain", "vmuser"}}},
+    {"serial_console", false, " -serial none "},
+    {"serial_speed", 115200, " console=ttyS0,115200 ", kernel},
+    {"soundhw", "hda", " -audio driver=none,model=hda,id=soundhw "},
+    {"usb_devices", "disk:/a tablet", " -usbdevice disk:/a -usbdevice tablet -uuid "},
+    {"usb_devices", "mouse,tablet", " -usbdevice mouse -usbdevice tablet -uuid "},
+    {"usb_mouse", "mouse", " -usbdevice mouse "},
+    {"use_chroot", true, " -chroot /var/run/ganeti/kvm-hypervisor/chroot/vm1.example.org "},
+    {"use_guest_agent", true,
+     "ctrl/vm1.example.org.qga,server=on,wait=off,id=qga0 -device "
+     "virtio-serial,id=qga0,bus=pci.0,addr=0xc "},
+    {"use_localtime", true, " -rtc base=localtime "},
+    {"vga", "std", " -cpu host -vga std -uuid "},
+    {"vnc_bind_address", "0.0.0.0", " -vnc :5142 "},
+    {"vnc_bind_address", "::1", " -vnc [::1]:5142 "},
+    {"vnc_bind_address", "/run/vnc", " -vnc unix:/run/vnc/vm1.example.org.vnc "},
+    {"vnc_bind_address", "", " -usb -display none "},
+    {"vnc_password_file", "/etc/secret", " -vnc 127.0.0.1:5142,password=on "},
+    {"vnc_tls", true,
+     " -object tls-creds-anon,id=vnctls0,endpoint=server -vnc 127.0.0.1:5142,tls-creds=vnctls0 "},
+    {"vnc_x509_path", "/etc/x509",
+     " -object tls-creds-x509,id=vnctls0,endpoint=server,dir=/etc/x509,verify-peer=no -vnc ", tls},
+    {"vnc_x509_verify", true, ",dir=/etc/x509,verify-peer=yes -vnc ", certificates},
+    // Refused by name.
+    {"cdrom_disk_type", "lsi", "ERROR Hypervisor parameter 'cdrom_disk_type=lsi' is not built yet"},
+    {"cpu_mask", "0:1:2", "ERROR cpu_mask has 3 lists of CPUs for 1 virtual CPUs"},
+    {"cpu_mask", "0-x", "ERROR cpu_mask: '0-x' is not a CPU number or a range"},
+    {"disk_type", "mtd", "ERROR Hypervisor parameter 'disk_type=mtd' is not built yet"},
+    {"migration_caps", "xbzrle", "ERROR Hypervisor parameter 'migration_caps' is not built yet"},
+    {"security_domain", "me", "ERROR Cannot have a security domain when"},
+    {"security_model", "pool", "ERROR Hypervisor parameter 'security_model=pool' is not built yet"},
+    {"serial_speed", 12345, "ERROR Invalid serial console speed, must be one of: 9600, 19200"},
+    {"spice_bind", "127.0.0.1", "ERROR Hypervisor parameter 'spice_bind' (SPICE) is not built yet"},
+    {"spice_image_compression", "off", "ERROR SPICE: spice_image_compression requires spice_bind"},
+    {"spice_ip_version", 4, "ERROR SPICE: spice_ip_version requires spice_bind"},
+    {"spice_jpeg_wan_compression", "auto", "ERROR SPICE: spice_jpeg_wan_compression requires"},
+    {"spice_password_file", "/x", "ERROR SPICE: spice_password_file requires spice_bind"},
+    {"spice_streaming_video", "all", "ERROR SPICE: spice_streaming_video requires spice_bind"},
+    {"spice_use_tls", true, "ERROR SPICE: spice_use_tls requires spice_bind"},
+    {"spice_zlib_glz_wan_compression", "auto", "ERROR SPICE: spice_zlib_glz_wan_compression re"},
+    {"user_shutdown", true, "ERROR Hypervisor parameter 'user_shutdown' is not built yet"},
+    {"vnc_x509_verify", true, "ERROR vnc_x509_path must be defined, if vnc_x509_verify is", tls},
+};
+
+// Those whose effect is elsewhere, and where.
+std::pair<std::string_view, std::string_view> const elsewhere[] = {
+    {"cpu_mask", "the affinity of QEMU's threads, once it runs"},
+    {"migration_bandwidth", "a migration"},
+    {"migration_downtime", "a migration"},
+    {"migration_mode", "a migration"},
+    {"migration_port", "a migration"},
+    {"spice_playback_compression", "SPICE, which spice_bind asks for"},
+    {"spice_tls_ciphers", "SPICE, which spice_bind asks for"},
+    {"spice_use_vdagent", "SPICE, which spice_bind asks for"},
+    {"vhost_net", "the descriptors that come with the taps"},
+    {"virtio_net_queues", "the number of descriptors that come with the taps"},
+    {"vnet_hdr", "a flag of the taps"},
 };
 
 TEST(KvmCommandLine, has_what_each_parameter_asks_for) {
-  Variant const variants[] = {
-      {"acpi", false, "-machine <DEFAULT_MACHINE>,acpi=off "},
-      {"kvm_flag", "enabled", "-machine <DEFAULT_MACHINE>,accel=kvm "},
-      {"kvm_flag", "disabled", "-machine <DEFAULT_MACHINE>,accel=tcg "},
-      {"machine_version", "pc-q35-7.2", "-machine pc-q35-7.2 "},
-      {"reboot_behavior", "exit", " -no-reboot "},
-      {"serial_console", false, " -serial none "},
-      {"vnc_bind_address", "0.0.0.0", " -vnc :5142 "},
-      {"vnc_bind_address", "::1", " -vnc [::1]:5142 "},
-      {"vnc_bind_address", "/run/vnc", " -vnc unix:/run/vnc/vm1.example.org.vnc "},
-      {"vnc_bind_address", "", " -usb -display none "},
-      {"vnc_password_file", "/etc/secret", " -vnc 127.0.0.1:5142,password=on "},
-      {"usb_mouse", "mouse", " -usbdevice mouse "},
-      {"usb_devices", "disk:/a tablet", " -usbdevice disk:/a -usbdevice tablet -uuid "},
-      {"vga", "std", " -cpu host -vga std -uuid "},
-      {"use_localtime", true, " -rtc base=localtime "},
-      {"cpu_cores", 2, " -smp 1,cores=2 "},
-      {"cpu_sockets", 3, " -smp 1,sockets=3 "},
-      {"mem_path", "/hugepages", " -mem-path /hugepages -mem-prealloc "},
-      {"keymap", "de", " -k de -netdev "},
-      {"kvm_extra", "-smbios 'type=1,serial=a b'", " -smbios type=1,serial=a b "},
-      {"kvm_pci_reservations", 20, "bus=pci.0,addr=0x14,drive="},
-      {"disk_type", "ide", " -device ide-hd,id=disk-932df160-7a22-4067,drive="},
-      {"disk_cache", "writethrough", ",write-cache=off,bootindex=1 "},
-      {"disk_cache", "none", ",cache.direct=on,cache.no-flush=off,"},
-      {"nic_type", "e1000", " -device e1000,netdev=netdev0,mac=aa:00:00:12:34:56 "},
-      {"vhost_net", false, ",fd=8 -device virtio-net-pci"},
-      {"floppy_image_path", "/f.img", " -device floppy,drive=floppy1 "},
-      {"boot_order", "network", "mac=aa:00:00:12:34:56,bootindex=1 "},
-      {"cdrom_image_path", "https://x.example/a,b.iso",
-       "file.driver=https,file.url=https://x.example/a,,b.iso "},
-      {"use_guest_agent", true,
-       "ctrl/vm1.example.org.qga,server=on,wait=off,id=qga0 -device "
-       "virtio-serial,id=qga0,bus=pci.0,addr=0xc "},
-  };
   for (auto const& variant : variants) {
-    EXPECT_THAT(with({{variant.parameter, variant.value}}), HasSubstr(variant.expected))
-        << variant.parameter;
+    auto changes = variant.with;
+    auto const without = made_with(changes);
+    changes.emplace_back(variant.parameter, variant.value);
+    auto const made = made_with(std::move(changes));
+    EXPECT_THAT(made, HasSubstr(variant.expected)) << variant.parameter;
+    EXPECT_NE(made, without) << variant.parameter;
   }
+}
+
+TEST(KvmCommandLine, every_parameter_stands_in_a_table) {
+  for (auto const& param : model::hypervisor_params(model::HypervisorKind::Kvm)) {
+    EXPECT_TRUE(std::ranges::find(variants, param.name, &Variant::parameter) !=
+                    std::end(variants) ||
+                std::ranges::any_of(elsewhere,
+                                    [&](auto const& other) { return other.first == param.name; }))
+        << param.name;
+  }
+}
+
+TEST(KvmCommandLine, vhost_net_and_queues_are_descriptors) {
+  EXPECT_THAT(with({{"vhost_net", false}}), HasSubstr(",fd=8 -device virtio-net-pci"));
 }
 
 TEST(KvmCommandLine, a_kernel_gets_root_arguments_and_console) {
@@ -247,14 +344,13 @@ TEST(KvmCommandLine, a_kernel_gets_root_arguments_and_console) {
   EXPECT_THAT(with({{"kernel_path", "/boot/vmlinuz"}}), Not(HasSubstr("bootindex")));
 }
 
-TEST(KvmCommandLine, refuses_by_name_what_is_not_built_or_makes_no_sense) {
-  EXPECT_EQ(with({{"soundhw", "ac97"}}), "ERROR Hypervisor parameter 'soundhw' is not built yet");
-  EXPECT_EQ(with({{"security_model", "pool"}}), "ERROR security_model 'pool' is not built yet");
-  EXPECT_EQ(with({{"disk_type", "mtd"}}), "ERROR Disk type 'mtd' is not built yet");
+TEST(KvmCommandLine, refuses_what_makes_no_sense) {
   EXPECT_EQ(with({{"kvm_extra", "-x 'open"}}), "ERROR kvm_extra: a quote ' is not closed");
   EXPECT_THAT(with({{"disk_aio", "native"}}), HasSubstr("disk_aio=native needs disk_cache=none"));
-  EXPECT_THAT(with({{"boot_order", "cdrom"}}), HasSubstr("ERROR Cannot boot from cdrom"));
+  EXPECT_EQ(with({{"boot_order", "cdrom"}}), "ERROR Cannot boot from cdrom without an ISO path");
   EXPECT_THAT(with({{"kvm_pci_reservations", 31}}), HasSubstr("ERROR 1 disks and 1 NICs need"));
+  EXPECT_THAT(with({{"kernel_path", "/boot/vmlinuz"}, {"root_path", ""}}),
+              HasSubstr("ERROR Need a root partition"));
 }
 
 TEST(KvmCommandLine, a_guest_without_disks_and_nics_has_none) {

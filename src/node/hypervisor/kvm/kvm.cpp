@@ -14,15 +14,17 @@
 #include <thread>
 
 #include "base/log.h"
-#include "model/params.h"
+#include "model/hypervisor_rules.h"
 #include "node/hypervisor/hypervisor.h"
 #include "node/hypervisor/kvm/command_line.h"
 #include "node/hypervisor/kvm/console_log.h"
 #include "node/hypervisor/kvm/qmp.h"
 #include "node/hypervisor/kvm/runtime.h"
+#include "node/hypervisor/kvm/vnc.h"
 #include "node/network/nics.h"
 #include "sys/files.h"
 #include "sys/machine.h"
+#include "sys/network.h"
 #include "sys/scope.h"
 
 namespace flotte::node {
@@ -42,6 +44,7 @@ constexpr auto kill_timeout = 10s;
 constexpr std::size_t log_lines_quoted = 8;
 constexpr std::size_t log_bytes_max = 16 << 20;
 constexpr auto guest_user = "flotte-vm";
+constexpr mode_t chroot_mode = 0755;
 
 std::int64_t leading_number(std::string const& text) {
   std::int64_t value = 0;
@@ -83,15 +86,16 @@ class Kvm final : public Hypervisor {
       // Whoever started it may have been killed before the guest was let go, or even before QEMU
       // was ready to hear.
       wait_for_monitor(spec.name);
-      if (runtime_.find(spec.name)) return resume(spec);
+      if (runtime_.find(spec.name)) return resume(spec, TRY(vnc_password(spec)));
     }
     // No pid file: it was left by a daemon killed in the middle of a start, and has not run yet.
     TRY(end_all(spec.name));
     clean(spec.name);
+    auto const password = TRY(vnc_password(spec));
     TRY(runtime_.make_directories(spec.name));
     auto const log_start = log_size(spec.name);
     auto started = launch(spec, disk_paths, log_start);
-    if (started && !paused) started = resume_new(spec, log_start);
+    if (started) started = let_go(spec, password, paused, log_start);
     if (started) return started;
     TRY(end_all(spec.name));
     clean(spec.name);
@@ -183,13 +187,16 @@ class Kvm final : public Hypervisor {
       kept.insert(kept.end(), tap.taps().begin(), tap.taps().end());
       kept.insert(kept.end(), tap.vhosts().begin(), tap.vhosts().end());
     }
-    auto const argv =
-        TRY(kvm_command_line(spec, disk_paths, fds, runtime_.files(spec.name), machine));
+    auto const argv = TRY(kvm_command_line(with_vnc_address(spec), disk_paths, fds,
+                                           runtime_.files(spec.name), machine));
     // Written before QEMU runs: who finds the process finds what it was started with, and that its
     // guest was not let go yet.
     TRY(runtime_.save(spec, disk_paths, argv, devices));
     TRY(runtime_.mark_paused(spec.name));
     TRY(begin_console_log(runtime_.files(spec.name).console_log));
+    if (model::is_true(spec.hvparams, "use_chroot")) {
+      TRY(sys::make_directories(runtime_.files(spec.name).chroot, chroot_mode));
+    }
     auto const finished = TRY(processes_.run(
         {.argv = sys::in_own_scope(scope_of(spec), fmt::format("Flotte guest {}", spec.name), argv),
          .timeout = launch_timeout,
@@ -235,14 +242,45 @@ class Kvm final : public Hypervisor {
     return known;
   }
 
-  // Password, then the guest goes.
-  Result<void> resume(rpc::InstanceSpec const& spec) {
-    auto qmp = TRY(Qmp::connect(runtime_.files(spec.name).qmp, qmp_timeout));
-    if (auto const file = model::text_of(spec.hvparams, "vnc_password_file"); !file.empty()) {
-      auto const text = TRY(sys::read_file(file));
-      TRY(qmp.run("set_password", {{"protocol", "vnc"},
-                                   {"password", json::string(text.substr(0, text.find('\n')))}}));
+  // Read before QEMU starts: a display with a wrong password file is no display.
+  static Result<std::optional<std::string>> vnc_password(rpc::InstanceSpec const& spec) {
+    auto const file = model::text_of(spec.hvparams, "vnc_password_file");
+    if (file.empty() || model::text_of(spec.hvparams, "vnc_bind_address").empty()) {
+      return std::nullopt;
     }
+    return std::optional(TRY(read_vnc_password(file)));
+  }
+
+  // An interface's name stands for its address.
+  static rpc::InstanceSpec with_vnc_address(rpc::InstanceSpec spec) {
+    auto const name = model::text_of(spec.hvparams, "vnc_bind_address");
+    if (auto const address = sys::address_of(name); !address.empty()) {
+      spec.hvparams["vnc_bind_address"] = json::string_view(address);
+    }
+    return spec;
+  }
+
+  // What a QEMU that stands still is told before its guest may go.
+  static Result<void> prepare(Qmp& qmp, rpc::InstanceSpec const& spec,
+                              std::optional<std::string> const& password) {
+    if (password) {
+      TRY(qmp.run("set_password",
+                  {{"protocol", "vnc"}, {"password", json::string_view(*password)}}));
+    }
+    auto const lists = TRY(model::parse_cpu_mask(model::text_of(spec.hvparams, "cpu_mask")));
+    if (lists.empty()) return {};
+    auto const cpus = TRY(qmp.run("query-cpus-fast"));
+    for (auto const& cpu : cpus.as_array()) {
+      auto const index = static_cast<std::size_t>(cpu.at("cpu-index").to_number<std::int64_t>());
+      auto const& list = lists.size() == 1 ? lists[0] : lists.at(index);
+      TRY(sys::bind_thread(cpu.at("thread-id").to_number<pid_t>(), list));
+    }
+    return {};
+  }
+
+  Result<void> resume(rpc::InstanceSpec const& spec, std::optional<std::string> const& password) {
+    auto qmp = TRY(Qmp::connect(runtime_.files(spec.name).qmp, qmp_timeout));
+    TRY(prepare(qmp, spec, password));
     TRY(qmp.run("cont"));
     TRY(qmp.run("query-status"));
     runtime_.unmark_paused(spec.name);
@@ -258,12 +296,19 @@ class Kvm final : public Hypervisor {
     }
   }
 
-  Result<void> resume_new(rpc::InstanceSpec const& spec, std::size_t log_start) {
-    auto resumed = resume(spec);
-    if (resumed || resumed.error().error_class != ErrorClass::Unreachable) return resumed;
+  Result<void> prepare_paused(rpc::InstanceSpec const& spec,
+                              std::optional<std::string> const& password) {
+    auto qmp = TRY(Qmp::connect(runtime_.files(spec.name).qmp, qmp_timeout));
+    return prepare(qmp, spec, password);
+  }
+
+  Result<void> let_go(rpc::InstanceSpec const& spec, std::optional<std::string> const& password,
+                      bool paused, std::size_t log_start) {
+    auto const done = paused ? prepare_paused(spec, password) : resume(spec, password);
+    if (done || done.error().error_class != ErrorClass::Unreachable) return done;
     // This node is reachable: what is gone is the guest.
     return fail(ErrorCode::EnvironmentError, "QEMU of {} ended right after its start: {} ({})",
-                spec.name, last_lines(logged(spec.name, log_start)), resumed.error().message);
+                spec.name, last_lines(logged(spec.name, log_start)), done.error().message);
   }
 
   std::size_t log_size(std::string const& name) const {

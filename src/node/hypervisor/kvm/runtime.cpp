@@ -11,6 +11,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "model/params.h"
 #include "sys/deeds.h"
 #include "sys/files.h"
 
@@ -128,7 +129,8 @@ KvmFiles KvmRuntime::files(std::string const& name) const {
           .console_log = paths_.console_log(name),
           .qmp = paths_.kvm_socket(name, "qmp"),
           .kvmd = paths_.kvm_socket(name, "kvmd"),
-          .guest_agent = paths_.kvm_socket(name, "qga")};
+          .guest_agent = paths_.kvm_socket(name, "qga"),
+          .chroot = file("chroot", name)};
 }
 
 Result<void> KvmRuntime::make_directories(std::string const& name) const {
@@ -247,11 +249,17 @@ Result<void> KvmRuntime::save_tap(std::string const& name, std::size_t index,
 
 void KvmRuntime::forget(std::string const& name) const {
   auto const at = files(name);
+  // First: the runtime file knows where it is.
+  if (auto const address = model::text_of(hvparams(name), "vnc_bind_address");
+      address.starts_with('/')) {
+    std::ignore = sys::remove_file(kvm_vnc_socket(address, name));
+  }
   for (auto const& path : {at.pid, at.monitor, at.serial, at.qmp, at.kvmd, at.guest_agent,
                            file("conf", name) + ".runtime", pause_mark(name)}) {
     std::ignore = sys::remove_file(path);
   }
   std::ignore = sys::remove_directory(file("nic", name));
+  std::ignore = sys::remove_directory(at.chroot);
 }
 
 std::string KvmRuntime::file(std::string_view folder, std::string const& name) const {

@@ -1,0 +1,56 @@
+#include "model/hypervisor_rules.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace flotte::model {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::string judged(std::initializer_list<std::pair<std::string_view, json::value>> changes) {
+  auto hv = defaults(hypervisor_params(HypervisorKind::Kvm));
+  hv["kernel_path"] = "";
+  for (auto const& [name, value] : changes) hv[name] = value;
+  auto const checked = check_hypervisor(HypervisorKind::Kvm, hv);
+  return checked ? "" : checked.error().message;
+}
+
+TEST(HypervisorRules, defaults_hold) {
+  EXPECT_EQ(judged({}), "");
+  EXPECT_TRUE(check_hypervisor(HypervisorKind::Fake, {}));
+}
+
+TEST(HypervisorRules, vnc_can_be_switched_off_and_on_without_losing_the_rest) {
+  EXPECT_EQ(judged({{"vnc_bind_address", ""},
+                    {"vnc_password_file", "/etc/secret"},
+                    {"vnc_tls", true},
+                    {"vnc_x509_path", "/etc/x509"}}),
+            "");
+}
+
+TEST(HypervisorRules, a_display_is_bound_to_something_that_can_be) {
+  for (auto const* address :
+       {"127.0.0.1", "0.0.0.0", "::1", "/srv/vnc", "br0", "eth0.12", "eno1"}) {
+    EXPECT_EQ(judged({{"vnc_bind_address", address}}), "") << address;
+  }
+  for (auto const* address :
+       {"127.0.0.300", "1.2.3", "fe80::x", "two words", "averyveryverylongname"}) {
+    EXPECT_THAT(judged({{"vnc_bind_address", address}}), ::testing::HasSubstr("neither"))
+        << address;
+  }
+}
+
+TEST(HypervisorRules, cpu_masks_as_people_write_them) {
+  EXPECT_THAT(*parse_cpu_mask("all"), IsEmpty());
+  EXPECT_THAT(*parse_cpu_mask("0-2,5"), ElementsAre(ElementsAre(0, 1, 2, 5)));
+  EXPECT_THAT(*parse_cpu_mask("1:all:0,2"),
+              ElementsAre(ElementsAre(1), IsEmpty(), ElementsAre(0, 2)));
+  for (auto const* mask : {"0-", "-1", "3-1", "a", "1,,2", "1:", "9999"}) {
+    EXPECT_FALSE(parse_cpu_mask(mask)) << mask;
+  }
+}
+
+}  // namespace
+}  // namespace flotte::model
