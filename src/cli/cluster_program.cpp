@@ -13,6 +13,7 @@
 #include "cli/print.h"
 #include "cli/tags.h"
 #include "cli/values.h"
+#include "model/verify_codes.h"
 #include "net/client.h"
 #include "schema/schema.h"
 
@@ -292,34 +293,66 @@ Outcome<int> modify(Call& call) {
   return 0;
 }
 
-Outcome<int> verify(Call& call) {
-  auto op = OK(opcode(call, "OP_CLUSTER_VERIFY"));
-  op["error_codes"] = call.arguments.has("error-codes");
-  json::array ignored;
-  for (auto const& code : call.arguments.values("ignore-errors"))
-    ignored.push_back(text_value(code));
-  op["ignore_errors"] = std::move(ignored);
-  if (auto const group = call.arguments.value("node-group")) op["group_name"] = text_value(*group);
+struct JobEnd {
+  std::int64_t id = 0;
+  Outcome<json::array> results;
+};
+
+// The jobs that one submitted, each followed to its end; their ids are told as Ganeti tells them.
+Outcome<std::vector<JobEnd>> follow_jobs(Call& call, json::object op) {
   auto const results = OK(call.session.run(json::array{std::move(op)}));
   std::vector<std::int64_t> ids;
   for (auto const& job : results.at(0).at("jobs").as_array()) {
     if (!job.at(0).as_bool()) return stop(python_text(job.at(1)));
     ids.push_back(job.at(1).to_number<std::int64_t>());
   }
-  if (ids.size() > 1)
+  if (!ids.empty()) {
     std::printf("Submitted jobs %s\n", fmt::format("{}", fmt::join(ids, ", ")).c_str());
-  bool is_good = true;
+  }
+  std::vector<JobEnd> ends;
   for (auto const id : ids) {
     std::printf("Waiting for job %lld ...\n", static_cast<long long>(id));
     std::fflush(stdout);
-    auto const result = call.session.follow(id);
-    if (!result) {
-      std::fprintf(stderr, "%s\n", result.error().text.c_str());
-      is_good = false;
-    } else if (result->at(0).is_bool() && !result->at(0).as_bool()) {
-      is_good = false;
-    }
+    ends.push_back({id, call.session.follow(id)});
+    auto const& end = ends.back().results;
+    if (!end) std::fprintf(stderr, "%s\n", end.error().text.c_str());
   }
+  return ends;
+}
+
+Outcome<int> verify(Call& call) {
+  auto const& arguments = call.arguments;
+  auto op = OK(opcode(call, "OP_CLUSTER_VERIFY"));
+  op["error_codes"] = arguments.has("error-codes");
+  op["verbose"] = arguments.has("verbose");
+  op["debug_simulate_errors"] = arguments.has("debug-simulate-errors");
+  op["verify_clutter"] = arguments.has("verify-ssh-clutter");
+  json::array ignored;
+  for (auto const& code : arguments.values("ignore-errors")) {
+    if (!model::verify_code(code)) {
+      std::vector<std::string_view> codes;
+      for (auto const& known : model::verify_codes()) codes.push_back(known.name);
+      return stop(
+          fmt::format("gnt-cluster verify: error: option -I/--ignore-errors: invalid choice: '{}' "
+                      "(choose from {})",
+                      code, fmt::join(codes, ", ")),
+          exit_usage);
+    }
+    ignored.push_back(text_value(code));
+  }
+  op["ignore_errors"] = std::move(ignored);
+  json::array skipped;
+  if (arguments.has("no-nplus1-mem")) skipped.push_back("nplusone_mem");
+  if (arguments.has("no-hv-param-assessment")) skipped.push_back("hvparam_assessment");
+  op["skip_checks"] = std::move(skipped);
+  if (auto const group = arguments.value("node-group")) op["group_name"] = text_value(*group);
+  std::size_t failed = 0;
+  bool is_good = true;
+  for (auto const& end : OK(follow_jobs(call, std::move(op)))) {
+    if (!end.results) ++failed;
+    if (!end.results || end.results->at(0) != json::value(true)) is_good = false;
+  }
+  if (failed > 0) std::printf("%zu job(s) failed while verifying the cluster.\n", failed);
   return is_good ? 0 : exit_failure;
 }
 
@@ -417,14 +450,16 @@ Program cluster_program() {
            remove_tags},
           {"renew-crypto", "", 0, 0, {}, "Renews cluster certificates, keys and secrets"},
           {"verify", "[options...]", 0, 0,
-           with({{0, "error-codes", false, "Print each finding's code"},
-                 {'I', "ignore-errors", true, "A code that is only a warning"},
-                 {'g', "node-group", true, "Only this group"},
-                 {'v', "verbose", false, "Accepted"},
-                 {0, "no-nplus1-mem", false, "Accepted"},
-                 {0, "no-hv-param-assessment", false, "Accepted"},
-                 {0, "verify-ssh-clutter", false, "Accepted"}},
-                {priority_option(), not_built_options({"debug-simulate-errors", "dry-run"})}),
+           with(
+               {{0, "error-codes", false, "Print each finding's code"},
+                {'I', "ignore-errors", true, "A code that is only a warning"},
+                {'g', "node-group", true, "Only this group"},
+                {'v', "verbose", false, "Name each node and instance"},
+                {0, "no-nplus1-mem", false, "Don't look at the memory for failovers"},
+                {0, "no-hv-param-assessment", false, "Don't look for hypervisor parameters' files"},
+                {0, "debug-simulate-errors", false, "Print what each check would say"},
+                {0, "verify-ssh-clutter", false, "Accepted"}},
+               {priority_option(), not_built_options({"dry-run"})}),
            "Does a check on the cluster configuration", verify},
           {"verify-disks", "", 0, 0, {}, "Does a check on the cluster disk status"},
           {"version", "", 0, 0, {}, "Shows the cluster version", version},

@@ -42,6 +42,24 @@ class Deeds {
 
   Result<NodeFacts> node_info(NodeInfo const&) { return state_.facts; }
 
+  Result<NodeFindings> verify(NodeVerify const& call) {
+    auto found = state_.wrong;
+    for (auto const& bridge : call.bridges) {
+      if (!state_.bridges.contains(bridge)) found.missing_bridges.push_back(bridge);
+    }
+    found.run_files = state_.strays;
+    for (auto const& [name, guest] : state_.guests) {
+      if (guest.spec.hypervisor != model::HypervisorKind::Kvm) continue;
+      found.run_files.push_back({"/var/run/ganeti/kvm-hypervisor/pid/" + name, name});
+    }
+    for (auto const& [key, disk] : state_.disks) {
+      if (disk.is_assembled) found.run_files.push_back({device_path(disk).link, disk.instance});
+    }
+    std::ranges::sort(found.run_files, {}, &RunFile::path);
+    found.has_master_ip = call.master_ip.empty() || state_.addresses.contains(call.master_ip);
+    return found;
+  }
+
   Result<Nothing> create(BlockdevCreate const& call) {
     auto const& disk = call.disk.disk;
     auto const key = fake_disk_key(disk);
@@ -263,6 +281,11 @@ class Deeds {
     if (wish.is_up && wish.netdev.empty()) {
       return fail(ErrorCode::EnvironmentError, "The network interface '' does not exist");
     }
+    if (wish.is_up) {
+      state_.addresses.insert(wish.ip);
+    } else {
+      state_.addresses.erase(wish.ip);
+    }
     return Nothing{};
   }
 
@@ -373,10 +396,10 @@ class Deeds {
     auto const link =
         fmt::format("/var/run/ganeti/instance-disks/{}:{}", disk.instance, disk.index);
     if (disk.disk.dev_type != model::DiskTemplate::Plain) {
-      return {disk.disk.logical_id.back(), link, "N/A:N/A"};
+      return {disk.disk.logical_id.back(), link, "N/A:N/A", disk.size, disk.is_assembled};
     }
     return {fmt::format("/dev/{}", fmt::join(disk.disk.logical_id, "/")), link,
-            fmt::format("253:{}", disk.index)};
+            fmt::format("253:{}", disk.index), disk.size, disk.is_assembled};
   }
 
   Result<void> check_assembled(InstanceSpec const& spec) {
@@ -497,6 +520,7 @@ struct FakeNode::Machine {
       }
       return facts;
     });
+    on<NodeVerify>(&Deeds::verify);
     on<BlockdevCreate>(&Deeds::create);
     on<BlockdevRemove>(&Deeds::remove);
     on<BlockdevGrow>(&Deeds::grow);

@@ -84,6 +84,56 @@ Fields NodeInfo::fields() {
   return table;
 }
 
+Fields CertificateState::fields() {
+  static constexpr Field table[] = {
+      field<&CertificateState::path>("path", "The file."),
+      field<&CertificateState::error>("error", "Why it can't be read."),
+      field<&CertificateState::not_before>("not_before", "Valid from, seconds since the epoch."),
+      field<&CertificateState::not_after>("not_after", "Valid until."),
+  };
+  return table;
+}
+
+Fields FileFault::fields() {
+  static constexpr Field table[] = {
+      field<&FileFault::path>("path", "The file or directory."),
+      field<&FileFault::fault>("fault", "What is wrong with it, and what helps."),
+      field<&FileFault::is_missing>("is_missing", "Whether it isn't there."),
+  };
+  return table;
+}
+
+Fields RunFile::fields() {
+  static constexpr Field table[] = {
+      field<&RunFile::path>("path", "The file or directory."),
+      field<&RunFile::instance>("instance", "Whose it is."),
+  };
+  return table;
+}
+
+Fields NodeFindings::fields() {
+  static constexpr Field table[] = {
+      field<&NodeFindings::missing_bridges>("missing_bridges", "Of those asked for."),
+      field<&NodeFindings::certificates>("certificates", "The cluster's certificates."),
+      field<&NodeFindings::file_faults>("file_faults", "The cluster's own files."),
+      field<&NodeFindings::forbidden_storage_paths>("forbidden_storage_paths",
+                                                    "Allowed, but no place for disks."),
+      field<&NodeFindings::storage_faults>("storage_faults", "Of the directories asked for."),
+      field<&NodeFindings::run_files>("run_files", "What guests have in the run directory."),
+      field<&NodeFindings::has_master_ip>("has_master_ip", "Whether the address is up here."),
+  };
+  return table;
+}
+
+Fields NodeVerify::fields() {
+  static constexpr Field table[] = {
+      field<&NodeVerify::bridges>("bridges", "The bridges that must exist."),
+      field<&NodeVerify::storage_dirs>("storage_dirs", "Directories of disks that are files."),
+      field<&NodeVerify::master_ip>("master_ip", "The address that must be up here."),
+  };
+  return table;
+}
+
 Fields BlockdevCreate::fields() {
   static constexpr Field table[] = {
       field<&BlockdevCreate::instance>("instance", "Instance."),
@@ -114,6 +164,8 @@ Fields DevicePath::fields() {
       field<&DevicePath::path>("path", "What opens the disk."),
       field<&DevicePath::link>("link", "<run>/instance-disks/<instance>:<index>."),
       field<&DevicePath::device_number>("device_number", "'253:3', or 'N/A:N/A' for files."),
+      field<&DevicePath::size>("size", "Its size; 0 when the node can't tell."),
+      field<&DevicePath::is_active>("is_active", "Whether the link opens something."),
   };
   return table;
 }
@@ -164,6 +216,7 @@ Fields Volume::fields() {
       field<&Volume::vg>("vg", "Vg."),
       field<&Volume::name>("name", "Name."),
       field<&Volume::size>("size", "Size."),
+      field<&Volume::is_active>("is_active", "Whether it can be opened."),
   };
   return table;
 }

@@ -97,6 +97,57 @@ struct NodeInfo {
   static schema::Fields fields();
 };
 
+// --- What is wrong with a node
+// ------------------------------------------------------------------------------------------------
+
+struct CertificateState {
+  std::string path;
+  std::string error;  // why it can't be read; empty when it can
+  double not_before = 0;
+  double not_after = 0;
+
+  static schema::Fields fields();
+};
+
+struct FileFault {
+  std::string path;
+  std::string fault;  // "has mode 0644; chmod 0600 /path"
+  bool is_missing = false;
+
+  static schema::Fields fields();
+};
+
+// What a guest, or one that was, has in the run directory.
+struct RunFile {
+  std::string path;
+  std::string instance;
+
+  static schema::Fields fields();
+};
+
+struct NodeFindings {
+  std::vector<std::string> missing_bridges;
+  std::vector<CertificateState> certificates;
+  std::vector<FileFault> file_faults;  // the cluster's own files and directories
+  std::vector<std::string> forbidden_storage_paths;
+  std::vector<FileFault> storage_faults;  // of the directories asked for
+  std::vector<RunFile> run_files;
+  bool has_master_ip = true;
+
+  static schema::Fields fields();
+};
+
+// Looks only; says what is found, whatever state the node is in.
+struct NodeVerify {
+  static constexpr std::string_view name = "node_verify";
+  using Reply = NodeFindings;
+  std::vector<std::string> bridges;
+  std::vector<std::string> storage_dirs;  // for disks that are files
+  std::string master_ip;                  // empty: it needs none
+
+  static schema::Fields fields();
+};
+
 // --- Storage
 // ----------------------------------------------------------------------------------------------------------
 
@@ -133,6 +184,8 @@ struct DevicePath {
   std::string path;           // what opens the disk
   std::string link;           // <run>/instance-disks/<instance>:<index>
   std::string device_number;  // "253:3", or "N/A:N/A" for files
+  MiB size;                   // 0 when the node can't tell, e.g. of an inactive volume
+  bool is_active = false;     // the link is there and opens something
 
   static schema::Fields fields();
 };
@@ -187,6 +240,7 @@ struct Volume {
   std::string vg;
   std::string name;
   MiB size;
+  bool is_active = true;
 
   static schema::Fields fields();
 };

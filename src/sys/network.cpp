@@ -64,6 +64,28 @@ bool is_bridge(std::string const& name) {
          exists("/sys/class/net/" + name + "/bridge");
 }
 
+bool has_address(std::string const& ip) {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return false;
+  bool is_found = false;
+  for (auto const* one = all; one && !is_found; one = one->ifa_next) {
+    if (!one->ifa_addr) continue;
+    char text[INET6_ADDRSTRLEN] = {};
+    auto const family = one->ifa_addr->sa_family;
+    // The kernel's generic sockaddr, which is what its family says.
+    if (family == AF_INET) {
+      ::inet_ntop(family, &reinterpret_cast<sockaddr_in const*>(one->ifa_addr)->sin_addr, text,
+                  sizeof text);
+    } else if (family == AF_INET6) {
+      ::inet_ntop(family, &reinterpret_cast<sockaddr_in6 const*>(one->ifa_addr)->sin6_addr, text,
+                  sizeof text);
+    }
+    is_found = ip == text;
+  }
+  ::freeifaddrs(all);
+  return is_found;
+}
+
 Result<Tap> make_tap(bool vnet_hdr) {
   int const fd = ::open("/dev/net/tun", O_RDWR);
   if (fd < 0) {

@@ -9,6 +9,8 @@
 namespace flotte::sys {
 
 bool is_bridge(std::string const& name);
+// On any of this machine's interfaces.
+bool has_address(std::string const& ip);
 
 struct Tap {
   int fd = -1;  // the caller's to close; the tap goes with its last descriptor

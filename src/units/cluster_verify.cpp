@@ -2,6 +2,7 @@
 
 #include "jobs/job_context.h"
 #include "opcodes/cluster.h"
+#include "units/verify_report.h"
 
 namespace flotte::units {
 namespace {
@@ -17,6 +18,13 @@ json::array job_of(Op const& op, opcodes::ClusterVerify const& from) {
   for (auto const& code : from.ignore_errors)
     ignored.push_back(json::value(json::string_view(code)));
   out["ignore_errors"] = ignored;
+  if (out.contains("skip_checks")) {
+    json::array skipped;
+    for (auto const& check : from.skip_checks) {
+      skipped.push_back(json::value(json::string_view(check)));
+    }
+    out["skip_checks"] = skipped;
+  }
   return json::array{std::move(out)};
 }
 
@@ -33,9 +41,7 @@ Result<ClusterVerify::Facts> ClusterVerify::inspect(Op const&, model::Cluster co
 
 Result<ClusterVerify::Plan> ClusterVerify::plan(Op const& op, model::Cluster const& cluster,
                                                 Facts const&) {
-  if (op.debug_simulate_errors) {
-    return fail(ErrorCode::WrongInput, "--debug-simulate-errors is not built yet");
-  }
+  TRY(check_ignored(op));
   Plan plan;
   if (!op.group_name) plan.jobs.push_back(job_of(opcodes::ClusterVerifyConfig{}, op));
   for (auto const& [id, group] : cluster.groups()) {

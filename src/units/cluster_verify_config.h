@@ -12,6 +12,8 @@ struct ClusterVerifyConfig {
   using Op = opcodes::ClusterVerifyConfig;
   struct Facts {
     std::vector<jobs::SetAside> set_aside;
+    std::vector<rpc::CertificateState> certificates;
+    double now = 0;
   };
   struct Plan {
     std::vector<std::string> lines;

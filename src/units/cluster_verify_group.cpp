@@ -1,7 +1,11 @@
 #include "units/cluster_verify_group.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 #include <cmath>
+#include <memory>
 #include <set>
 
 #include "jobs/job_context.h"
@@ -13,39 +17,349 @@ namespace flotte::units {
 namespace {
 
 constexpr double clock_skew_max_s = 150;
+constexpr std::int64_t volume_group_mib_min = 20480;
 
-Result<ClusterVerifyGroup::Facts::NodeState> ask_node(model::NodePtr const& node,
-                                                      model::Settings const& settings,
-                                                      jobs::NodeReader& nodes) {
-  ClusterVerifyGroup::Facts::NodeState state{.node = node};
+bool skips(opcodes::ClusterVerifyGroup const& op, std::string_view check) {
+  return std::ranges::find(op.skip_checks, check) != op.skip_checks.end();
+}
+
+bool has_master_ip(model::Settings const& settings) {
+  return !settings.master_ip.empty() && !settings.master_netdev.empty();
+}
+
+using NodeState = ClusterVerifyGroup::Facts::NodeState;
+
+// All bridges that its instances or new ones need.
+std::vector<std::string> wanted_bridges(model::Cluster const& cluster, model::Node const& node) {
+  std::set<std::string> bridges;
+  auto const add = [&](json::object const& params) {
+    if (model::text_of(params, "mode") == "bridged") bridges.insert(model::text_of(params, "link"));
+  };
+  auto const& settings = cluster.settings();
+  add(model::filled_nicparams(settings));
+  for (auto const& [id, instance] : cluster.instances()) {
+    if (instance->primary_node != node.uuid) continue;
+    for (auto const& nic : instance->nics) add(model::filled_nicparams(settings, nic));
+  }
+  return {bridges.begin(), bridges.end()};
+}
+
+bool is_enabled(model::Settings const& settings, model::DiskTemplate kind) {
+  return std::ranges::find(settings.enabled_disk_templates, kind) !=
+         settings.enabled_disk_templates.end();
+}
+
+// Where disks that are files may lie.
+std::vector<std::string> storage_dirs(model::Settings const& settings) {
+  std::vector<std::string> dirs;
+  if (is_enabled(settings, model::DiskTemplate::File)) dirs.push_back(settings.file_storage_dir);
+  if (is_enabled(settings, model::DiskTemplate::SharedFile)) {
+    dirs.push_back(settings.shared_file_storage_dir);
+  }
+  std::erase(dirs, "");
+  return dirs;
+}
+
+// Parameters whose files must be on the node: of the cluster, and of instances with their own.
+void ask_hypervisors(model::Cluster const& cluster, jobs::NodeReader& nodes, NodeState& state) {
+  std::set<std::string> asked;
+  auto const ask = [&](std::string const& source, model::HypervisorKind kind,
+                       json::object const& params) {
+    if (!asked.insert(json::serialize(params)).second) return;
+    if (auto const valid = nodes.ask(*state.node, rpc::HypervisorValidate{kind, params}); !valid) {
+      state.hypervisor_faults.push_back(
+          fmt::format("hypervisor {} parameter verify failure (source {}): {}",
+                      schema::name_of(kind), source, valid.error().message));
+    }
+  };
+  auto const& settings = cluster.settings();
+  for (auto const kind : settings.enabled_hypervisors) {
+    ask("cluster", kind, model::filled_hvparams(settings, kind));
+  }
+  for (auto const& instance : cluster.instances_by_name()) {
+    if (instance->primary_node != state.node->uuid || instance->hvparams.empty()) continue;
+    ask("instance " + instance->name, instance->hypervisor,
+        model::filled_hvparams(settings, *instance));
+  }
+}
+
+void ask_files(model::Cluster const& cluster, jobs::NodeReader& nodes, NodeState& state) {
+  auto const& settings = cluster.settings();
+  for (auto const& directory : storage_dirs(settings)) {
+    // A directory that can't be read is a fault of its own.
+    if (auto list = nodes.ask(*state.node, rpc::FileStorageList{directory})) {
+      for (auto& file : list->files) state.files.push_back(std::move(file));
+    }
+  }
+  for (auto const& instance : cluster.instances_by_name()) {
+    // Volumes are told by the list of all volumes.
+    if (instance->primary_node != state.node->uuid || instance->disks.empty() ||
+        instance->disk_template == model::DiskTemplate::Plain) {
+      continue;
+    }
+    auto found =
+        nodes.ask(*state.node, rpc::BlockdevFind{instance->name, disk_specs(settings, *instance)});
+    auto& disks = state.disks[instance->name];
+    if (found) {
+      disks.found = std::move(found->devices);
+    } else {
+      disks.error = found.error().message;
+    }
+  }
+}
+
+Result<NodeState> ask_node(model::NodePtr const& node, opcodes::ClusterVerifyGroup const& op,
+                           model::Cluster const& cluster, jobs::NodeReader& nodes) {
+  auto const& settings = cluster.settings();
+  NodeState state{.node = node};
   state.facts = TRY(nodes.ask(*node, rpc::NodeInfo{settings.file_storage_dir}));
-  state.running = TRY(nodes.ask(*node, rpc::AllInstancesInfo{settings.enabled_hypervisors}));
+  state.findings =
+      TRY(nodes.ask(*node, rpc::NodeVerify{.bridges = wanted_bridges(cluster, *node),
+                                           .storage_dirs = storage_dirs(settings),
+                                           .master_ip = node->uuid == settings.master_node &&
+                                                                has_master_ip(settings)
+                                                            ? settings.master_ip
+                                                            : ""}));
+  state.running = nodes.ask(*node, rpc::AllInstancesInfo{settings.enabled_hypervisors});
+  state.operating_systems = nodes.ask(*node, rpc::OsDiagnose{});
   if (!settings.volume_group_name.empty()) {
-    state.volumes = TRY(nodes.ask(*node, rpc::NodeVolumes{}));
+    state.volumes = nodes.ask(*node, rpc::NodeVolumes{});
   }
-  if (!settings.file_storage_dir.empty()) {
-    state.files = TRY(nodes.ask(*node, rpc::FileStorageList{settings.file_storage_dir}));
-  }
+  ask_files(cluster, nodes, state);
+  if (!skips(op, "hvparam_assessment")) ask_hypervisors(cluster, nodes, state);
   return state;
 }
 
-rpc::RunningInstance const* running_on(ClusterVerifyGroup::Facts::NodeState const& state,
-                                       std::string const& name) {
-  auto const found = std::ranges::find(state.running.instances, name, &rpc::RunningInstance::name);
-  return found == state.running.instances.end() ? nullptr : &*found;
+rpc::RunningInstance const* running_on(NodeState const& state, std::string const& name) {
+  if (!state.running) return nullptr;
+  auto const& all = state.running->instances;
+  auto const found = std::ranges::find(all, name, &rpc::RunningInstance::name);
+  return found == all.end() ? nullptr : &*found;
 }
 
-void verify_nodes(ClusterVerifyGroup::Facts const& facts, VerifyReport& report) {
-  for (auto const& state : facts.nodes) {
-    if (state.node->offline) {
-      report.notice(fmt::format("1 offline node(s) found: {}", state.node->name));
-    } else if (state.error) {
-      report.error("ENODERPC", "node", state.node->name, state.error->message);
-    } else if (std::abs(state.facts.wall_time - facts.now) > clock_skew_max_s) {
-      report.error("ENODETIME", "node", state.node->name,
-                   fmt::format("Node time diverges by at least {:.1f}s from master node time",
-                               std::abs(state.facts.wall_time - facts.now)));
+bool can_tell(NodeState const& state) {
+  return !state.error && !state.node->offline;
+}
+
+// --- One node
+
+void verify_time(NodeState const& state, double now, VerifyReport& report) {
+  auto const difference = std::abs(state.facts.wall_time - now);
+  report.error_if(
+      difference > clock_skew_max_s, "ENODETIME", state.node->name,
+      fmt::format("Node time diverges by at least {:.1f}s from master node time", difference));
+}
+
+void verify_storage(model::Settings const& settings, NodeState const& state, VerifyReport& report) {
+  auto const& name = state.node->name;
+  auto const& forbidden = state.findings.forbidden_storage_paths;
+  report.error_if(
+      !forbidden.empty(), "ENODEFILESTORAGEPATHS", name,
+      fmt::format("Found forbidden file storage paths: {}", fmt::join(forbidden, ", ")));
+  for (auto const& [path, fault, is_missing] : state.findings.storage_faults) {
+    auto const is_shared = path != settings.file_storage_dir;
+    report.error(is_shared ? "ENODESHAREDFILESTORAGEPATHUNUSABLE" : "ENODEFILESTORAGEPATHUNUSABLE",
+                 name,
+                 fmt::format("The configured {} storage path is unusable: {}",
+                             is_shared ? "sharedfile" : "file", fault));
+  }
+}
+
+void verify_lvm(model::Settings const& settings, NodeState const& state, VerifyReport& report) {
+  auto const& wanted = settings.volume_group_name;
+  if (wanted.empty()) return;
+  auto const& name = state.node->name;
+  if (!state.volumes) {
+    report.error("ENODELVM", name,
+                 fmt::format("LVM problem on node: {}", state.volumes.error().message));
+    return;
+  }
+  auto const& groups = state.facts.volume_groups;
+  auto const group = std::ranges::find(groups, wanted, &rpc::VolumeGroup::name);
+  auto const is_there = group != groups.end();
+  report.error_if(!is_there, "ENODELVM", name, fmt::format("volume group '{}' missing", wanted));
+  auto const size = is_there ? group->size.value : 0;
+  // A small one works, until it is full.
+  report.error_if(is_there && size < volume_group_mib_min, "ENODELVM", name,
+                  fmt::format("volume group '{}' too small ({} MiB required, {} MiB found)", wanted,
+                              volume_group_mib_min, size),
+                  Severity::Warning);
+}
+
+void verify_files(NodeState const& state, VerifyReport& report) {
+  for (auto const& [path, fault, is_missing] : state.findings.file_faults) {
+    if (is_missing) {
+      report.error("ECLUSTERFILECHECK", "",
+                   fmt::format("File {} is missing from node(s) {}", path, state.node->name));
+    } else {
+      report.error("ENODEFILECHECK", state.node->name, fmt::format("File {} {}", path, fault));
     }
+  }
+}
+
+void verify_operating_systems(NodeState const& state, VerifyReport& report) {
+  report.error_if(!state.operating_systems, "ENODEOS", state.node->name,
+                  "node hasn't returned valid OS data");
+  if (!state.operating_systems) return;
+  for (auto const& os : state.operating_systems->definitions) {
+    if (os.diagnose.empty()) continue;
+    report.error("ENODEOS", state.node->name,
+                 fmt::format("Invalid OS {} (located at {}): {}", os.name, os.path, os.diagnose));
+  }
+}
+
+void verify_guests(model::Cluster const& cluster, NodeState const& state, VerifyReport& report) {
+  auto const& name = state.node->name;
+  if (!state.running) {
+    report.error(
+        "ENODEHV", name,
+        fmt::format("rpc call to node failed (instancelist): {}", state.running.error().message));
+    return;
+  }
+  for (auto const& running : state.running->instances) {
+    auto const instance = cluster.instance(running.name);
+    if (!instance || (*instance)->name != running.name) {
+      report.error("ENODEORPHANINSTANCE", name,
+                   fmt::format("node is running unknown instance {}", running.name));
+    } else if ((*instance)->primary_node != state.node->uuid) {
+      report.error("EINSTANCEWRONGNODE", running.name,
+                   fmt::format("instance should not run on node {}", name));
+    }
+  }
+  // What guests that aren't there have left; one line an instance.
+  std::map<std::string, std::vector<std::string>> strays;
+  for (auto const& [path, owner] : state.findings.run_files) {
+    auto const instance = cluster.instance(owner);
+    auto const is_here =
+        instance && (*instance)->name == owner && (*instance)->primary_node == state.node->uuid;
+    if (!is_here && !running_on(state, owner)) strays[owner].push_back(path);
+  }
+  for (auto const& [owner, files] : strays) {
+    report.warning("ENODEORPHANINSTANCE", name,
+                   fmt::format("stray files of instance {}, which is not on this node: {}", owner,
+                               fmt::join(files, ", ")));
+  }
+}
+
+void verify_node(model::Cluster const& cluster, NodeState const& state, double now,
+                 VerifyReport& report) {
+  auto const& settings = cluster.settings();
+  auto const& name = state.node->name;
+  report.error_if(
+      state.error.has_value(), "ENODERPC", name,
+      fmt::format("while contacting node: {}", state.error ? state.error->message : std::string()));
+  if (state.error) return;
+  for (auto const& fault : state.hypervisor_faults) report.error("ENODEHV", name, fault);
+  verify_time(state, now, report);
+  report.error_if(!state.findings.has_master_ip, "ENODENET", name,
+                  "the master node cannot reach the master IP (not configured?)");
+  verify_storage(settings, state, report);
+  verify_lvm(settings, state, report);
+  verify_operating_systems(state, report);
+  auto const& missing = state.findings.missing_bridges;
+  report.error_if(!missing.empty(), "ENODENET", name,
+                  fmt::format("missing bridges: {}", fmt::join(missing, ", ")));
+  verify_guests(cluster, state, report);
+}
+
+std::string_view role_of(model::Settings const& settings, model::Node const& node) {
+  if (node.uuid == settings.master_node) return "master";
+  if (node.master_candidate) return "master candidate";
+  return node.drained ? "drained" : "regular";
+}
+
+// --- One instance
+
+// A disk as it was found; nothing where it isn't there.
+std::optional<rpc::DevicePath> found_volume(NodeState const& state, model::Disk const& disk) {
+  auto const& all = state.volumes->volumes;
+  auto const found = std::ranges::find_if(all, [&](rpc::Volume const& volume) {
+    return disk.logical_id.size() == 2 && volume.vg == disk.logical_id[0] &&
+           volume.name == disk.logical_id[1];
+  });
+  if (found == all.end()) return std::nullopt;
+  return rpc::DevicePath{.path = fmt::format("/dev/{}/{}", found->vg, found->name),
+                         .link = {},
+                         .device_number = {},
+                         .size = found->size,
+                         .is_active = found->is_active};
+}
+
+void verify_disk(model::Instance const& instance, std::size_t index, NodeState const& state,
+                 std::optional<rpc::DevicePath> const& found, VerifyReport& report) {
+  auto const& disk = instance.disks[index];
+  auto const& node = state.node->name;
+  auto const is_plain = disk.dev_type == model::DiskTemplate::Plain;
+  auto const id = is_plain                  ? fmt::format("{}", fmt::join(disk.logical_id, "/"))
+                  : disk.logical_id.empty() ? std::string()
+                                            : disk.logical_id.back();
+  report.error_if(!found, "EINSTANCEMISSINGDISK", instance.name,
+                  fmt::format("{} {} missing on node {}", is_plain ? "volume" : "file", id, node));
+  report.error_if(!found && instance.disks_active, "EINSTANCEFAULTYDISK", instance.name,
+                  fmt::format("couldn't retrieve status for disk/{} on {}: Can't find device {}",
+                              index, node, id));
+  if (!found || found->size.value == 0) return;
+  // A disk that is larger than it should be does no harm.
+  report.error_if(
+      found->size != disk.size, "EINSTANCEFAULTYDISK", instance.name,
+      fmt::format("disk/{} on {} has mismatched size: recorded {}, actual {}; 'gnt-cluster "
+                  "repair-disk-sizes {}' records the actual one",
+                  index, node, disk.size.value, found->size.value, instance.name),
+      found->size < disk.size ? Severity::Error : Severity::Warning);
+}
+
+void verify_disks(model::Instance const& instance, NodeState const& state, VerifyReport& report) {
+  if (!can_tell(state)) return;
+  if (instance.disk_template == model::DiskTemplate::Plain) {
+    if (!state.volumes || !state.is_lvm_asked) return;
+    for (std::size_t i = 0; i < instance.disks.size(); ++i) {
+      verify_disk(instance, i, state, found_volume(state, instance.disks[i]), report);
+    }
+    return;
+  }
+  auto const known = state.disks.find(instance.name);
+  if (known == state.disks.end()) return;
+  auto const& [found, error] = known->second;
+  for (std::size_t i = 0; i < instance.disks.size(); ++i) {
+    if (!error.empty()) {
+      report.error("EINSTANCEFAULTYDISK", instance.name,
+                   fmt::format("couldn't retrieve status for disk/{} on {}: {}", i,
+                               state.node->name, error));
+    } else if (i < found.size()) {
+      verify_disk(instance, i, state, found[i], report);
+    }
+  }
+}
+
+void verify_instance(model::Cluster const& cluster, model::Instance const& instance,
+                     NodeState const& state, VerifyReport& report) {
+  auto const& settings = cluster.settings();
+  auto const& node = state.node->name;
+  auto const violations = model::policy_violations(settings.ipolicy, instance,
+                                                   model::filled_beparams(settings, instance));
+  report.error_if(!violations.empty(), "EINSTANCEPOLICY", instance.name,
+                  fmt::format("{}", fmt::join(violations, ", ")), Severity::Warning);
+  auto const is_wished = instance.admin_state == model::AdminState::Up;
+  if (state.node->offline) {
+    report.error_if(
+        is_wished, "EINSTANCEBADNODE", instance.name,
+        fmt::format("instance is marked as running and lives on offline node {}", node));
+    return;
+  }
+  if (state.error) {
+    report.error("ENODERPC", node,
+                 fmt::format("instance {}, connection to primary node failed", instance.name));
+    return;
+  }
+  verify_disks(instance, state, report);
+  if (!state.running) return;
+  auto const* running = running_on(state, instance.name);
+  if (is_wished) {
+    report.error_if(!running, "EINSTANCEDOWN", instance.name,
+                    fmt::format("instance not running on its primary node {}", node));
+  } else {
+    report.error_if(running && running->state != rpc::RunState::UserDown, "EINSTANCEWRONGNODE",
+                    instance.name, fmt::format("instance runs on {} and should be down", node));
   }
 }
 
@@ -53,39 +367,32 @@ void verify_instances(model::Cluster const& cluster, ClusterVerifyGroup::Facts c
                       VerifyReport& report) {
   for (auto const& instance : cluster.instances_by_name()) {
     for (auto const& state : facts.nodes) {
-      if (state.error || state.node->offline) continue;
-      auto const* running = running_on(state, instance->name);
-      auto const is_primary = state.node->uuid == instance->primary_node;
-      auto const wished = instance->admin_state == model::AdminState::Up;
-      if (!is_primary && running) {
-        report.error("EINSTANCEWRONGNODE", "instance", instance->name,
-                     fmt::format("instance should not run on node {}", state.node->name));
-      } else if (is_primary && wished && !running) {
-        report.error("EINSTANCEDOWN", "instance", instance->name,
-                     fmt::format("instance not running on its primary node {}", state.node->name));
-      } else if (is_primary && !wished && running && running->state != rpc::RunState::UserDown) {
-        report.error("EINSTANCEWRONGNODE", "instance", instance->name,
-                     fmt::format("instance runs on {} and should be down", state.node->name));
-      }
-    }
-    auto const missing = facts.missing_disks.find(instance->name);
-    if (missing == facts.missing_disks.end()) continue;
-    for (auto const index : missing->second) {
-      report.error("EINSTANCEMISSINGDISK", "instance", instance->name,
-                   fmt::format("couldn't retrieve status for disk/{}: it is not there", index));
-    }
-  }
-  for (auto const& state : facts.nodes) {
-    for (auto const& running : state.running.instances) {
-      if (!cluster.instance(running.name)) {
-        report.error("ENODEORPHANINSTANCE", "node", state.node->name,
-                     fmt::format("unknown instance '{}' is running", running.name));
-      }
+      if (state.node->uuid != instance->primary_node) continue;
+      report.detail(fmt::format("Verifying instance {}", instance->name));
+      verify_instance(cluster, *instance, state, report);
     }
   }
 }
 
-void verify_volumes(model::Cluster const& cluster, ClusterVerifyGroup::Facts const& facts,
+// --- What belongs to nobody
+
+class Reserved {
+ public:
+  explicit Reserved(std::vector<std::string> const& patterns) {
+    for (auto const& pattern : patterns)
+      patterns_.push_back(std::make_unique<re2::RE2>(pattern, re2::RE2::Quiet));
+  }
+  bool matches(std::string const& volume) const {
+    return std::ranges::any_of(patterns_, [&](auto const& pattern) {
+      return pattern->ok() ? re2::RE2::FullMatch(volume, *pattern) : pattern->pattern() == volume;
+    });
+  }
+
+ private:
+  std::vector<std::unique_ptr<re2::RE2>> patterns_;
+};
+
+void verify_orphans(model::Cluster const& cluster, ClusterVerifyGroup::Facts const& facts,
                     VerifyReport& report) {
   std::set<std::string> known;
   for (auto const& [id, instance] : cluster.instances()) {
@@ -96,24 +403,68 @@ void verify_volumes(model::Cluster const& cluster, ClusterVerifyGroup::Facts con
                        : disk.logical_id[1]);
     }
   }
-  auto const& reserved = cluster.settings().reserved_lvs;
+  auto const& settings = cluster.settings();
+  Reserved const reserved(settings.reserved_lvs);
   for (auto const& state : facts.nodes) {
-    for (auto const& volume : state.volumes.volumes) {
-      auto const name = fmt::format("{}/{}", volume.vg, volume.name);
-      if (volume.vg != cluster.settings().volume_group_name || known.contains(name) ||
-          std::ranges::find(reserved, name) != reserved.end()) {
-        continue;
+    if (!can_tell(state)) continue;
+    // A volume in several pieces is listed as often.
+    std::set<std::string> orphans;
+    if (state.volumes) {
+      for (auto const& volume : state.volumes->volumes) {
+        auto const name = fmt::format("{}/{}", volume.vg, volume.name);
+        if (volume.vg == settings.volume_group_name && !known.contains(name) &&
+            !reserved.matches(name)) {
+          orphans.insert(name);
+        }
       }
-      report.error("ENODEORPHANLV", "node", state.node->name,
-                   fmt::format("volume {} is unknown", name));
     }
-    for (auto const& file : state.files.files) {
-      if (!known.contains(file.path)) {
-        report.error("ENODEORPHANLV", "node", state.node->name,
+    for (auto const& name : orphans) {
+      report.warning("ENODEORPHANLV", state.node->name, fmt::format("volume {} is unknown", name));
+    }
+    for (auto const& file : state.files) {
+      if (known.contains(file.path)) continue;
+      report.warning("ENODEORPHANLV", state.node->name,
                      fmt::format("disk file {} is unknown", file.path));
-      }
     }
   }
+}
+
+std::size_t count(auto const& range, auto const& condition) {
+  return static_cast<std::size_t>(std::ranges::count_if(range, condition));
+}
+
+void tell_notes(model::Cluster const& cluster, ClusterVerifyGroup::Facts const& facts,
+                VerifyReport& report) {
+  std::vector<model::InstancePtr> instances;
+  for (auto const& instance : cluster.instances_by_name()) {
+    for (auto const& state : facts.nodes) {
+      if (state.node->uuid == instance->primary_node) instances.push_back(instance);
+    }
+  }
+  auto const note = [&](std::size_t number, std::string_view what) {
+    if (number > 0) report.notice(fmt::format("{} {} found.", number, what));
+  };
+  note(count(instances,
+             [](model::InstancePtr const& instance) {
+               return instance->disk_template == model::DiskTemplate::Plain ||
+                      instance->disk_template == model::DiskTemplate::File;
+             }),
+       "non-redundant instance(s)");
+  note(count(instances,
+             [&](model::InstancePtr const& instance) {
+               return !model::is_true(model::filled_beparams(cluster.settings(), *instance),
+                                      "auto_balance");
+             }),
+       "non-auto-balanced instance(s)");
+  note(count(instances,
+             [](model::InstancePtr const& instance) {
+               return instance->admin_state == model::AdminState::Offline;
+             }),
+       "offline instance(s)");
+  note(count(facts.nodes, [](NodeState const& state) { return state.node->offline; }),
+       "offline node(s)");
+  note(count(facts.nodes, [](NodeState const& state) { return state.node->drained; }),
+       "drained node(s)");
 }
 
 }  // namespace
@@ -130,55 +481,58 @@ Result<ClusterVerifyGroup::Facts> ClusterVerifyGroup::inspect(Op const& op,
                                                               jobs::NodeReader& nodes) {
   auto const group = TRY(cluster.group(op.group_name));
   Facts facts;
-  facts.now = std::chrono::duration<double>(nodes.now().time_since_epoch()).count();
   for (auto const& node : cluster.nodes_by_name()) {
     if (node->group != group->uuid) continue;
-    Facts::NodeState state{.node = node};
+    NodeState state{.node = node};
     if (!node->offline) {
-      auto asked = ask_node(node, cluster.settings(), nodes);
-      if (asked) {
+      if (auto asked = ask_node(node, op, cluster, nodes)) {
         state = std::move(*asked);
       } else {
         state.error = asked.error();
       }
     }
-    auto const answers = !node->offline && !state.error;
+    state.is_lvm_asked = !cluster.settings().volume_group_name.empty();
     facts.nodes.push_back(std::move(state));
-    if (!answers) continue;
-    for (auto const& instance : cluster.instances_by_name()) {
-      if (instance->primary_node != node->uuid || instance->disks.empty()) continue;
-      auto const found = nodes.ask(
-          *node, rpc::BlockdevFind{instance->name, disk_specs(cluster.settings(), *instance)});
-      if (!found) continue;
-      for (std::size_t i = 0; i < found->devices.size(); ++i) {
-        if (!found->devices[i]) {
-          facts.missing_disks[instance->name].push_back(static_cast<std::int64_t>(i));
-        }
-      }
-    }
   }
+  facts.now = std::chrono::duration<double>(nodes.now().time_since_epoch()).count();
   return facts;
 }
 
 Result<ClusterVerifyGroup::Plan> ClusterVerifyGroup::plan(Op const& op,
                                                           model::Cluster const& cluster,
                                                           Facts const& facts) {
+  TRY(check_ignored(op));
   auto const group = TRY(cluster.group(op.group_name));
-  VerifyReport report(op.error_codes, op.ignore_errors);
-  auto const count = facts.nodes.size();
+  VerifyReport report(verify_options(op));
+  auto const nodes = facts.nodes.size();
   report.heading(fmt::format("Verifying group '{}'", group->name));
-  report.heading(fmt::format("Gathering data ({} nodes)", count));
-  report.heading(fmt::format("Gathering information about nodes ({} nodes)", count));
-  report.heading(fmt::format("Gathering disk information ({} nodes)", count));
+  if (facts.nodes.empty()) {
+    report.heading("Empty node group, skipping verification");
+    return Plan{.lines = report.lines(), .is_good = true};
+  }
+  report.heading(fmt::format("Gathering data ({} nodes)", nodes));
+  report.heading(fmt::format("Gathering information about nodes ({} nodes)", nodes));
+  report.heading(fmt::format("Gathering disk information ({} nodes)", nodes));
   report.heading("Verifying configuration file consistency");
+  for (auto const& state : facts.nodes) verify_files(state, report);
   report.heading("Verifying node status");
-  verify_nodes(facts, report);
+  for (auto const& state : facts.nodes) {
+    if (state.node->offline) {
+      report.detail(fmt::format("Skipping offline node {}", state.node->name));
+      continue;
+    }
+    report.detail(fmt::format("Verifying node {} ({})", state.node->name,
+                              role_of(cluster.settings(), *state.node)));
+    verify_node(cluster, state, facts.now, report);
+  }
   report.heading("Verifying instance status");
   verify_instances(cluster, facts, report);
   report.heading("Verifying orphan volumes");
-  verify_volumes(cluster, facts, report);
-  report.heading("Verifying N+1 Memory redundancy");
+  verify_orphans(cluster, facts, report);
+  // Instances with a second node are not built yet: no node must take over from another.
+  if (!skips(op, "nplusone_mem")) report.heading("Verifying N+1 Memory redundancy");
   report.heading("Other Notes");
+  tell_notes(cluster, facts, report);
   report.heading("Hooks Results");
   return Plan{.lines = report.lines(), .is_good = report.is_good()};
 }

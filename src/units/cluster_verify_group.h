@@ -17,13 +17,21 @@ struct ClusterVerifyGroup {
       model::NodePtr node;
       std::optional<Error> error;  // it did not answer
       rpc::NodeFacts facts;
-      rpc::RunningInstances running;
-      rpc::VolumeList volumes;
-      rpc::DiskFileList files;
+      rpc::NodeFindings findings;
+      Result<rpc::RunningInstances> running;
+      Result<rpc::OsList> operating_systems;
+      Result<rpc::VolumeList> volumes;
+      bool is_lvm_asked = false;
+      std::vector<rpc::DiskFile> files;
+      // Of instances whose disks are files.
+      struct Disks {
+        std::vector<std::optional<rpc::DevicePath>> found;
+        std::string error;  // they could not be looked for
+      };
+      std::map<std::string, Disks> disks;
+      std::vector<std::string> hypervisor_faults;
     };
     std::vector<NodeState> nodes;
-    // Instances whose disks were looked for, with the indices of those that are missing.
-    std::map<std::string, std::vector<std::int64_t>> missing_disks;
     double now = 0;
   };
   struct Plan {

@@ -119,10 +119,10 @@ Machinery machinery_of(rpc::FakeNode& fake) {
   node.name = "node1.example.com";
   Machinery machinery;
   machinery.add_calls = [&fake, node](rpc::Dispatcher& dispatcher) {
-    forward<rpc::NodeInfo, rpc::BlockdevCreate, rpc::BlockdevRemove, rpc::BlockdevGrow,
-            rpc::BlockdevAssemble, rpc::BlockdevShutdown, rpc::BlockdevFind, rpc::BlockdevWipe,
-            rpc::NodeVolumes, rpc::FileStorageList, rpc::OsDiagnose, rpc::OsCreate,
-            rpc::InstanceStart, rpc::InstanceShutdown, rpc::InstanceSoftReboot,
+    forward<rpc::NodeInfo, rpc::NodeVerify, rpc::BlockdevCreate, rpc::BlockdevRemove,
+            rpc::BlockdevGrow, rpc::BlockdevAssemble, rpc::BlockdevShutdown, rpc::BlockdevFind,
+            rpc::BlockdevWipe, rpc::NodeVolumes, rpc::FileStorageList, rpc::OsDiagnose,
+            rpc::OsCreate, rpc::InstanceStart, rpc::InstanceShutdown, rpc::InstanceSoftReboot,
             rpc::InstanceResizeDisk, rpc::AllInstancesInfo, rpc::BridgesExist, rpc::MasterAddress,
             rpc::HypervisorValidate>(dispatcher, fake, node);
   };
@@ -367,15 +367,43 @@ TEST_P(NodeContract, a_disk_lives_from_creation_to_removal) {
   ASSERT_TRUE(found);
   ASSERT_TRUE(found->devices.at(0));
   EXPECT_EQ(found->devices.at(0)->path, world_->device(disk.disk));
+  EXPECT_EQ(found->devices.at(0)->size, MiB{64});
+  EXPECT_TRUE(found->devices.at(0)->is_active);
   must(rpc::BlockdevGrow{"web1", disk, {128}});
   must(rpc::BlockdevGrow{"web1", disk, {128}});
   must(rpc::BlockdevGrow{"web1", disk, {64}});
   must(rpc::BlockdevShutdown{"web1", disk});
   must(rpc::BlockdevShutdown{"web1", disk});
+  auto const at_rest = ask(rpc::BlockdevFind{"web1", {disk}});
+  ASSERT_TRUE(at_rest && at_rest->devices.at(0));
+  EXPECT_EQ(at_rest->devices.at(0)->size, MiB{128});
+  EXPECT_FALSE(at_rest->devices.at(0)->is_active);
   must(rpc::BlockdevRemove{"web1", disk});
   must(rpc::BlockdevRemove{"web1", disk});
   EXPECT_EQ(world_->disks(), 0U);
   EXPECT_FALSE(ask(rpc::BlockdevFind{"web1", {disk}})->devices.at(0));
+}
+
+TEST_P(NodeContract, what_is_wrong_and_whose_the_run_files_are) {
+  auto const disk = instance("web1").disks[0];
+  auto const look = [&] {
+    return *ask(rpc::NodeVerify{{"nosuchbridge"}, {world_->file_directory()}, "192.0.2.250"});
+  };
+  auto const files_of = [](rpc::NodeFindings const& found, std::string const& name) {
+    return std::ranges::count(found.run_files, name, &rpc::RunFile::instance);
+  };
+  auto found = look();
+  EXPECT_THAT(found.missing_bridges, ::testing::ElementsAre("nosuchbridge"));
+  EXPECT_FALSE(found.has_master_ip);
+  EXPECT_TRUE(found.file_faults.empty());
+  EXPECT_TRUE(found.storage_faults.empty());
+  EXPECT_TRUE(found.forbidden_storage_paths.empty());
+  EXPECT_EQ(files_of(found, "web1"), 0);
+  must(rpc::BlockdevCreate{"web1", disk});
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
+  EXPECT_EQ(files_of(look(), "web1"), 1);
+  must(rpc::BlockdevShutdown{"web1", disk});
+  EXPECT_EQ(files_of(look(), "web1"), 0);
 }
 
 TEST_P(NodeContract, a_disk_of_another_size_is_not_taken_for_the_same) {

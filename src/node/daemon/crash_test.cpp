@@ -287,6 +287,10 @@ constexpr Row rows[] = {
      Needs::Network},
     {"test_delay", [](Paths const&) { return Case{{}, call(rpc::TestDelay{0}), {}, 2}; }},
     {"node_info", [](Paths const& p) { return Case{{}, call(rpc::NodeInfo{p.srv()})}; }},
+    {"node_verify",
+     [](Paths const& p) {
+       return Case{{}, call(rpc::NodeVerify{{bridge}, {p.srv() + "/file-storage"}, "192.0.2.7"})};
+     }},
     {"node_volumes", [](Paths const&) { return Case{{}, call(rpc::NodeVolumes{})}; }},
     {"file_storage_list",
      [](Paths const& p) {

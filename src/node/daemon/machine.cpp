@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "node/daemon/findings.h"
 #include "node/daemon/guest_calls.h"
 #include "node/daemon/membership.h"
 #include "node/daemon/storage_calls.h"
@@ -35,6 +36,10 @@ class Machine {
   void add_to(rpc::Dispatcher& dispatcher) {
     dispatcher.on<rpc::NodeInfo>([this](rpc::NodeInfo const& call, rpc::CallContext const&,
                                         rpc::Progress const&) { return facts(call); });
+    dispatcher.on<rpc::NodeVerify>([this](rpc::NodeVerify const& call, rpc::CallContext const&,
+                                          rpc::Progress const&) -> Result<rpc::NodeFindings> {
+      return look_at_node(paths_, call);
+    });
     dispatcher.on<rpc::BridgesExist>([](rpc::BridgesExist const& call, rpc::CallContext const&,
                                         rpc::Progress const&) { return bridges_exist(call); });
     dispatcher.on<rpc::MasterAddress>([this](rpc::MasterAddress const& call,

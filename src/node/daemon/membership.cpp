@@ -1,5 +1,7 @@
 #include "node/daemon/membership.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
@@ -10,6 +12,7 @@
 #include "net/certificates.h"
 #include "node/daemon/state_files.h"
 #include "rpc/wire.h"
+#include "sys/files.h"
 
 namespace flotte::node {
 namespace {
@@ -25,16 +28,71 @@ std::string membership_file(Paths const& paths) {
   return paths.lib() + "/node.json";
 }
 
+struct Placed {
+  std::string path;
+  mode_t mode;
+  Owner owner;
+};
+
 // Everything but ssconf, in the order in which it is written.
-std::array<std::string, 8> cluster_files(Paths const& paths) {
-  return {authority_key_file(paths),
-          paths.cluster_ca(),
-          paths.node_certificate(),
-          paths.controller_certificate(),
-          paths.lib() + "/rapi.pem",
-          paths.lib() + "/hmac.key",
-          paths.lib() + "/cluster-domain-secret",
-          membership_file(paths)};
+std::array<Placed, 8> cluster_files(Paths const& paths) {
+  auto const self = Owner::self();
+  auto const controller = Owner::controller();
+  return {{{authority_key_file(paths), mode_secret, self},
+           {paths.cluster_ca(), mode_public, self},
+           {paths.node_certificate(), mode_secret, self},
+           {paths.controller_certificate(), mode_secret, controller},
+           {rapi_certificate(paths), mode_secret, controller},
+           {paths.lib() + "/hmac.key", mode_secret, self},
+           {paths.lib() + "/cluster-domain-secret", mode_secret, self},
+           {membership_file(paths), mode_public, self}}};
+}
+
+std::array<Placed, 12> cluster_directories(Paths const& paths) {
+  constexpr mode_t open_to_all = 0755;
+  constexpr mode_t administrators = 0750;
+  constexpr mode_t own_only = 0700;
+  // The controller puts its socket, pid file and log there, and must not touch root's.
+  constexpr mode_t shared_with_controller = 01775;
+  auto const self = Owner::self();
+  auto const controller = Owner::controller();
+  Owner const shared{self.uid, controller.gid};
+  return {{{paths.etc(), open_to_all, self},
+           {paths.lib(), open_to_all, self},
+           {paths.lib() + "/rapi", administrators, shared},
+           {paths.controller(), own_only, controller},
+           {paths.run(), shared_with_controller, shared},
+           {paths.run() + "/socket", shared_with_controller, shared},
+           {paths.instance_disks(), open_to_all, self},
+           {paths.logs(), shared_with_controller, shared},
+           {paths.os_logs(), administrators, self},
+           {paths.logs() + "/kvm", administrators, self},
+           {paths.srv(), open_to_all, self},
+           {paths.srv() + "/os", open_to_all, self}}};
+}
+
+// What differs from how it was made, so that others may read or change it, or its owner can't.
+std::optional<rpc::FileFault> fault_of(Placed const& wanted) {
+  struct stat now{};
+  if (::lstat(wanted.path.c_str(), &now) != 0) {
+    return rpc::FileFault{.path = wanted.path, .fault = "is missing", .is_missing = true};
+  }
+  constexpr mode_t permissions = 07777;
+  constexpr mode_t read_write_enter = 0700;
+  auto const mode = now.st_mode & permissions;
+  auto const is_too_open = (mode & ~wanted.mode & 0777) != 0;
+  auto const is_too_closed = (wanted.mode & ~mode & read_write_enter) != 0;
+  if (is_too_open || is_too_closed) {
+    return rpc::FileFault{
+        .path = wanted.path,
+        .fault = fmt::format("has mode {:04o} and should have {:04o}: chmod {:04o} {}", mode,
+                             wanted.mode, wanted.mode, wanted.path)};
+  }
+  if (now.st_uid == wanted.owner.uid) return std::nullopt;
+  return rpc::FileFault{
+      .path = wanted.path,
+      .fault = fmt::format("belongs to user {} and should belong to {}: chown {}:{} {}", now.st_uid,
+                           wanted.owner.uid, wanted.owner.uid, wanted.owner.gid, wanted.path)};
 }
 
 Result<void> check_wish(rpc::Bootstrap const& wish) {
@@ -59,21 +117,6 @@ Result<void> check_wish(rpc::Bootstrap const& wish) {
   return {};
 }
 
-// "/srv/ganeti/file-storage" is allowed by a line that names it or a directory above it.
-bool is_allowed(std::string_view allowed_lines, std::filesystem::path const& directory) {
-  std::size_t begin = 0;
-  while (begin < allowed_lines.size()) {
-    auto const end = std::min(allowed_lines.find('\n', begin), allowed_lines.size());
-    auto const line = allowed_lines.substr(begin, end - begin);
-    begin = end + 1;
-    if (line.empty() || line.front() != '/') continue;
-    auto const allowed = std::filesystem::path(line).lexically_normal();
-    auto const relative = directory.lexically_relative(allowed).string();
-    if (!relative.empty() && !relative.starts_with("..")) return true;
-  }
-  return false;
-}
-
 // The first cluster writes the file; one that an administrator wrote is obeyed, not extended.
 Result<void> allow_file_storage(Paths const& paths, std::vector<std::string> const& directories) {
   auto const file = paths.file_storage_paths_file();
@@ -85,7 +128,7 @@ Result<void> allow_file_storage(Paths const& paths, std::vector<std::string> con
       return fail_as(ErrorClass::Prereq, ErrorCode::WrongInput,
                      "File storage directory '{}' is not an absolute path", directory);
     }
-    if (known && !is_allowed(*known, normal)) {
+    if (known && !is_storage_allowed(*known, normal)) {
       return fail_as(ErrorClass::Prereq, ErrorCode::WrongInput,
                      "File storage directory '{}' is not allowed; add a line '{}' to {}", directory,
                      normal.string(), file);
@@ -113,7 +156,7 @@ Result<void> write_certificates(Paths const& paths, Membership const& member, Wa
   TRY(write_state_file(paths.node_certificate(), node.pem(), mode_secret));
   TRY(write_state_file(paths.controller_certificate(), controller.pem(), mode_secret,
                        Owner::controller()));
-  return write_state_file(paths.lib() + "/rapi.pem", rapi.pem(), mode_secret, Owner::controller());
+  return write_state_file(rapi_certificate(paths), rapi.pem(), mode_secret, Owner::controller());
 }
 
 Result<void> write_secrets(Paths const& paths, Random& random) {
@@ -178,6 +221,9 @@ Result<void> remove_ssconf(Paths const& paths) {
 
 }  // namespace
 
+std::string rapi_certificate(Paths const& paths) {
+  return paths.lib() + "/rapi.pem";
+}
 std::string authority_key_file(Paths const& paths) {
   return paths.lib() + "/ca.key";
 }
@@ -185,35 +231,22 @@ std::string cluster_name_file(Paths const& paths) {
   return paths.lib() + "/cluster-name";
 }
 
+bool is_storage_allowed(std::string_view allowed_lines, std::filesystem::path const& directory) {
+  std::size_t begin = 0;
+  while (begin < allowed_lines.size()) {
+    auto const end = std::min(allowed_lines.find('\n', begin), allowed_lines.size());
+    auto const line = allowed_lines.substr(begin, end - begin);
+    begin = end + 1;
+    if (line.empty() || line.front() != '/') continue;
+    auto const allowed = std::filesystem::path(line).lexically_normal();
+    auto const relative = directory.lexically_relative(allowed).string();
+    if (!relative.empty() && !relative.starts_with("..")) return true;
+  }
+  return false;
+}
+
 Result<void> prepare_directories(Paths const& paths) {
-  constexpr mode_t open_to_all = 0755;
-  constexpr mode_t administrators = 0750;
-  constexpr mode_t own_only = 0700;
-  // The controller puts its socket, pid file and log there, and must not touch root's.
-  constexpr mode_t shared_with_controller = 01775;
-  auto const self = Owner::self();
-  auto const controller = Owner::controller();
-  Owner const shared{self.uid, controller.gid};
-  struct Wanted {
-    std::string path;
-    mode_t mode;
-    Owner owner;
-  };
-  Wanted const wanted[] = {
-      {paths.etc(), open_to_all, self},
-      {paths.lib(), open_to_all, self},
-      {paths.lib() + "/rapi", administrators, shared},
-      {paths.controller(), own_only, controller},
-      {paths.run(), shared_with_controller, shared},
-      {paths.run() + "/socket", shared_with_controller, shared},
-      {paths.instance_disks(), open_to_all, self},
-      {paths.logs(), shared_with_controller, shared},
-      {paths.os_logs(), administrators, self},
-      {paths.logs() + "/kvm", administrators, self},
-      {paths.srv(), open_to_all, self},
-      {paths.srv() + "/os", open_to_all, self},
-  };
-  for (auto const& directory : wanted) {
+  for (auto const& directory : cluster_directories(paths)) {
     TRY(ensure_directory(directory.path, directory.mode, directory.owner));
   }
   return {};
@@ -264,8 +297,19 @@ Result<Membership> make_cluster(Paths const& paths, rpc::Bootstrap const& wish,
 Result<void> remove_cluster(Paths const& paths) {
   TRY(remove_state_file(cluster_name_file(paths)));
   TRY(remove_ssconf(paths));
-  for (auto const& file : cluster_files(paths)) TRY(remove_state_file(file));
+  for (auto const& file : cluster_files(paths)) TRY(remove_state_file(file.path));
   return {};
+}
+
+std::vector<rpc::FileFault> cluster_file_faults(Paths const& paths) {
+  std::vector<rpc::FileFault> faults;
+  auto const look = [&](Placed const& wanted) {
+    if (auto fault = fault_of(wanted)) faults.push_back(std::move(*fault));
+  };
+  std::ranges::for_each(cluster_directories(paths), look);
+  std::ranges::for_each(cluster_files(paths), look);
+  if (sys::exists(paths.store())) look({paths.store(), mode_secret, Owner::controller()});
+  return faults;
 }
 
 schema::Fields Membership::fields() {

@@ -4,8 +4,11 @@
 // mutex. ganeti-compat §5.2, §5.3, §9.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/paths.h"
 #include "node/daemon/identity.h"
@@ -45,6 +48,15 @@ Result<Membership> make_cluster(Paths const& paths, rpc::Bootstrap const& wish,
 // Takes everything away, the marker first. Repeating it is harmless.
 Result<void> remove_cluster(Paths const& paths);
 
+// "/srv/ganeti/file-storage" is allowed by a line of <etc>/file-storage-paths that names it or a
+// directory above it.
+bool is_storage_allowed(std::string_view allowed_lines, std::filesystem::path const& directory);
+
+// What of all this is missing or has other permissions than it was made with.
+std::vector<rpc::FileFault> cluster_file_faults(Paths const& paths);
+
+// What the remote API shows; an administrator may have put another one there.
+std::string rapi_certificate(Paths const& paths);
 // The authority's key; only the node daemon of the first node has it.
 std::string authority_key_file(Paths const& paths);
 // The marker: there is a cluster.

@@ -31,6 +31,18 @@ std::string device_number(std::string const& path) {
   return fmt::format("{}:{}", major(now.st_rdev), minor(now.st_rdev));
 }
 
+// Of a file or a volume; 0 when that can't be told.
+MiB size_of(std::string const& path) {
+  struct stat now{};
+  if (::stat(path.c_str(), &now) != 0) return {};
+  if (S_ISREG(now.st_mode)) return {now.st_size / bytes_per_mib};
+  int const file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  auto const bytes = ::lseek(file, 0, SEEK_END);
+  ::close(file);
+  return {bytes > 0 ? bytes / bytes_per_mib : 0};
+}
+
 // Zeros from the beginning to the end, in pieces that let it be watched and stopped.
 Result<void> fill_with_zeros(std::string const& path, MiB size, rpc::Progress const& progress) {
   int const file = sys::open_to_write(path);
@@ -152,7 +164,12 @@ Result<BlockDevices*> StorageCalls::devices(rpc::DiskSpec const& disk) const {
 Result<rpc::DevicePath> StorageCalls::device_path(std::string const& instance,
                                                   rpc::DiskSpec const& disk,
                                                   std::string const& path) const {
-  return rpc::DevicePath{path, TRY(link_of(instance, disk)), device_number(path)};
+  auto const link = TRY(link_of(instance, disk));
+  return rpc::DevicePath{.path = path,
+                         .link = link,
+                         .device_number = device_number(path),
+                         .size = size_of(path),
+                         .is_active = ::access(link.c_str(), F_OK) == 0};
 }
 
 Result<rpc::DevicePath> StorageCalls::assemble(rpc::BlockdevAssemble const& call) {

@@ -214,15 +214,16 @@ Result<PlainVolumes> plain_volumes(sys::Processes& processes) {
     found.groups.push_back(
         {text_at(row, "vg_name"), size_at(row, "vg_size"), size_at(row, "vg_free")});
   }
-  auto const volumes =
-      TRY(sys::run_checked(processes, lvm({"lvs", "--reportformat", "json", "--units=m",
-                                           "--nosuffix", "-olv_name,lv_size,devices,vg_name"})));
+  auto const volumes = TRY(
+      sys::run_checked(processes, lvm({"lvs", "--reportformat", "json", "--units=m", "--nosuffix",
+                                       "-olv_name,lv_size,devices,vg_name,lv_active"})));
   for (auto const& row : TRY(rows_of(volumes.output, "lv"))) {
     auto const devices = text_at(row, "devices");
     found.volumes.push_back({.phys = devices.substr(0, devices.find('(')),
                              .vg = text_at(row, "vg_name"),
                              .name = text_at(row, "lv_name"),
-                             .size = size_at(row, "lv_size")});
+                             .size = size_at(row, "lv_size"),
+                             .is_active = text_at(row, "lv_active") == "active"});
   }
   return found;
 }
