@@ -356,6 +356,65 @@ Outcome<int> verify(Call& call) {
   return is_good ? 0 : exit_failure;
 }
 
+Outcome<int> verify_disks(Call& call) {
+  auto op = OK(opcode(call, "OP_CLUSTER_VERIFY_DISKS"));
+  if (auto const group = call.arguments.value("node-group")) op["group_name"] = text_value(*group);
+  op["is_strict"] = !call.arguments.has("no-strict");
+  int code = 0;
+  for (auto const& end : OK(follow_jobs(call, std::move(op)))) {
+    if (!end.results) {
+      code = exit_failure;
+      continue;
+    }
+    auto const& found = end.results->at(0).as_array();
+    auto const& bad_nodes = found.at(0).as_object();
+    auto const& inactive = found.at(1).as_array();
+    auto const& missing = found.at(2).as_object();
+    for (auto const& [node, why] : bad_nodes) {
+      std::printf("Error gathering data on node %s: %s\n",
+                  std::string(std::string_view(node)).c_str(), python_text(why).c_str());
+      std::printf("You need to fix these nodes first before fixing instances\n");
+      code = exit_failure;
+    }
+    for (auto const& name : inactive) {
+      std::printf("Activating disks for instance '%s'\n", python_text(name).c_str());
+      std::fflush(stdout);
+      auto activate = OK(opcode(call, "OP_INSTANCE_ACTIVATE_DISKS"));
+      activate["instance_name"] = name;
+      if (auto const done = call.session.run(json::array{std::move(activate)}); !done) {
+        std::fprintf(stderr, "Error activating disks for instance %s: %s\n",
+                     python_text(name).c_str(), done.error().text.c_str());
+        code = exit_failure;
+      }
+    }
+    for (auto const& [name, disks] : missing) {
+      std::printf("Instance %s has missing logical volumes:\n",
+                  std::string(std::string_view(name)).c_str());
+      for (auto const& disk : disks.as_array()) {
+        std::printf("\t%s %s\n", python_text(disk.at(0)).c_str(), python_text(disk.at(1)).c_str());
+      }
+    }
+    if (!missing.empty()) {
+      std::printf(
+          "You need to replace or recreate disks for all the above instances if this message "
+          "persists after fixing broken nodes.\n");
+      code = exit_failure;
+    } else if (inactive.empty()) {
+      std::printf("No disks need to be activated.\n");
+    }
+  }
+  return code;
+}
+
+Outcome<int> repair_disk_sizes(Call& call) {
+  auto op = OK(opcode(call, "OP_CLUSTER_REPAIR_DISK_SIZES"));
+  json::array instances;
+  for (auto const& name : call.arguments.positional()) instances.push_back(text_value(name));
+  op["instances"] = std::move(instances);
+  OK(submit_or_run(call, std::move(op)));
+  return 0;
+}
+
 Outcome<int> queue(Call& call) {
   auto const& verb = call.arguments.positional()[0];
   if (verb == "drain" || verb == "undrain") {
@@ -448,6 +507,8 @@ Program cluster_program() {
           {"queue", "{drain|undrain|info}", 1, 1, {}, "Change queue properties", queue},
           {"remove-tags", "<tag>...", 0, many, tag_options(), "Remove tags from the cluster",
            remove_tags},
+          {"repair-disk-sizes", "[<instance-name>...]", 0, many, submit_options(),
+           "Updates mismatches in recorded disk sizes", repair_disk_sizes},
           {"renew-crypto", "", 0, 0, {}, "Renews cluster certificates, keys and secrets"},
           {"verify", "[options...]", 0, 0,
            with(
@@ -461,7 +522,11 @@ Program cluster_program() {
                 {0, "verify-ssh-clutter", false, "Accepted"}},
                {priority_option(), not_built_options({"dry-run"})}),
            "Does a check on the cluster configuration", verify},
-          {"verify-disks", "", 0, 0, {}, "Does a check on the cluster disk status"},
+          {"verify-disks", "", 0, 0,
+           with({{'g', "node-group", true, "Only this group"},
+                 {0, "no-strict", false, "Accepted: there are no mirrors yet"}},
+                {priority_option()}),
+           "Does a check on the cluster disk status", verify_disks},
           {"version", "", 0, 0, {}, "Shows the cluster version", version},
           {"watcher", "{pause|continue|info}", 1, 2, {}, "Change watcher properties"},
       },

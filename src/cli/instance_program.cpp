@@ -520,6 +520,20 @@ std::vector<Option> add_options() {
           {0, "helper-shutdown-timeout", true, "Seconds", false}};
 }
 
+Outcome<int> activate_disks(Call& call) {
+  auto op = OK(opcode(call, "OP_INSTANCE_ACTIVATE_DISKS"));
+  op["instance_name"] = text_value(call.arguments.positional()[0]);
+  op["ignore_size"] = call.arguments.has("ignore-size");
+  op["wait_for_sync"] = call.arguments.has("wait-for-sync");
+  auto const results = OK(submit_or_run(call, std::move(op)));
+  if (!results) return 0;
+  for (auto const& disk : results->at(0).as_array()) {
+    std::printf("%s:%s:%s\n", python_text(disk.at(0)).c_str(), python_text(disk.at(1)).c_str(),
+                python_text(disk.at(2)).c_str());
+  }
+  return 0;
+}
+
 }  // namespace
 
 Program instance_program() {
@@ -529,7 +543,11 @@ Program instance_program() {
   return {
       "gnt-instance",
       {
-          {"activate-disks", "<instance-name>", 1, 1, {}, "Activate an instance's disks"},
+          {"activate-disks", "<instance-name>", 1, 1,
+           with({{0, "ignore-size", false, "Accept another size than the recorded one"},
+                 {0, "wait-for-sync", false, "Accepted: there are no mirrors yet"}},
+                {submit_options()}),
+           "Activate an instance's disks", activate_disks},
           {"add", "[options...] <instance-name>", 1, 1, with(add_options(), {submit_options()}),
            "Creates and adds a new instance to the cluster", add},
           {"add-tags", "<instance-name> <tag>...", 1, many, tag_options(),

@@ -242,6 +242,40 @@ Fields ClusterVerifyConfig::fields() {
   return table;
 }
 
+Fields ClusterVerifyDisks::fields() {
+  static constexpr Field table[] = {
+      field<&ClusterVerifyDisks::group_name>("group_name", "Only this node group."),
+      field<&ClusterVerifyDisks::is_strict>("is_strict", "Judge mirrors strictly."),
+  };
+  return table;
+}
+
+Fields GroupVerifyDisks::fields() {
+  static constexpr Field table[] = {
+      required<&GroupVerifyDisks::group_name>("group_name", "The node group."),
+      field<&GroupVerifyDisks::is_strict>("is_strict", "Judge mirrors strictly."),
+  };
+  return table;
+}
+
+Fields ClusterRepairDiskSizes::fields() {
+  static constexpr Field table[] = {
+      field<&ClusterRepairDiskSizes::instances>("instances", "Only these; empty: all."),
+  };
+  return table;
+}
+
+Fields InstanceActivateDisks::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceActivateDisks::instance_name>("instance_name", "The instance."),
+      field<&InstanceActivateDisks::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceActivateDisks::ignore_size>("ignore_size", "Accept another size."),
+      field<&InstanceActivateDisks::wait_for_sync>("wait_for_sync",
+                                                   "Wait until mirrors are in sync."),
+  };
+  return table;
+}
+
 Fields ClusterVerifyGroup::fields() {
   static constexpr Field table[] = {
       required<&ClusterVerifyGroup::group_name>("group_name", "The node group."),
@@ -340,6 +374,10 @@ std::span<Description const> all() {
       describe<ClusterVerify>(""),
       describe<ClusterVerifyConfig>(""),
       describe<ClusterVerifyGroup>("group_name"),
+      describe<ClusterVerifyDisks>(""),
+      describe<GroupVerifyDisks>("group_name"),
+      describe<ClusterRepairDiskSizes>(""),
+      describe<InstanceActivateDisks>("instance_name"),
       describe<OsDiagnose>(""),
       describe<NodeQueryStorage>(""),
       describe<NodeQueryVolumes>(""),

@@ -78,6 +78,29 @@ struct ClusterVerifyGroup {
   static schema::Fields fields();
 };
 
+struct ClusterVerifyDisks {
+  static constexpr std::string_view op_id = "OP_CLUSTER_VERIFY_DISKS";
+  std::optional<std::string> group_name;
+  bool is_strict = true;
+
+  static schema::Fields fields();
+};
+
+struct GroupVerifyDisks {
+  static constexpr std::string_view op_id = "OP_GROUP_VERIFY_DISKS";
+  std::string group_name;
+  bool is_strict = true;
+
+  static schema::Fields fields();
+};
+
+struct ClusterRepairDiskSizes {
+  static constexpr std::string_view op_id = "OP_CLUSTER_REPAIR_DISK_SIZES";
+  std::vector<std::string> instances;
+
+  static schema::Fields fields();
+};
+
 struct OsDiagnose {
   static constexpr std::string_view op_id = "OP_OS_DIAGNOSE";
   std::vector<std::string> output_fields;

@@ -107,6 +107,16 @@ struct InstanceReinstall {
   static schema::Fields fields();
 };
 
+struct InstanceActivateDisks {
+  static constexpr std::string_view op_id = "OP_INSTANCE_ACTIVATE_DISKS";
+  std::string instance_name;
+  std::optional<std::string> instance_uuid;
+  bool ignore_size = false;
+  bool wait_for_sync = false;
+
+  static schema::Fields fields();
+};
+
 struct InstanceGrowDisk {
   static constexpr std::string_view op_id = "OP_INSTANCE_GROW_DISK";
   std::string instance_name;

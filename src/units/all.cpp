@@ -1,10 +1,14 @@
 #include "units/all.h"
 
 #include "units/cluster_post_init.h"
+#include "units/cluster_repair_disk_sizes.h"
 #include "units/cluster_set_params.h"
 #include "units/cluster_verify.h"
 #include "units/cluster_verify_config.h"
+#include "units/cluster_verify_disks.h"
 #include "units/cluster_verify_group.h"
+#include "units/group_verify_disks.h"
+#include "units/instance_activate_disks.h"
 #include "units/instance_create.h"
 #include "units/instance_grow_disk.h"
 #include "units/instance_query_data.h"
@@ -25,10 +29,14 @@ namespace flotte::units {
 
 void add_all(jobs::UnitTable& table) {
   table.add<ClusterPostInit>();
+  table.add<ClusterRepairDiskSizes>();
   table.add<ClusterSetParams>();
   table.add<ClusterVerify>();
   table.add<ClusterVerifyConfig>();
+  table.add<ClusterVerifyDisks>();
   table.add<ClusterVerifyGroup>();
+  table.add<GroupVerifyDisks>();
+  table.add<InstanceActivateDisks>();
   table.add<InstanceCreate>();
   table.add<InstanceGrowDisk>();
   table.add<InstanceQueryData>();

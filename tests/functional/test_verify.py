@@ -195,3 +195,40 @@ def test_a_node_that_does_not_answer(machine, cluster, guest):
 def test_a_code_that_is_none(cluster):
     said = cluster.refused("gnt-cluster verify -I ENOSUCH", 2)
     assert "invalid choice: 'ENOSUCH'" in said and "EINSTANCEDOWN" in said
+
+
+def test_verify_disks_activates_what_should_be_active(cluster, guest):
+    assert "No disks need to be activated." in cluster.ok("gnt-cluster verify-disks")
+    link = "/var/run/ganeti/instance-disks/vm1:0"
+    cluster.ok(f"rm {link}")
+    said = cluster.ok("gnt-cluster verify-disks")
+    assert "Activating disks for instance 'vm1'" in said and "No disks" not in said
+    assert cluster.ok(f"readlink {link}").startswith(FILE)
+    disk = cluster.ok(f"readlink {link}").strip()
+    cluster.ok(f"mv {disk} /tmp/disk")
+    done = cluster.run("gnt-cluster verify-disks --node-group default")
+    assert done.returncode == 1
+    assert f"Instance vm1 has missing logical volumes:\n\t{NODE} {disk}\n" in done.stdout and "You need to replace or recreate disks" in done.stdout
+    cluster.ok(f"mv /tmp/disk {disk}")
+    assert "No disks need to be activated." in cluster.ok("gnt-cluster verify-disks")
+    # Those of an instance that is down need not be.
+    cluster.ok(f"gnt-instance shutdown vm1; rm -f {link}")
+    assert "No disks need to be activated." in cluster.ok("gnt-cluster verify-disks")
+    assert cluster.ok("gnt-instance activate-disks vm1") == f"{NODE}:disk/0:{disk}\n"
+    assert cluster.ok(f"readlink {link}").strip() == disk
+    assert "nosuch" in cluster.refused("gnt-instance activate-disks nosuch")
+    assert "nosuch" in cluster.refused("gnt-cluster verify-disks -g nosuch")
+
+
+def test_repair_disk_sizes(cluster, guest):
+    assert cluster.ok("gnt-cluster repair-disk-sizes") == ""
+    disk = cluster.ok(f"find {FILE} -name '*.file.disk0'").strip()
+    cluster.ok(f"truncate -s 96M {disk}")
+    said = cluster.ok("gnt-cluster repair-disk-sizes vm1")
+    assert "Disk 0 of instance vm1 has mismatched size, correcting: recorded 64, actual 96" in said
+    assert cluster.ok("gnt-instance list --no-headers -o disk.sizes vm1") == "96\n"
+    assert cluster.ok("gnt-cluster repair-disk-sizes") == ""
+    cluster.ok(f"mv {disk} /tmp/disk")
+    assert "Disk 0 of instance vm1 did not return size information, ignoring" in cluster.ok("gnt-cluster repair-disk-sizes")
+    cluster.ok(f"mv /tmp/disk {disk}")
+    assert "nosuch" in cluster.refused("gnt-cluster repair-disk-sizes nosuch")

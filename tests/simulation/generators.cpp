@@ -190,6 +190,16 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_CLUSTER_VERIFY_CONFIG", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_CONFIG", {})}},
       {"OP_CLUSTER_VERIFY_GROUP",
        {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_GROUP", {{"group_name", "default"}})}},
+      {"OP_CLUSTER_VERIFY_DISKS", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_DISKS", {})}},
+      {"OP_GROUP_VERIFY_DISKS",
+       {.weight = 1, .make = plain("OP_GROUP_VERIFY_DISKS", {{"group_name", "default"}})}},
+      {"OP_CLUSTER_REPAIR_DISK_SIZES",
+       {.weight = 1, .make = plain("OP_CLUSTER_REPAIR_DISK_SIZES", {})}},
+      {"OP_INSTANCE_ACTIVATE_DISKS", on_nodes(2,
+                                              [](model::Cluster const& cluster, Random& random) {
+                                                return on_instance("OP_INSTANCE_ACTIVATE_DISKS",
+                                                                   cluster, random);
+                                              })},
       {"OP_OS_DIAGNOSE",
        {.weight = 1,
         .make = plain("OP_OS_DIAGNOSE", {{"output_fields", json::array{"name", "valid"}}})}},

@@ -1,0 +1,81 @@
+#include "units/group_verify_disks.h"
+
+#include <algorithm>
+
+#include "jobs/job_context.h"
+#include "units/instance_steps.h"
+
+namespace flotte::units {
+namespace {
+
+std::string id_of(model::Disk const& disk) {
+  if (disk.dev_type == model::DiskTemplate::Plain) {
+    return fmt::format("/dev/{}", fmt::join(disk.logical_id, "/"));
+  }
+  return disk.logical_id.empty() ? std::string() : disk.logical_id.back();
+}
+
+}  // namespace
+
+Result<jobs::LockSet> GroupVerifyDisks::locks(Op const& op, model::Cluster const& cluster) {
+  auto const group = TRY(cluster.group(op.group_name));
+  return jobs::LockSet{jobs::all_shared(jobs::LockLevel::Instance),
+                       jobs::shared(jobs::LockLevel::NodeGroup, group->uuid.text()),
+                       jobs::all_shared(jobs::LockLevel::Node)};
+}
+
+Result<GroupVerifyDisks::Facts> GroupVerifyDisks::inspect(Op const& op,
+                                                          model::Cluster const& cluster,
+                                                          jobs::NodeReader& nodes) {
+  auto const group = TRY(cluster.group(op.group_name));
+  json::object bad_nodes;
+  json::array inactive;
+  json::object missing;
+  for (auto const& instance : cluster.instances_by_name()) {
+    auto const node = TRY(cluster.node(instance->primary_node));
+    if (node->group != group->uuid || node->offline || instance->disks.empty() ||
+        instance->admin_state != model::AdminState::Up || bad_nodes.contains(node->name)) {
+      continue;
+    }
+    auto const found = nodes.ask(
+        *node, rpc::BlockdevFind{instance->name, disk_specs(cluster.settings(), *instance)});
+    if (!found) {
+      bad_nodes[node->name] = found.error().message;
+      continue;
+    }
+    json::array gone;
+    bool is_active = true;
+    for (std::size_t i = 0; i < found->devices.size() && i < instance->disks.size(); ++i) {
+      auto const& device = found->devices[i];
+      if (!device) {
+        gone.push_back(json::array{json::string_view(node->name),
+                                   json::string_view(id_of(instance->disks[i]))});
+      } else if (!device->is_active) {
+        is_active = false;
+      }
+    }
+    if (!gone.empty()) {
+      missing[instance->name] = std::move(gone);
+    } else if (!is_active) {
+      inactive.push_back(json::string_view(instance->name));
+    }
+  }
+  return Facts{json::array{std::move(bad_nodes), std::move(inactive), std::move(missing)}};
+}
+
+Result<GroupVerifyDisks::Plan> GroupVerifyDisks::plan(Op const&, model::Cluster const&,
+                                                      Facts const& facts) {
+  return facts;
+}
+
+Result<json::value> GroupVerifyDisks::apply(Plan const& plan, jobs::JobContext&) {
+  return plan.answer;
+}
+
+schema::Fields GroupVerifyDisks::Plan::fields() {
+  static constexpr schema::Field table[] = {
+      schema::field<&Plan::answer>("answer", "What is answered.")};
+  return table;
+}
+
+}  // namespace flotte::units
