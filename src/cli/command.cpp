@@ -190,7 +190,10 @@ Outcome<int> list_fields(Call& call, std::string const& what) {
   auto const answer =
       OK(call.session.post("query-fields", {{"what", text_value(what)}, {"fields", names}}));
   json::array rows;
+  std::vector<std::string> unknown;
   for (auto const& field : answer.at("fields").as_array()) {
+    if (field.at("kind") == json::value("unknown"))
+      unknown.push_back(python_text(field.at("name")));
     json::array row;
     for (auto const* key : {"name", "kind", "title", "doc"}) {
       row.push_back(json::array{0, field.at(key)});
@@ -208,7 +211,11 @@ Outcome<int> list_fields(Call& call, std::string const& what) {
   } else {
     std::fputs(render_table(table, options).c_str(), stdout);
   }
-  return 0;
+  if (unknown.empty()) return 0;
+  std::fflush(stdout);
+  std::fprintf(stderr, "Warning: Queried for unknown fields %s\n",
+               fmt::format("{}", fmt::join(unknown, ", ")).c_str());
+  return exit_unknown_field;
 }
 
 Outcome<void> confirm(Call& call, std::string const& question) {

@@ -1,5 +1,7 @@
 #include "units/cluster_set_params.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 
 #include "jobs/job_context.h"
@@ -65,6 +67,136 @@ Result<void> check_still_used(opcodes::ClusterSetParams const& op, model::Cluste
   return {};
 }
 
+bool is_enabled(model::Settings const& settings, model::DiskTemplate kind) {
+  return std::ranges::find(settings.enabled_disk_templates, kind) !=
+         settings.enabled_disk_templates.end();
+}
+
+Result<void> check_numbers(model::Settings const& settings) {
+  for (auto const& [name, value] : {std::pair{"max_running_jobs", settings.max_running_jobs},
+                                    std::pair{"max_tracked_jobs", settings.max_tracked_jobs}}) {
+    if (value < 1) return fail(ErrorCode::WrongInput, "{} must be at least 1, not {}", name, value);
+  }
+  if (settings.candidate_pool_size < 1) {
+    return fail(ErrorCode::WrongInput, "At least one master candidate needed");
+  }
+  constexpr std::int64_t netmask_max = 32;
+  if (settings.master_netmask < 0 || settings.master_netmask > netmask_max) {
+    return fail(ErrorCode::WrongInput, "CIDR netmask ({}) not valid", settings.master_netmask);
+  }
+  return {};
+}
+
+Result<void> check_words(opcodes::ClusterSetParams const& op) {
+  static re2::RE2 const prefix("(?i)[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}");
+  if (op.mac_prefix && !re2::RE2::FullMatch(*op.mac_prefix, prefix)) {
+    return fail(ErrorCode::WrongInput,
+                "Invalid MAC address prefix '{}': it must be three octets, such as aa:00:00",
+                *op.mac_prefix);
+  }
+  if (op.default_iallocator && !op.default_iallocator->empty() &&
+      *op.default_iallocator != "hail") {
+    return fail(ErrorCode::WrongInput,
+                "Invalid default iallocator script '{}' specified: there is only hail",
+                *op.default_iallocator);
+  }
+  for (auto const& pattern : op.reserved_lvs.value_or(std::vector<std::string>())) {
+    re2::RE2 const parsed(pattern, re2::RE2::Quiet);
+    if (parsed.ok()) continue;
+    return fail(ErrorCode::WrongInput, "'{}' is no regular expression for volumes: {}", pattern,
+                parsed.error());
+  }
+  return {};
+}
+
+Result<void> check_policy(json::object const& policy) {
+  auto const* minmax = policy.if_contains("minmax");
+  for (auto const& pair : minmax && minmax->is_array() ? minmax->get_array() : json::array()) {
+    if (!pair.is_object()) continue;
+    auto const least = object_in(pair.get_object(), "min");
+    auto const most = object_in(pair.get_object(), "max");
+    for (auto const& [key, value] : least) {
+      auto const* other = most.if_contains(key);
+      if (!other || !value.is_int64() || !other->is_int64()) continue;
+      if (value.get_int64() <= other->get_int64()) continue;
+      return fail(ErrorCode::WrongInput, "Invalid specification of min/max values for {}: {}/{}",
+                  std::string_view(key), value.get_int64(), other->get_int64());
+    }
+  }
+  auto const* templates = policy.if_contains("disk-templates");
+  for (auto const& name :
+       templates && templates->is_array() ? templates->get_array() : json::array()) {
+    if (name.is_string() && schema::enum_from<model::DiskTemplate>(name.get_string())) continue;
+    return fail(ErrorCode::WrongInput, "Invalid disk template '{}' in the instance policy",
+                name.is_string() ? std::string_view(name.get_string()) : "?");
+  }
+  return {};
+}
+
+Result<void> check_templates(opcodes::ClusterSetParams const& op, model::Settings const& settings) {
+  using enum model::DiskTemplate;
+  for (auto const kind : op.enabled_disk_templates.value_or(std::vector<model::DiskTemplate>())) {
+    if (kind == Drbd || kind == Rbd || kind == Ext || kind == Gluster) {
+      return fail(ErrorCode::WrongInput, "Disk template '{}' is not built yet",
+                  schema::name_of(kind));
+    }
+  }
+  if (is_enabled(settings, Plain) && settings.volume_group_name.empty()) {
+    return fail(ErrorCode::WrongInput, "{}",
+                op.vg_name ? "Cannot unset volume group if lvm-based disk templates are or get "
+                             "enabled."
+                           : "Please specify a volume group when enabling lvm-based "
+                             "disk-templates.");
+  }
+  for (auto const& [kind, dir] : {std::pair{File, settings.file_storage_dir},
+                                  std::pair{SharedFile, settings.shared_file_storage_dir}}) {
+    auto const name = schema::name_of(kind);
+    if (dir.empty()) {
+      if (!is_enabled(settings, kind)) continue;
+      return fail(ErrorCode::WrongInput,
+                  "Disk template '{}' needs a directory: give it with --{}-storage-dir", name,
+                  kind == File ? "file" : "shared-file");
+    }
+    if (dir.front() != '/') {
+      return fail(ErrorCode::WrongInput, "The {} storage directory '{}' is not an absolute path",
+                  name, dir);
+    }
+  }
+  return {};
+}
+
+// What the nodes know: whether a volume group or a directory is there.
+Result<void> check_nodes(opcodes::ClusterSetParams const& op, model::Settings const& settings,
+                         ClusterSetParams::Facts const& facts) {
+  for (auto const& [node, groups, faults] : facts.nodes) {
+    auto const& wanted = settings.volume_group_name;
+    auto const is_wanted = op.vg_name || op.enabled_disk_templates;
+    if (is_wanted && !wanted.empty() &&
+        (op.vg_name || is_enabled(settings, model::DiskTemplate::Plain)) &&
+        std::ranges::find(groups, wanted) == groups.end()) {
+      return fail(ErrorCode::EnvironmentError,
+                  "Error on node '{}': volume group '{}' missing; there is {}", node, wanted,
+                  groups.empty() ? "none" : fmt::format("{}", fmt::join(groups, ", ")));
+    }
+    if (!faults.empty()) {
+      return fail(ErrorCode::EnvironmentError, "Error on node '{}': {}", node, faults.front());
+    }
+  }
+  return {};
+}
+
+// What is done as asked, but may surprise.
+std::vector<std::string> warnings_of(opcodes::ClusterSetParams const& op) {
+  if (!op.hvparams) return {};
+  for (auto const& [name, params] : *op.hvparams) {
+    if (!params.is_object() || model::text_of(params.get_object(), "cpu_type") != "host") continue;
+    return {
+        "cpu_type=host shows guests the CPU of their node: a guest that migrates to a node with "
+        "another CPU breaks. Where CPUs are unlike, choose a model that all nodes have instead"};
+  }
+  return {};
+}
+
 // None where the cluster has no address.
 std::optional<rpc::MasterAddress> master_address(model::Settings const& settings, bool is_up) {
   if (settings.master_ip.empty() || settings.master_netdev.empty()) return std::nullopt;
@@ -84,15 +216,37 @@ Result<jobs::LockSet> ClusterSetParams::locks(Op const&, model::Cluster const&) 
                        jobs::all_shared(jobs::LockLevel::Node)};
 }
 
-Result<ClusterSetParams::Facts> ClusterSetParams::inspect(Op const&, model::Cluster const&,
-                                                          jobs::NodeReader&) {
-  return Facts{};
+Result<ClusterSetParams::Facts> ClusterSetParams::inspect(Op const& op,
+                                                          model::Cluster const& cluster,
+                                                          jobs::NodeReader& nodes) {
+  Facts facts;
+  rpc::NodeVerify look;
+  for (auto const& directory : {op.file_storage_dir, op.shared_file_storage_dir}) {
+    if (directory && directory->starts_with('/')) look.storage_dirs.push_back(*directory);
+  }
+  if (!op.vg_name && !op.enabled_disk_templates && look.storage_dirs.empty()) return facts;
+  for (auto const& node : cluster.nodes_by_name()) {
+    if (node->offline) continue;
+    Facts::NodeState state{.node = node->name};
+    for (auto const& group : TRY(nodes.ask(*node, rpc::NodeInfo{})).volume_groups) {
+      state.volume_groups.push_back(group.name);
+    }
+    if (!look.storage_dirs.empty()) {
+      for (auto const& fault : TRY(nodes.ask(*node, look)).storage_faults) {
+        state.storage_faults.push_back(fault.fault);
+      }
+    }
+    facts.nodes.push_back(std::move(state));
+  }
+  return facts;
 }
 
 Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Cluster const& cluster,
-                                                      Facts const&) {
+                                                      Facts const& facts) {
   TRY(check_still_used(op, cluster));
-  Plan plan{.settings = cluster.settings()};
+  TRY(check_words(op));
+  if (op.ipolicy) TRY(check_policy(*op.ipolicy));
+  Plan plan{.settings = cluster.settings(), .warnings = warnings_of(op)};
   auto& settings = plan.settings;
   if (op.enabled_hypervisors) {
     if (op.enabled_hypervisors->empty()) {
@@ -149,10 +303,12 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   take(op.file_storage_dir, settings.file_storage_dir);
   take(op.shared_file_storage_dir, settings.shared_file_storage_dir);
   take(op.enabled_user_shutdown, settings.enabled_user_shutdown);
-  if (settings.max_running_jobs < 1) {
-    return fail(ErrorCode::WrongInput, "max_running_jobs must be at least 1, not {}",
-                settings.max_running_jobs);
+  TRY(check_numbers(settings));
+  if (op.enabled_disk_templates || op.vg_name || op.file_storage_dir ||
+      op.shared_file_storage_dir) {
+    TRY(check_templates(op, settings));
   }
+  TRY(check_nodes(op, settings, facts));
   if (cluster.settings().master_netdev == settings.master_netdev &&
       cluster.settings().master_netmask == settings.master_netmask) {
     return plan;
@@ -163,6 +319,7 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
 }
 
 Result<json::value> ClusterSetParams::apply(Plan const& plan, jobs::JobContext& job) {
+  for (auto const& warning : plan.warnings) job.warn(warning);
   auto const& master = plan.settings.master_node;
   for (auto const& address : {plan.address_before, plan.address_after}) {
     if (!address) continue;
@@ -188,6 +345,7 @@ Result<json::value> ClusterSetParams::apply(Plan const& plan, jobs::JobContext& 
 schema::Fields ClusterSetParams::Plan::fields() {
   static constexpr schema::Field table[] = {
       schema::field<&Plan::settings>("settings", "All settings from now on."),
+      schema::field<&Plan::warnings>("warnings", "What is told before."),
       schema::field<&Plan::address_before>("address_before", "The cluster's address to drop."),
       schema::field<&Plan::address_after>("address_after", "The cluster's address to raise.")};
   return table;

@@ -10,9 +10,17 @@ namespace json = boost::json;
 
 struct ClusterSetParams {
   using Op = opcodes::ClusterSetParams;
-  struct Facts {};
+  struct Facts {
+    struct NodeState {
+      std::string node;
+      std::vector<std::string> volume_groups;
+      std::vector<std::string> storage_faults;  // of the new directories
+    };
+    std::vector<NodeState> nodes;  // where something depends on them
+  };
   struct Plan {
     model::Settings settings;
+    std::vector<std::string> warnings;
     std::optional<rpc::MasterAddress> address_before;
     std::optional<rpc::MasterAddress> address_after;
 

@@ -34,6 +34,35 @@ REFUSED = [
     ("gnt-debug delay pony", 1, "pony"),
     ("gnt-cluster modify -B memory=1T,minmem=2T", 1, "minmem"),
     ("gnt-cluster modify", 1, "at least one"),
+    ("gnt-cluster modify --mac-prefix zz:00:11", 1, "Invalid MAC address prefix 'zz:00:11': it must be three octets, such as aa:00:00"),
+    ("gnt-cluster modify --mac-prefix aa:00:11:22", 1, "Invalid MAC address prefix"),
+    ("gnt-cluster modify --master-netmask 77", 1, "CIDR netmask (77) not valid"),
+    ("gnt-cluster modify --vg-name nosuch", 1, "volume group 'nosuch' missing; there is none"),
+    ("gnt-cluster modify --enabled-disk-templates plain,file,diskless", 1, "Please specify a volume group when enabling lvm-based disk-templates."),
+    ("gnt-cluster modify --enabled-disk-templates drbd,file", 1, "Disk template 'drbd' is not built yet"),
+    ("gnt-cluster modify --enabled-disk-templates pony", 1, "must be one of"),
+    ("gnt-cluster modify --enabled-hypervisors xen-pvm", 1, "must be one of fake, kvm"),
+    ("gnt-cluster modify --candidate-pool-size 0", 1, "At least one master candidate needed"),
+    ("gnt-cluster modify --candidate-pool-size pony", 1, "--candidate-pool-size needs a number, not 'pony'"),
+    ("gnt-cluster modify --master-netdev nosuch0", 1, "choose another one with --master-netdev"),
+    ("gnt-cluster modify --default-iallocator nosuch", 1, "Invalid default iallocator script 'nosuch' specified: there is only hail"),
+    ("gnt-cluster modify -N mode=pony", 1, "must be one of"),
+    ("gnt-cluster modify -D plain:stripes=pony", 1, "'stripes' (value pony) is not a valid integer"),
+    ("gnt-cluster modify -D pony:stripes=2", 1, "Unknown disk template 'pony'"),
+    ("gnt-cluster modify --ipolicy-bounds-specs min:memory-size=5G/max:memory-size=1G", 1, "Invalid specification of min/max values for memory-size: 5120/1024"),
+    ("gnt-cluster modify --ipolicy-disk-templates pony", 1, "Invalid disk template 'pony' in the instance policy"),
+    ("gnt-cluster modify --uid-pool 1000-2000", 2, "--uid-pool is not built yet"),
+    ("gnt-cluster modify --file-storage-dir /nowhere", 1, "Path '/nowhere' is not acceptable for file storage"),
+    ("gnt-cluster modify --file-storage-dir relative", 1, "'relative' is not an absolute path"),
+    ("gnt-cluster modify --file-storage-dir ''", 1, "Disk template 'file' needs a directory: give it with --file-storage-dir"),
+    ("gnt-cluster modify --reserved-lvs 'xenvg/['", 1, "'xenvg/[' is no regular expression for volumes"),
+    ("gnt-cluster modify --max-tracked-jobs 0", 1, "max_tracked_jobs must be at least 1, not 0"),
+    ("gnt-cluster verify-disks -g nosuch", 1, "nosuch"),
+    ("gnt-cluster repair-disk-sizes nosuch", 1, "Instance 'nosuch' not known"),
+    ("gnt-instance list-fields name nosuch", 14, "Queried for unknown fields nosuch"),
+    ("gnt-instance list -o name,nosuch", 14, "Queried for unknown fields nosuch"),
+    ("gnt-node volumes -o name,nosuch", 1, "Unknown output fields selected: nosuch"),
+    ("gnt-node list-storage -t nosuch", 1, "Storage type 'nosuch' is not known"),
     ("gnt-cluster init other.lab.test", 1, "already"),
     ("gnt-cluster destroy", 1, "--yes-do-it"),
     ("gnt-instance migrate vm1", 1, "not built yet"),
@@ -48,6 +77,14 @@ def test_is_refused(cluster, command, code, says):
     cluster.run("gnt-instance remove -f bad1")
     assert "Traceback" not in done.stderr and "Segmentation" not in done.stderr
     assert leftovers == ""
+
+
+def test_O2_a_cpu_type_that_does_not_migrate_is_said_before(cluster):
+    said = cluster.run("gnt-cluster modify -H kvm:cpu_type=host")
+    assert said.returncode == 0 and "WARNING: cpu_type=host shows guests the CPU of their node" in said.stdout + said.stderr
+    assert "cpu_type: host" in cluster.ok("gnt-cluster info")
+    said = cluster.run("gnt-cluster modify -H kvm:cpu_type=default")
+    assert said.returncode == 0 and "WARNING" not in said.stdout + said.stderr
 
 
 def test_a_missing_bridge_is_named_when_a_guest_starts(cluster):
