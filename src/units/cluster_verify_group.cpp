@@ -29,18 +29,25 @@ bool has_master_ip(model::Settings const& settings) {
 
 using NodeState = ClusterVerifyGroup::Facts::NodeState;
 
-// All bridges that its instances or new ones need.
-std::vector<std::string> wanted_bridges(model::Cluster const& cluster, model::Node const& node) {
+// The bridges that NICs of its instances are on.
+std::set<std::string> used_bridges(model::Cluster const& cluster, model::Node const& node) {
   std::set<std::string> bridges;
   auto const add = [&](json::object const& params) {
     if (model::text_of(params, "mode") == "bridged") bridges.insert(model::text_of(params, "link"));
   };
   auto const& settings = cluster.settings();
-  add(model::filled_nicparams(settings));
   for (auto const& [id, instance] : cluster.instances()) {
     if (instance->primary_node != node.uuid) continue;
     for (auto const& nic : instance->nics) add(model::filled_nicparams(settings, nic));
   }
+  return bridges;
+}
+
+// And the one that a new NIC would be on, unless told otherwise.
+std::vector<std::string> wanted_bridges(model::Cluster const& cluster, model::Node const& node) {
+  auto bridges = used_bridges(cluster, node);
+  auto const params = model::filled_nicparams(cluster.settings());
+  if (model::text_of(params, "mode") == "bridged") bridges.insert(model::text_of(params, "link"));
   return {bridges.begin(), bridges.end()};
 }
 
@@ -241,6 +248,22 @@ void verify_guests(model::Cluster const& cluster, NodeState const& state, Verify
   }
 }
 
+// A default that nothing uses is no fault: `init` chooses one without looking at the node.
+void verify_bridges(model::Cluster const& cluster, NodeState const& state, VerifyReport& report) {
+  auto const used = used_bridges(cluster, *state.node);
+  std::vector<std::string> missing;
+  for (auto const& bridge : state.findings.missing_bridges) {
+    if (used.contains(bridge)) {
+      missing.push_back(bridge);
+    } else {
+      report.warning("ENODENET", state.node->name,
+                     fmt::format("missing bridge of NICs without a link of their own: {}", bridge));
+    }
+  }
+  report.error_if(!missing.empty(), "ENODENET", state.node->name,
+                  fmt::format("missing bridges: {}", fmt::join(missing, ", ")));
+}
+
 void verify_node(model::Cluster const& cluster, NodeState const& state, double now,
                  VerifyReport& report) {
   auto const& settings = cluster.settings();
@@ -256,9 +279,7 @@ void verify_node(model::Cluster const& cluster, NodeState const& state, double n
   verify_storage(settings, state, report);
   verify_lvm(settings, state, report);
   verify_operating_systems(state, report);
-  auto const& missing = state.findings.missing_bridges;
-  report.error_if(!missing.empty(), "ENODENET", name,
-                  fmt::format("missing bridges: {}", fmt::join(missing, ", ")));
+  verify_bridges(cluster, state, report);
   verify_guests(cluster, state, report);
 }
 

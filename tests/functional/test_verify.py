@@ -86,7 +86,8 @@ FAULTS = {
         "mkdir /usr/share/ganeti/os/broken && echo 20 > /usr/share/ganeti/os/broken/ganeti_api_version", "rm -r /usr/share/ganeti/os/broken", 1, "ENODEOS", "node", NODE,
         "Invalid OS broken (located at /usr/share/ganeti/os/broken): "),
     "a bridge that is missing": (
-        "ip link set br0 name br1", "ip link set br1 down; ip link set br1 name br0; ip link set br0 up", 1, "ENODENET", "node", NODE, "missing bridges: br0"),
+        "ip link set br0 name br1", "ip link set br1 down; ip link set br1 name br0; ip link set br0 up", 0, "ENODENET", "node", NODE,
+        "missing bridge of NICs without a link of their own: br0"),
     "the cluster's address is down": (
         "ip address del 192.0.2.9/32 dev br0", "ip address add 192.0.2.9/32 dev br0", 1, "ENODENET", "node", NODE,
         "the master node cannot reach the master IP (not configured?)"),
@@ -122,6 +123,16 @@ def test_an_instance_that_should_run_and_does_not(cluster, guest):
     # The watcher's own try fails.
     with fault(cluster, "cd /var/run/ganeti/fake-hypervisor; echo no > vm1.fail; mv guest:vm1 /tmp/", "cd /var/run/ganeti/fake-hypervisor; rm vm1.fail; mv /tmp/guest:vm1 ."):
         assert verify(cluster, "--error-codes") == (1, [f"ERROR:EINSTANCEDOWN:instance:vm1:instance not running on its primary node {NODE}"])
+
+
+def test_a_bridge_that_a_guest_is_on_is_missing(cluster):
+    cluster.ok("ip link add br2 type bridge")
+    try:
+        cluster.ok("gnt-instance add -o noop -t diskless -B memory=32M --net 0:link=br2 --no-name-check --no-ip-check --no-start --ignore-ipolicy vm2")
+        with fault(cluster, "ip link set br2 name br3", "ip link set br3 name br2"):
+            assert verify(cluster, "--error-codes") == (1, [f"ERROR:ENODENET:node:{NODE}:missing bridges: br2"])
+    finally:
+        cluster.ok("gnt-instance remove -f vm2; ip link delete br2")
 
 
 def test_an_instance_that_runs_and_should_not(cluster, guest):
