@@ -308,6 +308,31 @@ Outcome<int> grow_disk(Call& call) {
   return 0;
 }
 
+Outcome<void> put_device_changes(Call& call, json::object& op, std::string const& option,
+                                 std::string const& field) {
+  json::array changes;
+  for (auto const& text : call.arguments.values(option)) {
+    auto change = GIVEN(parse_device_change(text, "--" + option));
+    auto* size = change[2].get_object().if_contains("size");
+    if (size) *size = GIVEN(parse_size(std::string_view(size->get_string()))).value;
+    changes.push_back(std::move(change));
+  }
+  if (!changes.empty()) op[field] = std::move(changes);
+  return {};
+}
+
+// A guest that runs is changed at once, unless that is unwished.
+Outcome<void> put_hotplug(Call& call, json::object& op) {
+  auto const& arguments = call.arguments;
+  if (arguments.has("no-hotplug") &&
+      (arguments.has("hotplug") || arguments.has("hotplug-if-possible"))) {
+    return stop("Please use only one of --hotplug, --hotplug-if-possible and --no-hotplug");
+  }
+  op["hotplug"] = !arguments.has("no-hotplug");
+  op["hotplug_if_possible"] = arguments.has("hotplug-if-possible");
+  return {};
+}
+
 Outcome<int> modify(Call& call) {
   auto const& arguments = call.arguments;
   auto op = OK(opcode(call, "OP_INSTANCE_SET_PARAMS"));
@@ -320,7 +345,18 @@ Outcome<int> modify(Call& call) {
   if (auto const os = arguments.value("os-type")) op["os_name"] = text_value(*os);
   if (arguments.has("offline")) op["offline"] = true;
   if (arguments.has("online")) op["offline"] = false;
-  if (op.size() == before + 1) return stop("Please give at least one of the parameters.");
+  OK(put_device_changes(call, op, "net", "nics").map([] { return 0; }));
+  OK(put_device_changes(call, op, "disk", "disks").map([] { return 0; }));
+  if (auto const memory = arguments.value("runtime-memory")) {
+    op["runtime_mem"] = GIVEN(parse_size(*memory)).value;
+  }
+  auto const wishes = op.size() - before;
+  if (wishes == 1) return stop("Please give at least one of the parameters.");
+  // Devices and what is left of the memory change in the guest while it runs.
+  auto const is_done_at_once =
+      !arguments.has("no-hotplug") && !arguments.has("hotplug-if-possible") &&
+      wishes == 1 + op.count("nics") + op.count("disks") + op.count("runtime_mem");
+  OK(put_hotplug(call, op).map([] { return 0; }));
   op["ignore_ipolicy"] = arguments.has("ignore-ipolicy");
   op["force"] = arguments.has("force");
   op["force_variant"] = arguments.has("force-variant");
@@ -331,6 +367,7 @@ Outcome<int> modify(Call& call) {
     std::printf(" - %-5s -> %s\n", python_text(change.at(0)).c_str(),
                 python_text(change.at(1)).c_str());
   }
+  if (is_done_at_once) return 0;
   std::printf(
       "Please don't forget that most parameters take effect only at the next (re)start of the "
       "instance initiated by ganeti; restarting from within the instance will not be enough.\n");
@@ -616,17 +653,20 @@ Program instance_program() {
                  {0, "offline", false, "Mark it offline"},
                  {0, "online", false, "Mark it online"},
                  {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
-                 {0, "net", true, "NICs", false},
-                 {0, "disk", true, "Disks", false},
+                 {0, "net", true, "A NIC: add:link=br0, 0:modify,link=br1 or 1:remove"},
+                 {0, "disk", true, "A disk: add:size=10G, 0:modify,mode=ro or 1:remove"},
+                 {0, "hotplug", false, "Change the running guest, too (the default)"},
+                 {0, "hotplug-if-possible", false, "Go on where it can't be changed"},
+                 {0, "no-hotplug", false, "Leave it for the next start"},
                  {'t', "disk-template", true, "Another template", false},
-                 {'m', "runtime-memory", true, "Memory now", false},
+                 {'m', "runtime-memory", true, "What the running guest is left of its memory"},
                  {'f', "force", false, "Accept what is only dangerous"},
                  {0, "force-variant", false, "Accept an unlisted variant"},
                  {0, "os-parameters-private", true, "OS parameters kept from lists"}},
-                {submit_options(), not_built_options({"node=", "iallocator=", "no-wait-for-sync",
-                                                      "no-conflicts-check", "new-primary=",
-                                                      "no-hotplug", "communication=", "ext-params=",
-                                                      "file-driver=", "file-storage-dir="})}),
+                {submit_options(),
+                 not_built_options({"node=", "iallocator=", "no-wait-for-sync",
+                                    "no-conflicts-check", "new-primary=", "communication=",
+                                    "ext-params=", "file-driver=", "file-storage-dir="})}),
            "Alters the parameters of an instance", modify},
           {"move",
            "<instance-name>",

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <boost/json/serialize.hpp>
+
 #include "cli/print.h"
 #include "cli/values.h"
 
@@ -65,6 +67,36 @@ TEST(Values, pairs) {
   EXPECT_TRUE(parse_count("12", "--repeat"));
   EXPECT_FALSE(parse_count("-1", "--repeat"));
   EXPECT_FALSE(parse_count("12x", "--repeat"));
+}
+
+std::string change_of(std::string_view text) {
+  auto const change = parse_device_change(text, "--net");
+  return change ? json::serialize(*change) : change.error().message;
+}
+
+TEST(Values, device_changes) {
+  EXPECT_EQ(change_of("add"), R"(["add",-1,{}])");
+  EXPECT_EQ(change_of("add:link=br0,mac=aa:00:00:11:22:33"),
+            R"(["add",-1,{"link":"br0","mac":"aa:00:00:11:22:33"}])");
+  EXPECT_EQ(change_of("add,mac=aa:00:00:11:22:33"), R"(["add",-1,{"mac":"aa:00:00:11:22:33"}])");
+  EXPECT_EQ(change_of("-1:add,link=br0"), R"(["add",-1,{"link":"br0"}])");
+  EXPECT_EQ(change_of("0:add,link=br0"), R"(["add",0,{"link":"br0"}])");
+  EXPECT_EQ(change_of("0:modify,link=br0"), R"(["modify",0,{"link":"br0"}])");
+  EXPECT_EQ(change_of("0:link=br0"), R"(["modify",0,{"link":"br0"}])");
+  EXPECT_EQ(change_of("lan:ip=none"), R"(["modify","lan",{"ip":"none"}])");
+  EXPECT_EQ(change_of("remove"), R"(["remove",-1,{}])");
+  EXPECT_EQ(change_of("1:remove"), R"(["remove",1,{}])");
+  EXPECT_EQ(change_of("1:detach"), R"(["detach",1,{}])");
+  // Only as a word of its own is it an action.
+  EXPECT_EQ(change_of("0:name=add"), R"(["modify",0,{"name":"add"}])");
+
+  EXPECT_EQ(change_of("0:add,remove"), "Option --net: cannot add and remove at the same time");
+  EXPECT_EQ(change_of("add:modify"), "Option --net: cannot add and modify at the same time");
+  EXPECT_EQ(change_of("1:remove,link=br0"), "Option --net: not accepting parameters on remove");
+  EXPECT_EQ(change_of("0:link"), "Option --net: 'link' has no value");
+  EXPECT_EQ(change_of(""),
+            "Option --net names no device and no action: ''; such are add:…, 0:modify,… and "
+            "1:remove");
 }
 
 TEST(Print, values_look_as_in_python) {

@@ -56,6 +56,46 @@ Result<std::pair<std::string, json::object>> parse_named_pairs(std::string_view 
   return std::pair(std::move(name), TRY(parse_pairs(rest, option)));
 }
 
+Result<json::array> parse_device_change(std::string_view text, std::string_view option) {
+  auto const end = text.find_first_of(":,");
+  auto const which = text.substr(0, end);
+  if (which.empty()) {
+    return fail(ErrorCode::WrongInput,
+                "Option {} names no device and no action: '{}'; such are add:…, 0:modify,… and "
+                "1:remove",
+                option, text);
+  }
+  auto params = TRY(parse_pairs(end == std::string_view::npos ? "" : text.substr(end + 1), option));
+  std::string_view action;
+  json::value device = -1;
+  for (auto const name : {"add", "attach", "modify", "remove", "detach"}) {
+    auto const is_said = which == name;
+    if (!is_said && (!params.contains(name) || params[name] != true)) continue;
+    if (!action.empty()) {
+      return fail(ErrorCode::WrongInput, "Option {}: cannot {} and {} at the same time", option,
+                  action, name);
+    }
+    action = name;
+    params.erase(name);
+  }
+  if (which != action) {
+    std::int64_t index = 0;
+    auto const [last, error] = std::from_chars(which.data(), which.data() + which.size(), index);
+    auto const is_index = error == std::errc() && last == which.data() + which.size();
+    device = is_index ? json::value(index) : json::value(json::string_view(which));
+  }
+  if (action.empty()) action = "modify";
+  if ((action == "remove" || action == "detach") && !params.empty()) {
+    return fail(ErrorCode::WrongInput, "Option {}: not accepting parameters on {}", option, action);
+  }
+  for (auto const& [key, value] : params) {
+    if (value.is_string()) continue;
+    return fail(ErrorCode::WrongInput, "Option {}: '{}' has no value", option,
+                std::string_view(key));
+  }
+  return json::array{json::value(json::string_view(action)), std::move(device), std::move(params)};
+}
+
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   for (std::size_t at = 0; at <= text.size();) {

@@ -2,6 +2,7 @@
 // Pure.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ Result<json::object> parse_pairs(std::string_view text, std::string_view option)
 // "kvm:a=1,b=2" or "0:size=1G".
 Result<std::pair<std::string, json::object>> parse_named_pairs(std::string_view text,
                                                                std::string_view option);
+// What --net and --disk of `modify` say (§1.4), as the opcode wants it: "1:modify,link=br0" is
+// ["modify", 1, {"link": "br0"}].
+Result<json::array> parse_device_change(std::string_view text, std::string_view option);
 std::vector<std::string> split(std::string_view text, char separator);
 // A number of things, not negative.
 Result<std::int64_t> parse_count(std::string_view text, std::string_view option);

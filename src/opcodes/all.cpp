@@ -167,7 +167,9 @@ Fields InstanceSetParams::fields() {
       field<&InstanceSetParams::offline>("offline", "Offline."),
       field<&InstanceSetParams::conflicts_check>("conflicts_check",
                                                  "Refuse an address that is used."),
-      field<&InstanceSetParams::hotplug>("hotplug", "Hotplug."),
+      field<&InstanceSetParams::hotplug>("hotplug", "Change the running guest, too."),
+      field<&InstanceSetParams::hotplug_if_possible>("hotplug_if_possible",
+                                                     "Go on where it can't be changed."),
   };
   return table;
 }

@@ -150,6 +150,7 @@ struct InstanceSetParams {
   std::optional<bool> offline;
   bool conflicts_check = true;
   bool hotplug = true;
+  bool hotplug_if_possible = false;
 
   static schema::Fields fields();
 };

@@ -234,6 +234,37 @@ class Deeds {
     return Nothing{};
   }
 
+  Result<Nothing> adjust(InstanceAdjust const& call) {
+    auto const& spec = call.instance;
+    TRY(check_name(spec.name));
+    if (!is_running(spec.name)) return Nothing{};
+    for (auto const& disk : spec.disks) TRY(assemble({spec.name, disk, spec.epoch}));
+    TRY(check_bridges(spec));
+    auto& guest = state_.guests.at(spec.name);
+    std::vector<std::string> taps;
+    for (auto const& nic : spec.nics) {
+      if (spec.hypervisor != model::HypervisorKind::Kvm) break;
+      taps.push_back(tap_of(guest, nic.nic).value_or(fmt::format("tap{}", state_.next_tap)));
+      if (state_.taps.insert(taps.back()).second) ++state_.next_tap;
+    }
+    for (auto const& tap : guest.taps) {
+      if (std::ranges::find(taps, tap) == taps.end()) state_.taps.erase(tap);
+    }
+    for (auto const& disk : guest.spec.disks) deactivate_unless(spec, disk);
+    guest.taps = std::move(taps);
+    guest.spec.disks = spec.disks;
+    guest.spec.nics = spec.nics;
+    return Nothing{};
+  }
+
+  Result<Nothing> balloon(InstanceBalloon const& call) {
+    if (!is_running(call.instance)) {
+      return fail(ErrorCode::WrongState, "Instance {} does not run", call.instance);
+    }
+    state_.guests.at(call.instance).balloon = call.memory;
+    return Nothing{};
+  }
+
   Result<Nothing> resize(InstanceResizeDisk const& call) {
     if (is_running(call.instance)) return Nothing{};
     return fail(ErrorCode::WrongState, "Instance {} does not run", call.instance);
@@ -263,7 +294,7 @@ class Deeds {
       list.instances.push_back({.name = name,
                                 .hypervisor = kind,
                                 .state = guest.state,
-                                .memory = memory_of(guest.spec),
+                                .memory = guest.balloon.value_or(memory_of(guest.spec)),
                                 .vcpus = number_in(guest.spec.beparams, "vcpus"),
                                 .cpu_seconds = 0,
                                 .pid = guest.pid,
@@ -298,6 +329,23 @@ class Deeds {
     state_.facts.memory_free = state_.facts.memory_free + memory_of(guest->second.spec);
     for (auto const& tap : guest->second.taps) state_.taps.erase(tap);
     state_.guests.erase(guest);
+  }
+
+  // A NIC that stays as it is keeps its tap.
+  static std::optional<std::string> tap_of(FakeGuest const& guest, model::Nic const& nic) {
+    for (std::size_t i = 0; i < guest.taps.size(); ++i) {
+      auto const& known = guest.spec.nics[i].nic;
+      if (known.uuid == nic.uuid && known.mac == nic.mac) return guest.taps[i];
+    }
+    return std::nullopt;
+  }
+
+  void deactivate_unless(InstanceSpec const& wanted, DiskSpec const& disk) {
+    auto const key = fake_disk_key(disk.disk);
+    auto const stays = std::ranges::any_of(
+        wanted.disks, [&](DiskSpec const& one) { return fake_disk_key(one.disk) == key; });
+    auto const known = state_.disks.find(key);
+    if (!stays && known != state_.disks.end()) known->second.is_assembled = false;
   }
 
   bool is_running(std::string const& instance) const {
@@ -536,6 +584,8 @@ struct FakeNode::Machine {
     on<InstanceShutdown>(&Deeds::shutdown);
     on<InstanceSoftReboot>(&Deeds::soft_reboot);
     on<InstanceResizeDisk>(&Deeds::resize);
+    on<InstanceAdjust>(&Deeds::adjust);
+    on<InstanceBalloon>(&Deeds::balloon);
     on<AllInstancesInfo>(&Deeds::running);
     on<BridgesExist>(&Deeds::bridges_exist);
     on<MasterAddress>(&Deeds::master_address);

@@ -41,6 +41,7 @@ struct FakeGuest {
   std::int64_t pid = 0;
   std::int64_t starts = 1;        // and soft reboots
   std::vector<std::string> taps;  // one a NIC
+  std::optional<MiB> balloon;     // what it was left of its memory
 };
 
 enum class FakeFileStorage { Fine, ReadOnly };

@@ -313,6 +313,22 @@ Fields InstanceSoftReboot::fields() {
   return table;
 }
 
+Fields InstanceAdjust::fields() {
+  static constexpr Field table[] = {
+      field<&InstanceAdjust::instance>("instance", "Instance."),
+  };
+  return table;
+}
+
+Fields InstanceBalloon::fields() {
+  static constexpr Field table[] = {
+      field<&InstanceBalloon::instance>("instance", "Instance."),
+      field<&InstanceBalloon::hypervisor>("hypervisor", "Hypervisor."),
+      field<&InstanceBalloon::memory>("memory", "Memory."),
+  };
+  return table;
+}
+
 Fields InstanceResizeDisk::fields() {
   static constexpr Field table[] = {
       field<&InstanceResizeDisk::instance>("instance", "Instance."),

@@ -369,6 +369,28 @@ struct InstanceResizeDisk {
   static schema::Fields fields();
 };
 
+// Makes the disks and NICs of a running guest those of `instance`, by UUID: what it lacks is
+// plugged, what it has too much is unplugged, a NIC with another link is connected anew. The disks
+// are activated first, as by BlockdevAssemble. A guest that doesn't run is left alone.
+struct InstanceAdjust {
+  static constexpr std::string_view name = "instance_adjust_devices";
+  using Reply = Nothing;
+  InstanceSpec instance;
+
+  static schema::Fields fields();
+};
+
+// What a running guest may use of its memory.
+struct InstanceBalloon {
+  static constexpr std::string_view name = "instance_balloon_memory";
+  using Reply = Nothing;
+  std::string instance;
+  model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
+  MiB memory;
+
+  static schema::Fields fields();
+};
+
 enum class RunState { Running, Paused, UserDown };
 
 struct RunningInstance {

@@ -74,6 +74,10 @@ ssize_t write(int fd, std::string_view content) {
   return deed("write", "", [&] { return ::write(fd, content.data(), content.size()); });
 }
 
+ssize_t sendmsg(int fd, msghdr const& message) {
+  return deed("sendmsg", "", [&] { return ::sendmsg(fd, &message, MSG_NOSIGNAL); });
+}
+
 ssize_t pwrite(int fd, std::string_view content, off_t at) {
   return deed("pwrite", "", [&] { return ::pwrite(fd, content.data(), content.size(), at); });
 }

@@ -6,6 +6,7 @@
 // a moment costs one relaxed load. Thread-safe.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <atomic>
@@ -54,6 +55,8 @@ int open_to_append(std::string const& path, mode_t mode);
 int open_to_write(std::string const& path);
 ssize_t write(int fd, std::string_view content);
 ssize_t pwrite(int fd, std::string_view content, off_t at);
+// With MSG_NOSIGNAL.
+ssize_t sendmsg(int fd, msghdr const& message);
 // Of a process, or of a group (negative).
 int kill(pid_t whom, int signal);
 int pidfd_send_signal(int pidfd, int signal);

@@ -163,9 +163,19 @@ Result<void> DeviceMaker::change(model::Instance const& owner, model::Nic& nic,
   set_text(nic.name, given, "name");
   set_text(nic.ip, given, "ip");
   auto const params = nic_params_in(given);
+  if (!model::text_of(params, "vlan").empty()) {
+    return fail(ErrorCode::WrongInput, "{}: VLANs are not built yet", what);
+  }
   nic.nicparams = model::overlay(nic.nicparams, TRY(model::enforce(model::nic_params(), params)));
   if (auto const wanted = text_in(given, "mac"); wanted && *wanted != nic.mac) {
     nic.mac = TRY(mac(owner, *wanted));
+  }
+  auto const mode = model::text_of(model::filled_nicparams(cluster_.settings(), nic), "mode");
+  if (mode != "bridged" && mode != "routed") {
+    return fail(ErrorCode::WrongInput, "{}: mode '{}' is not built yet", what, mode);
+  }
+  if (mode == "routed" && !nic.ip) {
+    return fail(ErrorCode::WrongInput, "{}: a routed NIC needs an address (ip=)", what);
   }
   return {};
 }

@@ -1,12 +1,38 @@
 #include "units/instance_set_params.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
 #include "store/config_store.h"
+#include "units/device_changes.h"
 #include "units/instance_steps.h"
 
 namespace flotte::units {
 namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::hours wipe_timeout{24};
+// Each device that a guest doesn't let go of takes half a minute to give up on.
+constexpr auto adjust_timeout = 600s;
+
+bool changes_devices(opcodes::InstanceSetParams const& op) {
+  return !op.disks.empty() || !op.nics.empty();
+}
+
+bool concerns_its_node(opcodes::InstanceSetParams const& op) {
+  return changes_devices(op) || op.runtime_mem.has_value();
+}
+
+// The same seed makes the same devices, so that the bridges asked for are those of the plan.
+Result<DeviceChanges> change(opcodes::InstanceSetParams const& op, model::Cluster const& cluster,
+                             std::int64_t seed, model::Instance& instance) {
+  SeededRandom random(static_cast<std::uint64_t>(seed));
+  DeviceMaker maker(cluster, random);
+  return change_devices(maker, cluster.settings(), instance, op.disks, op.nics);
+}
 
 void note(json::array& changes, std::string name, json::value value) {
   changes.push_back(json::array{json::value(json::string_view(name)), std::move(value)});
@@ -18,40 +44,236 @@ void note_all(json::array& changes, std::string_view kind, json::object const& g
   }
 }
 
-}  // namespace
-
-Result<jobs::LockSet> InstanceSetParams::locks(Op const& op, model::Cluster const& cluster) {
-  auto const instance = TRY(cluster.instance(op.instance_name));
-  return jobs::LockSet{jobs::exclusive(jobs::LockLevel::Instance, instance->name)};
-}
-
-Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
-                                                            model::Cluster const& cluster,
-                                                            jobs::NodeReader& nodes) {
-  if (op.hvparams.empty()) return Facts{};
-  auto instance = *TRY(cluster.instance(op.instance_name));
+Result<void> check_hvparams(opcodes::InstanceSetParams const& op, model::Cluster const& cluster,
+                            model::Instance instance, jobs::NodeReader& nodes) {
   auto const changes = TRY(model::enforce_hypervisor(instance.hypervisor, op.hvparams));
   instance.hvparams = model::overlay(std::move(instance.hvparams), changes);
   TRY(model::check_hypervisor(instance.hypervisor,
                               model::filled_hvparams(cluster.settings(), instance)));
   auto const node = TRY(cluster.node(instance.primary_node));
-  if (!node->offline) TRY(check_on_node(cluster, instance, {}, nodes));
-  return Facts{};
+  return node->offline ? Result<void>() : check_on_node(cluster, instance, {}, nodes);
+}
+
+// What adjusting a guest needs to know of it; nothing that is secret.
+rpc::InstanceSpec device_spec(model::Cluster const& cluster, model::Instance const& instance) {
+  auto spec = instance_spec(cluster, instance);
+  spec.osparams.clear();
+  return spec;
+}
+
+// Those that it was not on before.
+std::vector<std::string> new_bridges(model::Settings const& settings, model::Instance const& before,
+                                     model::Instance const& after) {
+  std::vector<std::string> bridges;
+  for (auto const& nic : after.nics) {
+    auto const filled = model::filled_nicparams(settings, nic);
+    if (model::text_of(filled, "mode") != "bridged") continue;
+    auto const known = std::ranges::find(before.nics, nic.uuid, &model::Nic::uuid);
+    auto const is_new =
+        known == before.nics.end() || model::filled_nicparams(settings, *known) != filled;
+    if (is_new) bridges.push_back(model::text_of(filled, "link"));
+  }
+  return bridges;
+}
+
+Result<void> check_space(std::vector<rpc::DiskSpec> const& created, model::Node const& node,
+                         rpc::NodeFacts const& facts) {
+  std::map<std::string, MiB> wanted;
+  for (auto const& [disk, index, params] : created) {
+    if (disk.dev_type != model::DiskTemplate::Plain) continue;
+    wanted[disk.logical_id[0]] = wanted[disk.logical_id[0]] + disk.size;
+  }
+  for (auto const& [vg, size] : wanted) {
+    auto const found = std::ranges::find(facts.volume_groups, vg, &rpc::VolumeGroup::name);
+    if (found == facts.volume_groups.end()) {
+      return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on node {}", vg,
+                  node.name);
+    }
+    if (found->free < size) {
+      return fail(ErrorCode::InsufficientResources,
+                  "Not enough disk space on target node {} vg {}: required {} MiB, available {} "
+                  "MiB",
+                  node.name, vg, size.value, found->free.value);
+    }
+  }
+  return {};
+}
+
+Result<InstanceSetParams::DevicePlan> plan_devices(opcodes::InstanceSetParams const& op,
+                                                   model::Cluster const& cluster,
+                                                   InstanceSetParams::Facts const& facts,
+                                                   model::Instance const& before,
+                                                   model::Instance const& after,
+                                                   DeviceChanges const& changes) {
+  auto const& settings = cluster.settings();
+  InstanceSetParams::DevicePlan plan{.before = device_spec(cluster, before),
+                                     .after = device_spec(cluster, after),
+                                     .wipes = settings.prealloc_wipe_disks,
+                                     .plugs = facts.running && op.hotplug,
+                                     .may_not_plug = op.hotplug_if_possible};
+  for (std::size_t i = 0; i < after.disks.size(); ++i) {
+    auto const is_new = std::ranges::find(changes.created, after.disks[i].uuid,
+                                          &model::Disk::uuid) != changes.created.end();
+    if (is_new) plan.created.push_back(disk_spec(settings, after, i));
+  }
+  for (std::size_t i = 0; i < before.disks.size(); ++i) {
+    auto const is_gone = std::ranges::find(changes.removed, before.disks[i].uuid,
+                                           &model::Disk::uuid) != changes.removed.end();
+    if (is_gone) plan.removed.push_back(disk_spec(settings, before, i));
+  }
+  if (facts.running && !op.hotplug && !plan.removed.empty()) {
+    return fail(ErrorCode::WrongState,
+                "Instance '{}' is running and uses the disk; leave out --no-hotplug, or stop it "
+                "first",
+                before.name);
+  }
+  if (facts.node) {
+    TRY(check_space(plan.created, *TRY(cluster.node(before.primary_node)), *facts.node));
+  }
+  return plan;
+}
+
+Result<InstanceSetParams::MemoryPlan> plan_memory(opcodes::InstanceSetParams const& op,
+                                                  model::Cluster const& cluster,
+                                                  InstanceSetParams::Facts const& facts,
+                                                  model::Instance const& instance) {
+  if (!facts.running) {
+    return fail(ErrorCode::WrongState, "Instance {} is not running", instance.name);
+  }
+  MiB const wanted{*op.runtime_mem};
+  auto const filled = model::filled_beparams(cluster.settings(), instance);
+  auto const least = model::number_of(filled, "minmem");
+  auto const most = model::number_of(filled, "maxmem");
+  auto const is_between = wanted.value >= least && wanted.value <= most;
+  if (wanted.value <= 0 || (!is_between && !op.force)) {
+    return fail(ErrorCode::WrongInput,
+                "Instance {} must have memory between {} and {} MB of memory unless --force is "
+                "given",
+                instance.name, least, most);
+  }
+  auto const before = facts.running->memory;
+  auto const more = wanted - before;
+  if (facts.node && instance.hypervisor == model::HypervisorKind::Kvm &&
+      facts.node->memory_free < more) {
+    auto const node = TRY(cluster.node(instance.primary_node));
+    return fail(ErrorCode::InsufficientResources,
+                "Not enough memory on node {} for ballooning memory for instance {}: needed {} "
+                "MiB, available {} MiB",
+                node->name, instance.name, more.value, facts.node->memory_free.value);
+  }
+  return InstanceSetParams::MemoryPlan{before, wanted};
+}
+
+Result<void> create_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
+  for (auto const& disk : plan.devices->created) {
+    TRY(job.step(fmt::format("Creating disk {} of {}", disk.index, plan.name), plan.node,
+                 rpc::BlockdevCreate{plan.name, disk},
+                 {.undo = jobs::undo_call(plan.node, rpc::BlockdevRemove{plan.name, disk})}));
+    if (!plan.devices->wipes) continue;
+    job.log(fmt::format("Wiping disk {}", disk.index));
+    TRY(job.step(fmt::format("Wiping disk {}", disk.index), plan.node,
+                 rpc::BlockdevWipe{plan.name, disk}, {.timeout = wipe_timeout}));
+  }
+  return {};
+}
+
+Result<void> adjust_guest(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
+  auto const& devices = *plan.devices;
+  if (!devices.plugs) return {};
+  auto const done =
+      job.step(fmt::format("Changing the devices of {} while it runs", plan.name), plan.node,
+               rpc::InstanceAdjust{devices.after},
+               {.undo = jobs::undo_call(plan.node, rpc::InstanceAdjust{devices.before}),
+                .timeout = adjust_timeout});
+  if (done) return {};
+  // A disk can't be removed while the guest has it.
+  auto const must_be_done = !devices.may_not_plug || !devices.removed.empty();
+  if (must_be_done || done.error().error_class == ErrorClass::Unreachable) {
+    return Failure(done.error());
+  }
+  job.warn(fmt::format("Could not hotplug, the change takes effect at the next start: {}",
+                       done.error().message));
+  return {};
+}
+
+// After they are no longer any guest's, and before the configuration forgets them.
+Result<void> remove_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
+  if (!plan.devices || plan.devices->removed.empty()) return {};
+  // What is removed doesn't come back.
+  TRY(job.keep());
+  for (auto const& disk : plan.devices->removed) {
+    TRY(job.step(fmt::format("Removing disk {} of {}", disk.index, plan.name), plan.node,
+                 rpc::BlockdevRemove{plan.name, disk}));
+  }
+  return job.commit("Forgetting the removed disks", [&](store::ClusterEdit& edit) -> Result<void> {
+    auto instance = TRY(edit.instance(plan.instance));
+    std::erase_if(instance.disks, [&](model::Disk const& disk) {
+      return std::ranges::any_of(plan.devices->removed, [&](rpc::DiskSpec const& removed) {
+        return removed.disk.uuid == disk.uuid;
+      });
+    });
+    edit.put(std::move(instance));
+    return {};
+  });
+}
+
+// Those to be removed stay behind the others until they are gone: there is never a disk that the
+// configuration doesn't know.
+void take_devices(InstanceSetParams::DevicePlan const& plan, model::Instance& instance) {
+  instance.disks.clear();
+  for (auto const& one : plan.after.disks) instance.disks.push_back(one.disk);
+  for (auto const& one : plan.removed) instance.disks.push_back(one.disk);
+  instance.nics.clear();
+  for (auto const& one : plan.after.nics) instance.nics.push_back(one.nic);
+}
+
+}  // namespace
+
+Result<jobs::LockSet> InstanceSetParams::locks(Op const& op, model::Cluster const& cluster) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  jobs::LockSet locks{jobs::exclusive(jobs::LockLevel::Instance, instance->name)};
+  if (concerns_its_node(op)) {
+    locks.push_back(jobs::shared(jobs::LockLevel::Node, instance->primary_node.text()));
+    locks.push_back(jobs::shared(jobs::LockLevel::NodeRes, instance->primary_node.text()));
+  }
+  return locks;
+}
+
+Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
+                                                            model::Cluster const& cluster,
+                                                            jobs::NodeReader& nodes) {
+  auto const instance = TRY(cluster.instance(op.instance_name));
+  if (!op.hvparams.empty()) TRY(check_hvparams(op, cluster, *instance, nodes));
+  if (!concerns_its_node(op)) return Facts{};
+  auto const node = TRY(online_primary(cluster, *instance));
+  Facts facts;
+  facts.seed =
+      static_cast<std::int64_t>(nodes.random().below(std::numeric_limits<std::int64_t>::max()));
+  auto changed = *instance;
+  TRY(change(op, cluster, facts.seed, changed));
+  auto const bridges = new_bridges(cluster.settings(), *instance, changed);
+  if (!bridges.empty()) TRY(nodes.ask(*node, rpc::BridgesExist{bridges}));
+  facts.running = TRY(find_running(cluster, *instance, nodes));
+  facts.node = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
+  return facts;
 }
 
 Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Cluster const& cluster,
-                                                        Facts const&) {
-  auto instance = *TRY(cluster.instance(op.instance_name));
-  if (!op.nics.empty() || !op.disks.empty() || op.disk_template || op.runtime_mem) {
-    return fail(ErrorCode::WrongInput,
-                "Changing NICs, disks, the disk template or the runtime memory is not built yet");
+                                                        Facts const& facts) {
+  auto const before = TRY(cluster.instance(op.instance_name));
+  auto instance = *before;
+  if (op.disk_template) {
+    return fail(ErrorCode::WrongInput, "Changing the disk template (-t) is not built yet");
   }
   auto const osparams_private = op.osparams_private.value_or(json::object());
   if (op.hvparams.empty() && op.beparams.empty() && op.osparams.empty() &&
-      osparams_private.empty() && !op.os_name && !op.offline) {
+      osparams_private.empty() && !op.os_name && !op.offline && !concerns_its_node(op)) {
     return fail(ErrorCode::WrongInput, "No changes submitted");
   }
   Plan plan{.instance = instance.uuid,
+            .name = instance.name,
+            .node = instance.primary_node,
+            .hypervisor = instance.hypervisor,
             .beparams = TRY(model::enforce_backend(op.beparams)),
             .hvparams = TRY(model::enforce_hypervisor(instance.hypervisor, op.hvparams)),
             .osparams = op.osparams,
@@ -69,6 +291,11 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
     return fail(ErrorCode::WrongInput, "minmem ({} MiB) must not be larger than maxmem ({} MiB)",
                 model::number_of(filled, "minmem"), model::number_of(filled, "maxmem"));
   }
+  auto const changes = TRY(change(op, cluster, facts.seed, instance));
+  if (changes_devices(op)) {
+    plan.devices = TRY(plan_devices(op, cluster, facts, *before, instance, changes));
+  }
+  if (op.runtime_mem) plan.memory = TRY(plan_memory(op, cluster, facts, instance));
   if (!op.ignore_ipolicy) {
     auto const violations = model::policy_violations(cluster.settings().ipolicy, instance, filled);
     if (!violations.empty()) {
@@ -77,6 +304,8 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
                   fmt::join(violations, ", "));
     }
   }
+  if (plan.memory) note(plan.changes, "runtime_memory", plan.memory->after.value);
+  plan.changes.insert(plan.changes.end(), changes.told.begin(), changes.told.end());
   note_all(plan.changes, "hv", plan.hvparams);
   // What the person typed: `memory`, not the two that it stands for.
   if (auto const* memory = op.beparams.if_contains("memory")) {
@@ -98,6 +327,18 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
 }
 
 Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext& job) {
+  if (plan.devices) {
+    TRY(create_disks(plan, job));
+    TRY(adjust_guest(plan, job));
+  }
+  if (plan.memory) {
+    auto const to = [&](MiB memory) {
+      return rpc::InstanceBalloon{plan.name, plan.hypervisor, memory};
+    };
+    TRY(job.step(fmt::format("Leaving {} MiB to {}", plan.memory->after.value, plan.name),
+                 plan.node, to(plan.memory->after),
+                 {.undo = jobs::undo_call(plan.node, to(plan.memory->before))}));
+  }
   TRY(job.commit("Changing its parameters", [&](store::ClusterEdit& edit) -> Result<void> {
     auto instance = TRY(edit.instance(plan.instance));
     instance.hvparams = model::overlay(std::move(instance.hvparams), plan.hvparams);
@@ -109,16 +350,44 @@ Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext&
     if (plan.offline) {
       instance.admin_state = *plan.offline ? model::AdminState::Offline : model::AdminState::Down;
     }
+    if (plan.devices) take_devices(*plan.devices, instance);
     edit.put(std::move(instance));
     return {};
   }));
+  TRY(remove_disks(plan, job));
   return plan.changes;
+}
+
+schema::Fields InstanceSetParams::DevicePlan::fields() {
+  using schema::field;
+  static constexpr schema::Field table[] = {
+      field<&DevicePlan::before>("before", "What its node knows of it."),
+      field<&DevicePlan::after>("after", "What it is told."),
+      field<&DevicePlan::created>("created", "Disks that are made."),
+      field<&DevicePlan::removed>("removed", "Disks that are removed."),
+      field<&DevicePlan::wipes>("wipes", "Whether new disks are overwritten first."),
+      field<&DevicePlan::plugs>("plugs", "Whether the running guest is changed, too."),
+      field<&DevicePlan::may_not_plug>("may_not_plug", "Whether that may fail."),
+  };
+  return table;
+}
+
+schema::Fields InstanceSetParams::MemoryPlan::fields() {
+  using schema::field;
+  static constexpr schema::Field table[] = {
+      field<&MemoryPlan::before>("before", "MiB that it has."),
+      field<&MemoryPlan::after>("after", "MiB that it shall have."),
+  };
+  return table;
 }
 
 schema::Fields InstanceSetParams::Plan::fields() {
   using schema::field;
   static constexpr schema::Field table[] = {
       field<&Plan::instance>("instance", "The instance."),
+      field<&Plan::name>("name", "Its name."),
+      field<&Plan::node>("node", "Its primary node."),
+      field<&Plan::hypervisor>("hypervisor", "Its hypervisor."),
       field<&Plan::beparams>("beparams", "Backend parameters that change; null: inherit."),
       field<&Plan::hvparams>("hvparams", "Hypervisor parameters that change; null: inherit."),
       field<&Plan::osparams>("osparams", "OS parameters that change; null: remove."),
@@ -126,6 +395,8 @@ schema::Fields InstanceSetParams::Plan::fields() {
                                               "Those kept from lists that change; null: remove."),
       field<&Plan::os_name>("os_name", "The OS, where it changes."),
       field<&Plan::offline>("offline", "Whether it is marked offline or online."),
+      field<&Plan::devices>("devices", "What its disks and NICs become."),
+      field<&Plan::memory>("memory", "What the running guest is left of its memory."),
       field<&Plan::changes>("changes", "What is told: [[name, value], ...]."),
   };
   return table;

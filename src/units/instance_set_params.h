@@ -3,6 +3,7 @@
 
 #include "jobs/unit.h"
 #include "opcodes/instance.h"
+#include "rpc/node_calls.h"
 
 namespace flotte::units {
 
@@ -10,15 +11,44 @@ namespace json = boost::json;
 
 struct InstanceSetParams {
   using Op = opcodes::InstanceSetParams;
-  struct Facts {};
+  // Asked only where devices or the memory of a running guest change.
+  struct Facts {
+    std::int64_t seed = 0;
+    std::optional<rpc::RunningInstance> running;
+    std::optional<rpc::NodeFacts> node;
+  };
+  // What its disks and NICs become.
+  struct DevicePlan {
+    rpc::InstanceSpec before;
+    rpc::InstanceSpec after;
+    std::vector<rpc::DiskSpec> created;
+    std::vector<rpc::DiskSpec> removed;
+    bool wipes = false;
+    bool plugs = false;         // the running guest is changed, too
+    bool may_not_plug = false;  // and if that can't be, it is at its next start
+
+    static schema::Fields fields();
+  };
+  // What a running guest may use.
+  struct MemoryPlan {
+    MiB before;
+    MiB after;
+
+    static schema::Fields fields();
+  };
   struct Plan {
     InstanceId instance;
+    std::string name;
+    NodeId node;
+    model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
     json::object beparams;
     json::object hvparams;
     json::object osparams;
     json::object osparams_private;
     std::optional<std::string> os_name;
     std::optional<bool> offline;
+    std::optional<DevicePlan> devices;
+    std::optional<MemoryPlan> memory;
     json::array changes;
 
     static schema::Fields fields();

@@ -1,5 +1,6 @@
 """Machines on real volume groups, real KVM and real bridges."""
 import re
+import time
 
 import pytest
 
@@ -59,6 +60,65 @@ def test_O9_the_serial_console(running):
     finally:
         console.kill()
         console.wait()
+
+
+def until(sees, wanted, timeout=20):
+    """A guest looks for what is new when it finds the time."""
+    deadline = time.monotonic() + timeout
+    while (seen := sees()) != wanted:
+        assert time.monotonic() < deadline, f"{seen} instead of {wanted}"
+        time.sleep(0.2)
+
+
+def test_O12_nics_while_the_machine_runs(running):
+    def macs():
+        return [nic.get("mac") for nic in guest.report()["nic"].values()]
+
+    def bridge(index):
+        return re.search(r"master (\S+)", running.ok(f"bridge link show dev $(cat /var/run/ganeti/kvm-hypervisor/nic/vm1/{index})")).group(1)
+
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
+        [first] = macs()
+        running.ok("gnt-instance modify --net add:link=br-foo vm1")
+        added = running.ok("gnt-instance list --no-headers -o nic.mac/1 vm1").strip()
+        until(macs, [first, added])
+        assert [bridge(0), bridge(1)] == ["br-rzn-205", "br-foo"]
+        running.ok("gnt-instance modify --net 0:modify,link=br-foo vm1")
+        assert bridge(0) == "br-foo"
+        # The first one goes, too; the other one is now the first.
+        running.ok("gnt-instance modify --net 0:remove vm1")
+        until(macs, [added])
+        assert bridge(0) == "br-foo"
+        # The last one only past the policy, which says so.
+        assert "nic-count value 0 is not in range [1, 8]" in running.refused("gnt-instance modify --net 0:remove vm1")
+        running.ok("gnt-instance modify --net 0:remove --ignore-ipolicy vm1")
+        until(macs, [])
+        assert "tap" not in running.ok("ip -brief link show")
+    running.ok("gnt-cluster verify")
+
+
+def test_disks_while_the_machine_runs(running):
+    def disks():
+        return {name: disk.get("size", 0) >> 20 for name, disk in guest.report()["disk"].items()}
+
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
+        running.ok("gnt-instance modify --disk add:size=2G,vg=vms_hdd,name=data vm1")
+        until(disks, {"vda": 1024, "vdb": 1024, "vdc": 2048})
+        running.ok("gnt-instance grow-disk vm1 2 512m")
+        until(disks, {"vda": 1024, "vdb": 1024, "vdc": 2560})
+        # Not the last one: the others keep their places in the guest.
+        running.ok("gnt-instance modify --disk 1:remove vm1")
+        until(disks, {"vda": 1024, "vdc": 2560})
+        assert running.ok("lvs --noheadings -o lv_name vms_ssd") == ""
+        running.ok("gnt-instance modify --disk data:remove vm1")
+        until(disks, {"vda": 1024})
+    assert running.ok("lvs --noheadings -o vg_name vms vms_hdd vms_ssd").split() == ["vms_hdd"]
+    running.ok("gnt-cluster verify")
+    running.ok("gnt-instance reboot vm1")
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
 
 
 def test_O13_the_guest_sees_a_grown_disk_at_once(running):

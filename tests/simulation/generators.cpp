@@ -112,7 +112,71 @@ Made grow(model::Cluster const& cluster, Random& random) {
   return made;
 }
 
+json::array change(std::string_view action, std::int64_t index, json::object params) {
+  return {json::string(action), index, std::move(params)};
+}
+
+std::int64_t some_index(std::size_t count, Random& random) {
+  return static_cast<std::int64_t>(random.below(count + 1)) - 1;
+}
+
+json::array disk_changes(std::size_t count, Random& random) {
+  json::array changes;
+  for (auto left = random.below(3); left > 0; --left) {
+    json::object size{{"size", static_cast<std::int64_t>(1024 + random.below(2048))}};
+    switch (random.below(count > 2 ? 4 : 3)) {
+      case 0:
+        changes.push_back(change("modify", some_index(count, random), {{"name", "data"}}));
+        break;
+      case 1:
+      case 2:
+        changes.push_back(change("add", some_index(count++, random), std::move(size)));
+        break;
+      default:
+        changes.push_back(change("remove", some_index(count--, random), {}));
+    }
+  }
+  return changes;
+}
+
+json::array nic_changes(std::size_t count, Random& random) {
+  json::array changes;
+  for (auto left = random.below(3); left > 0; --left) {
+    auto const is_lonely = count == 0;
+    switch (is_lonely ? 0 : random.below(3)) {
+      case 0:
+        changes.push_back(change("add", some_index(count++, random), {{"link", "br0"}}));
+        break;
+      case 1:
+        changes.push_back(change("modify", some_index(count, random), {{"mac", "auto"}}));
+        break;
+      default:
+        changes.push_back(change("remove", some_index(count--, random), {}));
+    }
+  }
+  return changes;
+}
+
+Made set_devices(model::Cluster const& cluster, Random& random) {
+  auto const instances = cluster.instances_by_name();
+  if (instances.empty()) return {};
+  auto const& instance = any(instances, random);
+  auto made = op("OP_INSTANCE_SET_PARAMS");
+  made["instance_name"] = json::string(instance->name);
+  made["nics"] = nic_changes(instance->nics.size(), random);
+  if (!instance->disks.empty()) made["disks"] = disk_changes(instance->disks.size(), random);
+  made["ignore_ipolicy"] = true;
+  if (one_in(random, 5)) made["hotplug"] = false;
+  if (one_in(random, 5)) made["hotplug_if_possible"] = true;
+  if (one_in(random, 5)) {
+    made["runtime_mem"] = static_cast<std::int64_t>(128 + random.below(128));
+    made["force"] = true;
+  }
+  return made;
+}
+
 Made set_params(model::Cluster const& cluster, Random& random) {
+  if (!one_in(random, 3)) return set_devices(cluster, random);
   auto made = on_instance("OP_INSTANCE_SET_PARAMS", cluster, random);
   if (made) {
     (*made)["beparams"] =
@@ -182,7 +246,7 @@ std::map<std::string, Generator, std::less<>> const& generators() {
                                                               random);
                                          })},
       {"OP_INSTANCE_GROW_DISK", on_nodes(4, grow)},
-      {"OP_INSTANCE_SET_PARAMS", {.weight = 6, .make = set_params}},
+      {"OP_INSTANCE_SET_PARAMS", on_nodes(10, set_params)},
       {"OP_INSTANCE_QUERY_DATA", {.weight = 2, .make = plain("OP_INSTANCE_QUERY_DATA", {})}},
       {"OP_CLUSTER_POST_INIT", {.weight = 1, .make = plain("OP_CLUSTER_POST_INIT", {})}},
       {"OP_CLUSTER_SET_PARAMS", {.weight = 2, .make = cluster_set_params}},

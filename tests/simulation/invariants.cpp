@@ -20,6 +20,13 @@ Result<T> decode(std::string const& value) {
   return schema::decode<T>(TRY(schema::parse(value)), schema::UnknownKeys::Refuse);
 }
 
+bool removes_disks(json::object const& op) {
+  auto const* disks = op.if_contains("disks");
+  if (opcodes::op_id_of(op) != "OP_INSTANCE_SET_PARAMS" || !disks) return false;
+  return std::ranges::any_of(disks->as_array(),
+                             [](json::value const& change) { return change.at(0) == "remove"; });
+}
+
 JobId job_of(std::string_view key) {
   return JobId{std::stoll(std::string(key.substr(key.rfind('/') + 1)))};
 }
@@ -106,7 +113,8 @@ void Invariants::take_job(std::string const& key, std::string const& value) {
       unrecorded_.insert(std::string(std::string_view(name->get_string())));
     }
     if (status != jobs::Status::Error && status != jobs::Status::Canceled) continue;
-    if (name && (id == "OP_INSTANCE_REMOVE" || id == "OP_INSTANCE_GROW_DISK")) {
+    if (name &&
+        (id == "OP_INSTANCE_REMOVE" || id == "OP_INSTANCE_GROW_DISK" || removes_disks(op.input))) {
       spoiled_.insert(std::string(std::string_view(name->get_string())));
     }
   }

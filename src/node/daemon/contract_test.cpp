@@ -123,8 +123,9 @@ Machinery machinery_of(rpc::FakeNode& fake) {
             rpc::BlockdevGrow, rpc::BlockdevAssemble, rpc::BlockdevShutdown, rpc::BlockdevFind,
             rpc::BlockdevWipe, rpc::NodeVolumes, rpc::FileStorageList, rpc::OsDiagnose,
             rpc::OsCreate, rpc::InstanceStart, rpc::InstanceShutdown, rpc::InstanceSoftReboot,
-            rpc::InstanceResizeDisk, rpc::AllInstancesInfo, rpc::BridgesExist, rpc::MasterAddress,
-            rpc::HypervisorValidate>(dispatcher, fake, node);
+            rpc::InstanceResizeDisk, rpc::InstanceAdjust, rpc::InstanceBalloon,
+            rpc::AllInstancesInfo, rpc::BridgesExist, rpc::MasterAddress, rpc::HypervisorValidate>(
+        dispatcher, fake, node);
   };
   machinery.running_guests = [] { return Result<std::vector<std::string>>({}); };
   return machinery;
@@ -480,6 +481,43 @@ TEST_P(NodeContract, another_instance_of_a_running_name_is_refused) {
   refused(rpc::InstanceStart{twin});
 }
 
+TEST_P(NodeContract, a_running_guest_gets_and_loses_disks) {
+  auto const one = instance("web1");
+  auto two = one;
+  two.disks.push_back(one.disks[0]);
+  auto& second = two.disks[1];
+  second.index = 1;
+  second.disk.uuid = DiskId("0d15c001-0000-4000-8000-000000000000");
+  second.disk.logical_id.back() += "1";
+  // One that doesn't run is left alone.
+  must(rpc::InstanceAdjust{two});
+  for (auto const& disk : two.disks) must(rpc::BlockdevCreate{"web1", disk});
+  must(rpc::BlockdevAssemble{"web1", one.disks[0], 1});
+  must(rpc::InstanceStart{one});
+  must(rpc::InstanceAdjust{two});
+  must(rpc::InstanceAdjust{two});
+  EXPECT_EQ(refused(rpc::BlockdevRemove{"web1", second}), ErrorCode::WrongState);
+  // The first goes, the second moves up.
+  auto rest = two;
+  rest.disks.erase(rest.disks.begin());
+  rest.disks[0].index = 0;
+  must(rpc::InstanceAdjust{rest});
+  must(rpc::BlockdevRemove{"web1", one.disks[0]});
+  EXPECT_EQ(refused(rpc::BlockdevRemove{"web1", second}), ErrorCode::WrongState);
+  auto const found = ask(rpc::BlockdevFind{"web1", {rest.disks[0]}});
+  ASSERT_TRUE(found && found->devices.at(0));
+  EXPECT_TRUE(found->devices.at(0)->is_active);
+  must(rpc::InstanceBalloon{"web1", model::HypervisorKind::Fake, {64}});
+  EXPECT_EQ(ask(rpc::AllInstancesInfo{})->instances.at(0).memory, MiB{64});
+  must(rpc::InstanceShutdown{"web1", model::HypervisorKind::Fake, 0});
+  refused(rpc::InstanceBalloon{"web1", model::HypervisorKind::Fake, {64}});
+  // Also what was activated as another index.
+  must(rpc::BlockdevShutdown{"web1", second});
+  EXPECT_FALSE(ask(rpc::BlockdevFind{"web1", {rest.disks[0]}})->devices.at(0)->is_active);
+  must(rpc::BlockdevRemove{"web1", second});
+  EXPECT_EQ(world_->disks(), 0U);
+}
+
 TEST_P(NodeContract, an_os_is_not_installed_under_a_running_guest) {
   auto const spec = instance("web1");
   must(rpc::BlockdevCreate{"web1", spec.disks[0]});
@@ -646,25 +684,30 @@ class Play {
     other.uuid = InstanceId("22222222-0000-4000-8000-000000000000");
     auto earlier = spec_;
     earlier.epoch = 0;
-    return {operation("create", rpc::BlockdevCreate{name_, disk}),
-            operation("create a huge disk", rpc::BlockdevCreate{name_, huge}),
-            operation("create without a name", rpc::BlockdevCreate{"", disk}),
-            operation("remove", rpc::BlockdevRemove{name_, disk}),
-            operation("grow", rpc::BlockdevGrow{name_, disk, {4}}),
-            operation("grow less", rpc::BlockdevGrow{name_, disk, {1}}),
-            operation("activate", rpc::BlockdevAssemble{name_, disk, 2}),
-            operation("activate too early", rpc::BlockdevAssemble{name_, disk, 0}),
-            operation("deactivate", rpc::BlockdevShutdown{name_, disk}),
-            operation("wipe", rpc::BlockdevWipe{name_, disk}),
-            operation("install", rpc::OsCreate{later}),
-            operation("install an unknown OS", rpc::OsCreate{unknown_os}),
-            operation("start", rpc::InstanceStart{later}),
-            operation("start too early", rpc::InstanceStart{earlier}),
-            operation("start another", rpc::InstanceStart{other}),
-            operation("stop", stop()),
-            operation("reset", rpc::InstanceSoftReboot{name_, model::HypervisorKind::Fake}),
-            operation("resize",
-                      rpc::InstanceResizeDisk{name_, model::HypervisorKind::Fake, disk, {4}})};
+    auto diskless = spec_;
+    diskless.disks.clear();
+    return {
+        operation("create", rpc::BlockdevCreate{name_, disk}),
+        operation("create a huge disk", rpc::BlockdevCreate{name_, huge}),
+        operation("create without a name", rpc::BlockdevCreate{"", disk}),
+        operation("remove", rpc::BlockdevRemove{name_, disk}),
+        operation("grow", rpc::BlockdevGrow{name_, disk, {4}}),
+        operation("grow less", rpc::BlockdevGrow{name_, disk, {1}}),
+        operation("activate", rpc::BlockdevAssemble{name_, disk, 2}),
+        operation("activate too early", rpc::BlockdevAssemble{name_, disk, 0}),
+        operation("deactivate", rpc::BlockdevShutdown{name_, disk}),
+        operation("wipe", rpc::BlockdevWipe{name_, disk}),
+        operation("install", rpc::OsCreate{later}),
+        operation("install an unknown OS", rpc::OsCreate{unknown_os}),
+        operation("start", rpc::InstanceStart{later}),
+        operation("start too early", rpc::InstanceStart{earlier}),
+        operation("start another", rpc::InstanceStart{other}),
+        operation("stop", stop()),
+        operation("reset", rpc::InstanceSoftReboot{name_, model::HypervisorKind::Fake}),
+        operation("resize", rpc::InstanceResizeDisk{name_, model::HypervisorKind::Fake, disk, {4}}),
+        operation("plug its disk", rpc::InstanceAdjust{later}),
+        operation("unplug its disk", rpc::InstanceAdjust{diskless}),
+        operation("balloon", rpc::InstanceBalloon{name_, model::HypervisorKind::Fake, {64}})};
   }
 
   std::vector<std::string> lines(Before before, Operation const& deed, Fault fault) {

@@ -60,7 +60,7 @@ Call call(T const& value) {
 
 rpc::DiskSpec disk(Paths const& paths, std::int64_t index = 0) {
   rpc::DiskSpec spec;
-  spec.disk.uuid = DiskId(fmt::format("0d15c000-0000-4000-8000-00000000000{}", index));
+  spec.disk.uuid = DiskId(fmt::format("0d15c00{}-0000-4000-8000-000000000000", index));
   spec.disk.dev_type = model::DiskTemplate::File;
   spec.disk.logical_id = {"loop",
                           fmt::format("{}/file-storage/web1/x.file.disk{}", paths.srv(), index)};
@@ -95,6 +95,18 @@ rpc::InstanceSpec routed_instance(Paths const& paths) {
   auto spec = instance(paths, model::HypervisorKind::Kvm);
   spec.nics[0].nic.ip = "192.0.2.50";
   spec.nics[0].params = {{"mode", "routed"}, {"link", "7077"}, {"vlan", ""}};
+  return spec;
+}
+
+// One more disk, and for QEMU one more NIC.
+rpc::InstanceSpec grown_instance(Paths const& paths, model::HypervisorKind kind) {
+  auto spec = instance(paths, kind);
+  spec.disks.push_back(disk(paths, 1));
+  if (kind != model::HypervisorKind::Kvm) return spec;
+  auto nic = spec.nics[0];
+  nic.nic.uuid = NicId("33333333-0000-4000-8000-000000000000");
+  nic.nic.mac = "aa:00:00:11:22:44";
+  spec.nics.push_back(nic);
   return spec;
 }
 
@@ -136,6 +148,13 @@ template <model::HypervisorKind kind>
 std::vector<Call> guest_gone(Paths const& paths) {
   auto calls = disk_gone(paths);
   calls.insert(calls.begin(), guest_stopped<kind>());
+  return calls;
+}
+
+template <model::HypervisorKind kind>
+std::vector<Call> grown_gone(Paths const& paths) {
+  auto calls = guest_gone<kind>(paths);
+  calls.push_back(call(BlockdevRemove{"web1", disk(paths, 1)}));
   return calls;
 }
 
@@ -275,6 +294,37 @@ constexpr Row rows[] = {
        auto before = guest_up<kvm>(p);
        before.push_back(call(rpc::BlockdevGrow{"web1", disk(p), {4}}));
        return Case{before, call(rpc::InstanceResizeDisk{"web1", kvm, disk(p), {4}}),
+                   guest_gone<kvm>(p)};
+     },
+     Needs::Qemu},
+    {"instance_adjust_devices",
+     [](Paths const& p) {
+       auto before = guest_up<fake>(p);
+       before.push_back(call(BlockdevCreate{"web1", disk(p, 1)}));
+       return Case{before, call(rpc::InstanceAdjust{grown_instance(p, fake)}), grown_gone<fake>(p)};
+     }},
+    {"instance_adjust_devices back",
+     [](Paths const& p) {
+       auto before = guest_up<fake>(p);
+       before.push_back(call(BlockdevCreate{"web1", disk(p, 1)}));
+       before.push_back(call(rpc::InstanceAdjust{grown_instance(p, fake)}));
+       return Case{before, call(rpc::InstanceAdjust{instance(p, fake)}), grown_gone<fake>(p)};
+     }},
+    {"instance_adjust_devices kvm",
+     [](Paths const& p) {
+       auto before = guest_up<kvm>(p);
+       before.push_back(call(BlockdevCreate{"web1", disk(p, 1)}));
+       return Case{before, call(rpc::InstanceAdjust{grown_instance(p, kvm)}), grown_gone<kvm>(p)};
+     },
+     Needs::Qemu, 7},
+    {"instance_balloon_memory",
+     [](Paths const& p) {
+       return Case{guest_up<fake>(p), call(rpc::InstanceBalloon{"web1", fake, {48}}),
+                   guest_gone<fake>(p)};
+     }},
+    {"instance_balloon_memory kvm",
+     [](Paths const& p) {
+       return Case{guest_up<kvm>(p), call(rpc::InstanceBalloon{"web1", kvm, {48}}),
                    guest_gone<kvm>(p)};
      },
      Needs::Qemu},

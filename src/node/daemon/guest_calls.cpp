@@ -36,6 +36,18 @@ void GuestCalls::add_to(rpc::Dispatcher& dispatcher) {
           return Nothing{};
         });
       });
+  dispatcher.on<rpc::InstanceAdjust>(
+      [this](rpc::InstanceAdjust const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance.name, progress, [&] { return adjust(call); });
+      });
+  dispatcher.on<rpc::InstanceBalloon>(
+      [this](rpc::InstanceBalloon const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(check_instance_name(call.instance));
+          TRY(hypervisors_.of(call.hypervisor).balloon(call.instance, call.memory));
+          return Nothing{};
+        });
+      });
   dispatcher.on<rpc::AllInstancesInfo>(
       [this](rpc::AllInstancesInfo const& call, CallContext const&, Progress const&) {
         return running(call.hypervisors);
@@ -67,6 +79,20 @@ Result<rpc::Nothing> GuestCalls::start(rpc::InstanceStart const& call) {
     TRY(validate_on_node({spec.hypervisor, spec.hvparams}));
   }
   TRY(hypervisors_.of(spec.hypervisor).start(spec, disk_paths, call.startup_paused));
+  return rpc::Nothing{};
+}
+
+Result<rpc::Nothing> GuestCalls::adjust(rpc::InstanceAdjust const& call) {
+  auto const& spec = call.instance;
+  TRY(check_instance_name(spec.name));
+  auto& hypervisor = hypervisors_.of(spec.hypervisor);
+  if (!hypervisor.is_running(spec.name)) return rpc::Nothing{};
+  std::vector<std::string> links;
+  for (auto const& disk : spec.disks) {
+    links.push_back(TRY(storage_.assemble({spec.name, disk, spec.epoch})).link);
+  }
+  TRY(hypervisor.adjust(spec, links));
+  TRY(storage_.forget_links(spec.name, spec.disks.size()));
   return rpc::Nothing{};
 }
 

@@ -26,6 +26,7 @@ class GuestCalls {
 
  private:
   Result<rpc::Nothing> start(rpc::InstanceStart const& call);
+  Result<rpc::Nothing> adjust(rpc::InstanceAdjust const& call);
   Result<rpc::Nothing> stop(rpc::InstanceShutdown const& call);
 
   Hypervisors const& hypervisors_;

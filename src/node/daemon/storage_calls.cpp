@@ -19,6 +19,13 @@ namespace {
 
 constexpr std::int64_t bytes_per_mib = 1024 * 1024;
 constexpr std::size_t files_listed_max = 100'000;
+constexpr std::size_t links_max = 64;
+
+// The link of a disk's index may still be that of another one, which had the index before.
+bool leads_to(std::string const& link, std::string const& path) {
+  std::error_code none;
+  return std::filesystem::read_symlink(link, none) == path && !none;
+}
 
 std::string errno_text() {
   return std::generic_category().message(errno);
@@ -137,14 +144,18 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
 Result<std::string> StorageCalls::link_of(std::string const& instance,
                                           rpc::DiskSpec const& disk) const {
   TRY(check_instance_name(instance));
-  return fmt::format("{}/{}:{}", paths_.instance_disks(), instance, disk.index);
+  return link_of(instance, static_cast<std::size_t>(disk.index));
+}
+
+std::string StorageCalls::link_of(std::string const& instance, std::size_t index) const {
+  return fmt::format("{}/{}:{}", paths_.instance_disks(), instance, index);
 }
 
 Result<std::string> StorageCalls::fenced_link(std::string const& instance,
                                               rpc::DiskSpec const& disk, std::int64_t epoch) const {
   auto const link = TRY(link_of(instance, disk));
-  TRY(TRY(devices(disk))->assemble(instance, disk, epoch));
-  if (::access(link.c_str(), F_OK) == 0) return link;
+  auto const path = TRY(TRY(devices(disk))->assemble(instance, disk, epoch));
+  if (leads_to(link, path) && ::access(link.c_str(), F_OK) == 0) return link;
   return fail(ErrorCode::WrongState, "Disk {} of {} is not activated", disk.index, instance);
 }
 
@@ -169,7 +180,7 @@ Result<rpc::DevicePath> StorageCalls::device_path(std::string const& instance,
                          .link = link,
                          .device_number = device_number(path),
                          .size = size_of(path),
-                         .is_active = ::access(link.c_str(), F_OK) == 0};
+                         .is_active = leads_to(link, path) && ::access(link.c_str(), F_OK) == 0};
 }
 
 Result<rpc::DevicePath> StorageCalls::assemble(rpc::BlockdevAssemble const& call) {
@@ -179,15 +190,34 @@ Result<rpc::DevicePath> StorageCalls::assemble(rpc::BlockdevAssemble const& call
   return device_path(call.instance, call.disk, path);
 }
 
+Result<void> StorageCalls::forget_links(std::string const& instance, std::size_t first) {
+  for (auto index = first; index < links_max; ++index) {
+    auto const link = link_of(instance, index);
+    std::error_code none;
+    if (std::filesystem::is_symlink(link, none)) TRY(sys::remove_file(link));
+  }
+  return {};
+}
+
+// Whatever its index was when it was activated.
 Result<rpc::Nothing> StorageCalls::unlink(std::string const& instance,
                                           rpc::DiskSpec const& disk) const {
-  TRY(sys::remove_file(TRY(link_of(instance, disk))));
+  TRY(check_instance_name(instance));
+  auto const path = TRY(devices(disk))->path(disk);
+  for (std::size_t index = 0; index < links_max; ++index) {
+    auto const link = link_of(instance, index);
+    // One that was killed while it was made isn't there, and leaves its temporary file.
+    std::error_code none;
+    auto const is_half_made =
+        index == static_cast<std::size_t>(disk.index) && !std::filesystem::is_symlink(link, none);
+    if (is_half_made || leads_to(link, path)) TRY(sys::remove_file(link));
+  }
   return rpc::Nothing{};
 }
 
 Result<void> StorageCalls::refuse_while_running(std::string const& instance,
                                                 rpc::DiskSpec const& disk) const {
-  if (!hypervisors_.is_running(instance)) return {};
+  if (!hypervisors_.uses(instance, disk.disk.uuid)) return {};
   return fail(ErrorCode::WrongState, "Disk {} of {} is in use: the instance is running", disk.index,
               instance);
 }

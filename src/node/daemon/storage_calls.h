@@ -24,16 +24,19 @@ class StorageCalls {
   // fenced by a higher epoch.
   Result<std::string> fenced_link(std::string const& instance, rpc::DiskSpec const& disk,
                                   std::int64_t epoch) const;
+  Result<rpc::DevicePath> assemble(rpc::BlockdevAssemble const& call);
+  // Those from that index on: the instance has no such disks any more.
+  Result<void> forget_links(std::string const& instance, std::size_t first);
 
  private:
   // <run>/instance-disks/<instance>:<index>
   Result<std::string> link_of(std::string const& instance, rpc::DiskSpec const& disk) const;
+  std::string link_of(std::string const& instance, std::size_t index) const;
   Result<BlockDevices*> devices(rpc::DiskSpec const& disk) const;
   // A disk has one writer, and that may be its guest.
   Result<void> refuse_while_running(std::string const& instance, rpc::DiskSpec const& disk) const;
   Result<rpc::DevicePath> device_path(std::string const& instance, rpc::DiskSpec const& disk,
                                       std::string const& path) const;
-  Result<rpc::DevicePath> assemble(rpc::BlockdevAssemble const& call);
   Result<rpc::Nothing> unlink(std::string const& instance, rpc::DiskSpec const& disk) const;
   Result<rpc::Nothing> remove(rpc::BlockdevRemove const& call);
   Result<rpc::Nothing> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress);

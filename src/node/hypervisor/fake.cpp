@@ -3,7 +3,9 @@
 // It misbehaves when a file lies beside it: `<instance>.fail` (start and stop fail with its text),
 // `<instance>.hang` (start and stop wait until the file is gone), `<instance>.die` (the guest is
 // dead as soon as its start has succeeded).
+#include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -45,9 +47,8 @@ class Fake final : public Hypervisor {
     guest.running.vcpus = model::number_of(spec.beparams, "vcpus");
     guest.running.hvparams = spec.hvparams;
     if (sys::exists(wish(spec.name, "die"))) return {};
-    json::object const written{{"uuid", json::string_view(guest.uuid)},
-                               {"running", schema::encode(guest.running)}};
-    return sys::write_file(file_of(spec.name), json::serialize(written), 0640);
+    guest.disks = uuids_of(spec);
+    return write(guest);
   }
 
   Result<void> stop(std::string const& name, std::chrono::seconds) override {
@@ -68,7 +69,30 @@ class Fake final : public Hypervisor {
     return fail(ErrorCode::WrongState, "Instance {} does not run", name);
   }
 
+  Result<void> adjust(rpc::InstanceSpec const& spec, std::vector<std::string> const&) override {
+    std::lock_guard const guard(mutex_);
+    auto known = TRY(read(spec.name));
+    if (!known) return {};
+    known->disks = uuids_of(spec);
+    return write(*known);
+  }
+
+  Result<void> balloon(std::string const& name, MiB memory) override {
+    std::lock_guard const guard(mutex_);
+    auto known = TRY(read(name));
+    if (!known) return fail(ErrorCode::WrongState, "Instance {} does not run", name);
+    known->running.memory = memory;
+    return write(*known);
+  }
+
   bool is_running(std::string const& name) override { return sys::exists(file_of(name)); }
+
+  bool uses(std::string const& name, DiskId const& disk) override {
+    std::lock_guard const guard(mutex_);
+    auto const known = read(name);
+    if (!known) return true;  // nobody knows: better not
+    return *known && std::ranges::find((*known)->disks, disk.text()) != (*known)->disks.end();
+  }
 
   Result<std::vector<rpc::RunningInstance>> list() override {
     std::lock_guard const guard(mutex_);
@@ -89,7 +113,21 @@ class Fake final : public Hypervisor {
   struct Guest {
     std::string uuid;
     rpc::RunningInstance running;
+    std::vector<std::string> disks;  // their UUIDs
   };
+
+  static std::vector<std::string> uuids_of(rpc::InstanceSpec const& spec) {
+    std::vector<std::string> uuids;
+    for (auto const& one : spec.disks) uuids.push_back(one.disk.uuid.text());
+    return uuids;
+  }
+
+  Result<void> write(Guest const& guest) const {
+    json::object const written{{"uuid", json::string_view(guest.uuid)},
+                               {"running", schema::encode(guest.running)},
+                               {"disks", json::value_from(guest.disks)}};
+    return sys::write_file(file_of(guest.running.name), json::serialize(written), 0640);
+  }
 
   static constexpr std::string_view guest_prefix = "guest:";
 
@@ -117,8 +155,14 @@ class Fake final : public Hypervisor {
     auto const* object = value.if_object();
     auto const* running = object ? object->if_contains("running") : nullptr;
     if (!running) return fail(ErrorCode::EnvironmentError, "{} is no guest", file_of(name));
-    return std::optional(Guest{model::text_of(*object, "uuid"),
-                               TRY(schema::decode<rpc::RunningInstance>(*running))});
+    Guest guest{
+        model::text_of(*object, "uuid"), TRY(schema::decode<rpc::RunningInstance>(*running)), {}};
+    if (auto const* disks = object->if_contains("disks"); disks && disks->is_array()) {
+      for (auto const& uuid : disks->get_array()) {
+        if (uuid.is_string()) guest.disks.emplace_back(std::string_view(uuid.get_string()));
+      }
+    }
+    return std::optional(std::move(guest));
   }
 
   std::mutex mutex_;

@@ -27,7 +27,16 @@ class Hypervisor {
   virtual Result<void> soft_reboot(std::string const& name) = 0;
   virtual Result<void> resize_disk(std::string const& name, rpc::DiskSpec const& disk,
                                    MiB size) = 0;
+  // Makes its disks and NICs those of the spec, by UUID: what it lacks is plugged, what it has too
+  // much is unplugged, a NIC with another link is connected anew. One that doesn't run is left
+  // alone.
+  virtual Result<void> adjust(rpc::InstanceSpec const& spec,
+                              std::vector<std::string> const& disk_paths) = 0;
+  // What the guest may use of its memory.
+  virtual Result<void> balloon(std::string const& name, MiB memory) = 0;
   virtual bool is_running(std::string const& name) = 0;
+  // Whether it runs and has that disk.
+  virtual bool uses(std::string const& name, DiskId const& disk) = 0;
   // What runs, by the truth of the processes.
   virtual Result<std::vector<rpc::RunningInstance>> list() = 0;
 };
@@ -44,6 +53,9 @@ struct Hypervisors {
   }
   bool is_running(std::string const& name) const {
     return kvm->is_running(name) || fake->is_running(name);
+  }
+  bool uses(std::string const& name, DiskId const& disk) const {
+    return kvm->uses(name, disk) || fake->uses(name, disk);
   }
 };
 

@@ -113,6 +113,22 @@ Result<void> Nics::up(rpc::InstanceSpec const& spec, std::size_t index, std::str
   return mode == "bridged" ? sys::attach_to_bridge(tap, link) : route(nic, tap);
 }
 
+Result<void> Nics::reconnect(rpc::InstanceSpec const& from, rpc::InstanceSpec const& to,
+                             std::size_t index, std::string const& tap) {
+  TRY(check_is_built(to.nics.at(index)));
+  if (text_of(to.nics.at(index).params, "mode") == "bridged") {
+    TRY(check_bridge(text_of(to.nics.at(index).params, "link")));
+  }
+  down(from, index, tap);
+  for (auto const& leave : {std::vector<std::string>{"ip", "link", "set", tap, "nomaster"},
+                            {"ip", "-4", "route", "flush", "dev", tap, "proto", "static"},
+                            {"ip", "-6", "route", "flush", "dev", tap, "proto", "static"}}) {
+    auto const left = sys::run_checked(processes_, {.argv = leave, .timeout = ip_timeout});
+    if (!left) log::warning("NIC {} of {}: {}", index, from.name, left.error().message);
+  }
+  return up(to, index, tap);
+}
+
 // The guest's address leads to the tap, and the node answers ARP for the rest of the world.
 Result<void> Nics::route(rpc::NicSpec const& nic, std::string const& tap) {
   auto const& address = *nic.nic.ip;

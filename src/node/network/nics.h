@@ -47,6 +47,9 @@ class Nics {
   Result<OpenTap> open(rpc::InstanceSpec const& spec, std::size_t index);
   // Connects it. What it leaves outside of the tap is down()'s to undo, also when this fails.
   Result<void> up(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap);
+  // Takes a tap from where it is to where `to` says; what fails on the way out is logged.
+  Result<void> reconnect(rpc::InstanceSpec const& from, rpc::InstanceSpec const& to,
+                         std::size_t index, std::string const& tap);
   // For a tap that is gone or goes now. Best effort: what fails is logged.
   void down(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap);
 

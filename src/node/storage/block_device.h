@@ -28,6 +28,8 @@ class BlockDevices {
   // Fences the disk by the epoch and gives the path that opens it.
   virtual Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,
                                        std::int64_t epoch) = 0;
+  // What opens it once it is assembled, whether it is there or not.
+  virtual std::string path(rpc::DiskSpec const& disk) const = 0;
   // The path, or empty when the disk isn't there or is another instance's.
   virtual Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) = 0;
 };

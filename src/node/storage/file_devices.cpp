@@ -92,6 +92,10 @@ class FileDevices final : public BlockDevices {
     return path;
   }
 
+  std::string path(rpc::DiskSpec const& disk) const override {
+    return disk.disk.logical_id.empty() ? "" : disk.disk.logical_id.back();
+  }
+
   Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
     return sys::exists(path) && owner_of(path) == instance ? path : std::string();

@@ -122,6 +122,8 @@ class PlainDevices final : public BlockDevices {
     return path_of(disk);
   }
 
+  std::string path(rpc::DiskSpec const& disk) const override { return path_of(disk); }
+
   Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) override {
     TRY(check(disk));
     auto const known = TRY(look(disk));
@@ -130,7 +132,7 @@ class PlainDevices final : public BlockDevices {
 
  private:
   static std::string full_name(rpc::DiskSpec const& disk) {
-    return fmt::format("{}/{}", disk.disk.logical_id[0], disk.disk.logical_id[1]);
+    return fmt::format("{}", fmt::join(disk.disk.logical_id, "/"));
   }
   static std::string path_of(rpc::DiskSpec const& disk) { return "/dev/" + full_name(disk); }
 

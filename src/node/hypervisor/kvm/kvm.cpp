@@ -18,6 +18,7 @@
 #include "node/hypervisor/hypervisor.h"
 #include "node/hypervisor/kvm/command_line.h"
 #include "node/hypervisor/kvm/console_log.h"
+#include "node/hypervisor/kvm/hotplug.h"
 #include "node/hypervisor/kvm/qmp.h"
 #include "node/hypervisor/kvm/runtime.h"
 #include "node/hypervisor/kvm/vnc.h"
@@ -126,6 +127,34 @@ class Kvm final : public Hypervisor {
     return {};
   }
 
+  Result<void> adjust(rpc::InstanceSpec const& spec,
+                      std::vector<std::string> const& disk_paths) override {
+    auto const guard = lock(spec.name);
+    if (!runtime_.find(spec.name)) return {};
+    auto const adjusted = adjust_running(spec, disk_paths);
+    // One that has ended meanwhile has nothing to be adjusted.
+    if (adjusted || !runtime_.find(spec.name)) return {};
+    auto error = adjusted.error();
+    if (error.error_class == ErrorClass::Unreachable) error.error_class = ErrorClass::ByStage;
+    return Failure(std::move(error));
+  }
+
+  Result<void> balloon(std::string const& name, MiB memory) override {
+    auto const guard = lock(name);
+    auto qmp = TRY(monitor_of(name));
+    TRY(qmp.run("balloon", {{"value", memory.value * 1024 * 1024}}));
+    auto guest = runtime_.load(name);
+    guest.memory = memory.value;
+    return runtime_.save(name, guest);
+  }
+
+  bool uses(std::string const& name, DiskId const& disk) override {
+    if (!runtime_.find(name)) return false;
+    auto const guest = runtime_.load(name);
+    return std::ranges::find(guest.disks, disk, [](KvmDisk const& one) { return one.disk.uuid; }) !=
+           guest.disks.end();
+  }
+
   Result<void> resize_disk(std::string const& name, rpc::DiskSpec const& disk, MiB size) override {
     auto const guard = lock(name);
     auto qmp = TRY(monitor_of(name));
@@ -147,11 +176,12 @@ class Kvm final : public Hypervisor {
       running.name = name;
       running.hypervisor = model::HypervisorKind::Kvm;
       running.state = state_of(name);
-      running.memory = {leading_number(process->argument("-m"))};
+      auto guest = runtime_.load(name);
+      running.memory = {guest.memory.value_or(leading_number(process->argument("-m")))};
       running.vcpus = leading_number(process->argument("-smp"));
       running.cpu_seconds = process->cpu_seconds();
       running.pid = process->pid();
-      running.hvparams = runtime_.hvparams(name);
+      running.hvparams = std::move(guest.hvparams);
       found.push_back(std::move(running));
     }
     return found;
@@ -177,9 +207,8 @@ class Kvm final : public Hypervisor {
     auto const devices = TRY(kvm_devices(spec));
     auto machine = machine_;
     machine.default_version = TRY(default_version(kvm_binary(spec.hvparams, machine)));
-    // Written before anything is connected: clean() must know of NICs what there is to undo.
-    TRY(runtime_.save(spec, disk_paths, {}, devices));
-    auto const taps = TRY(open_taps(spec));
+    KvmGuest guest(spec, disk_paths, devices);
+    auto const taps = TRY(open_taps(spec, guest));
     std::vector<KvmNicFds> fds;
     std::vector<int> kept;
     for (auto const& tap : taps) {
@@ -187,20 +216,21 @@ class Kvm final : public Hypervisor {
       kept.insert(kept.end(), tap.taps().begin(), tap.taps().end());
       kept.insert(kept.end(), tap.vhosts().begin(), tap.vhosts().end());
     }
-    auto const argv = TRY(kvm_command_line(with_vnc_address(spec), disk_paths, fds,
-                                           runtime_.files(spec.name), machine));
+    guest.argv = TRY(kvm_command_line(with_vnc_address(spec), disk_paths, fds,
+                                      runtime_.files(spec.name), machine));
     // Written before QEMU runs: who finds the process finds what it was started with, and that its
     // guest was not let go yet.
-    TRY(runtime_.save(spec, disk_paths, argv, devices));
+    TRY(runtime_.save(spec.name, guest));
     TRY(runtime_.mark_paused(spec.name));
     TRY(begin_console_log(runtime_.files(spec.name).console_log));
     if (model::is_true(spec.hvparams, "use_chroot")) {
       TRY(sys::make_directories(runtime_.files(spec.name).chroot, chroot_mode));
     }
-    auto const finished = TRY(processes_.run(
-        {.argv = sys::in_own_scope(scope_of(spec), fmt::format("Flotte guest {}", spec.name), argv),
-         .timeout = launch_timeout,
-         .keep_fds = kept}));
+    auto const finished = TRY(
+        processes_.run({.argv = sys::in_own_scope(
+                            scope_of(spec), fmt::format("Flotte guest {}", spec.name), guest.argv),
+                        .timeout = launch_timeout,
+                        .keep_fds = kept}));
     if (finished.is_success() && runtime_.find(spec.name)) return {};
     auto const said = finished.errors.empty() ? logged(spec.name, log_start) : finished.errors;
     return fail(
@@ -214,11 +244,13 @@ class Kvm final : public Hypervisor {
     return fmt::format("flotte-guest-{}-{}-{}", spec.name, spec.epoch, ::getpid());
   }
 
-  Result<std::vector<OpenTap>> open_taps(rpc::InstanceSpec const& spec) {
+  // Written down before anything is connected: clean() must know of NICs what there is to undo.
+  Result<std::vector<OpenTap>> open_taps(rpc::InstanceSpec const& spec, KvmGuest& guest) {
     std::vector<OpenTap> taps;
     for (std::size_t i = 0; i < spec.nics.size(); ++i) {
       auto tap = TRY(nics_.open(spec, i));
-      TRY(runtime_.save_tap(spec.name, i, tap.name()));
+      guest.nics[i].tap = tap.name();
+      TRY(runtime_.save(spec.name, guest));
       TRY(nics_.up(spec, i, tap.name()));
       taps.push_back(std::move(tap));
     }
@@ -319,6 +351,12 @@ class Kvm final : public Hypervisor {
     return text.substr(std::min(start, text.size()));
   }
 
+  Result<void> adjust_running(rpc::InstanceSpec const& spec,
+                              std::vector<std::string> const& disk_paths) {
+    auto qmp = TRY(Qmp::connect(runtime_.files(spec.name).qmp, qmp_timeout));
+    return adjust_devices(qmp, runtime_, nics_, spec, disk_paths);
+  }
+
   // --- Stopping
 
   // Asks the guest, and waits for the end of QEMU, which ends by itself when the guest is off.
@@ -358,11 +396,10 @@ class Kvm final : public Hypervisor {
 
   // Of a guest that has ended. Its taps went with it.
   void clean(std::string const& name) {
-    rpc::InstanceSpec spec;
-    spec.name = name;
-    spec.nics = runtime_.nics(name);
-    for (std::size_t i = 0; i < spec.nics.size(); ++i) {
-      if (auto const tap = runtime_.tap(name, i); !tap.empty()) nics_.down(spec, i, tap);
+    auto const guest = runtime_.load(name);
+    auto const spec = spec_of_nics(name, guest);
+    for (std::size_t i = 0; i < guest.nics.size(); ++i) {
+      if (!guest.nics[i].tap.empty()) nics_.down(spec, i, guest.nics[i].tap);
     }
     runtime_.forget(name);
   }

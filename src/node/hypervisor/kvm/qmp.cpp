@@ -21,6 +21,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t message_bytes_max = 4 << 20;
 constexpr std::size_t events_kept_max = 100;
+constexpr int no_fd = -1;
 
 constexpr std::size_t lines_read_max = 10'000;  // in wait for one answer
 
@@ -60,12 +61,21 @@ Qmp::~Qmp() {
 
 Result<json::value> Qmp::run(std::string_view command, json::object arguments,
                              std::chrono::milliseconds timeout) {
+  return exchange(command, std::move(arguments), timeout, no_fd);
+}
+
+Result<json::value> Qmp::run_with(int fd, std::string_view command, json::object arguments) {
+  return exchange(command, std::move(arguments), std::chrono::seconds(10), fd);
+}
+
+Result<json::value> Qmp::exchange(std::string_view command, json::object arguments,
+                                  std::chrono::milliseconds timeout, int fd) {
   auto const id = next_id_++;
   json::object request{{"execute", json::string_view(command)}, {"id", id}};
   if (!arguments.empty()) request["arguments"] = std::move(arguments);
   auto const is_question = command.starts_with("query-") || command == "qmp_capabilities";
   if (!is_question) sys::moment("qmp", command);
-  TRY(send(json::serialize(request) + "\n"));
+  TRY(send(json::serialize(request) + "\n", fd));
   auto const deadline = SteadyClock::now() + timeout;
   for (std::size_t lines = 0; lines < lines_read_max; ++lines) {
     auto const message = TRY(read_message(deadline));
@@ -100,12 +110,28 @@ Failure Qmp::unreachable(std::string_view why) const {
                  "QEMU's monitor {} does not answer: {}", path_, why);
 }
 
-Result<void> Qmp::send(std::string_view text) {
+// The descriptor, if any, goes with the first byte (unix(7), SCM_RIGHTS).
+Result<void> Qmp::send(std::string_view text, int fd) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   while (!text.empty()) {
-    auto const sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+    iovec part{const_cast<char*>(text.data()), text.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (fd != no_fd) {
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      auto* header = CMSG_FIRSTHDR(&message);
+      header->cmsg_level = SOL_SOCKET;
+      header->cmsg_type = SCM_RIGHTS;
+      header->cmsg_len = CMSG_LEN(sizeof fd);
+      std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    auto const sent = sys::sendmsg(fd_, message);
     if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) return unreachable(std::strerror(errno));
     text.remove_prefix(static_cast<std::size_t>(sent));
+    fd = no_fd;
   }
   return {};
 }

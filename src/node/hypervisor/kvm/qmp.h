@@ -27,6 +27,9 @@ class Qmp {
   // The "return" value; QEMU's own error as EnvironmentError.
   Result<boost::json::value> run(std::string_view command, boost::json::object arguments = {},
                                  std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  // The same; a copy of the descriptor goes with it (`add-fd`, `getfd`).
+  Result<boost::json::value> run_with(int fd, std::string_view command,
+                                      boost::json::object arguments);
   // True when an event of that name came before the deadline; false at the deadline or when the
   // connection closed.
   bool wait_for_event(std::string_view name, std::chrono::milliseconds timeout);
@@ -34,7 +37,9 @@ class Qmp {
  private:
   Qmp(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   Result<boost::json::object> read_message(std::chrono::steady_clock::time_point deadline);
-  Result<void> send(std::string_view text);
+  Result<boost::json::value> exchange(std::string_view command, boost::json::object arguments,
+                                      std::chrono::milliseconds timeout, int fd);
+  Result<void> send(std::string_view text, int fd);
   Failure unreachable(std::string_view why) const;
 
   std::string path_;

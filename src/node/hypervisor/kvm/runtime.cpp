@@ -50,10 +50,30 @@ std::optional<pid_t> pid_from(std::string_view text) {
   return pid;
 }
 
-json::object with_place(json::value encoded, json::object const& hvinfo) {
-  auto object = encoded.is_object() ? std::move(encoded.get_object()) : json::object();
-  object["hvinfo"] = hvinfo;
-  return object;
+json::object object_in(json::object const& object, std::string_view key) {
+  auto const* value = object.if_contains(key);
+  return value && value->is_object() ? value->get_object() : json::object();
+}
+
+// What can't be read is left out.
+void take_nic(KvmGuest& guest, json::value const& entry) {
+  auto const* object = entry.if_object();
+  auto nic = object ? schema::decode<model::Nic>(*object, schema::UnknownKeys::Ignore)
+                    : Result<model::Nic>(fail(ErrorCode::EnvironmentError, "no object"));
+  if (!nic) return;
+  guest.nics.push_back({{std::move(*nic), object_in(*object, "nicparams")},
+                        object_in(*object, "hvinfo"),
+                        model::text_of(*object, "tap")});
+}
+
+void take_disk(KvmGuest& guest, json::value const& entry) {
+  auto const* pair = entry.if_array();
+  auto const* object = pair && pair->size() > 1 ? (*pair)[0].if_object() : nullptr;
+  auto disk = object ? schema::decode<model::Disk>(*object, schema::UnknownKeys::Ignore)
+                     : Result<model::Disk>(fail(ErrorCode::EnvironmentError, "no object"));
+  if (!disk || !(*pair)[1].is_string()) return;
+  guest.disks.push_back({std::move(*disk), object_in(*object, "hvinfo"),
+                         std::string(std::string_view((*pair)[1].get_string()))});
 }
 
 }  // namespace
@@ -175,59 +195,82 @@ std::vector<std::string> KvmRuntime::names() const {
   return names;
 }
 
-Result<void> KvmRuntime::save(rpc::InstanceSpec const& spec,
-                              std::vector<std::string> const& disk_paths,
-                              std::vector<std::string> const& argv,
-                              KvmDevices const& devices) const {
-  json::array command;
-  for (auto const& word : argv) command.push_back(json::value(json::string_view(word)));
-  json::array nics;
+KvmGuest::KvmGuest(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_links,
+                   KvmDevices const& devices)
+    : uuid(spec.uuid), epoch(spec.epoch), hvparams(spec.hvparams) {
+  for (std::size_t i = 0; i < spec.disks.size(); ++i) {
+    disks.push_back({spec.disks[i].disk, devices.disks[i], disk_links[i]});
+  }
   for (std::size_t i = 0; i < spec.nics.size(); ++i) {
-    auto nic = with_place(schema::encode(spec.nics[i].nic), devices.nics[i]);
-    nic["nicparams"] = spec.nics[i].params;
+    nics.push_back({spec.nics[i], devices.nics[i], ""});
+  }
+}
+
+Result<void> KvmRuntime::save(std::string const& name, KvmGuest const& guest) const {
+  json::array command;
+  for (auto const& word : guest.argv) command.push_back(json::value(json::string_view(word)));
+  json::array nics;
+  for (auto const& one : guest.nics) {
+    auto nic = schema::encode(one.nic.nic);
+    nic["hvinfo"] = one.place;
+    nic["nicparams"] = one.nic.params;
+    nic["tap"] = json::string_view(one.tap);
     nics.push_back(std::move(nic));
   }
   json::array disks;
-  for (std::size_t i = 0; i < spec.disks.size(); ++i) {
-    disks.push_back(json::array{with_place(schema::encode(spec.disks[i].disk), devices.disks[i]),
-                                json::string_view(disk_paths[i]), nullptr});
+  for (auto const& one : guest.disks) {
+    auto disk = schema::encode(one.disk);
+    disk["hvinfo"] = one.place;
+    disks.push_back(json::array{std::move(disk), json::string_view(one.link), nullptr});
   }
-  json::object ours{{"uuid", json::string_view(spec.uuid.text())}, {"epoch", spec.epoch}};
-  json::array const runtime{std::move(command), std::move(nics), spec.hvparams, std::move(disks),
+  json::object ours{{"uuid", json::string_view(guest.uuid.text())}, {"epoch", guest.epoch}};
+  if (guest.memory) ours["memory"] = *guest.memory;
+  json::array const runtime{std::move(command), std::move(nics), guest.hvparams, std::move(disks),
                             std::move(ours)};
-  return sys::write_file(file("conf", spec.name) + ".runtime", json::serialize(runtime), 0600);
+  TRY(sys::write_file(runtime_file(name), json::serialize(runtime), 0600));
+  return save_taps(name, guest);
 }
 
-json::object KvmRuntime::hvparams(std::string const& name) const {
-  auto const params = element(name, 2);
-  return params.is_object() ? params.get_object() : json::object();
-}
-
-std::vector<rpc::NicSpec> KvmRuntime::nics(std::string const& name) const {
-  std::vector<rpc::NicSpec> nics;
-  auto const list = element(name, 1);
-  if (!list.is_array()) return nics;
-  for (auto const& entry : list.get_array()) {
-    if (!entry.is_object()) continue;
-    auto object = entry.get_object();
-    auto const params = object["nicparams"];
-    object.erase("hvinfo");
-    object["nicparams"] = json::object();
-    auto nic = schema::decode<model::Nic>(object);
-    if (nic) nics.push_back({*nic, params.is_object() ? params.get_object() : json::object()});
+Result<void> KvmRuntime::save_taps(std::string const& name, KvmGuest const& guest) const {
+  auto const directory = file("nic", name);
+  std::size_t index = 0;
+  for (; index < guest.nics.size(); ++index) {
+    auto const& tap = guest.nics[index].tap;
+    if (!tap.empty()) TRY(sys::write_file(fmt::format("{}/{}", directory, index), tap, 0640));
   }
-  return nics;
+  // Those of NICs that it no longer has.
+  for (auto path = fmt::format("{}/{}", directory, index); sys::exists(path);
+       path = fmt::format("{}/{}", directory, ++index)) {
+    TRY(sys::remove_file(path));
+  }
+  return {};
 }
 
-std::string KvmRuntime::tap(std::string const& name, std::size_t index) const {
-  return sys::read_file(fmt::format("{}/{}", file("nic", name), index)).value_or("");
-}
-
-json::value KvmRuntime::element(std::string const& name, std::size_t index) const {
-  auto const text = sys::read_file(file("conf", name) + ".runtime", runtime_bytes_max);
+KvmGuest KvmRuntime::load(std::string const& name) const {
+  constexpr std::size_t elements = 5;
+  KvmGuest guest;
+  auto const text = sys::read_file(runtime_file(name), runtime_bytes_max);
   auto const parsed = text ? schema::parse(*text) : Result<json::value>(json::value());
-  if (!parsed || !parsed->is_array() || parsed->get_array().size() <= index) return {};
-  return parsed->get_array()[index];
+  auto const* array = parsed ? parsed->if_array() : nullptr;
+  if (!array || array->size() < elements) return guest;
+  if (auto const* words = (*array)[0].if_array()) {
+    for (auto const& word : *words) {
+      if (word.is_string()) guest.argv.emplace_back(std::string_view(word.get_string()));
+    }
+  }
+  if (auto const* nics = (*array)[1].if_array()) {
+    for (auto const& entry : *nics) take_nic(guest, entry);
+  }
+  if (auto const* params = (*array)[2].if_object()) guest.hvparams = *params;
+  if (auto const* disks = (*array)[3].if_array()) {
+    for (auto const& entry : *disks) take_disk(guest, entry);
+  }
+  if (auto const* ours = (*array)[4].if_object()) {
+    guest.uuid = InstanceId(model::text_of(*ours, "uuid"));
+    guest.epoch = model::number_of(*ours, "epoch");
+    if (ours->contains("memory")) guest.memory = model::number_of(*ours, "memory");
+  }
+  return guest;
 }
 
 Result<void> KvmRuntime::mark_paused(std::string const& name) const {
@@ -242,20 +285,15 @@ void KvmRuntime::unmark_paused(std::string const& name) const {
   std::ignore = sys::remove_file(pause_mark(name));
 }
 
-Result<void> KvmRuntime::save_tap(std::string const& name, std::size_t index,
-                                  std::string const& tap) const {
-  return sys::write_file(fmt::format("{}/{}", file("nic", name), index), tap, 0640);
-}
-
 void KvmRuntime::forget(std::string const& name) const {
   auto const at = files(name);
   // First: the runtime file knows where it is.
-  if (auto const address = model::text_of(hvparams(name), "vnc_bind_address");
+  if (auto const address = model::text_of(load(name).hvparams, "vnc_bind_address");
       address.starts_with('/')) {
     std::ignore = sys::remove_file(kvm_vnc_socket(address, name));
   }
   for (auto const& path : {at.pid, at.monitor, at.serial, at.qmp, at.kvmd, at.guest_agent,
-                           file("conf", name) + ".runtime", pause_mark(name)}) {
+                           runtime_file(name), pause_mark(name)}) {
     std::ignore = sys::remove_file(path);
   }
   std::ignore = sys::remove_directory(file("nic", name));
@@ -264,6 +302,10 @@ void KvmRuntime::forget(std::string const& name) const {
 
 std::string KvmRuntime::file(std::string_view folder, std::string const& name) const {
   return fmt::format("{}/{}/{}", paths_.kvm(), folder, name);
+}
+
+std::string KvmRuntime::runtime_file(std::string const& name) const {
+  return file("conf", name) + ".runtime";
 }
 
 std::string KvmRuntime::pause_mark(std::string const& name) const {

@@ -46,6 +46,35 @@ class KvmProcess {
   std::vector<std::string> argv_;
 };
 
+// A disk or a NIC as a guest has it. `place`: Ganeti's "hvinfo"; empty where QEMU chose it itself.
+struct KvmDisk {
+  model::Disk disk;
+  boost::json::object place;
+  std::string link;
+};
+struct KvmNic {
+  rpc::NicSpec nic;
+  boost::json::object place;
+  std::string tap;  // empty until it is made
+};
+
+// What is written down of a guest that was started.
+struct KvmGuest {
+  InstanceId uuid;
+  std::int64_t epoch = 0;
+  std::vector<std::string> argv;
+  boost::json::object hvparams;
+  std::vector<KvmDisk> disks;
+  std::vector<KvmNic> nics;
+  // MiB that its balloon leaves it, where that was ever set.
+  std::optional<std::int64_t> memory;
+
+  KvmGuest() = default;
+  // As it is started. `disk_links` in the order of the spec's disks.
+  KvmGuest(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_links,
+           KvmDevices const& devices);
+};
+
 class KvmRuntime {
  public:
   explicit KvmRuntime(Paths paths) : paths_(std::move(paths)) {}
@@ -62,29 +91,23 @@ class KvmRuntime {
   std::vector<std::string> names() const;
 
   // As Ganeti's: [command, NICs, hypervisor parameters, [[disk, link, null], ...]], and behind them
-  // our own: {"uuid", "epoch"}.
-  Result<void> save(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
-                    std::vector<std::string> const& argv, KvmDevices const& devices) const;
-  // The hypervisor parameters it was started with; empty when that isn't known.
-  boost::json::object hvparams(std::string const& name) const;
+  // our own: {"uuid", "epoch", "memory"}. Beside it nic/<instance>/<n> holds the name of each tap.
+  Result<void> save(std::string const& name, KvmGuest const& guest) const;
+  // Empty where nothing is known.
+  KvmGuest load(std::string const& name) const;
 
   // A guest that was started paused is marked, so that only such are asked for their state.
   Result<void> mark_paused(std::string const& name) const;
   bool is_marked_paused(std::string const& name) const;
   void unmark_paused(std::string const& name) const;
 
-  // The NICs that it was started with.
-  std::vector<rpc::NicSpec> nics(std::string const& name) const;
-  // nic/<instance>/<n> holds the name of its tap; empty when it isn't known.
-  std::string tap(std::string const& name, std::size_t index) const;
-  Result<void> save_tap(std::string const& name, std::size_t index, std::string const& tap) const;
-
   // What a guest that has ended leaves: nothing of it may confuse the next start.
   void forget(std::string const& name) const;
 
  private:
   std::string file(std::string_view folder, std::string const& name) const;
-  boost::json::value element(std::string const& name, std::size_t index) const;
+  std::string runtime_file(std::string const& name) const;
+  Result<void> save_taps(std::string const& name, KvmGuest const& guest) const;
   std::string pause_mark(std::string const& name) const;
 
   Paths paths_;

@@ -1,0 +1,219 @@
+#include "units/device_changes.h"
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+
+#include "model/params.h"
+
+namespace flotte::units {
+namespace {
+
+struct Change {
+  std::string action;
+  json::value which;
+  json::object params;
+};
+
+Result<Change> change_in(json::value const& given, std::string_view kind) {
+  auto const* parts = given.if_array();
+  Change change;
+  // Two parts are the old form: the second holds the parameters.
+  auto const is_whole = parts && (parts->size() == 2 || parts->size() == 3) &&
+                        (*parts)[0].is_string() && parts->back().is_object();
+  if (!is_whole) {
+    return fail(ErrorCode::WrongInput, "{}: a change is [action, index, {{parameters}}], not {}",
+                kind, json::serialize(given));
+  }
+  change.action = std::string_view((*parts)[0].get_string());
+  change.which = parts->size() == 3 ? (*parts)[1] : json::value(-1);
+  change.params = parts->back().get_object();
+  for (auto const& [key, value] : change.params) {
+    if (value.is_string() || value.is_int64() || value.is_null()) continue;
+    return fail(ErrorCode::WrongInput, "{}: the value of '{}' is missing", kind,
+                std::string_view(key));
+  }
+  return change;
+}
+
+std::optional<std::int64_t> index_in(json::value const& which) {
+  if (which.is_int64()) return which.get_int64();
+  if (!which.is_string()) return std::nullopt;
+  std::string_view const text = which.get_string();
+  std::int64_t index = 0;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return index;
+}
+
+std::string range_of(std::string_view kind, std::size_t count) {
+  if (count == 0) return fmt::format("no {}", kind == "nic" ? "NICs" : "disks");
+  return fmt::format("{} 0 to {}", kind == "nic" ? "NICs" : "disks", count - 1);
+}
+
+// Where it is in the list: by index (-1 is the last), UUID or name.
+template <class Device>
+Result<std::size_t> find(std::vector<Device> const& list, json::value const& which,
+                         std::string_view kind, std::string const& owner) {
+  if (auto const index = index_in(which)) {
+    auto const count = static_cast<std::int64_t>(list.size());
+    if (*index == -1 && count > 0) return list.size() - 1;
+    if (*index >= 0 && *index < count) return static_cast<std::size_t>(*index);
+    return fail(ErrorCode::WrongInput, "Invalid {} index {}: {} has {}", kind, *index, owner,
+                range_of(kind, list.size()));
+  }
+  auto const text = which.is_string() ? std::string(std::string_view(which.get_string())) : "";
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].uuid.text() == text || list[i].name == text) return i;
+  }
+  return fail(ErrorCode::UnknownEntity,
+              "{} has no {} '{}': give its index ({}), its UUID or its name", owner, kind, text,
+              range_of(kind, list.size()));
+}
+
+// Where a new one goes: -1 is behind the last.
+template <class Device>
+Result<std::size_t> place(std::vector<Device> const& list, json::value const& which,
+                          std::string_view kind, std::string const& owner) {
+  auto const index = index_in(which);
+  auto const count = static_cast<std::int64_t>(list.size());
+  if (index && *index == -1) return list.size();
+  if (index && *index >= 0 && *index <= count) return static_cast<std::size_t>(*index);
+  return fail(ErrorCode::WrongInput, "A new {} of {} can have index 0 to {}, or none for the last",
+              kind, owner, count);
+}
+
+std::string text_or_none(std::optional<std::string> const& text) {
+  return text.value_or("None");
+}
+
+class Changer {
+ public:
+  Changer(DeviceMaker& maker, model::Settings const& settings, model::Instance& instance)
+      : maker_(maker), settings_(settings), instance_(instance) {}
+
+  Result<void> disk(Change const& change) {
+    auto& list = instance_.disks;
+    if (change.action == "add") {
+      if (instance_.disk_template == model::DiskTemplate::Diskless) {
+        return fail(ErrorCode::WrongState,
+                    "{} is diskless; give it a disk template first (gnt-instance modify -t)",
+                    instance_.name);
+      }
+      if (list.size() >= disks_max) {
+        return fail(ErrorCode::WrongState, "An instance has at most {} disks", disks_max);
+      }
+      auto const at = TRY(place(list, change.which, "disk", instance_.name));
+      auto made = TRY(maker_.disk(instance_, change.params, at));
+      tell(fmt::format("disk/{}", at),
+           fmt::format("add:size={},mode={}", made.size.value, schema::name_of(made.mode)));
+      changes_.created.push_back(made);
+      list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), std::move(made));
+      return {};
+    }
+    auto const at = TRY(find(list, change.which, "disk", instance_.name));
+    if (change.action == "remove") {
+      TRY(refuse_params(change));
+      tell(fmt::format("disk/{}", at), "remove");
+      // One that was just made has never been.
+      auto const made = std::ranges::find(changes_.created, list[at].uuid, &model::Disk::uuid);
+      if (made != changes_.created.end()) {
+        changes_.created.erase(made);
+      } else {
+        changes_.removed.push_back(list[at]);
+      }
+      list.erase(list.begin() + static_cast<std::ptrdiff_t>(at));
+      return {};
+    }
+    if (change.action != "modify") return unknown(change);
+    if (change.params.contains("size")) {
+      return fail(ErrorCode::WrongInput, "The size of disk {} is changed by gnt-instance grow-disk",
+                  at);
+    }
+    TRY(maker_.change(list[at], change.params, at));
+    if (change.params.contains("mode")) {
+      tell(fmt::format("disk.mode/{}", at), std::string(schema::name_of(list[at].mode)));
+    }
+    if (change.params.contains("name")) {
+      tell(fmt::format("disk.name/{}", at), text_or_none(list[at].name));
+    }
+    return {};
+  }
+
+  Result<void> nic(Change const& change) {
+    auto& list = instance_.nics;
+    if (change.action == "add") {
+      if (list.size() >= nics_max) {
+        return fail(ErrorCode::WrongState, "An instance has at most {} NICs", nics_max);
+      }
+      auto const at = TRY(place(list, change.which, "nic", instance_.name));
+      auto made = TRY(maker_.nic(instance_, change.params, at));
+      auto const filled = model::filled_nicparams(settings_, made);
+      tell(fmt::format("nic/{}", at),
+           fmt::format("add:mac={},ip={},mode={},link={},network={}", made.mac,
+                       text_or_none(made.ip), model::text_of(filled, "mode"),
+                       model::text_of(filled, "link"), text_or_none(made.network)));
+      list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), std::move(made));
+      return {};
+    }
+    auto const at = TRY(find(list, change.which, "nic", instance_.name));
+    if (change.action == "remove") {
+      TRY(refuse_params(change));
+      tell(fmt::format("nic/{}", at), "remove");
+      list.erase(list.begin() + static_cast<std::ptrdiff_t>(at));
+      return {};
+    }
+    if (change.action != "modify") return unknown(change);
+    TRY(maker_.change(instance_, list[at], change.params, at));
+    auto const& nic = list[at];
+    if (change.params.contains("mac")) tell(fmt::format("nic.mac/{}", at), nic.mac);
+    if (change.params.contains("ip")) tell(fmt::format("nic.ip/{}", at), text_or_none(nic.ip));
+    if (change.params.contains("name")) {
+      tell(fmt::format("nic.name/{}", at), text_or_none(nic.name));
+    }
+    auto const filled = model::filled_nicparams(settings_, nic);
+    for (auto const* key : {"mode", "link", "vlan"}) {
+      tell(fmt::format("nic.{}/{}", key, at), model::text_of(filled, key));
+    }
+    return {};
+  }
+
+  DeviceChanges done() && { return std::move(changes_); }
+
+ private:
+  void tell(std::string const& name, std::string const& value) {
+    changes_.told.push_back(
+        json::array{json::value(json::string_view(name)), json::value(json::string_view(value))});
+  }
+
+  Result<void> refuse_params(Change const& change) const {
+    if (change.params.empty()) return {};
+    return fail(ErrorCode::WrongInput, "'{}' takes no parameters, not {}", change.action,
+                json::serialize(change.params));
+  }
+
+  Result<void> unknown(Change const& change) const {
+    if (change.action == "attach" || change.action == "detach") {
+      return fail(ErrorCode::WrongInput, "'{}' of disks is not built yet", change.action);
+    }
+    return fail(ErrorCode::WrongInput, "Unknown action '{}': add, modify or remove", change.action);
+  }
+
+  DeviceMaker& maker_;
+  model::Settings const& settings_;
+  model::Instance& instance_;
+  DeviceChanges changes_;
+};
+
+}  // namespace
+
+Result<DeviceChanges> change_devices(DeviceMaker& maker, model::Settings const& settings,
+                                     model::Instance& instance, json::array const& disks,
+                                     json::array const& nics) {
+  Changer changer(maker, settings, instance);
+  for (auto const& given : disks) TRY(changer.disk(TRY(change_in(given, "disk"))));
+  for (auto const& given : nics) TRY(changer.nic(TRY(change_in(given, "nic"))));
+  return std::move(changer).done();
+}
+
+}  // namespace flotte::units

@@ -1,0 +1,153 @@
+#include "units/device_changes.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "model/params.h"
+
+namespace flotte::units {
+namespace {
+
+class DeviceChangesTest : public ::testing::Test {
+ protected:
+  DeviceChangesTest() {
+    model::Settings settings;
+    settings.file_storage_dir = "/srv/files";
+    settings.volume_group_name = "vms";
+    cluster_.put(settings);
+    instance_.uuid = InstanceId("i");
+    instance_.name = "web1";
+    instance_.disk_template = model::DiskTemplate::Plain;
+    add_disk("root");
+    add_disk("data");
+    add_nic("aa:00:00:00:00:01");
+  }
+
+  void add_disk(std::string const& name) {
+    model::Disk disk;
+    disk.uuid = DiskId(name + "-uuid");
+    disk.name = name;
+    disk.dev_type = instance_.disk_template;
+    disk.size = {1024};
+    instance_.disks.push_back(disk);
+  }
+  void add_nic(std::string const& mac) {
+    model::Nic nic;
+    nic.uuid = NicId(mac + "-uuid");
+    nic.mac = mac;
+    instance_.nics.push_back(nic);
+  }
+
+  Result<DeviceChanges> change(std::string_view disks, std::string_view nics) {
+    SeededRandom random(1);
+    DeviceMaker maker(cluster_, random);
+    return change_devices(maker, cluster_.settings(), instance_, json::parse(disks).as_array(),
+                          json::parse(nics).as_array());
+  }
+  std::string told(std::string_view disks, std::string_view nics) {
+    auto const changes = change(disks, nics);
+    return changes ? json::serialize(changes->told) : changes.error().message;
+  }
+  std::string disk(std::string_view one) { return told(fmt::format("[{}]", one), "[]"); }
+  std::string nic(std::string_view one) { return told("[]", fmt::format("[{}]", one)); }
+
+  std::string disks() const {
+    std::vector<std::string> names;
+    for (auto const& disk : instance_.disks) names.push_back(disk.name.value_or("new"));
+    return fmt::format("{}", fmt::join(names, " "));
+  }
+
+  model::Cluster cluster_;
+  model::Instance instance_;
+};
+
+TEST_F(DeviceChangesTest, told_as_ganeti_does) {
+  EXPECT_EQ(disk(R"(["add", -1, {"size": "2G"}])"), R"([["disk/2","add:size=2048,mode=rw"]])");
+  EXPECT_EQ(disk(R"(["modify", 0, {"mode": "ro", "name": "none"}])"),
+            R"([["disk.mode/0","ro"],["disk.name/0","None"]])");
+  EXPECT_EQ(disk(R"(["remove", 1, {}])"), R"([["disk/1","remove"]])");
+  EXPECT_EQ(
+      nic(R"(["add", -1, {"mac": "aa:00:00:00:00:02", "link": "br7"}])"),
+      R"([["nic/1","add:mac=aa:00:00:00:00:02,ip=None,mode=bridged,link=br7,network=None"]])");
+  EXPECT_EQ(
+      nic(R"(["modify", 1, {"ip": "192.0.2.7"}])"),
+      R"([["nic.ip/1","192.0.2.7"],["nic.mode/1","bridged"],["nic.link/1","br7"],["nic.vlan/1",""]])");
+  EXPECT_EQ(nic(R"(["remove", -1, {}])"), R"([["nic/1","remove"]])");
+}
+
+TEST_F(DeviceChangesTest, are_made_one_after_the_other) {
+  auto const changes = change(
+      R"([["add", 0, {"size": 512}], ["remove", 1, {}], ["remove", -1, {}], ["add", -1, {"size": 256, "name": "last"}]])",
+      "[]");
+  ASSERT_TRUE(changes) << changes.error().message;
+  EXPECT_EQ(disks(), "new last");
+  EXPECT_EQ(changes->created.size(), 2U);
+  ASSERT_EQ(changes->removed.size(), 2U);
+  EXPECT_EQ(changes->removed[0].name, "root");
+  EXPECT_EQ(changes->removed[1].name, "data");
+}
+
+TEST_F(DeviceChangesTest, what_comes_and_goes_at_once_has_never_been) {
+  auto const changes = change(R"([["add", -1, {"size": 512}], ["remove", -1, {}]])", "[]");
+  ASSERT_TRUE(changes);
+  EXPECT_TRUE(changes->created.empty());
+  EXPECT_TRUE(changes->removed.empty());
+}
+
+TEST_F(DeviceChangesTest, are_found_by_index_name_and_uuid) {
+  EXPECT_EQ(disk(R"(["modify", "data", {"mode": "ro"}])"), R"([["disk.mode/1","ro"]])");
+  EXPECT_EQ(disk(R"(["modify", "root-uuid", {"mode": "ro"}])"), R"([["disk.mode/0","ro"]])");
+  EXPECT_EQ(disk(R"(["modify", "1", {"mode": "rw"}])"), R"([["disk.mode/1","rw"]])");
+  // RAPI's older form has no index.
+  EXPECT_EQ(disk(R"(["remove", {}])"), R"([["disk/1","remove"]])");
+}
+
+TEST_F(DeviceChangesTest, a_mistake_is_named) {
+  EXPECT_EQ(disk(R"(["modify", 7, {}])"), "Invalid disk index 7: web1 has disks 0 to 1");
+  EXPECT_EQ(disk(R"(["modify", -2, {}])"), "Invalid disk index -2: web1 has disks 0 to 1");
+  EXPECT_EQ(disk(R"(["modify", "swap", {}])"),
+            "web1 has no disk 'swap': give its index (disks 0 to 1), its UUID or its name");
+  EXPECT_EQ(disk(R"(["add", 5, {"size": 1}])"),
+            "A new disk of web1 can have index 0 to 2, or none for the last");
+  EXPECT_EQ(disk(R"(["frob", 0, {}])"), "Unknown action 'frob': add, modify or remove");
+  EXPECT_EQ(disk(R"(["attach", -1, {"name": "x"}])"), "'attach' of disks is not built yet");
+  EXPECT_EQ(disk(R"(["detach", 0, {}])"), "'detach' of disks is not built yet");
+  EXPECT_EQ(disk(R"(["remove", 0, {"size": 1}])"),
+            R"('remove' takes no parameters, not {"size":1})");
+  EXPECT_EQ(disk(R"(["add", -1, {"size": "pony"}])"), "Can't parse the given amount 'pony'");
+  EXPECT_EQ(disk(R"(["add", -1, {"size": -1}])"), "Invalid disk size '-1' of disk 2");
+  EXPECT_EQ(disk(R"(["add", -1, {}])"), "Missing size of disk 2");
+  EXPECT_EQ(disk(R"(["modify", 0, {"size": 1}])"),
+            "The size of disk 0 is changed by gnt-instance grow-disk");
+  EXPECT_EQ(disk(R"(["modify", 0, {"mode": "wo"}])"),
+            "Invalid disk access mode 'wo' of disk 0: rw or ro");
+  EXPECT_EQ(disk(R"(["modify", 0, {"mode": true}])"), "disk: the value of 'mode' is missing");
+  EXPECT_EQ(disk(R"("add")"), R"(disk: a change is [action, index, {parameters}], not "add")");
+  EXPECT_EQ(nic(R"(["remove", 3, {}])"), "Invalid nic index 3: web1 has NICs 0 to 0");
+  EXPECT_EQ(nic(R"(["add", -1, {"mac": "12:34"}])"), "Invalid MAC address '12:34'");
+  EXPECT_EQ(nic(R"(["add", -1, {"mac": "aa:00:00:00:00:01"}])"),
+            "MAC address aa:00:00:00:00:01 already in use in cluster");
+  EXPECT_EQ(nic(R"(["modify", 0, {"network": "lan"}])"), "nic/0: networks are not built yet");
+  EXPECT_EQ(nic(R"(["modify", 0, {"vlan": ".7"}])"), "nic/0: VLANs are not built yet");
+  EXPECT_EQ(nic(R"(["modify", 0, {"mode": "openvswitch"}])"),
+            "nic/0: mode 'openvswitch' is not built yet");
+  EXPECT_EQ(nic(R"(["modify", 0, {"mode": "routed"}])"),
+            "nic/0: a routed NIC needs an address (ip=)");
+  instance_.nics.clear();
+  EXPECT_EQ(nic(R"(["remove", 0, {}])"), "Invalid nic index 0: web1 has no NICs");
+}
+
+TEST_F(DeviceChangesTest, there_are_limits) {
+  while (instance_.disks.size() < disks_max) add_disk("more");
+  while (instance_.nics.size() < nics_max) add_nic("more");
+  EXPECT_EQ(disk(R"(["add", -1, {"size": 1}])"), "An instance has at most 16 disks");
+  EXPECT_EQ(nic(R"(["add", -1, {}])"), "An instance has at most 8 NICs");
+  instance_.disk_template = model::DiskTemplate::Diskless;
+  EXPECT_EQ(disk(R"(["add", -1, {"size": 1}])"),
+            "web1 is diskless; give it a disk template first (gnt-instance modify -t)");
+}
+
+}  // namespace
+}  // namespace flotte::units

@@ -1,0 +1,169 @@
+"""NICs, disks and memory of a machine that runs (O12): changed at once, in the guest, on the node and in the configuration.
+
+The guest has no system: it lets devices be plugged in, and doesn't hear when one shall be unplugged. One that does is in tests/lab."""
+import json
+import re
+
+import pytest
+
+ADD = "gnt-instance add -t file -s 16M -o noop --no-install --no-name-check --no-ip-check -H kvm -B memory=64M --net 0:link=br0"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def second_bridge(cluster):
+    cluster.ok("ip link add br1 type bridge && ip link set br1 up")
+
+
+@pytest.fixture
+def guest(cluster):
+    cluster.ok(f"{ADD} vm1")
+    yield "vm1"
+    cluster.ok("gnt-instance remove -f --shutdown-timeout=0 vm1")
+    assert "tap" not in cluster.ok("ip -br link")
+    assert cluster.ok("find /srv/ganeti/file-storage /var/run/ganeti -name '*vm1*'") == ""
+
+
+@pytest.fixture
+def stopped(cluster, guest):
+    cluster.ok("gnt-instance stop --timeout=0 vm1")
+    return guest
+
+
+def field(cluster, fields):
+    return cluster.ok(f"gnt-instance list --no-headers --separator=: -o {fields} vm1").strip()
+
+
+def tap(cluster, index):
+    return cluster.ok(f"cat /var/run/ganeti/kvm-hypervisor/nic/vm1/{index}").strip()
+
+
+def bridge_of(cluster, index):
+    return re.search(r"master (\S+)", cluster.ok(f"ip -o link show {tap(cluster, index)}")).group(1)
+
+
+def qmp(cluster, command, **arguments):
+    asked = json.dumps({"execute": command, "arguments": arguments})
+    said = cluster.ok(f"""printf '%s\\n' '{{"execute":"qmp_capabilities"}}' '{asked}' |
+        socat -t1 - UNIX-CONNECT:/var/run/ganeti/kvm-hypervisor/ctrl/vm1.qmp""")
+    return json.loads(said.splitlines()[2])["return"]
+
+
+def files(cluster):
+    return cluster.ok("ls /srv/ganeti/file-storage/vm1/*.disk?").split()
+
+
+def plugged(cluster, kind):
+    """How many devices of a kind the guest has on its PCI bus."""
+    [bus] = [bus for bus in qmp(cluster, "query-pci") if bus["bus"] == 0]
+    ids = {"nic": 0x1000, "disk": 0x1001}
+    return sum(device["id"]["device"] == ids[kind] for device in bus["devices"])
+
+
+def test_O12_a_nic_is_plugged_in(cluster, guest):
+    said = cluster.ok("gnt-instance modify --net add:link=br1 vm1")
+    mac = field(cluster, "nic.mac/1")
+    assert said == f"Modified instance vm1\n - nic/1 -> add:mac={mac},ip=None,mode=bridged,link=br1,network=None\n"
+    assert plugged(cluster, "nic") == 2
+    assert bridge_of(cluster, 0) == "br0" and bridge_of(cluster, 1) == "br1"
+    assert field(cluster, "nic.links") == "br0,br1"
+    # The next start has it, too.
+    cluster.ok("gnt-instance reboot --shutdown-timeout=0 vm1")
+    assert plugged(cluster, "nic") == 2 and bridge_of(cluster, 1) == "br1"
+
+
+def test_O12_a_nic_moves_to_another_link(cluster, guest):
+    before = tap(cluster, 0)
+    said = cluster.ok("gnt-instance modify --net 0:modify,link=br1 vm1")
+    assert "nic.link/0 -> br1" in said
+    assert tap(cluster, 0) == before and bridge_of(cluster, 0) == "br1"
+    assert "link=br1" not in cluster.ok("gnt-instance modify --net 0:link=br0 vm1")
+    assert bridge_of(cluster, 0) == "br0"
+
+
+def test_O12_a_nic_by_its_name(cluster, guest):
+    cluster.ok("gnt-instance modify --net 0:name=lan vm1")
+    cluster.ok("gnt-instance modify --net lan:modify,link=br1 vm1")
+    assert bridge_of(cluster, 0) == "br1"
+    assert "wan" in cluster.refused("gnt-instance modify --net wan:link=br0 vm1")
+
+
+def test_O12_the_first_nic_goes(cluster, stopped):
+    cluster.ok("gnt-instance modify --net 0:add,link=br1 vm1")
+    assert field(cluster, "nic.links") == "br1,br0"
+    assert "nic/0 -> remove" in cluster.ok("gnt-instance modify --net 0:remove vm1")
+    assert field(cluster, "nic.links") == "br0"
+    cluster.ok("gnt-instance modify --net remove vm1")
+    assert field(cluster, "nic.count") == "0"
+    assert "no NICs" in cluster.refused("gnt-instance modify --net 0:remove vm1")
+
+
+def test_later_if_so_wished(cluster, guest):
+    assert "don't forget" in cluster.ok("gnt-instance modify --net add:link=br1 --no-hotplug vm1")
+    assert field(cluster, "nic.count") == "2" and plugged(cluster, "nic") == 1
+    cluster.ok("gnt-instance reboot --shutdown-timeout=0 vm1")
+    assert plugged(cluster, "nic") == 2
+
+
+def test_a_disk_is_plugged_in(cluster, guest):
+    assert cluster.ok("gnt-instance modify --disk add:size=32M vm1") == "Modified instance vm1\n - disk/1 -> add:size=32,mode=rw\n"
+    assert plugged(cluster, "disk") == 2
+    [added] = [disk for disk in qmp(cluster, "query-named-block-nodes") if disk["drv"] == "raw" and disk["image"]["virtual-size"] == 32 << 20]
+    assert not added["ro"]
+    cluster.ok("gnt-instance grow-disk vm1 1 32M")
+    assert field(cluster, "disk.sizes") == "16,64"
+    cluster.ok("gnt-instance reboot --shutdown-timeout=0 vm1")
+    assert plugged(cluster, "disk") == 2
+
+
+def test_a_disk_is_removed(cluster, stopped):
+    cluster.ok("gnt-instance modify --disk add:size=32M,name=data vm1")
+    assert len(files(cluster)) == 2
+    assert "disk/1 -> remove" in cluster.ok("gnt-instance modify --disk data:remove vm1")
+    assert field(cluster, "disk.sizes") == "16"
+    assert len(files(cluster)) == 1
+
+
+def test_a_guest_that_does_not_let_go_keeps_all(cluster, guest):
+    cluster.ok("gnt-instance modify --disk add:size=32M --net add:link=br1 vm1")
+    said = cluster.refused("gnt-instance modify --disk 1:remove vm1")
+    assert "does not let go of disk 1" in said and "--no-hotplug" in said
+    assert field(cluster, "disk.sizes") == "16,32"
+    assert plugged(cluster, "disk") == 2 and len(files(cluster)) == 2
+    assert "is running and uses the disk" in cluster.refused("gnt-instance modify --disk 1:remove --no-hotplug vm1")
+    # It takes effect when it is started next, and nothing of the old NIC is left then.
+    cluster.ok("gnt-instance modify --net 1:remove --hotplug-if-possible vm1")
+    assert field(cluster, "nic.count") == "1"
+
+
+def test_memory_of_a_running_guest(cluster, guest):
+    cluster.ok("gnt-instance modify -B minmem=32M vm1")
+    assert cluster.ok("gnt-instance modify -m 48M vm1") == "Modified instance vm1\n - runtime_memory -> 48\n"
+    assert field(cluster, "oper_ram") == "48"
+    assert "between 32 and 64" in cluster.refused("gnt-instance modify -m 128M vm1")
+
+
+@pytest.mark.parametrize("wish, words", [
+    ("--net add:link=br7", "br7"),
+    ("--net 3:remove", "Invalid nic index 3: vm1 has NICs 0 to 0"),
+    ("--net 0:modify,lnk=br0", "lnk"),
+    ("--net 0:modify,mac=nonsense", "nonsense"),
+    ("--net 0:remove,link=br0", "not accepting parameters on remove"),
+    ("--disk add", "size"),
+    ("--disk add:size=12x", "12x"),
+    ("--disk 0:modify,size=1G", "grow-disk"),
+    ("--ignore-ipolicy --disk add:size=4000T", "does not fit"),
+    ("--disk 4:remove", "Invalid disk index 4: vm1 has disks 0 to 0"),
+    ("--disk add:size=4000T", "disk-size/1"),
+])
+def test_mistakes_change_nothing(cluster, guest, wish, words):
+    before = cluster.ok("gnt-instance info vm1")
+    said = cluster.run(f"gnt-instance modify {wish} vm1")
+    assert said.returncode == 1 and words in said.stderr, said.stderr
+    assert [line for line in cluster.ok("gnt-instance info vm1").splitlines() if "CPU" not in line] == [
+        line for line in before.splitlines() if "CPU" not in line]
+
+
+def test_more_nics_than_the_policy_allows(cluster, stopped):
+    cluster.ok("gnt-instance modify " + "--net add:link=br1 " * 7 + "vm1")
+    said = cluster.refused("gnt-instance modify --net add:link=br1 vm1")
+    assert "8" in said
