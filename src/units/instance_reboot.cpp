@@ -61,7 +61,7 @@ Result<json::value> InstanceReboot::apply(Plan const& plan, jobs::JobContext& jo
     instance.admin_state = model::AdminState::Up;
     instance.admin_state_source = model::AdminStateSource::Admin;
     instance.disks_active = true;
-    if (!plan.is_soft) instance.epoch = plan.spec.epoch;
+    if (!plan.is_soft && !plan.is_running) instance.epoch = plan.spec.epoch;
     edit.put(std::move(instance));
     return {};
   }));
@@ -72,6 +72,14 @@ Result<json::value> InstanceReboot::apply(Plan const& plan, jobs::JobContext& jo
   }
   if (plan.is_running) {
     TRY(stop_instance(job, plan.node, plan.spec, plan.timeout_s));
+    // Not before: one that does not stop goes on with the epoch that it was started with, and its
+    // disks must not get a later one.
+    TRY(job.commit("Recording its next start", [&](store::ClusterEdit& edit) -> Result<void> {
+      auto instance = TRY(edit.instance(plan.instance));
+      instance.epoch = plan.spec.epoch;
+      edit.put(std::move(instance));
+      return {};
+    }));
   } else {
     job.info(fmt::format("Instance {} was already stopped, starting now", plan.spec.name));
   }
