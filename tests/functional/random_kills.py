@@ -21,6 +21,9 @@ USERS = 4
 COMMAND_SECONDS_MAX = 240
 FINAL = {"success", "error", "canceled"}
 LOOKS_WITHOUT_DISK_MAX = 3
+LINES_TOLD = 80
+# Around what should not have been, in seconds.
+TOLD_AROUND = 30
 # A guest may end in one of these, if they are about it.
 MAY_END_A_GUEST = {"OP_INSTANCE_SHUTDOWN", "OP_INSTANCE_REBOOT", "OP_INSTANCE_REMOVE", "OP_INSTANCE_STARTUP", "OP_INSTANCE_CREATE"}
 # Words that no answer has, whatever was killed.
@@ -83,12 +86,13 @@ class Campaign:
         self.site = site
         self.seed = seed
         self.seconds = seconds
-        self.history = collections.deque(maxlen=80)
+        self.history = []  # (when, what)
         self.counts = collections.Counter()
         self.violations = []
         self.known_jobs = {}  # id: its final status, or None
         self.guest_ends = []  # (name, last seen, first missed)
         self.killed_guests = set()  # (process, start)
+        self.ended = set()  # (process, start)
         self.seen = {}  # (process, start): (name, disks, last seen)
         self.tags = set()
         self._lock = threading.Lock()
@@ -163,7 +167,7 @@ class Campaign:
 
     def _note(self, text):
         with self._lock:
-            self.history.append(f"{time.strftime('%H:%M:%S')} {text}")
+            self.history.append((time.time(), text))
 
     def _add_steady(self):
         usual = f"{self.site.add} -o noop {self.site.disk.format(index=0, size=self.site.steady_size)} {self.site.nics[0]} -t {self.site.templates[0]}"
@@ -394,9 +398,12 @@ class Campaign:
                 if guest in self.killed_guests:
                     continue
                 self.guest_ends.append((name, last, when))
+                self.ended.add(guest)
                 if name == STEADY and not self._is_ending:
                     self.violations.append(f"the QEMU of {STEADY} (process {guest[0]}) ended, and nobody asked for it")
             for guest, (name, disks) in now.items():
+                if guest in self.ended:
+                    self.violations.append(f"the QEMU of {name} (process {guest[0]}) was there, was not, and is there again")
                 self.seen[guest] = (name, disks, when)
             if self.violations:
                 self._stop.set()
@@ -482,7 +489,7 @@ class Campaign:
                     intervals[op["instance_name"]].append((seconds(row["received_ts"]), seconds(row["end_ts"])))
         for name, last, missed in self.guest_ends:
             if not any(begin - 1 <= missed and last <= end + 1 for begin, end in intervals[name]):
-                raise Violation(f"{name} ended between {last} and {missed}, when no job was about it and nobody killed it")
+                raise Violation(f"{name} ended between {last} and {missed}, when no job was about it and nobody killed it\n{self._around(name, last, jobs)}")
         self.counts["guests ended by jobs"] = len(self.guest_ends)
 
     def _check_disks(self, rows):
@@ -539,9 +546,24 @@ class Campaign:
             finally:
                 connection.close()
 
+    def _around(self, name, when, jobs):
+        """All that was about an instance around a moment."""
+        done = [f"{told(at)} {text}" for at, text in self.history if abs(at - when) < TOLD_AROUND and ("kill" in text or "power" in text or name in text)]
+        rows = [f"job {job} ({row['status']}): {row['ops']}, {told(seconds(row['received_ts']))} to {told(seconds(row['end_ts']))}: {row['opresult']}"
+                for job, row in jobs.items() if name in json.dumps(row["ops"]) and seconds(row["received_ts"]) < when + TOLD_AROUND
+                and seconds(row["end_ts"]) > when - TOLD_AROUND]
+        logs = self.host.run(f"grep -hE '{told(when)[:-1]}|{told(when + 10)[:-1]}' /var/log/ganeti/flotte-*.log; "
+                             f"journalctl --no-pager --since=@{int(when) - 10} --until=@{int(when) + 10}; tail -n 20 /var/log/ganeti/kvm/{name}.log").stdout
+        return "\n".join([f"--- around {told(when)}:", *done, *rows, logs])
+
     def _story(self):
         logs = self.host.run("tail -n 60 /var/log/ganeti/flotte-*.log").stdout
-        return "\n".join([*self.violations, f"seed {self.seed}; {dict(self.counts)}", "--- the last that was done:", *self.history, "--- logs:", logs])
+        last = [f"{told(at)} {text}" for at, text in self.history[-LINES_TOLD:]]
+        return "\n".join([*self.violations, f"seed {self.seed}; {dict(self.counts)}", "--- the last that was done:", *last, "--- logs:", logs])
+
+
+def told(when):
+    return time.strftime("%H:%M:%S", time.localtime(when)) if when != float("inf") else "now"
 
 
 def seconds(stamp):
