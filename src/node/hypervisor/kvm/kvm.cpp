@@ -141,6 +141,7 @@ class Kvm final : public Hypervisor {
 
   Result<void> balloon(std::string const& name, MiB memory) override {
     auto const guard = lock(name);
+    if (!runtime_.find(name)) return {};
     auto qmp = TRY(monitor_of(name));
     TRY(qmp.run("balloon", {{"value", memory.value * 1024 * 1024}}));
     auto guest = runtime_.load(name);
