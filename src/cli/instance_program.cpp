@@ -43,9 +43,15 @@ Outcome<json::array> disks_of(Call& call) {
     if (!disks.empty()) return stop("Please use only one of --os-size and --disk");
     disks.push_back(json::object{{"size", text_value(*size)}});
   }
-  for (auto& disk : disks) {
-    auto* size = disk.as_object().if_contains("size");
-    if (size && size->is_string()) {
+  for (std::size_t i = 0; i < disks.size(); ++i) {
+    auto& disk = disks[i].as_object();
+    auto* size = disk.if_contains("size");
+    if (disk.contains("adopt")) {
+      if (size) return stop(fmt::format("Only one of 'size' and 'adopt' allowed (disk {})", i));
+      disk["size"] = 0;
+    } else if (!size) {
+      return stop(fmt::format("Missing size or adoption source for disk {}", i));
+    } else if (size->is_string()) {
       *size = GIVEN(parse_size(std::string_view(size->get_string()))).value;
     }
   }

@@ -86,6 +86,45 @@ class Deeds {
     return Nothing{};
   }
 
+  Result<Nothing> adopt(BlockdevAdopt const& call) {
+    TRY(check_name(call.instance));
+    auto const& disk = call.disk.disk;
+    auto const from = TRY(volume_of(disk, call.volume));
+    auto const key = fake_disk_key(disk);
+    if (auto const known = state_.disks.find(key); known != state_.disks.end()) {
+      if (known->second.instance == call.instance) return Nothing{};
+      return fail(ErrorCode::AlreadyExists, "Disk {} exists already and is not this disk", key);
+    }
+    auto const volume = state_.other_volumes.find(from);
+    if (volume == state_.other_volumes.end()) {
+      return fail(ErrorCode::EnvironmentError, "Missing logical volume(s): {}", from);
+    }
+    auto const& found = volume->second;
+    if (found.is_open || found.size != disk.size || found.owner != call.owner) {
+      return fail(ErrorCode::WrongState, "Volume {} is in use or has changed", from);
+    }
+    FakeDisk made;
+    made.instance = call.instance;
+    made.disk = disk;
+    made.size = disk.size;
+    made.index = call.disk.index;
+    state_.disks.emplace(key, std::move(made));
+    state_.other_volumes.erase(volume);
+    return Nothing{};
+  }
+
+  Result<Nothing> release(BlockdevRelease const& call) {
+    auto const key = fake_disk_key(call.disk.disk);
+    auto const from = TRY(volume_of(call.disk.disk, call.volume));
+    auto const known = state_.disks.find(key);
+    if (known == state_.disks.end()) return Nothing{};
+    if (known->second.instance != call.instance) return foreign(known->second);
+    TRY(refuse_while_used(key));
+    state_.other_volumes[from] = {known->second.size, false, call.owner};
+    state_.disks.erase(known);
+    return Nothing{};
+  }
+
   Result<Nothing> remove(BlockdevRemove const& call) {
     auto const key = fake_disk_key(call.disk.disk);
     auto const known = state_.disks.find(key);
@@ -154,8 +193,21 @@ class Deeds {
     VolumeList list;
     for (auto const& [key, disk] : state_.disks) {
       if (disk.disk.dev_type != model::DiskTemplate::Plain) continue;
-      list.volumes.push_back(
-          {"/dev/sda1", disk.disk.logical_id.at(0), disk.disk.logical_id.at(1), disk.size});
+      list.volumes.push_back({.phys = "/dev/sda1",
+                              .vg = disk.disk.logical_id.at(0),
+                              .name = disk.disk.logical_id.at(1),
+                              .size = disk.size,
+                              .is_open = uses_disk(key),
+                              .owner = disk.instance});
+    }
+    for (auto const& [name, volume] : state_.other_volumes) {
+      auto const slash = name.find('/');
+      list.volumes.push_back({.phys = "/dev/sda1",
+                              .vg = name.substr(0, slash),
+                              .name = name.substr(slash + 1),
+                              .size = volume.size,
+                              .is_open = volume.is_open,
+                              .owner = volume.owner});
     }
     return list;
   }
@@ -258,10 +310,7 @@ class Deeds {
   }
 
   Result<Nothing> balloon(InstanceBalloon const& call) {
-    if (!is_running(call.instance)) {
-      return fail(ErrorCode::WrongState, "Instance {} does not run", call.instance);
-    }
-    state_.guests.at(call.instance).balloon = call.memory;
+    if (is_running(call.instance)) state_.guests.at(call.instance).balloon = call.memory;
     return Nothing{};
   }
 
@@ -346,6 +395,21 @@ class Deeds {
         wanted.disks, [&](DiskSpec const& one) { return fake_disk_key(one.disk) == key; });
     auto const known = state_.disks.find(key);
     if (!stays && known != state_.disks.end()) known->second.is_assembled = false;
+  }
+
+  // "xenvg/old"
+  static Result<std::string> volume_of(model::Disk const& disk, std::string const& volume) {
+    if (disk.dev_type != model::DiskTemplate::Plain || disk.logical_id.empty()) {
+      return fail(ErrorCode::WrongInput, "Disks of the template {} can't be adopted",
+                  schema::name_of(disk.dev_type));
+    }
+    return fmt::format("{}/{}", disk.logical_id[0], volume);
+  }
+
+  bool uses_disk(std::string const& key) const {
+    return std::ranges::any_of(state_.guests, [&](auto const& entry) {
+      return entry.second.state != RunState::UserDown && uses(entry.second, key);
+    });
   }
 
   bool is_running(std::string const& instance) const {
@@ -570,6 +634,8 @@ struct FakeNode::Machine {
     });
     on<NodeVerify>(&Deeds::verify);
     on<BlockdevCreate>(&Deeds::create);
+    on<BlockdevAdopt>(&Deeds::adopt);
+    on<BlockdevRelease>(&Deeds::release);
     on<BlockdevRemove>(&Deeds::remove);
     on<BlockdevGrow>(&Deeds::grow);
     on<BlockdevAssemble>(&Deeds::assemble);

@@ -35,6 +35,13 @@ struct FakeDisk {
   std::string installed_os;  // the OS definition whose create script ran last
 };
 
+// A volume that is no instance's disk.
+struct FakeVolume {
+  MiB size;
+  bool is_open = false;
+  std::string owner;
+};
+
 struct FakeGuest {
   InstanceSpec spec;
   RunState state = RunState::Running;
@@ -64,6 +71,7 @@ struct FakeNodeState {
   NodeFindings wrong;
   std::vector<RunFile> strays;            // in the run directory, of guests that aren't there
   std::map<std::string, FakeDisk> disks;  // by fake_disk_key()
+  std::map<std::string, FakeVolume> other_volumes;  // by group and name: "xenvg/old"
   std::map<std::string, FakeGuest> guests;
   std::set<std::string> taps;
   FakeFileStorage file_storage = FakeFileStorage::Fine;

@@ -142,6 +142,26 @@ Fields BlockdevCreate::fields() {
   return table;
 }
 
+Fields BlockdevAdopt::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevAdopt::instance>("instance", "Instance."),
+      field<&BlockdevAdopt::disk>("disk", "Disk."),
+      field<&BlockdevAdopt::volume>("volume", "The name that it had."),
+      field<&BlockdevAdopt::owner>("owner", "The instance that it was of."),
+  };
+  return table;
+}
+
+Fields BlockdevRelease::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevRelease::instance>("instance", "Instance."),
+      field<&BlockdevRelease::disk>("disk", "Disk."),
+      field<&BlockdevRelease::volume>("volume", "The name that it had."),
+      field<&BlockdevRelease::owner>("owner", "The instance that it was of."),
+  };
+  return table;
+}
+
 Fields BlockdevRemove::fields() {
   static constexpr Field table[] = {
       field<&BlockdevRemove::instance>("instance", "Instance."),
@@ -217,6 +237,8 @@ Fields Volume::fields() {
       field<&Volume::name>("name", "Name."),
       field<&Volume::size>("size", "Size."),
       field<&Volume::is_active>("is_active", "Whether it can be opened."),
+      field<&Volume::is_open>("is_open", "Whether somebody has it open."),
+      field<&Volume::owner>("owner", "The instance that it says it is of."),
   };
   return table;
 }

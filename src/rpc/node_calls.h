@@ -169,6 +169,31 @@ struct BlockdevRemove {
   static schema::Fields fields();
 };
 
+// The volume `volume` of the disk's volume group becomes the disk, with what is on it. It has the
+// disk's size, and `owner` as the instance that it says it is of (empty: none). Nobody has it open.
+struct BlockdevAdopt {
+  static constexpr std::string_view name = "blockdev_adopt";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+  std::string volume;
+  std::string owner;
+
+  static schema::Fields fields();
+};
+
+// Undoes BlockdevAdopt: the disk is again what it was.
+struct BlockdevRelease {
+  static constexpr std::string_view name = "blockdev_release";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+  std::string volume;
+  std::string owner;
+
+  static schema::Fields fields();
+};
+
 // Grows to `size`; smaller or equal does nothing.
 struct BlockdevGrow {
   static constexpr std::string_view name = "blockdev_grow";
@@ -241,6 +266,8 @@ struct Volume {
   std::string name;
   MiB size;
   bool is_active = true;
+  bool is_open = false;
+  std::string owner;  // the instance that it says it is of
 
   static schema::Fields fields();
 };
@@ -380,7 +407,7 @@ struct InstanceAdjust {
   static schema::Fields fields();
 };
 
-// What a running guest may use of its memory.
+// What a running guest may use of its memory. One that doesn't run, or no longer, is left alone.
 struct InstanceBalloon {
   static constexpr std::string_view name = "instance_balloon_memory";
   using Reply = Nothing;

@@ -46,7 +46,9 @@ class Planner {
   Result<InstanceCreate::Plan> plan() {
     TRY(identity());
     TRY(parameters());
-    TRY(template_and_disks());
+    TRY(disk_template());
+    TRY(adoption());
+    TRY(disks());
     TRY(nics());
     TRY(policy());
     TRY(placement());
@@ -54,7 +56,8 @@ class Planner {
     InstanceCreate::Plan plan;
     plan.starts = op_.start;
     plan.installs = installs_;
-    plan.wipes = settings_.prealloc_wipe_disks;
+    plan.wipes = settings_.prealloc_wipe_disks && adopted_.empty();
+    plan.adopted = adopted_;
     plan.force_variant = op_.force_variant;
     plan.spec = instance_spec(cluster_, instance_);
     if (op_.osparams_secret) {
@@ -117,7 +120,7 @@ class Planner {
     return {};
   }
 
-  Result<void> template_and_disks() {
+  Result<void> disk_template() {
     if (!op_.disk_template && settings_.enabled_disk_templates.empty()) {
       return fail(ErrorCode::WrongState, "The cluster has no enabled disk template");
     }
@@ -141,9 +144,109 @@ class Planner {
     if (op_.disks.size() > disks_max) {
       return fail(ErrorCode::WrongInput, "An instance has at most {} disks", disks_max);
     }
+    return {};
+  }
+
+  // All disks or none are volumes that are there, on one node, of nobody, closed.
+  Result<void> adoption() {
+    auto const adopts = [](json::object const& disk) { return disk.contains("adopt"); };
+    auto const count = std::ranges::count_if(op_.disks, adopts);
+    if (count == 0) return {};
+    if (static_cast<std::size_t>(count) != op_.disks.size()) {
+      return fail(ErrorCode::WrongInput, "Either all disks are adopted or none is");
+    }
+    if (instance_.disk_template != model::DiskTemplate::Plain) {
+      return fail(ErrorCode::WrongInput,
+                  "Disk adoption is not supported for the '{}' disk template; use -t plain",
+                  schema::name_of(instance_.disk_template));
+    }
+    std::vector<std::pair<std::string, std::string>> wanted;
+    for (auto const& given : op_.disks) wanted.push_back(TRY(volume_in(given)));
+    auto sorted = wanted;
+    std::ranges::sort(sorted);
+    if (std::ranges::adjacent_find(sorted) != sorted.end()) {
+      return fail(ErrorCode::WrongInput, "Duplicate volume names given for adoption");
+    }
+    TRY(find_volumes(wanted));
+    for (auto const& volume : adopted_) TRY(check_nobody_uses(volume));
+    return {};
+  }
+
+  Result<std::pair<std::string, std::string>> volume_in(json::object const& given) const {
+    auto const vg = text_in(given, "vg").value_or(settings_.volume_group_name);
+    auto const name = text_in(given, "adopt").value_or("");
+    if (vg.empty()) {
+      return fail(ErrorCode::WrongInput, "The cluster has no volume group; name one with vg=…");
+    }
+    if (name.empty()) return fail(ErrorCode::WrongInput, "adopt= wants the name of a volume");
+    // The command's way to say that there is none.
+    if (auto const* size = given.if_contains("size"); size && *size != 0) {
+      return fail(ErrorCode::WrongInput,
+                  "Only one of 'size' and 'adopt' allowed: {}/{} has its "
+                  "size already",
+                  vg, name);
+    }
+    return std::pair(vg, name);
+  }
+
+  // On the node that has them all; of several the one with most room.
+  Result<void> find_volumes(std::vector<std::pair<std::string, std::string>> const& wanted) {
+    std::vector<std::string> missing;
+    for (auto const& [id, list] : facts_.volumes) {
+      std::vector<rpc::Volume> found;
+      missing.clear();
+      for (auto const& [vg, name] : wanted) {
+        auto const volume = std::ranges::find_if(
+            list.volumes, [&](rpc::Volume const& one) { return one.vg == vg && one.name == name; });
+        if (volume == list.volumes.end()) {
+          missing.push_back(fmt::format("{}/{}", vg, name));
+        } else {
+          found.push_back(*volume);
+        }
+      }
+      if (missing.empty()) {
+        adopted_ = std::move(found);
+        adopting_node_ = id;
+        return {};
+      }
+    }
+    auto const where = facts_.volumes.size() == 1
+                           ? TRY(cluster_.node(facts_.volumes.begin()->first))->name
+                           : "any node";
+    return fail(
+        ErrorCode::WrongInput, "Missing logical volume(s): {}; not on {}, see 'gnt-node volumes'",
+        missing.empty() ? wanted.front().second : fmt::format("{}", fmt::join(missing, ", ")),
+        where);
+  }
+
+  Result<void> check_nobody_uses(rpc::Volume const& volume) const {
+    for (auto const& [id, other] : cluster_.instances()) {
+      for (auto const& disk : other->disks) {
+        auto const is_its = other->primary_node.text() == adopting_node_ &&
+                            disk.logical_id == std::vector{volume.vg, volume.name};
+        if (!is_its) continue;
+        return fail(ErrorCode::ResourceNotUnique, "LV named {}/{} used by another instance: {}",
+                    volume.vg, volume.name, other->name);
+      }
+    }
+    if (volume.is_open) {
+      return fail(ErrorCode::WrongState,
+                  "Online logical volumes found, cannot adopt: {}/{}; unmount it, or stop what has "
+                  "it open",
+                  volume.vg, volume.name);
+    }
+    return {};
+  }
+
+  Result<void> disks() {
     FileStorage const files{op_.file_driver.value_or("loop"), op_.file_storage_dir.value_or("")};
-    for (auto const& given : op_.disks) {
-      instance_.disks.push_back(TRY(maker_.disk(instance_, given, instance_.disks.size(), files)));
+    for (auto given : op_.disks) {
+      auto const index = instance_.disks.size();
+      if (!adopted_.empty()) {
+        given.erase("adopt");
+        given["size"] = adopted_[index].size.value;
+      }
+      instance_.disks.push_back(TRY(maker_.disk(instance_, given, index, files)));
     }
     return {};
   }
@@ -174,6 +277,7 @@ class Planner {
     model::NodePtr best;
     MiB most_free{-1};
     for (auto const& [id, facts] : facts_.nodes) {
+      if (!adopting_node_.empty() && id != adopting_node_) continue;
       auto const node = TRY(cluster_.node(id));
       if (facts.memory_free > most_free) {
         best = node;
@@ -193,7 +297,7 @@ class Planner {
   }
 
   Result<void> check_volume_groups(model::Node const& node) {
-    if (instance_.disk_template != model::DiskTemplate::Plain) return {};
+    if (instance_.disk_template != model::DiskTemplate::Plain || !adopted_.empty()) return {};
     auto const& groups = facts_.nodes.at(node.uuid.text()).volume_groups;
     std::map<std::string, MiB> wanted;
     for (auto const& disk : instance_.disks) {
@@ -220,7 +324,7 @@ class Planner {
 
   Result<void> operating_system() {
     instance_.os = op_.os_type.value_or("");
-    installs_ = !op_.no_install.value_or(false) && !instance_.disks.empty();
+    installs_ = !op_.no_install.value_or(false) && !instance_.disks.empty() && adopted_.empty();
     if (op_.no_install.value_or(false) && instance_.os.empty()) return {};
     if (instance_.os.empty()) {
       return fail(ErrorCode::WrongInput, "No guest OS specified; see 'gnt-os list'");
@@ -239,7 +343,24 @@ class Planner {
   DeviceMaker maker_;
   model::Instance instance_;
   bool installs_ = false;
+  std::vector<rpc::Volume> adopted_;
+  std::string adopting_node_;
 };
+
+Result<void> adopt_disks(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
+  auto const& node = plan.instance.primary_node;
+  job.log("* adopting instance disks...");
+  for (std::size_t i = 0; i < plan.adopted.size(); ++i) {
+    auto const& volume = plan.adopted[i];
+    auto const& disk = plan.spec.disks[i];
+    TRY(job.step(fmt::format("Adopting {}/{} as disk {} of {}", volume.vg, volume.name, i,
+                             plan.instance.name),
+                 node, rpc::BlockdevAdopt{plan.instance.name, disk, volume.name, volume.owner},
+                 {.undo = jobs::undo_call(node, rpc::BlockdevRelease{plan.instance.name, disk,
+                                                                     volume.name, volume.owner})}));
+  }
+  return {};
+}
 
 Result<void> create_disks(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
   auto const& node = plan.instance.primary_node;
@@ -350,7 +471,10 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
       if (!node->offline && !node->drained && node->vm_capable) candidates.push_back(node);
     }
   }
+  auto const adopts = std::ranges::any_of(
+      op.disks, [](json::object const& disk) { return disk.contains("adopt"); });
   for (auto const& node : candidates) {
+    if (adopts) facts.volumes[node->uuid.text()] = TRY(nodes.ask(*node, rpc::NodeVolumes{}));
     facts.nodes[node->uuid.text()] =
         TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
     TRY(check_bridges(op, cluster, *node, nodes));
@@ -375,7 +499,7 @@ Result<InstanceCreate::Plan> InstanceCreate::plan(Op const& op, model::Cluster c
 }
 
 Result<json::value> InstanceCreate::apply(Plan const& plan, jobs::JobContext& job) {
-  TRY(create_disks(plan, job));
+  TRY(plan.adopted.empty() ? create_disks(plan, job) : adopt_disks(plan, job));
   TRY(add_to_configuration(plan, job));
   if (!plan.instance.disks.empty()) {
     // Ganeti says it once for the disks and once before the OS is installed.
@@ -402,6 +526,7 @@ schema::Fields InstanceCreate::Plan::fields() {
       field<&Plan::wipes>("wipes", "Whether the disks are overwritten first."),
       field<&Plan::force_variant>("force_variant", "Accept an unlisted variant."),
       field<&Plan::starts>("starts", "Whether it is started."),
+      field<&Plan::adopted>("adopted", "The volumes that its disks are made of."),
       field<&Plan::debug_level>("debug_level", "How much the scripts say."),
   };
   return table;

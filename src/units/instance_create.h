@@ -16,6 +16,8 @@ struct InstanceCreate {
     // Of the nodes that may take it.
     std::map<std::string, rpc::NodeFacts> nodes;
     std::optional<rpc::OsList> operating_systems;
+    // Of the same nodes, where volumes are adopted.
+    std::map<std::string, rpc::VolumeList> volumes;
     // Where UUIDs and MAC addresses come from, so that plan() is a pure function.
     std::int64_t seed = 0;
     double now = 0;
@@ -28,6 +30,7 @@ struct InstanceCreate {
     bool force_variant = false;
     bool starts = false;
     std::int64_t debug_level = 0;
+    std::vector<rpc::Volume> adopted;  // one a disk, or none
 
     static schema::Fields fields();
   };

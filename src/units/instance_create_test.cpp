@@ -77,6 +77,84 @@ TEST(InstanceCreate, plan_survives_the_journal) {
   EXPECT_EQ(schema::encode(*plan), schema::encode(*again));
 }
 
+opcodes::InstanceCreate an_adoption() {
+  auto op = an_opcode();
+  op.disk_template = model::DiskTemplate::Plain;
+  op.disks = {{{"size", 0}, {"adopt", "old"}}};
+  op.os_type = "noop";
+  return op;
+}
+
+InstanceCreate::Facts facts_with_volumes(std::vector<rpc::Volume> volumes) {
+  auto facts = some_facts();
+  facts.volumes["node-1"].volumes = std::move(volumes);
+  return facts;
+}
+
+TEST(InstanceCreate, adopts_a_volume_with_its_size_and_leaves_what_is_on_it) {
+  auto const plan = InstanceCreate::plan(
+      an_adoption(), a_cluster(),
+      facts_with_volumes({{.vg = "vms", .name = "old", .size = {2052}, .owner = "web7"}}));
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->instance.disks[0].size, MiB{2052});
+  EXPECT_EQ(plan->instance.disks[0].logical_id[0], "vms");
+  EXPECT_TRUE(plan->instance.disks[0].logical_id[1].ends_with(".disk0"));
+  EXPECT_FALSE(plan->installs || plan->wipes);
+  ASSERT_EQ(plan->adopted.size(), 1U);
+  EXPECT_EQ(plan->adopted[0].name, "old");
+  EXPECT_EQ(plan->adopted[0].owner, "web7");
+}
+
+TEST(InstanceCreate, finds_the_node_that_has_the_volume) {
+  auto cluster = a_cluster();
+  cluster.put(model::Node{.uuid = NodeId("node-2"), .name = "n2.example"});
+  auto facts = facts_with_volumes({});
+  facts.nodes["node-2"] = {.memory_total = {4096}, .memory_free = {2047}};
+  facts.volumes["node-2"].volumes = {{.vg = "vms", .name = "old", .size = {2048}}};
+  auto const plan = InstanceCreate::plan(an_adoption(), cluster, facts);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->instance.primary_node.text(), "node-2");
+  EXPECT_TRUE(schema::decode<InstanceCreate::Plan>(json::value(schema::encode(*plan))));
+}
+
+TEST(InstanceCreate, refuses_to_adopt) {
+  rpc::Volume const old{.vg = "vms", .name = "old", .size = {2048}};
+  auto open = old;
+  open.is_open = true;
+  auto op = an_adoption();
+  EXPECT_EQ(error_of(op, facts_with_volumes({open})),
+            "Online logical volumes found, cannot adopt: vms/old; unmount it, or stop what has it "
+            "open");
+  EXPECT_EQ(error_of(op, facts_with_volumes({})),
+            "Missing logical volume(s): vms/old; not on n1.example, see 'gnt-node volumes'");
+  op.disks[0]["size"] = 1024;
+  EXPECT_EQ(error_of(op, facts_with_volumes({old})),
+            "Only one of 'size' and 'adopt' allowed: vms/old has its size already");
+  op = an_adoption();
+  op.disks.push_back(op.disks[0]);
+  EXPECT_EQ(error_of(op, facts_with_volumes({old})), "Duplicate volume names given for adoption");
+  op.disks[1] = {{"size", 1024}};
+  EXPECT_EQ(error_of(op, facts_with_volumes({old})), "Either all disks are adopted or none is");
+  op = an_adoption();
+  op.disk_template = model::DiskTemplate::File;
+  EXPECT_EQ(error_of(op, facts_with_volumes({old})),
+            "Disk adoption is not supported for the 'file' disk template; use -t plain");
+}
+
+TEST(InstanceCreate, refuses_to_adopt_the_disk_of_another_instance) {
+  auto cluster = a_cluster();
+  model::Instance owner{.uuid = InstanceId("i"), .name = "web7"};
+  owner.primary_node = NodeId("node-1");
+  model::Disk disk;
+  disk.logical_id = {"vms", "old"};
+  owner.disks = {disk};
+  cluster.put(owner);
+  auto const plan = InstanceCreate::plan(
+      an_adoption(), cluster, facts_with_volumes({{.vg = "vms", .name = "old", .size = {2048}}}));
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().message, "LV named vms/old used by another instance: web7");
+}
+
 TEST(InstanceCreate, refuses_a_name_that_exists) {
   auto cluster = a_cluster();
   cluster.put(model::Instance{.uuid = InstanceId("i"), .name = "web1.example"});

@@ -128,6 +128,32 @@ def test_O13_the_guest_sees_a_grown_disk_at_once(running):
         guest.expect("disk", timeout=5, where=lambda disk: disk["name"] == "vdb" and disk["size"] == 1536 << 20)
 
 
+@pytest.mark.parametrize("where", ["-n node1.lab.test", ""])
+def test_O19_adopt_a_volume_that_is_already_here(node, where):
+    node.ok("lvcreate -q -n moved-in -L 1G vms && dd if=/srv/probe.raw of=/dev/vms/moved-in bs=1M conv=fsync status=none")
+    adopt = f'gnt-instance add {where} -o noop -t plain --disk 0:adopt=moved-in -B memory="512M",vcpus="1" --net=0:link=br-foo --no-name-check --no-ip-check --no-start vm1'
+    # Somebody has it open: it stays what it is.
+    holder = node.start("exec sleep infinity < /dev/vms/moved-in")
+    node.wait_until("lvs --noheadings -o lv_device_open vms/moved-in | grep -q open")
+    assert "Online logical volumes found, cannot adopt: vms/moved-in" in node.refused(adopt)
+    holder.kill()
+    holder.wait()
+    node.ok("pkill -x sleep; udevadm settle")
+    node.ok(adopt)
+    assert node.ok("gnt-instance list --no-headers -o status,disk.sizes vm1").split() == ["ADMIN_down", "1024"]
+    assert node.ok("lvs --noheadings -o lv_name,lv_tags vms").split()[0].endswith(".disk0")
+    node.ok("gnt-instance start vm1")
+    with Guest(node, "vm1") as guest:
+        guest.wait_until_ready()
+    again = adopt.replace("vm1", "vm2")
+    assert "Missing logical volume(s): vms/moved-in" in node.refused(again)
+    name = node.ok("lvs --noheadings -o lv_name vms").strip()
+    assert "used by another instance: vm1" in node.refused(again.replace("moved-in", name))
+    node.ok("gnt-cluster verify")
+    node.ok("gnt-instance remove -f --shutdown-timeout=0 vm1")
+    nothing_is_left(node, "vm1")
+
+
 def test_O11_O16_which_volume_and_which_tap(running):
     volumes = running.ok("gnt-node volumes --no-headers --separator=: -o vg,instance")
     assert sorted(volumes.split()) == ["vms_hdd:vm1", "vms_ssd:vm1"]

@@ -28,14 +28,21 @@ struct Outcome {
   std::optional<Broken> broken;
 };
 
+// "OP_INSTANCE_CREATE", or one way of it: "OP_INSTANCE_CREATE/adopt".
+Generator::Make const& arguments_of(std::string const& what) {
+  auto const slash = what.find('/');
+  auto const& generator = generators().find(what.substr(0, slash))->second;
+  return slash == std::string::npos ? generator.make : generator.ways.at(what.substr(slash + 1));
+}
+
 // The same world each time: some machines that run and some that don't, with disks and without.
-Outcome run(std::string const& op_id, std::uint64_t argument_seed,
+Outcome run(std::string const& what, std::uint64_t argument_seed,
             std::vector<CrashAt> const& crashes) {
   World world({.seed = 1, .machines = 4, .has_faults = false});
   Outcome outcome;
   world.run([&](World& it) {
     SeededRandom random(argument_seed);
-    auto const op = generators().find(op_id)->second.make(it.invariants().cluster(), random);
+    auto const op = arguments_of(what)(it.invariants().cluster(), random);
     if (!op) return;
     it.crash_at(crashes);
     auto const job = it.submit(json::array{*op});
@@ -83,7 +90,8 @@ TEST_P(CrashPoints, hold_the_invariants) {
   choose_arguments();
   ASSERT_GT(seed_, 0u) << "no arguments of the generator let it succeed";
   ASSERT_FALSE(undisturbed_.broken) << undisturbed_.broken->what;
-  auto const changes_nodes = generators().find(GetParam())->second.changes_nodes;
+  auto const op_id = GetParam().substr(0, GetParam().find('/'));
+  auto const changes_nodes = generators().find(op_id)->second.changes_nodes;
   auto const tries_all = std::getenv("FLOTTE_EVERY_MOMENT") != nullptr;
 
   std::size_t singles = 0;
@@ -112,18 +120,30 @@ TEST_P(CrashPoints, hold_the_invariants) {
                                  << ", arguments " << seed_ << ": " << outcome.broken->invariant
                                  << ": " << outcome.broken->what;
   }
-  fmt::print("{:<26} {:>3} points, all by {} deaths; {:>5} pairs, {} tried\n", GetParam(),
+  fmt::print("{:<30} {:>3} points, all by {} deaths; {:>5} pairs, {} tried\n", GetParam(),
              undisturbed_.points.size(), singles, pairs.size(), tried);
 }
 
 std::vector<std::string> all_opcodes() {
   std::vector<std::string> names;
-  for (auto const& opcode : opcodes::all()) names.emplace_back(opcode.op_id);
+  for (auto const& opcode : opcodes::all()) {
+    names.emplace_back(opcode.op_id);
+    auto const known = generators().find(opcode.op_id);
+    if (known == generators().end()) continue;
+    for (auto const& [way, make] : known->second.ways) {
+      names.push_back(fmt::format("{}/{}", opcode.op_id, way));
+    }
+  }
   return names;
 }
 
+std::string test_name(std::string what) {
+  std::ranges::replace(what, '/', '_');
+  return what;
+}
+
 INSTANTIATE_TEST_SUITE_P(Opcodes, CrashPoints, testing::ValuesIn(all_opcodes()),
-                         [](auto const& one) { return one.param; });
+                         [](auto const& one) { return test_name(one.param); });
 
 }  // namespace
 }  // namespace flotte::simulation

@@ -42,6 +42,11 @@ json::array disks(model::DiskTemplate kind, Random& random) {
   return list;
 }
 
+json::array old_disk(Random& random) {
+  auto const name = fmt::format("old-{}", random.below(old_volumes));
+  return {json::object{{"size", 0}, {"adopt", json::string(name)}}};
+}
+
 Made create(model::Cluster const& cluster, Random& random) {
   auto made = op("OP_INSTANCE_CREATE");
   made["instance_name"] = json::string(fmt::format("vm-{}", random.below(names_max)));
@@ -52,6 +57,7 @@ Made create(model::Cluster const& cluster, Random& random) {
   made["mode"] = "create";
   made["disk_template"] = json::value(schema::name_of(kind));
   made["disks"] = disks(kind, random);
+  if (kind == model::DiskTemplate::Plain && one_in(random, 5)) made["disks"] = old_disk(random);
   json::array nics;
   for (auto left = random.below(3); left > 0; --left) {
     nics.push_back(json::object{{"link", "br0"}});
@@ -64,6 +70,13 @@ Made create(model::Cluster const& cluster, Random& random) {
   made["hypervisor"] = one_in(random, 5) ? "fake" : "kvm";
   made["beparams"] = json::object{{"memory", static_cast<std::int64_t>(128 + random.below(256))}};
   made["pnode"] = json::string(any(cluster.nodes_by_name(), random)->name);
+  return made;
+}
+
+Made adopt(model::Cluster const& cluster, Random& random) {
+  auto made = create(cluster, random);
+  (*made)["disk_template"] = "plain";
+  (*made)["disks"] = old_disk(random);
   return made;
 }
 
@@ -235,7 +248,8 @@ Generator on_nodes(unsigned weight, Made (*make)(model::Cluster const&, Random&)
 
 std::map<std::string, Generator, std::less<>> const& generators() {
   static std::map<std::string, Generator, std::less<>> const table{
-      {"OP_INSTANCE_CREATE", on_nodes(12, create)},
+      {"OP_INSTANCE_CREATE",
+       {.weight = 12, .changes_nodes = true, .ways = {{"adopt", adopt}}, .make = create}},
       {"OP_INSTANCE_REMOVE", on_nodes(6, remove)},
       {"OP_INSTANCE_STARTUP", on_nodes(10, startup)},
       {"OP_INSTANCE_SHUTDOWN", on_nodes(10, shutdown)},
@@ -246,7 +260,11 @@ std::map<std::string, Generator, std::less<>> const& generators() {
                                                               random);
                                          })},
       {"OP_INSTANCE_GROW_DISK", on_nodes(4, grow)},
-      {"OP_INSTANCE_SET_PARAMS", on_nodes(10, set_params)},
+      {"OP_INSTANCE_SET_PARAMS",
+       {.weight = 10,
+        .changes_nodes = true,
+        .ways = {{"devices", set_devices}},
+        .make = set_params}},
       {"OP_INSTANCE_QUERY_DATA", {.weight = 2, .make = plain("OP_INSTANCE_QUERY_DATA", {})}},
       {"OP_CLUSTER_POST_INIT", {.weight = 1, .make = plain("OP_CLUSTER_POST_INIT", {})}},
       {"OP_CLUSTER_SET_PARAMS", {.weight = 2, .make = cluster_set_params}},

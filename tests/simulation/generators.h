@@ -19,9 +19,16 @@ struct Generator {
   unsigned weight = 1;
   // Whether it changes disks or guests: then pairs of crash points are tried too.
   bool changes_nodes = false;
+  // Ways of the opcode that a random draw seldom takes; each is tried at all crash points.
+  using Make = std::function<std::optional<json::object>(model::Cluster const&, Random&)>;
+  std::map<std::string, Make> ways = {};
   // None: nothing here fits it, for example no instance exists.
-  std::function<std::optional<json::object>(model::Cluster const& cluster, Random& random)> make;
+  Make make;
 };
+
+// Volumes "old-0", ... on each node that are no instance's disk.
+constexpr std::size_t old_volumes = 40;
+constexpr std::int64_t old_volume_mib = 1024;
 
 // By op_id.
 std::map<std::string, Generator, std::less<>> const& generators();

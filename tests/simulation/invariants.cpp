@@ -296,6 +296,9 @@ void Invariants::check_disks_of(NodeId const& node) {
     }
   }
   nodes_.fake().change(node, [&](rpc::FakeNodeState& state) {
+    for (auto const& [name, volume] : state.other_volumes) {
+      used[name.substr(0, name.find('/'))] += volume.size.value;
+    }
     for (auto const& [key, disk] : state.disks) {
       if (disk.disk.dev_type == model::DiskTemplate::Plain) {
         used[disk.disk.logical_id.at(0)] += disk.size.value;

@@ -2,6 +2,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "generators.h"
 #include "rpc/wire.h"
 
 namespace flotte::simulation {
@@ -54,7 +55,12 @@ void SimulatedNodes::point(std::string_view what, NodeId const* node) {
 }
 
 void SimulatedNodes::add(NodeId const& node) {
-  fake_.change(node, [](rpc::FakeNodeState&) {});
+  fake_.change(node, [](rpc::FakeNodeState& state) {
+    for (std::size_t i = 0; i < old_volumes; ++i) {
+      state.other_volumes[fmt::format("xenvg/old-{}", i)] = {.size = {old_volume_mib}};
+      state.facts.volume_groups.front().free.value -= old_volume_mib;
+    }
+  });
   start_daemon(node);
 }
 

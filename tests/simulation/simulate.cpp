@@ -219,7 +219,8 @@ int run(Wish wish) {
                    to_string(entry.what));
       }
       fmt::print(
-          "  ./simulate --seed {} --hours {} --nodes {} --controllers {} --machines {} --pace {} --kills {}{} "
+          "  ./simulate --seed {} --hours {} --nodes {} --controllers {} --machines {} --pace {} "
+          "--kills {}{} "
           "--trace "
           "--only {}\n",
           options.seed, options.hours, options.nodes, options.controllers, options.machines,

@@ -33,6 +33,10 @@ class World {
     return disk;
   }
   virtual std::string device(model::Disk const& disk) const { return disk.logical_id[1]; }
+  // A volume that is no instance's disk, as a disk would name it; null where there are none.
+  virtual std::optional<rpc::DiskSpec> other_volume(std::string const& /*name*/, MiB /*size*/) {
+    return {};
+  }
   // How many disks there are.
   virtual std::size_t disks() {
     auto const list =
@@ -62,6 +66,11 @@ class FaultyWorld : public World {
 
 class InMemory : public FaultyWorld {
  public:
+  void add_volume(std::string const& vg, std::string const& name, MiB size) {
+    fake_.change(node().uuid, [&](rpc::FakeNodeState& state) {
+      state.other_volumes[fmt::format("{}/{}", vg, name)] = {.size = size};
+    });
+  }
   void lose_next_answer(std::string const& call) override { fake_.lose_next_answer(call); }
   void restart() override { fake_.restart_daemon(node().uuid); }
   void power_off(std::string const& instance) override { fake_.power_off(node().uuid, instance); }
@@ -119,13 +128,13 @@ Machinery machinery_of(rpc::FakeNode& fake) {
   node.name = "node1.example.com";
   Machinery machinery;
   machinery.add_calls = [&fake, node](rpc::Dispatcher& dispatcher) {
-    forward<rpc::NodeInfo, rpc::NodeVerify, rpc::BlockdevCreate, rpc::BlockdevRemove,
-            rpc::BlockdevGrow, rpc::BlockdevAssemble, rpc::BlockdevShutdown, rpc::BlockdevFind,
-            rpc::BlockdevWipe, rpc::NodeVolumes, rpc::FileStorageList, rpc::OsDiagnose,
-            rpc::OsCreate, rpc::InstanceStart, rpc::InstanceShutdown, rpc::InstanceSoftReboot,
-            rpc::InstanceResizeDisk, rpc::InstanceAdjust, rpc::InstanceBalloon,
-            rpc::AllInstancesInfo, rpc::BridgesExist, rpc::MasterAddress, rpc::HypervisorValidate>(
-        dispatcher, fake, node);
+    forward<rpc::NodeInfo, rpc::NodeVerify, rpc::BlockdevCreate, rpc::BlockdevAdopt,
+            rpc::BlockdevRelease, rpc::BlockdevRemove, rpc::BlockdevGrow, rpc::BlockdevAssemble,
+            rpc::BlockdevShutdown, rpc::BlockdevFind, rpc::BlockdevWipe, rpc::NodeVolumes,
+            rpc::FileStorageList, rpc::OsDiagnose, rpc::OsCreate, rpc::InstanceStart,
+            rpc::InstanceShutdown, rpc::InstanceSoftReboot, rpc::InstanceResizeDisk,
+            rpc::InstanceAdjust, rpc::InstanceBalloon, rpc::AllInstancesInfo, rpc::BridgesExist,
+            rpc::MasterAddress, rpc::HypervisorValidate>(dispatcher, fake, node);
   };
   machinery.running_guests = [] { return Result<std::vector<std::string>>({}); };
   return machinery;
@@ -274,6 +283,21 @@ class OnVolumeGroup final : public W {
   }
   std::string device(model::Disk const& disk) const override {
     return fmt::format("/dev/{}/{}", disk.logical_id[0], disk.logical_id[1]);
+  }
+  std::optional<rpc::DiskSpec> other_volume(std::string const& name, MiB size) override {
+    rpc::DiskSpec spec;
+    spec.disk = disk(name);
+    spec.disk.size = size;
+    if constexpr (std::is_base_of_v<InMemory, W>) {
+      W::add_volume(group(), spec.disk.logical_id[1], size);
+    } else {
+      sys::SystemProcesses processes;
+      auto const made =
+          sys::run_checked(processes, {.argv = {"lvcreate", "-Wn", fmt::format("-L{}m", size.value),
+                                                "-n", spec.disk.logical_id[1], group()}});
+      EXPECT_TRUE(made);
+    }
+    return spec;
   }
   std::size_t disks() override {
     auto const list = W::nodes().ask(W::node(), rpc::NodeVolumes{}, {.leader_epoch = 1}, {});
@@ -481,6 +505,40 @@ TEST_P(NodeContract, another_instance_of_a_running_name_is_refused) {
   refused(rpc::InstanceStart{twin});
 }
 
+TEST_P(NodeContract, a_volume_is_adopted_and_given_back) {
+  auto const old = world_->other_volume("old", {8});
+  auto const mine = instance("web1").disks[0];
+  if (!old) {
+    EXPECT_EQ(refused(rpc::BlockdevAdopt{"web1", mine, "old", ""}), ErrorCode::WrongInput);
+    EXPECT_EQ(refused(rpc::BlockdevRelease{"web1", mine, "old", ""}), ErrorCode::WrongInput);
+    return;
+  }
+  auto disk = mine;
+  disk.disk.size = {8};
+  auto const name = old->disk.logical_id[1];
+  refused(rpc::BlockdevAdopt{"web1", disk, "nosuch", ""});
+  refused(rpc::BlockdevAdopt{"web1", mine, name, ""});  // of another size
+  refused(rpc::BlockdevAdopt{"web1", disk, name, "somebody"});
+  for (int i = 0; i < 2; ++i) {
+    must(rpc::BlockdevAdopt{"web1", disk, name, ""});
+    must(rpc::BlockdevAdopt{"web1", disk, name, ""});
+    must(rpc::BlockdevAssemble{"web1", disk, 1});
+    refused(rpc::BlockdevRelease{"web2", disk, name, ""});
+    must(rpc::BlockdevRelease{"web1", disk, name, ""});
+    must(rpc::BlockdevRelease{"web1", disk, name, ""});
+    refused(rpc::BlockdevAssemble{"web1", disk, 1});
+  }
+  auto const volumes = ask(rpc::NodeVolumes{});
+  ASSERT_TRUE(volumes);
+  auto const found = std::ranges::find(volumes->volumes, name, &rpc::Volume::name);
+  ASSERT_NE(found, volumes->volumes.end());
+  EXPECT_EQ(found->owner, "");
+  EXPECT_FALSE(found->is_open);
+  must(rpc::BlockdevAdopt{"web1", disk, name, ""});
+  must(rpc::BlockdevRemove{"web1", disk});
+  EXPECT_EQ(world_->disks(), 0U);
+}
+
 TEST_P(NodeContract, a_running_guest_gets_and_loses_disks) {
   auto const one = instance("web1");
   auto two = one;
@@ -510,7 +568,7 @@ TEST_P(NodeContract, a_running_guest_gets_and_loses_disks) {
   must(rpc::InstanceBalloon{"web1", model::HypervisorKind::Fake, {64}});
   EXPECT_EQ(ask(rpc::AllInstancesInfo{})->instances.at(0).memory, MiB{64});
   must(rpc::InstanceShutdown{"web1", model::HypervisorKind::Fake, 0});
-  refused(rpc::InstanceBalloon{"web1", model::HypervisorKind::Fake, {64}});
+  must(rpc::InstanceBalloon{"web1", model::HypervisorKind::Fake, {64}});
   // Also what was activated as another index.
   must(rpc::BlockdevShutdown{"web1", second});
   EXPECT_FALSE(ask(rpc::BlockdevFind{"web1", {rest.disks[0]}})->devices.at(0)->is_active);

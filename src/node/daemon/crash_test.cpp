@@ -202,6 +202,17 @@ constexpr Row rows[] = {
        undo.push_back(call(BlockdevRemove{"web1", disk(p, 1)}));
        return Case{disk_made(p), call(BlockdevCreate{"web1", disk(p, 1)}), undo};
      }},
+    // Volumes are for the lab; all others refuse it.
+    {"blockdev_adopt",
+     [](Paths const& p) {
+       return Case{disk_made(p), call(rpc::BlockdevAdopt{"web1", disk(p, 1), "old", ""}),
+                   disk_gone(p)};
+     }},
+    {"blockdev_release",
+     [](Paths const& p) {
+       return Case{disk_made(p), call(rpc::BlockdevRelease{"web1", disk(p, 1), "old", ""}),
+                   disk_gone(p)};
+     }},
     {"blockdev_remove",
      [](Paths const& p) { return Case{disk_active(p), call(BlockdevRemove{"web1", disk(p)})}; }},
     {"blockdev_grow",

@@ -112,6 +112,23 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
       [this](rpc::BlockdevRemove const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&] { return remove(call); });
       });
+  dispatcher.on<rpc::BlockdevAdopt>(
+      [this](rpc::BlockdevAdopt const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(check_instance_name(call.instance));
+          TRY(TRY(devices(call.disk))->adopt(call));
+          return Nothing{};
+        });
+      });
+  dispatcher.on<rpc::BlockdevRelease>(
+      [this](rpc::BlockdevRelease const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(refuse_while_running(call.instance, call.disk));
+          TRY(unlink(call.instance, call.disk));
+          TRY(TRY(devices(call.disk))->release(call));
+          return Nothing{};
+        });
+      });
   dispatcher.on<rpc::BlockdevGrow>(
       [this](rpc::BlockdevGrow const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {

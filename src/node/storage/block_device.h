@@ -24,6 +24,9 @@ class BlockDevices {
   // size.
   virtual Result<void> create(std::string const& instance, rpc::DiskSpec const& disk) = 0;
   virtual Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) = 0;
+  // See rpc::BlockdevAdopt and BlockdevRelease. WrongInput where the template knows no adoption.
+  virtual Result<void> adopt(rpc::BlockdevAdopt const& call) = 0;
+  virtual Result<void> release(rpc::BlockdevRelease const& call) = 0;
   virtual Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) = 0;
   // Fences the disk by the epoch and gives the path that opens it.
   virtual Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,

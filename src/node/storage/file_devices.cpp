@@ -55,6 +55,9 @@ class FileDevices final : public BlockDevices {
     return {};
   }
 
+  Result<void> adopt(rpc::BlockdevAdopt const& call) override { return no_adoption(call.disk); }
+  Result<void> release(rpc::BlockdevRelease const& call) override { return no_adoption(call.disk); }
+
   Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
     if (sys::exists(path)) TRY(check_owner(instance, path));
@@ -102,6 +105,11 @@ class FileDevices final : public BlockDevices {
   }
 
  private:
+  static Result<void> no_adoption(rpc::DiskSpec const& disk) {
+    return fail(ErrorCode::WrongInput, "Disks of the template {} can't be adopted",
+                schema::name_of(disk.disk.dev_type));
+  }
+
   static std::string mark_of(std::string const& path) { return path + ".flotte"; }
 
   Result<std::string> path_of(rpc::DiskSpec const& disk) {

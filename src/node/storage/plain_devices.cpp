@@ -31,10 +31,15 @@ MiB size_at(json::object const& row, std::string_view key) {
 
 // {"report":[{"lv":[{...}, ...]}]}
 Result<std::vector<json::object>> rows_of(std::string const& report, std::string_view kind) {
-  auto const parsed = TRY(schema::parse(report));
+  auto const parsed = schema::parse(report);
   std::vector<json::object> rows;
-  auto const* reports = parsed.is_object() ? parsed.get_object().if_contains("report") : nullptr;
-  if (!reports || !reports->is_array()) return fail(ErrorCode::EnvironmentError, "LVM: no report");
+  auto const* reports =
+      parsed && parsed->is_object() ? parsed->get_object().if_contains("report") : nullptr;
+  if (!reports || !reports->is_array()) {
+    constexpr std::size_t said_max = 200;
+    return fail(ErrorCode::EnvironmentError, "LVM ({}s) gave no report but '{}'", kind,
+                report.substr(0, said_max));
+  }
   for (auto const& one : reports->get_array()) {
     auto const* list = one.is_object() ? one.get_object().if_contains(kind) : nullptr;
     if (!list || !list->is_array()) continue;
@@ -53,7 +58,25 @@ struct Volume {
   MiB size;
   std::string owner;
   std::int64_t epoch = 0;
+  bool is_open = false;
 };
+
+Volume volume_in(json::object const& row) {
+  Volume volume{.size = size_at(row, "lv_size"),
+                .is_open = text_at(row, "lv_device_open") == "open"};
+  auto const tags = text_at(row, "lv_tags");
+  for (std::size_t at = 0; at < tags.size();) {
+    auto const comma = std::min(tags.find(',', at), tags.size());
+    auto const tag = std::string_view(tags).substr(at, comma - at);
+    if (tag.starts_with(owner_tag)) volume.owner = tag.substr(owner_tag.size());
+    if (tag.starts_with(epoch_tag)) {
+      auto const text = tag.substr(epoch_tag.size());
+      std::from_chars(text.data(), text.data() + text.size(), volume.epoch);
+    }
+    at = comma + 1;
+  }
+  return volume;
+}
 
 class PlainDevices final : public BlockDevices {
  public:
@@ -89,6 +112,45 @@ class PlainDevices final : public BlockDevices {
     if (removed) return {};
     auto const left = look(disk);
     return left && !*left ? Result<void>() : Failure(removed.error());
+  }
+
+  // First the tags: a volume that has a disk's name is always its instance's.
+  Result<void> adopt(rpc::BlockdevAdopt const& call) override {
+    auto const& disk = call.disk;
+    TRY(check(disk));
+    TRY(check_other(call.volume));
+    if (auto const known = TRY(look(disk))) return check_owner(call.instance, disk, *known);
+    auto const& vg = disk.disk.logical_id[0];
+    auto const from = fmt::format("{}/{}", vg, call.volume);
+    auto const found = TRY(look(vg, call.volume));
+    if (!found) return fail(ErrorCode::EnvironmentError, "Missing logical volume(s): {}", from);
+    if (found->is_open) {
+      return fail(ErrorCode::WrongState, "Online logical volumes found, cannot adopt: {}", from);
+    }
+    if (found->size != disk.disk.size) {
+      return fail(ErrorCode::WrongState, "Volume {} has {} MiB, not {}", from, found->size.value,
+                  disk.disk.size.value);
+    }
+    if (found->owner != call.instance && found->owner != call.owner) {
+      return fail(ErrorCode::WrongState, "Volume {} belongs to '{}', not to '{}'", from,
+                  found->owner, call.owner);
+    }
+    TRY(change_owner(from, *found, call.instance));
+    return rename(vg, call.volume, disk.disk.logical_id[1]);
+  }
+
+  Result<void> release(rpc::BlockdevRelease const& call) override {
+    auto const& disk = call.disk;
+    TRY(check(disk));
+    TRY(check_other(call.volume));
+    auto const& vg = disk.disk.logical_id[0];
+    if (auto const known = TRY(look(disk))) {
+      TRY(check_owner(call.instance, disk, *known));
+      TRY(rename(vg, disk.disk.logical_id[1], call.volume));
+    }
+    auto const found = TRY(look(vg, call.volume));
+    if (!found || found->owner != call.instance) return {};
+    return change_owner(fmt::format("{}/{}", vg, call.volume), *found, call.owner);
   }
 
   Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) override {
@@ -131,6 +193,36 @@ class PlainDevices final : public BlockDevices {
   }
 
  private:
+  // An empty one has neither owner nor epoch.
+  Result<void> change_owner(std::string const& volume, Volume const& now,
+                            std::string const& owner) {
+    std::vector<std::string> argv{"lvchange", fmt::format("--deltag={}{}", epoch_tag, now.epoch)};
+    if (now.owner != owner && !now.owner.empty()) {
+      argv.push_back(fmt::format("--deltag={}{}", owner_tag, now.owner));
+    }
+    if (now.owner != owner && !owner.empty()) {
+      argv.push_back(fmt::format("--addtag={}{}", owner_tag, owner));
+    }
+    argv.push_back(volume);
+    TRY(sys::run_checked(processes_, lvm(std::move(argv))));
+    return {};
+  }
+
+  Result<void> rename(std::string const& vg, std::string const& from, std::string const& to) {
+    auto const renamed = sys::run_checked(processes_, lvm({"lvrename", vg, from, to}));
+    if (renamed) return {};
+    // As with creation: the command of a daemon that was killed may have been faster.
+    auto const before = look(vg, from);
+    auto const after = look(vg, to);
+    auto const is_done = before && !*before && after && *after;
+    return is_done ? Result<void>() : Failure(renamed.error());
+  }
+
+  static Result<void> check_other(std::string const& volume) {
+    if (fits(volume)) return {};
+    return fail(ErrorCode::WrongInput, "'{}' is no name of a volume", volume);
+  }
+
   static std::string full_name(rpc::DiskSpec const& disk) {
     return fmt::format("{}", fmt::join(disk.disk.logical_id, "/"));
   }
@@ -159,40 +251,33 @@ class PlainDevices final : public BlockDevices {
   }
 
   // Names become arguments: nothing that LVM would take for an option or another volume.
+  static bool fits(std::string const& name) {
+    return !name.empty() && name.front() != '-' && std::ranges::all_of(name, [](unsigned char c) {
+      return std::isalnum(c) || c == '.' || c == '_' || c == '-' || c == '+';
+    });
+  }
+
   static Result<void> check(rpc::DiskSpec const& disk) {
-    auto const fits = [](std::string const& name) {
-      return !name.empty() && name.front() != '-' && std::ranges::all_of(name, [](unsigned char c) {
-        return std::isalnum(c) || c == '.' || c == '_' || c == '-' || c == '+';
-      });
-    };
     auto const& id = disk.disk.logical_id;
     if (id.size() == 2 && fits(id[0]) && fits(id[1])) return {};
     return fail(ErrorCode::WrongInput, "Disk {} has no valid volume name", disk.index);
   }
 
   Result<std::optional<Volume>> look(rpc::DiskSpec const& disk) {
-    auto const& vg = disk.disk.logical_id[0];
-    auto const listed = TRY(processes_.run(lvm({"lvs", "--reportformat", "json", "--units=m",
-                                                "--nosuffix", "-olv_name,lv_size,lv_tags", vg})));
+    return look(disk.disk.logical_id[0], disk.disk.logical_id[1]);
+  }
+
+  Result<std::optional<Volume>> look(std::string const& vg, std::string const& name) {
+    auto const listed =
+        TRY(processes_.run(lvm({"lvs", "--reportformat", "json", "--units=m", "--nosuffix",
+                                "-olv_name,lv_size,lv_tags,lv_device_open", vg})));
     if (!listed.is_success()) {
       return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on this node: {}", vg,
                   listed.errors);
     }
     for (auto const& row : TRY(rows_of(listed.output, "lv"))) {
-      if (text_at(row, "lv_name") != disk.disk.logical_id[1]) continue;
-      Volume volume{.size = size_at(row, "lv_size")};
-      auto tags = text_at(row, "lv_tags");
-      while (!tags.empty()) {
-        auto const comma = std::min(tags.find(','), tags.size());
-        auto const tag = std::string_view(tags).substr(0, comma);
-        if (tag.starts_with(owner_tag)) volume.owner = tag.substr(owner_tag.size());
-        if (tag.starts_with(epoch_tag)) {
-          auto const text = tag.substr(epoch_tag.size());
-          std::from_chars(text.data(), text.data() + text.size(), volume.epoch);
-        }
-        tags.erase(0, comma + 1);
-      }
-      return std::optional(volume);
+      if (text_at(row, "lv_name") != name) continue;
+      return std::optional(volume_in(row));
     }
     return std::optional<Volume>();
   }
@@ -218,14 +303,17 @@ Result<PlainVolumes> plain_volumes(sys::Processes& processes) {
   }
   auto const volumes = TRY(
       sys::run_checked(processes, lvm({"lvs", "--reportformat", "json", "--units=m", "--nosuffix",
-                                       "-olv_name,lv_size,devices,vg_name,lv_active"})));
+                                       "-olv_name,lv_size,devices,vg_name,lv_active,lv_device_open,"
+                                       "lv_tags"})));
   for (auto const& row : TRY(rows_of(volumes.output, "lv"))) {
     auto const devices = text_at(row, "devices");
     found.volumes.push_back({.phys = devices.substr(0, devices.find('(')),
                              .vg = text_at(row, "vg_name"),
                              .name = text_at(row, "lv_name"),
                              .size = size_at(row, "lv_size"),
-                             .is_active = text_at(row, "lv_active") == "active"});
+                             .is_active = text_at(row, "lv_active") == "active",
+                             .is_open = volume_in(row).is_open,
+                             .owner = volume_in(row).owner});
   }
   return found;
 }
