@@ -19,6 +19,8 @@ NAMES = [f"vm{number}" for number in range(1, 7)]
 STEADY = "steady"
 USERS = 4
 COMMAND_SECONDS_MAX = 240
+HOST_SECONDS_MAX = 60
+HANGS_MAX = 3
 FINAL = {"success", "error", "canceled"}
 LOOKS_WITHOUT_DISK_MAX = 3
 LINES_TOLD = 80
@@ -282,17 +284,37 @@ class Campaign:
     def _kill(self, rng, until):
         while time.monotonic() < until and not self._stop.is_set():
             self._stop.wait(rng.uniform(*self.site.pause_between_kills))
-            if rng.random() < 0.25:
-                self._kill_a_guest(rng)
-            if rng.random() < self.site.power_cuts:
-                self._cut_power()
-                continue
-            self._kill_daemons(rng.choice([["flotte-noded"], ["flotte-controllerd"], ["flotte-noded", "flotte-controllerd"]]))
-            if rng.random() < 0.3:
-                # Again, in the midst of what it takes up.
-                self._stop.wait(rng.uniform(0, 0.6))
-                self._kill_daemons([rng.choice(list(DAEMONS))])
-            self._check_jobs()
+            try:
+                self._kill_once(rng)
+            except (Violation, AssertionError) as error:
+                if not self._is_host_lost():
+                    raise
+                self._note(f"the machine does not answer: {str(error)[:200]}")
+                self._bring_host_back()
+
+    def _kill_once(self, rng):
+        if rng.random() < 0.25:
+            self._kill_a_guest(rng)
+        if rng.random() < self.site.power_cuts:
+            self._cut_power()
+            return
+        self._kill_daemons(rng.choice([["flotte-noded"], ["flotte-controllerd"], ["flotte-noded", "flotte-controllerd"]]))
+        if rng.random() < 0.3:
+            # Again, in the midst of what it takes up.
+            self._stop.wait(rng.uniform(0, 0.6))
+            self._kill_daemons([rng.choice(list(DAEMONS))])
+        self._check_jobs()
+
+    def _is_host_lost(self):
+        """An emulated machine under an emulated hypervisor may hang as a whole, which is no fault of what runs on it."""
+        return self.site.power_cuts and self.host.run("true", timeout=HOST_SECONDS_MAX).returncode == 255
+
+    def _bring_host_back(self):
+        print(f"The machine does not answer any more: {self.host.what_it_hangs_in()}")
+        self.counts["machines that hung"] += 1
+        if self.counts["machines that hung"] > HANGS_MAX:
+            raise Violation("the machine hangs again and again")
+        self._cut_power()
 
     def _kill_daemons(self, names, pause=0.0):
         for name in names:

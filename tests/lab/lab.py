@@ -127,7 +127,7 @@ class Node:
             "-chardev", f"socket,id=serial,path={self.directory}/serial,server=on,wait=off,logfile={self.directory}/console.log,logappend=on",
             "-serial", "chardev:serial", "-qmp", f"unix:{self.directory}/qmp,server=on,wait=off",
             "-kernel", self.lab.image / "kernel", "-initrd", self.lab.image / "initrd",
-            "-append", f"root=LABEL=root console=ttyS0 quiet net.ifnames=1 lab.node={self.number}", *disks,
+            "-append", f"root=LABEL=root console=ttyS0 quiet sysrq_always_enabled net.ifnames=1 lab.node={self.number}", *disks,
             "-nic", f"tap,model=virtio,ifname={self._tap},script=no,downscript=no,mac=52:54:00:00:01:0{self.number}",
             "-device", "virtio-rng-pci", *(["-loadvm", snapshot] if snapshot else []))
 
@@ -145,15 +145,27 @@ class Node:
     def is_on(self):
         return self._pid() is not None
 
+    def what_it_hangs_in(self):
+        """Of a machine that doesn't answer: what its processors do, and the end of its console."""
+        console = self.directory / "console.log"
+        if not self.is_on():
+            said = "its QEMU has ended"
+        else:
+            said = self._monitor("info status") + self._monitor("info cpus")
+            for key in ("l", "w", "m"):  # backtraces of processors, blocked tasks, memory
+                self._monitor(f"sendkey alt-sysrq-{key}")
+                time.sleep(3)
+        return f"{said}\n{console.read_text(errors='replace')[-20000:]}"
+
     def save(self, snapshot):
         self._forget_connection()
-        self._monitor(f"savevm {snapshot}")
+        self._monitor_silently(f"savevm {snapshot}")
 
     def load(self, snapshot):
         """Back to what was saved; a machine that is off is started there."""
         self._forget_connection()
         if self.is_on():
-            self._monitor(f"loadvm {snapshot}")
+            self._monitor_silently(f"loadvm {snapshot}")
         else:
             self.power_on(snapshot)
         self.wait_for_ssh()
@@ -230,7 +242,13 @@ class Node:
         if (self.directory / "ssh").exists():
             subprocess.run([*self.ssh_command("-O", "exit")], capture_output=True)
 
+    def _monitor_silently(self, command):
+        said = self._monitor(command)
+        if said:
+            raise LabError(f"{self.name}: {command}: {said}")
+
     def _monitor(self, command):
+        """What the person's monitor of its QEMU says to it."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.directory / "qmp"))
             stream = connection.makefile("rw")
@@ -243,8 +261,9 @@ class Node:
                     answer = json.loads(stream.readline())
                     if "return" in answer or "error" in answer:
                         break
-        if answer.get("return") or "error" in answer:
+        if "error" in answer:
             raise LabError(f"{self.name}: {command}: {answer}")
+        return answer["return"]
 
 
 class Lab:
