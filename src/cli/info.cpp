@@ -34,7 +34,7 @@ json::value parameters(json::object const& own, json::object const& actual) {
   return out.empty() ? json::value("") : json::value(out);
 }
 
-json::value nics(json::array const& list) {
+json::value nics(json::array const& list, json::object const& taps) {
   json::array out;
   for (std::size_t i = 0; i < list.size(); ++i) {
     auto const& nic = list[i].as_array();
@@ -44,6 +44,8 @@ json::value nics(json::array const& list) {
         {"MAC", 3},  {"IP", 2},      {"mode", 4}, {"link", 5},
         {"vlan", 6}, {"network", 7}, {"UUID", 1}, {"name", 0}};
     for (auto const& [key, at] : columns) row[key] = nic.at(at);
+    // Of one that runs.
+    if (auto const* tap = taps.if_contains(python_text(nic.at(1)))) row["tap"] = *tap;
     out.push_back(std::move(row));
   }
   return out.empty() ? json::value("") : json::value(out);
@@ -128,7 +130,7 @@ json::object instance_layout(json::object const& info) {
   out["Hypervisor parameters"] = parameters(info.at("hv_instance").as_object(), hv);
   out["Back-end parameters"] =
       parameters(info.at("be_instance").as_object(), info.at("be_actual").as_object());
-  out["NICs"] = nics(info.at("nics").as_array());
+  out["NICs"] = nics(info.at("nics").as_array(), info.at("taps").as_object());
   out["Disk template"] = info.at("disk_template");
   out["Disks"] = disks(info.at("disks").as_array());
   auto const& pending = info.at("pending").as_object();

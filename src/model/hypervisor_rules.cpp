@@ -22,7 +22,6 @@ Failure not_built(std::string_view what) {
 Result<void> check_what_is_built(json::object const& hv) {
   if (!text_of(hv, "spice_bind").empty()) return not_built("'spice_bind' (SPICE)");
   if (!text_of(hv, "migration_caps").empty()) return not_built("'migration_caps'");
-  if (is_true(hv, "user_shutdown")) return not_built("'user_shutdown'");
   if (text_of(hv, "security_model") == "pool") return not_built("'security_model=pool'");
   auto const disk_type = text_of(hv, "disk_type");
   if (disk_type != "paravirtual" && disk_type != "ide" && disk_type != "scsi-hd") {

@@ -429,6 +429,14 @@ json::object filled_hvparams(Settings const& settings, Instance const& instance)
   return overlay(std::move(filled), instance.hvparams);
 }
 
+json::object start_hvparams(Settings const& settings, Instance const& instance) {
+  auto params = filled_hvparams(settings, instance);
+  if (params.contains("user_shutdown") && !settings.enabled_user_shutdown) {
+    params["user_shutdown"] = false;
+  }
+  return params;
+}
+
 json::object filled_beparams(Settings const& settings) {
   return overlay(defaults(be_params), settings.beparams);
 }

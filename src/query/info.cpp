@@ -1,5 +1,8 @@
 #include "query/info.h"
 
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+
 #include "model/params.h"
 
 namespace flotte::query {
@@ -69,13 +72,87 @@ json::array disks_of(model::Instance const& instance, InstanceObserved const& ob
   return out;
 }
 
-// What the running guest has otherwise than the configuration: it takes effect at the next start.
-json::object pending(json::object const& wanted, json::object const& running) {
-  json::object out;
-  for (auto const& [name, value] : wanted) {
-    auto const* now = running.if_contains(name);
-    if (now && *now != value) out[name] = value;
+std::string shown(json::value const& value) {
+  if (value.is_null() || (value.is_string() && value.get_string().empty())) return "nothing";
+  return value.is_string() ? std::string(std::string_view(value.get_string()))
+                           : json::serialize(value);
+}
+
+// What a running guest has otherwise than its next start will give it: "64 now, 96 after the next
+// start".
+class Pending {
+ public:
+  Pending(model::Settings const& settings, model::Instance const& instance,
+          rpc::RunningInstance const& running)
+      : settings_(settings), instance_(instance), running_(running) {}
+
+  json::object find() {
+    parameters("hv/", running_.hvparams, model::start_hvparams(settings_, instance_));
+    // Nothing else is known of how it was started.
+    if (running_.memory_max.value == 0) return std::move(out_);
+    auto const be = model::filled_beparams(settings_, instance_);
+    differs("be/maxmem", running_.memory_max.value, model::number_of(be, "maxmem"));
+    differs("be/vcpus", running_.vcpus, model::number_of(be, "vcpus"));
+    nics();
+    disks();
+    return std::move(out_);
   }
+
+ private:
+  void say(std::string const& what, std::string const& now, std::string const& then) {
+    out_[what] = text(fmt::format("{} now, {} after the next start", now, then));
+  }
+
+  void differs(std::string const& what, json::value const& now, json::value const& then) {
+    if (now != then) say(what, shown(now), shown(then));
+  }
+
+  void parameters(std::string const& prefix, json::object const& now, json::object const& then) {
+    for (auto const& [name, value] : then) {
+      if (auto const* has = now.if_contains(name)) differs(prefix + std::string(name), *has, value);
+    }
+  }
+
+  void nics() {
+    for (std::size_t i = 0; i < instance_.nics.size(); ++i) {
+      auto const& nic = instance_.nics[i];
+      auto const has = std::ranges::find(running_.nics, nic.uuid, &rpc::RunningNic::uuid);
+      auto const what = fmt::format("nic/{}", i);
+      if (has == running_.nics.end()) {
+        say(what, "not there", "there");
+      } else {
+        parameters(what + "/", has->params, model::filled_nicparams(settings_, nic));
+      }
+    }
+    for (auto const& nic : running_.nics) {
+      if (std::ranges::find(instance_.nics, nic.uuid, &model::Nic::uuid) == instance_.nics.end()) {
+        say(fmt::format("nic {}", nic.uuid.text()), "there", "gone");
+      }
+    }
+  }
+
+  void disks() {
+    for (std::size_t i = 0; i < instance_.disks.size(); ++i) {
+      if (std::ranges::find(running_.disks, instance_.disks[i].uuid) == running_.disks.end()) {
+        say(fmt::format("disk/{}", i), "not there", "there");
+      }
+    }
+    for (auto const& uuid : running_.disks) {
+      if (std::ranges::find(instance_.disks, uuid, &model::Disk::uuid) == instance_.disks.end()) {
+        say(fmt::format("disk {}", uuid.text()), "there", "gone");
+      }
+    }
+  }
+
+  model::Settings const& settings_;
+  model::Instance const& instance_;
+  rpc::RunningInstance const& running_;
+  json::object out_;
+};
+
+json::object taps_of(rpc::RunningInstance const& running) {
+  json::object out;
+  for (auto const& nic : running.nics) out[nic.uuid.text()] = text(nic.tap);
   return out;
 }
 
@@ -119,7 +196,10 @@ json::object instance_info(model::Cluster const& cluster, model::Instance const&
   out["disk_template"] = schema::name_of(instance.disk_template);
   out["disks"] = disks_of(instance, observed);
   out["tags"] = texts(instance.tags);
-  out["pending"] = observed.running ? pending(hv, observed.running->hvparams) : json::object();
+  // Ours, beyond Ganeti.
+  auto const& running = observed.running;
+  out["pending"] = running ? Pending(settings, instance, *running).find() : json::object();
+  out["taps"] = running ? taps_of(*running) : json::object();
   return out;
 }
 

@@ -361,6 +361,15 @@ Fields InstanceResizeDisk::fields() {
   return table;
 }
 
+Fields RunningNic::fields() {
+  static constexpr Field table[] = {
+      field<&RunningNic::uuid>("uuid", "Uuid."),
+      field<&RunningNic::tap>("tap", "Tap."),
+      field<&RunningNic::params>("params", "Params."),
+  };
+  return table;
+}
+
 Fields RunningInstance::fields() {
   static constexpr Field table[] = {
       field<&RunningInstance::name>("name", "Name."),
@@ -371,6 +380,9 @@ Fields RunningInstance::fields() {
       field<&RunningInstance::cpu_seconds>("cpu_seconds", "Cpu seconds."),
       field<&RunningInstance::pid>("pid", "Pid."),
       field<&RunningInstance::hvparams>("hvparams", "Hvparams."),
+      field<&RunningInstance::memory_max>("memory_max", "Memory max."),
+      field<&RunningInstance::nics>("nics", "Nics."),
+      field<&RunningInstance::disks>("disks", "Disks."),
   };
   return table;
 }

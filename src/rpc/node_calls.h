@@ -420,6 +420,15 @@ struct InstanceBalloon {
 
 enum class RunState { Running, Paused, UserDown };
 
+// A NIC as a guest has it: its tap, and the parameters it was connected with.
+struct RunningNic {
+  NicId uuid;
+  std::string tap;
+  json::object params;
+
+  static schema::Fields fields();
+};
+
 struct RunningInstance {
   std::string name;
   model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
@@ -428,8 +437,12 @@ struct RunningInstance {
   std::int64_t vcpus = 0;
   double cpu_seconds = 0;
   std::int64_t pid = 0;
-  // What it was started with: hypervisor parameters and NICs, for "takes effect at the next start".
+  // What it was started with, and what was plugged in since, for "takes effect at the next start".
+  // No memory_max: nothing is known of that.
   json::object hvparams;
+  MiB memory_max;
+  std::vector<RunningNic> nics;
+  std::vector<DiskId> disks;
 
   static schema::Fields fields();
 };

@@ -31,7 +31,9 @@ Result<InstanceQueryData::Facts> InstanceQueryData::inspect(Op const& op,
             TRY(nodes.ask(*node, rpc::AllInstancesInfo{cluster.settings().enabled_hypervisors}));
       }
       auto const& list = running[node->uuid].instances;
-      auto const found = std::ranges::find(list, instance->name, &rpc::RunningInstance::name);
+      auto const found = std::ranges::find_if(list, [&](rpc::RunningInstance const& one) {
+        return one.name == instance->name && one.state != rpc::RunState::UserDown;
+      });
       observed.is_known = true;
       if (found != list.end()) observed.running = *found;
       if (!instance->disks.empty()) {

@@ -40,7 +40,7 @@ rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance c
   spec.uuid = instance.uuid;
   spec.hypervisor = instance.hypervisor;
   spec.os = instance.os;
-  spec.hvparams = model::overlay(model::filled_hvparams(settings, instance), overrides.hvparams);
+  spec.hvparams = model::overlay(model::start_hvparams(settings, instance), overrides.hvparams);
   spec.beparams = model::overlay(model::filled_beparams(settings, instance), overrides.beparams);
   spec.osparams = model::overlay(instance.osparams, instance.osparams_private);
   spec.disks = disk_specs(settings, instance);

@@ -139,6 +139,7 @@ class CommandLine {
     }
     add("-machine", machine);
     if (text_of(hv_, "reboot_behavior") == "exit") add("-no-reboot");
+    if (is_true(hv_, "user_shutdown")) add("-no-shutdown");
     return {};
   }
 

@@ -293,7 +293,7 @@ Variant const variants[] = {
     {"spice_streaming_video", "all", "ERROR SPICE: spice_streaming_video requires spice_bind"},
     {"spice_use_tls", true, "ERROR SPICE: spice_use_tls requires spice_bind"},
     {"spice_zlib_glz_wan_compression", "auto", "ERROR SPICE: spice_zlib_glz_wan_compression re"},
-    {"user_shutdown", true, "ERROR Hypervisor parameter 'user_shutdown' is not built yet"},
+    {"user_shutdown", true, "-no-shutdown"},
     {"vnc_x509_verify", true, "ERROR vnc_x509_path must be defined, if vnc_x509_verify is", tls},
 };
 

@@ -82,6 +82,7 @@ class Kvm final : public Hypervisor {
                   "Process {} already runs an instance named {} with another UUID", process.pid(),
                   spec.name);
     }
+    TRY(settle(spec.name));
     if (runtime_.find(spec.name)) {
       if (paused || !runtime_.is_marked_paused(spec.name)) return {};
       // Whoever started it may have been killed before the guest was let go, or even before QEMU
@@ -92,6 +93,7 @@ class Kvm final : public Hypervisor {
     // No pid file: it was left by a daemon killed in the middle of a start, and has not run yet.
     TRY(end_all(spec.name));
     clean(spec.name);
+    runtime_.unmark_user_down(spec.name);
     auto const password = TRY(vnc_password(spec));
     TRY(runtime_.make_directories(spec.name));
     auto const log_start = log_size(spec.name);
@@ -110,11 +112,13 @@ class Kvm final : public Hypervisor {
     }
     TRY(end_all(name));
     clean(name);
+    runtime_.unmark_user_down(name);
     return {};
   }
 
   Result<void> soft_reboot(std::string const& name) override {
     auto const guard = lock(name);
+    TRY(settle(name));
     auto const process = runtime_.find(name);
     if (process && process->has_flag("-no-reboot")) {
       return fail(ErrorCode::WrongState,
@@ -130,6 +134,7 @@ class Kvm final : public Hypervisor {
   Result<void> adjust(rpc::InstanceSpec const& spec,
                       std::vector<std::string> const& disk_paths) override {
     auto const guard = lock(spec.name);
+    TRY(settle(spec.name));
     if (!runtime_.find(spec.name)) return {};
     auto const adjusted = adjust_running(spec, disk_paths);
     // One that has ended meanwhile has nothing to be adjusted.
@@ -170,6 +175,7 @@ class Kvm final : public Hypervisor {
 
   Result<std::vector<rpc::RunningInstance>> list() override {
     std::vector<rpc::RunningInstance> found;
+    settle_all();
     for (auto const& name : runtime_.names()) {
       auto const process = runtime_.find(name);
       if (!process) continue;
@@ -178,26 +184,38 @@ class Kvm final : public Hypervisor {
       running.hypervisor = model::HypervisorKind::Kvm;
       running.state = state_of(name);
       auto guest = runtime_.load(name);
-      running.memory = {guest.memory.value_or(leading_number(process->argument("-m")))};
+      running.memory_max = {leading_number(process->argument("-m"))};
+      running.memory = guest.memory ? MiB{*guest.memory} : running.memory_max;
       running.vcpus = leading_number(process->argument("-smp"));
       running.cpu_seconds = process->cpu_seconds();
       running.pid = process->pid();
       running.hvparams = std::move(guest.hvparams);
+      for (auto& one : guest.nics) {
+        running.nics.push_back({one.nic.nic.uuid, one.tap, std::move(one.nic.params)});
+      }
+      for (auto const& one : guest.disks) running.disks.push_back(one.disk.uuid);
       found.push_back(std::move(running));
+    }
+    for (auto const& name : runtime_.marked_user_down()) {
+      if (runtime_.find(name)) continue;
+      rpc::RunningInstance down;
+      down.name = name;
+      down.hypervisor = model::HypervisorKind::Kvm;
+      down.state = rpc::RunState::UserDown;
+      found.push_back(std::move(down));
     }
     return found;
   }
 
  private:
   std::unique_lock<std::mutex> lock(std::string const& name) {
-    std::mutex* mutex = nullptr;
-    {
-      std::lock_guard const guard(mutex_);
-      auto& slot = locks_[name];
-      if (!slot) slot = std::make_unique<std::mutex>();
-      mutex = slot.get();
-    }
-    return std::unique_lock(*mutex);
+    return std::unique_lock(mutex_of(name));
+  }
+  std::mutex& mutex_of(std::string const& name) {
+    std::lock_guard const guard(mutex_);
+    auto& slot = locks_[name];
+    if (!slot) slot = std::make_unique<std::mutex>();
+    return *slot;
   }
 
   // --- Starting
@@ -368,9 +386,11 @@ class Kvm final : public Hypervisor {
       auto qmp = Qmp::connect(runtime_.files(name).qmp, qmp_timeout);
       if (!qmp) return;
       // Who stands still can't hear.
-      auto const status = qmp->run("query-status");
-      auto const* object = status ? status->if_object() : nullptr;
-      if (!object || model::text_of(*object, "status") != "running") return;
+      if (status_of(*qmp) != "running") return;
+      // This time its end is wished: QEMU goes with it.
+      if (process.has_flag("-no-shutdown") && !qmp->run("set-action", {{"shutdown", "poweroff"}})) {
+        return;
+      }
       if (!qmp->run("system_powerdown")) return;
     }
     process.wait_for_end(timeout);
@@ -405,6 +425,40 @@ class Kvm final : public Hypervisor {
     runtime_.forget(name);
   }
 
+  // --- A guest that may switch itself off
+
+  // Its QEMU stands still then, however long nobody looks. Ends it, and remembers why: whoever is
+  // killed in between does it again.
+  Result<void> settle(std::string const& name) {
+    auto const process = runtime_.find(name);
+    if (!process || !process->has_flag("-no-shutdown")) return {};
+    auto qmp = Qmp::connect(runtime_.files(name).qmp, look_timeout);
+    auto const status = qmp ? status_of(*qmp) : std::string();
+    if (status != "shutdown") return {};
+    log::info("{} was switched off from inside", name);
+    TRY(runtime_.mark_user_down(name));
+    TRY(end_all(name));
+    clean(name);
+    return {};
+  }
+
+  // But those that somebody else is at.
+  void settle_all() {
+    for (auto const& name : runtime_.names()) {
+      auto const guard = std::unique_lock(mutex_of(name), std::try_to_lock);
+      if (!guard) continue;
+      if (auto const settled = settle(name); !settled) {
+        log::warning("{} was switched off from inside: {}", name, settled.error().message);
+      }
+    }
+  }
+
+  static std::string status_of(Qmp& qmp) {
+    auto const status = qmp.run("query-status", {}, look_timeout);
+    auto const* object = status ? status->if_object() : nullptr;
+    return object ? model::text_of(*object, "status") : std::string();
+  }
+
   // --- Looking
 
   // QEMU itself would let what a guest says grow for ever.
@@ -412,6 +466,7 @@ class Kvm final : public Hypervisor {
     std::unique_lock lock(tending_);
     while (!woken_.wait_for(lock, stopping, tend_interval, [] { return false; }) &&
            !stopping.stop_requested()) {
+      settle_all();
       for (auto const& name : runtime_.names()) {
         bound_console_log(runtime_.files(name).console_log);
       }
@@ -427,11 +482,7 @@ class Kvm final : public Hypervisor {
   rpc::RunState state_of(std::string const& name) {
     if (!runtime_.is_marked_paused(name)) return rpc::RunState::Running;
     auto qmp = Qmp::connect(runtime_.files(name).qmp, look_timeout);
-    auto const status = qmp ? qmp->run("query-status", {}, look_timeout)
-                            : Result<json::value>(Failure(qmp.error()));
-    auto const* object = status ? status->if_object() : nullptr;
-    auto const text = object ? model::text_of(*object, "status") : std::string();
-    return text == "running" ? rpc::RunState::Running : rpc::RunState::Paused;
+    return qmp && status_of(*qmp) == "running" ? rpc::RunState::Running : rpc::RunState::Paused;
   }
 
   KvmRuntime runtime_;

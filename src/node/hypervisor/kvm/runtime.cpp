@@ -24,6 +24,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr mode_t directory_mode = 0750;
 constexpr std::size_t runtime_bytes_max = 4 << 20;
 constexpr std::size_t processes_looked_at_max = 1'000'000;
+constexpr std::string_view user_down_suffix = ".shutdown";
 
 std::vector<std::string> split_arguments(std::string const& cmdline) {
   std::vector<std::string> argv;
@@ -53,6 +54,21 @@ std::optional<pid_t> pid_from(std::string_view text) {
 json::object object_in(json::object const& object, std::string_view key) {
   auto const* value = object.if_contains(key);
   return value && value->is_object() ? value->get_object() : json::object();
+}
+
+// Of files with that suffix, without it.
+std::vector<std::string> names_in(std::string const& directory, std::string_view suffix) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    auto name = entry->path().filename().string();
+    if (!name.ends_with(suffix)) continue;
+    name.resize(name.size() - suffix.size());
+    names.push_back(std::move(name));
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 // What can't be read is left out.
@@ -185,14 +201,7 @@ std::vector<KvmProcess> KvmRuntime::find_all(std::string const& name) const {
 }
 
 std::vector<std::string> KvmRuntime::names() const {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(paths_.kvm() + "/pid", error), end;
-       !error && entry != end; entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
-  }
-  std::ranges::sort(names);
-  return names;
+  return names_in(paths_.kvm() + "/pid", "");
 }
 
 KvmGuest::KvmGuest(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_links,
@@ -285,6 +294,18 @@ void KvmRuntime::unmark_paused(std::string const& name) const {
   std::ignore = sys::remove_file(pause_mark(name));
 }
 
+Result<void> KvmRuntime::mark_user_down(std::string const& name) const {
+  return sys::write_file(user_down_mark(name), "", 0600);
+}
+
+void KvmRuntime::unmark_user_down(std::string const& name) const {
+  std::ignore = sys::remove_file(user_down_mark(name));
+}
+
+std::vector<std::string> KvmRuntime::marked_user_down() const {
+  return names_in(paths_.kvm() + "/ctrl", user_down_suffix);
+}
+
 void KvmRuntime::forget(std::string const& name) const {
   auto const at = files(name);
   // First: the runtime file knows where it is.
@@ -310,6 +331,10 @@ std::string KvmRuntime::runtime_file(std::string const& name) const {
 
 std::string KvmRuntime::pause_mark(std::string const& name) const {
   return file("conf", name) + ".paused";
+}
+
+std::string KvmRuntime::user_down_mark(std::string const& name) const {
+  return fmt::format("{}{}", file("ctrl", name), user_down_suffix);
 }
 
 }  // namespace flotte::node

@@ -101,6 +101,11 @@ class KvmRuntime {
   bool is_marked_paused(std::string const& name) const;
   void unmark_paused(std::string const& name) const;
 
+  // A guest that switched itself off and may: its end is no failure. Outlives forget().
+  Result<void> mark_user_down(std::string const& name) const;
+  void unmark_user_down(std::string const& name) const;
+  std::vector<std::string> marked_user_down() const;
+
   // What a guest that has ended leaves: nothing of it may confuse the next start.
   void forget(std::string const& name) const;
 
@@ -109,6 +114,7 @@ class KvmRuntime {
   std::string runtime_file(std::string const& name) const;
   Result<void> save_taps(std::string const& name, KvmGuest const& guest) const;
   std::string pause_mark(std::string const& name) const;
+  std::string user_down_mark(std::string const& name) const;
 
   Paths paths_;
 };
