@@ -182,9 +182,10 @@ class Node:
 
     def ssh_command(self, *options):
         return ["ip", "netns", "exec", self.lab.namespace, "ssh", "-q", "-i", str(self.lab.image / "key"), "-p", str(SSH_PORT),
-                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5",
+                # An emulated node may be silent for long when its host has much to do.
+                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=20",
                 "-o", "ControlMaster=auto", "-o", f"ControlPath={self.directory}/ssh", "-o", "ControlPersist=600",
-                "-o", "ServerAliveInterval=5", *options, f"root@{self.address}"]
+                "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=24", *options, f"root@{self.address}"]
 
     def run(self, command, timeout=300, stdin=None):
         try:
