@@ -316,16 +316,24 @@ class Campaign:
             raise Violation("the machine hangs again and again")
         self._cut_power()
 
+    def _sure(self, command):
+        """What may be typed twice; it is, where the connection was lost."""
+        deadline = time.monotonic() + HOST_SECONDS_MAX
+        while (done := self.host.run(command)).returncode == 255 and self.site.power_cuts and time.monotonic() < deadline:
+            time.sleep(1)
+        if done.returncode == 255:
+            raise Violation(f"no answer to: {command}")
+        return done
+
     def _kill_daemons(self, names, pause=0.0):
         for name in names:
             pid = self._daemon_pid(name)
             if pid != self._daemon_pids[name]:
                 raise Violation(f"{name} ended by itself: it was process {self._daemon_pids[name]}, is {pid or 'gone'}")
         self._note(f"kill -9 {' '.join(names)}")
-        self.host.ok("kill -9 " + " ".join(str(self._daemon_pids[name]) for name in names))
+        pids = " ".join(str(self._daemon_pids[name]) for name in names)
+        self._sure(f"kill -9 {pids}; while kill -0 {pids}; do sleep 0.1; done")
         self.counts["kills of daemons"] += len(names)
-        for name in names:
-            self.host.wait_until(f"! kill -0 {self._daemon_pids[name]}")
         self._stop.wait(pause)
         self._start_daemons()
 
@@ -338,7 +346,7 @@ class Campaign:
         self._remember_daemons()
 
     def _daemon_pid(self, name):
-        said = self.host.run(f"pgrep -o -x {DAEMONS[name]}").stdout.strip()
+        said = self._sure(f"pgrep -o -x {DAEMONS[name]}").stdout.strip()
         return int(said) if said else 0
 
     def _remember_daemons(self):
@@ -378,12 +386,22 @@ class Campaign:
             self._watching = self.host.start("exec bash -c " + quoted(script))
             self._is_dark = False
 
+    def _go_on_watching(self, lost):
+        """The connection was lost: what was seen before counts."""
+        with self._lock:
+            is_still_lost = self._watching is lost and not self._is_dark
+        if is_still_lost:
+            self.counts["times that the watch was lost"] += 1
+            self._start_watching()
+
     def _watch(self):
         while not self._is_over:
             with self._lock:
                 watching, is_dark = self._watching, self._is_dark
             if not is_dark:
                 self._follow(watching)
+            if not is_dark and not self._is_over and self.site.power_cuts and watching.poll() is not None:
+                self._go_on_watching(watching)
             time.sleep(0.1)
 
     def _follow(self, watching):
@@ -431,8 +449,10 @@ class Campaign:
                 self._stop.set()
 
     def _jobs(self):
-        said = self.host.ok("gnt-job list --json -o id,status,ops,received_ts,start_ts,end_ts,opresult")
-        return {int(job["id"]): job for job in json.loads(said)}
+        done = self._sure("gnt-job list --json -o id,status,ops,received_ts,start_ts,end_ts,opresult")
+        if done.returncode != 0:
+            raise Violation(f"no list of jobs: {done.stderr}")
+        return {int(job["id"]): job for job in json.loads(done.stdout)}
 
     def _check_jobs(self):
         """None is lost, and what has ended stays so."""
@@ -547,7 +567,7 @@ class Campaign:
         if self._run_by_qemu():
             raise Violation(f"QEMUs of instances that are removed: {self._run_by_qemu()}")
         keys = self._store_keys()
-        wrong = [key for key in keys if not key.startswith(("/config/", "/archive/", "/queue/", "/leadership")) or key.startswith("/config/instances/")]
+        wrong = [key for key in keys if not key.startswith(("/config/", "/archive/", "/queue/", "/watcher/", "/leadership")) or key.startswith("/config/instances/")]
         if wrong:
             raise Violation(f"keys in the store: {wrong}")
         if not any(key.startswith("/archive/") for key in keys):
