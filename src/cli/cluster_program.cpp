@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
+#include <ctime>
+#include <filesystem>
 
 #include "base/random.h"
 #include "cli/command.h"
 #include "cli/daemons.h"
 #include "cli/info.h"
 #include "cli/print.h"
+#include "cli/remote.h"
 #include "cli/tags.h"
 #include "cli/values.h"
 #include "model/verify_codes.h"
@@ -293,33 +296,6 @@ Outcome<int> modify(Call& call) {
   return 0;
 }
 
-struct JobEnd {
-  std::int64_t id = 0;
-  Outcome<json::array> results;
-};
-
-// The jobs that one submitted, each followed to its end; their ids are told as Ganeti tells them.
-Outcome<std::vector<JobEnd>> follow_jobs(Call& call, json::object op) {
-  auto const results = OK(call.session.run(json::array{std::move(op)}));
-  std::vector<std::int64_t> ids;
-  for (auto const& job : results.at(0).at("jobs").as_array()) {
-    if (!job.at(0).as_bool()) return stop(python_text(job.at(1)));
-    ids.push_back(job.at(1).to_number<std::int64_t>());
-  }
-  if (!ids.empty()) {
-    std::printf("Submitted jobs %s\n", fmt::format("{}", fmt::join(ids, ", ")).c_str());
-  }
-  std::vector<JobEnd> ends;
-  for (auto const id : ids) {
-    std::printf("Waiting for job %lld ...\n", static_cast<long long>(id));
-    std::fflush(stdout);
-    ends.push_back({id, call.session.follow(id)});
-    auto const& end = ends.back().results;
-    if (!end) std::fprintf(stderr, "%s\n", end.error().text.c_str());
-  }
-  return ends;
-}
-
 Outcome<int> verify(Call& call) {
   auto const& arguments = call.arguments;
   auto op = OK(opcode(call, "OP_CLUSTER_VERIFY"));
@@ -348,7 +324,8 @@ Outcome<int> verify(Call& call) {
   if (auto const group = arguments.value("node-group")) op["group_name"] = text_value(*group);
   std::size_t failed = 0;
   bool is_good = true;
-  for (auto const& end : OK(follow_jobs(call, std::move(op)))) {
+  auto const submitted = OK(call.session.run(json::array{std::move(op)}));
+  for (auto const& end : OK(follow_jobs(call, submitted))) {
     if (!end.results) ++failed;
     if (!end.results || end.results->at(0) != json::value(true)) is_good = false;
   }
@@ -361,7 +338,8 @@ Outcome<int> verify_disks(Call& call) {
   if (auto const group = call.arguments.value("node-group")) op["group_name"] = text_value(*group);
   op["is_strict"] = !call.arguments.has("no-strict");
   int code = 0;
-  for (auto const& end : OK(follow_jobs(call, std::move(op)))) {
+  auto const submitted = OK(call.session.run(json::array{std::move(op)}));
+  for (auto const& end : OK(follow_jobs(call, submitted))) {
     if (!end.results) {
       code = exit_failure;
       continue;
@@ -428,6 +406,107 @@ Outcome<int> queue(Call& call) {
   return 0;
 }
 
+// Nodes that are named, or of a group, or all; those that are offline are left out. The master is
+// the last.
+Outcome<std::vector<Target>> targets(Call& call) {
+  json::object request{{"what", "node"},
+                       {"fields", json::array{"name", "ndp/ssh_port", "role", "group", "offline"}}};
+  json::array names;
+  for (auto const& name : call.arguments.values("node")) names.push_back(text_value(name));
+  if (!names.empty()) request["names"] = std::move(names);
+  auto const group = call.arguments.value("node-group");
+  auto const answer = OK(call.session.post("query", request));
+  std::vector<Target> found;
+  std::vector<Target> masters;
+  for (auto const& row : answer.at("data").as_array()) {
+    auto const cell = [&](std::size_t index) { return row.at(index).at(1); };
+    if (cell(4) == json::value(true) || (group && python_text(cell(3)) != *group)) continue;
+    auto const is_master = python_text(cell(2)) == "M";
+    (is_master ? masters : found)
+        .push_back({.name = python_text(cell(0)),
+                    .ssh_port = cell(1).to_number<std::int64_t>(),
+                    .is_here = is_master});
+  }
+  found.insert(found.end(), masters.begin(), masters.end());
+  if (!found.empty()) return found;
+  return stop(Error{ErrorCode::UnknownEntity,
+                    group ? fmt::format("Node group '{}' has no node that is online", *group)
+                          : std::string("No node is online")});
+}
+
+Outcome<int> command(Call& call) {
+  auto const& arguments = call.arguments;
+  auto const line = fmt::format("{}", fmt::join(arguments.positional(), " "));
+  for (auto const& target : OK(targets(call))) {
+    auto const said = run(command_on(target, line));
+    if (arguments.has("failure-only") && said.exit_code == 0) continue;
+    std::printf("------------------------------------------------\n");
+    if (arguments.has("show-machine-names")) {
+      for (auto const& text : split(strip(said.output), '\n'))
+        std::printf("%s: %s\n", target.name.c_str(), text.c_str());
+    } else {
+      std::printf("node: %s\n%s\n", target.name.c_str(), said.output.c_str());
+    }
+    std::printf("return code = %d\n", said.exit_code);
+  }
+  return 0;
+}
+
+Outcome<int> copyfile(Call& call) {
+  std::error_code error;
+  auto const path = std::filesystem::canonical(call.arguments.positional()[0], error);
+  if (error)
+    return stop(
+        Error{ErrorCode::WrongInput,
+              fmt::format("Can't copy '{}': {}", call.arguments.positional()[0], error.message())});
+  int code = 0;
+  for (auto const& target : OK(targets(call))) {
+    if (target.is_here) continue;  // it is there
+    auto const said = run(copy_to(target, path.string()));
+    if (said.exit_code == 0) continue;
+    std::fprintf(stderr, "Copy of file %s to node %s failed: %s\n", path.c_str(),
+                 target.name.c_str(), strip(said.output).c_str());
+    code = exit_failure;
+  }
+  return code;
+}
+
+std::vector<Option> target_options() {
+  return {{'n', "node", true, "Only this node; may stand more than once"},
+          {'g', "node-group", true, "Only nodes of this group"}};
+}
+
+Outcome<int> watcher(Call& call) {
+  auto const& words = call.arguments.positional();
+  auto const& verb = words[0];
+  auto const pause = [&](json::value const& until) {
+    return call.session.post("watcher", {{"paused_until", until}});
+  };
+  if (verb == "continue") {
+    OK(pause(nullptr));
+    std::printf("The watcher is no longer paused.\n");
+    return 0;
+  }
+  if (verb == "pause") {
+    if (words.size() < 2)
+      return stop(Error{ErrorCode::WrongInput,
+                        "Missing pause duration, as in 'gnt-cluster watcher pause 30m'"});
+    OK(pause(std::time(nullptr) + GIVEN(parse_timespec(words[1]))));
+  } else if (verb != "info") {
+    return stop(Error{ErrorCode::WrongInput,
+                      fmt::format("Command '{}' is not valid: pause, continue or info", verb)});
+  }
+  auto const info = OK(call.session.get("cluster"));
+  auto const& until = info.at("watcher_pause");
+  if (until.is_null()) {
+    std::printf("The watcher is not paused.\n");
+  } else {
+    auto const when = until.to_number<std::time_t>();
+    std::printf("The watcher is paused until %s.\n", strip(std::ctime(&when)).c_str());
+  }
+  return 0;
+}
+
 std::vector<Option> settings_options() {
   return {{'B', "backend-parameters", true, "Backend parameters"},
           {'C', "candidate-pool-size", true, "Master candidates wished"},
@@ -469,8 +548,15 @@ Program cluster_program() {
       "gnt-cluster",
       {
           {"add-tags", "<tag>...", 0, many, tag_options(), "Add tags to the cluster", add_tags},
-          {"command", "<command>...", 1, many, {}, "Runs a command on all (or only some) nodes"},
-          {"copyfile", "<file>", 1, 1, {}, "Copies a file to all (or only some) nodes"},
+          {"command", "[options...] <command>...", 1, many,
+           with({{'M', "show-machine-names", false, "Each line with the node's name before it"},
+                 {0, "failure-only", false, "Only of nodes where it fails"}},
+                {target_options()}),
+           "Runs a command on all (or only some) nodes", command},
+          {"copyfile", "[options...] <file>", 1, 1,
+           with({{0, "use-replication-network", false, "Over the secondary addresses", false}},
+                {target_options()}),
+           "Copies a file to all (or only some) nodes", copyfile},
           {"destroy",
            "",
            0,
@@ -510,6 +596,13 @@ Program cluster_program() {
           {"repair-disk-sizes", "[<instance-name>...]", 0, many, submit_options(),
            "Updates mismatches in recorded disk sizes", repair_disk_sizes},
           {"renew-crypto", "", 0, 0, {}, "Renews cluster certificates, keys and secrets"},
+          {"search-tags",
+           "<pattern>",
+           1,
+           1,
+           {priority_option()},
+           "Searches the tags on all objects on the cluster for a given pattern",
+           search_tags},
           {"verify", "[options...]", 0, 0,
            with(
                {{0, "error-codes", false, "Print each finding's code"},
@@ -528,7 +621,13 @@ Program cluster_program() {
                 {priority_option()}),
            "Does a check on the cluster disk status", verify_disks},
           {"version", "", 0, 0, {}, "Shows the cluster version", version},
-          {"watcher", "{pause|continue|info}", 1, 2, {}, "Change watcher properties"},
+          {"watcher",
+           "{pause <duration>|continue|info}",
+           1,
+           2,
+           {},
+           "Change watcher properties",
+           watcher},
       },
       {{"show", "info"}, {"masterfailover", "master-failover"}}};
 }

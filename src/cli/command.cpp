@@ -98,6 +98,26 @@ Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op) {
   return std::optional(OK(call.session.run(json::array{std::move(op)})));
 }
 
+Outcome<std::vector<JobEnd>> follow_jobs(Call& call, json::array const& results) {
+  std::vector<std::int64_t> ids;
+  for (auto const& job : results.at(0).at("jobs").as_array()) {
+    if (!job.at(0).as_bool()) return stop(python_text(job.at(1)));
+    ids.push_back(job.at(1).to_number<std::int64_t>());
+  }
+  if (!ids.empty()) {
+    std::printf("Submitted jobs %s\n", fmt::format("{}", fmt::join(ids, ", ")).c_str());
+  }
+  std::vector<JobEnd> ends;
+  for (auto const id : ids) {
+    std::printf("Waiting for job %lld ...\n", static_cast<long long>(id));
+    std::fflush(stdout);
+    ends.push_back({id, call.session.follow(id)});
+    auto const& end = ends.back().results;
+    if (!end) std::fprintf(stderr, "%s\n", end.error().text.c_str());
+  }
+  return ends;
+}
+
 Outcome<TableOptions> table_options(Call& call) {
   TableOptions options;
   options.has_headers = !call.arguments.has("no-headers");

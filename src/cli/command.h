@@ -66,6 +66,14 @@ Outcome<json::object> opcode(Call& call, std::string_view op_id);
 // Submits one job and waits, or with --submit only says its id. The results of its opcodes; none
 // with --submit.
 Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op);
+struct JobEnd {
+  std::int64_t id = 0;
+  Outcome<json::array> results;
+};
+
+// The jobs that one submitted, by its results, each followed to its end. Their ids are told as
+// Ganeti tells them.
+Outcome<std::vector<JobEnd>> follow_jobs(Call& call, json::array const& results);
 Outcome<TableOptions> table_options(Call& call);
 // Those of --output: instead of the default ones, or with a plus after them.
 std::vector<std::string> chosen_fields(Call& call, std::string const& default_fields);

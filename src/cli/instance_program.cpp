@@ -2,7 +2,11 @@
 #include <unistd.h>
 
 #include <boost/json/serialize.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "cli/command.h"
 #include "cli/info.h"
@@ -11,6 +15,7 @@
 #include "cli/tags.h"
 #include "cli/values.h"
 #include "model/params.h"
+#include "schema/schema.h"
 
 namespace flotte::cli {
 namespace {
@@ -577,6 +582,47 @@ Outcome<int> activate_disks(Call& call) {
   return 0;
 }
 
+Outcome<int> deactivate_disks(Call& call) {
+  auto op = OK(opcode(call, "OP_INSTANCE_DEACTIVATE_DISKS"));
+  op["instance_name"] = text_value(call.arguments.positional()[0]);
+  op["force"] = call.arguments.has("force");
+  OK(submit_or_run(call, std::move(op)));
+  return 0;
+}
+
+// A file with a list of what OP_INSTANCE_CREATE takes.
+Outcome<int> batch_create(Call& call) {
+  auto const& path = call.arguments.positional()[0];
+  std::ifstream file(path);
+  std::string const text{std::istreambuf_iterator<char>(file), {}};
+  if (!file)
+    return stop(
+        fmt::format("Can't read the instance definition file {}: {}", path, std::strerror(errno)));
+  auto parsed = schema::parse(text);
+  if (!parsed) {
+    return stop(fmt::format("Can't parse the instance definition file {}: {}", path,
+                            parsed.error().message));
+  }
+  if (!parsed->is_array()) {
+    return stop(
+        fmt::format("The instance definition file {} holds no list; it should be "
+                    "[{{\"instance_name\": ...}}, ...]",
+                    path));
+  }
+  auto op = OK(opcode(call, "OP_INSTANCE_MULTI_ALLOC"));
+  op["instances"] = std::move(*parsed);
+  auto const results = OK(submit_or_run(call, std::move(op)));
+  if (!results) return 0;
+  std::size_t failed = 0;
+  for (auto const& end : OK(follow_jobs(call, *results))) failed += end.results ? 0 : 1;
+  if (failed > 0) {
+    std::printf("There were %zu errors during the creation.\n", failed);
+    return exit_failure;
+  }
+  std::printf("All instances created successfully.\n");
+  return 0;
+}
+
 }  // namespace
 
 Program instance_program() {
@@ -595,12 +641,9 @@ Program instance_program() {
            "Creates and adds a new instance to the cluster", add},
           {"add-tags", "<instance-name> <tag>...", 1, many, tag_options(),
            "Add tags to the given instance", add_tags},
-          {"batch-create",
-           "<file>",
-           1,
-           1,
-           {},
-           "Create a bunch of instances based on specs in the file."},
+          {"batch-create", "<file>", 1, 1,
+           with({{'I', "iallocator", true, "What chooses nodes", false}}, {submit_options()}),
+           "Create a bunch of instances based on specs in the file.", batch_create},
           {"change-group", "<instance-name>", 1, 1, {}, "Change group of instance"},
           {"console", "[--show-cmd] <instance-name>", 1, 1,
            with({{0, "show-cmd", false, "Print the command instead"},
@@ -609,7 +652,9 @@ Program instance_program() {
                  {0, "vnc", false, "Print how to reach its display by ssh"}},
                 {priority_option()}),
            "Opens a console on the specified instance", console},
-          {"deactivate-disks", "<instance-name>", 1, 1, {}, "Deactivate an instance's disks"},
+          {"deactivate-disks", "[-f] <instance-name>", 1, 1,
+           with({{'f', "force", false, "Also where it should run"}}, {submit_options()}),
+           "Deactivate an instance's disks", deactivate_disks},
           {"failover",
            "<instance-name>",
            1,

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/info.h"
 #include "cli/print.h"
+#include "cli/values.h"
 
 namespace flotte::cli {
 namespace {
@@ -172,15 +173,7 @@ Outcome<int> job_autoarchive(Call& call) {
   auto const& text = call.arguments.positional()[0];
   std::int64_t age = -1;
   if (text != "all") {
-    auto const letter = text.empty() ? ' ' : text.back();
-    auto const factor = letter == 's'   ? 1
-                        : letter == 'm' ? 60
-                        : letter == 'h' ? 3600
-                        : letter == 'd' ? 86400
-                        : letter == 'w' ? 604800
-                                        : 0;
-    auto const number = factor ? text.substr(0, text.size() - 1) : text;
-    age = OK(job_id(number)) * (factor ? factor : 1);
+    age = GIVEN(parse_timespec(text));
   }
   auto const answer = OK(call.session.post("jobs/autoarchive", {{"age_s", age}}));
   std::printf("Archived %s jobs, %s unchecked left\n", python_text(answer.at(0)).c_str(), "0");

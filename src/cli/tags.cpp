@@ -1,5 +1,6 @@
 #include "cli/tags.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -67,6 +68,20 @@ Outcome<int> list_tags(Call& call) {
   }
   for (auto const& tag : tags.as_array()) std::printf("%s\n", python_text(tag).c_str());
   return 0;
+}
+
+Outcome<int> search_tags(Call& call) {
+  auto op = OK(opcode(call, "OP_TAGS_SEARCH"));
+  op["pattern"] = text_value(call.arguments.positional()[0]);
+  auto const results = OK(submit_or_run(call, std::move(op)));
+  if (!results) return 0;
+  std::vector<std::string> lines;
+  for (auto const& found : results->at(0).as_array()) {
+    lines.push_back(fmt::format("{} {}", python_text(found.at(0)), python_text(found.at(1))));
+  }
+  std::ranges::sort(lines);
+  for (auto const& line : lines) std::printf("%s\n", line.c_str());
+  return lines.empty() ? exit_failure : 0;
 }
 
 }  // namespace flotte::cli

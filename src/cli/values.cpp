@@ -3,6 +3,29 @@
 #include <charconv>
 
 namespace flotte::cli {
+
+Result<std::int64_t> parse_timespec(std::string_view text) {
+  constexpr std::int64_t units_max = 1'000'000'000;
+  constexpr std::pair<char, std::int64_t> suffixes[] = {
+      {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+  auto digits = text;
+  std::int64_t factor = 1;
+  for (auto const& [suffix, seconds] : suffixes) {
+    if (!text.ends_with(suffix)) continue;
+    factor = seconds;
+    digits.remove_suffix(1);
+  }
+  std::int64_t number = 0;
+  auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error == std::errc() && end == digits.data() + digits.size() && number >= 0 &&
+      number <= units_max) {
+    return number * factor;
+  }
+  return fail(ErrorCode::WrongInput,
+              "Invalid time specification '{}': a number of seconds, or one with s, m, h, d or w "
+              "behind it",
+              text);
+}
 namespace {
 
 std::vector<std::string> split_escaped(std::string_view text) {

@@ -24,6 +24,8 @@ Result<std::pair<std::string, json::object>> parse_named_pairs(std::string_view 
 // ["modify", 1, {"link": "br0"}].
 Result<json::array> parse_device_change(std::string_view text, std::string_view option);
 std::vector<std::string> split(std::string_view text, char separator);
+// Seconds: "90", "30m", "8h", "2d", "1w".
+Result<std::int64_t> parse_timespec(std::string_view text);
 // A number of things, not negative.
 Result<std::int64_t> parse_count(std::string_view text, std::string_view option);
 Result<bool> parse_yes_no(std::string_view text, std::string_view option);

@@ -45,7 +45,10 @@ Result<void> Controller::Parts::open() {
       .queue = core->queue(),
       .leader_epoch = core->epoch(),
       .initialise = [this](json::object const& request) { return core->initialise(request); },
-      .destroy = [this] { return core->destroy(); }});
+      .destroy = [this] { return core->destroy(); },
+      .pause_watcher =
+          [this](std::optional<std::int64_t> until) { return core->watcher().pause(until); },
+      .watcher_paused_until = [this] { return core->watcher().paused_until(); }});
   core->start();
   net::ServerOptions options;
   options.unix_socket = net::UnixListen{

@@ -38,6 +38,7 @@ Result<void> Core::lead() {
   units::add_all(units_);
   queue_ = TRY(jobs::JobQueue::create(job_seams(), units_, epoch()));
   watcher_ = std::make_unique<Watcher>(job_seams(), *queue_, epoch());
+  TRY(watcher_->load());
   leadership_.keep([this] {
     leads_ = false;
     queue_->depose();

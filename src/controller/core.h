@@ -46,6 +46,7 @@ class Core {
   jobs::Seams job_seams();
   jobs::JobQueue& queue() { return *queue_; }
   store::ConfigStore& config() { return *config_; }
+  Watcher& watcher() { return *watcher_; }
   std::int64_t epoch() const { return leadership_.epoch(); }
 
  private:

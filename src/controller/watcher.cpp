@@ -1,6 +1,7 @@
 #include "controller/watcher.h"
 
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 
 #include "base/log.h"
 #include "store/config_store.h"
@@ -14,7 +15,9 @@ namespace json = boost::json;
 constexpr auto first_look = 5s;
 constexpr auto look_every = 60s;
 constexpr std::size_t tries_max = 5;
-constexpr auto tries_window = 8h;
+constexpr std::int64_t tries_window_s = 8 * 3600;
+constexpr std::string_view pause_key = "/watcher/pause";
+constexpr std::string_view tries_prefix = "/watcher/tries/";
 constexpr auto archive_age = 6h;
 
 json::array reason(std::string_view doing, WallTime now) {
@@ -50,6 +53,45 @@ Watcher::~Watcher() {
   stop();
 }
 
+Result<void> Watcher::load() {
+  for (auto const& kv : TRY(seams_.store.range_prefix(pause_key))) {
+    auto const until = schema::parse(kv.value);
+    if (until && until->is_int64()) paused_until_ = until->get_int64();
+  }
+  for (auto const& kv : TRY(seams_.store.range_prefix(tries_prefix))) {
+    auto const tries = schema::parse(kv.value);
+    if (!tries || !tries->is_array()) continue;
+    auto& known = tries_[InstanceId(kv.key.substr(tries_prefix.size()))];
+    for (auto const& when : tries->get_array()) {
+      if (when.is_int64()) known.push_back(when.get_int64());
+    }
+  }
+  return {};
+}
+
+Result<void> Watcher::pause(std::optional<std::int64_t> until) {
+  store::Txn txn;
+  if (until) {
+    txn.put(std::string(pause_key), std::to_string(*until));
+  } else {
+    txn.remove(std::string(pause_key));
+  }
+  TRY(seams_.store.txn(txn));
+  std::lock_guard const guard(mutex_);
+  paused_until_ = until;
+  return {};
+}
+
+std::optional<std::int64_t> Watcher::paused_until() const {
+  std::lock_guard const guard(mutex_);
+  return paused_until_ > now() ? paused_until_ : std::nullopt;
+}
+
+std::int64_t Watcher::now() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(seams_.clock.wall().time_since_epoch())
+      .count();
+}
+
 void Watcher::start() {
   thread_ = seams_.clock.start_thread("watcher", [this] { run(); });
 }
@@ -73,7 +115,7 @@ void Watcher::run() {
       }
       if (is_stopping_) return;
     }
-    if (seams_.config.is_initialised()) look();
+    if (seams_.config.is_initialised() && !paused_until()) look();
     next = seams_.clock.now() + look_every;
   }
 }
@@ -95,6 +137,7 @@ void Watcher::look() {
   auto const cluster = seams_.config.snapshot();
   keep_master_address(*cluster);
   queue_.auto_archive(archive_age);
+  forget_tries(*cluster);
   // An instance that a job works on is left to that job.
   auto const locks = queue_.locks();
   auto const is_busy = [&](std::string const& name) {
@@ -121,7 +164,7 @@ void Watcher::look() {
       auto const found =
           std::ranges::find(running->instances, instance->name, &rpc::RunningInstance::name);
       if (found == running->instances.end()) {
-        if (may_try(instance->name)) {
+        if (may_try(instance->uuid)) {
           log::info("Watcher: {} should run and does not, starting it", instance->name);
           queue_.submit({startup_job(instance->name, seams_.clock.wall())});
         }
@@ -133,12 +176,30 @@ void Watcher::look() {
   }
 }
 
-bool Watcher::may_try(std::string const& instance) {
-  auto& tries = tries_[instance];
-  auto const now = seams_.clock.now();
-  std::erase_if(tries, [&](Instant when) { return now - when > tries_window; });
+// Of instances that are gone.
+void Watcher::forget_tries(model::Cluster const& cluster) {
+  for (auto entry = tries_.begin(); entry != tries_.end();) {
+    store::Txn txn;
+    txn.remove(fmt::format("{}{}", tries_prefix, entry->first.text()));
+    auto const is_gone = !cluster.instance(entry->first.text());
+    entry = is_gone && seams_.store.txn(txn) ? tries_.erase(entry) : std::next(entry);
+  }
+}
+
+// A try counts before it is made: however often the controller is killed, there are no more.
+bool Watcher::may_try(InstanceId const& instance) {
+  auto tries = tries_[instance];
+  std::erase_if(tries, [&](std::int64_t when) { return now() - when > tries_window_s; });
   if (tries.size() >= tries_max) return false;
-  tries.push_back(now);
+  tries.push_back(now());
+  store::Txn txn;
+  txn.put(fmt::format("{}{}", tries_prefix, instance.text()),
+          json::serialize(json::array(tries.begin(), tries.end())));
+  if (auto const stored = seams_.store.txn(txn); !stored) {
+    log::warning("Watcher: {}", stored.error().message);
+    return false;
+  }
+  tries_[instance] = std::move(tries);
   return true;
 }
 

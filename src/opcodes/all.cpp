@@ -278,6 +278,25 @@ Fields InstanceActivateDisks::fields() {
   return table;
 }
 
+Fields InstanceDeactivateDisks::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceDeactivateDisks::instance_name>("instance_name", "The instance."),
+      field<&InstanceDeactivateDisks::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceDeactivateDisks::force>("force", "Also where it should run."),
+  };
+  return table;
+}
+
+Fields InstanceMultiAlloc::fields() {
+  static constexpr Field table[] = {
+      field<&InstanceMultiAlloc::opportunistic_locking>("opportunistic_locking",
+                                                        "Take the locks that are free."),
+      field<&InstanceMultiAlloc::iallocator>("iallocator", "What chooses nodes."),
+      secret<&InstanceMultiAlloc::instances>("instances", "OP_INSTANCE_CREATE, one for each."),
+  };
+  return table;
+}
+
 Fields ClusterVerifyGroup::fields() {
   static constexpr Field table[] = {
       required<&ClusterVerifyGroup::group_name>("group_name", "The node group."),
@@ -336,6 +355,13 @@ Fields TagsDel::fields() {
   return table;
 }
 
+Fields TagsSearch::fields() {
+  static constexpr Field table[] = {
+      required<&TagsSearch::pattern>("pattern", "A regular expression."),
+  };
+  return table;
+}
+
 Fields TestDelay::fields() {
   static constexpr Field table[] = {
       required<&TestDelay::duration>("duration", "Seconds."),
@@ -380,11 +406,14 @@ std::span<Description const> all() {
       describe<GroupVerifyDisks>("group_name"),
       describe<ClusterRepairDiskSizes>(""),
       describe<InstanceActivateDisks>("instance_name"),
+      describe<InstanceDeactivateDisks>("instance_name"),
+      describe<InstanceMultiAlloc>(""),
       describe<OsDiagnose>(""),
       describe<NodeQueryStorage>(""),
       describe<NodeQueryVolumes>(""),
       describe<TagsSet>(""),
       describe<TagsDel>(""),
+      describe<TagsSearch>("pattern"),
       describe<TestDelay>("duration"),
   };
   return table;

@@ -145,6 +145,13 @@ struct TagsDel {
   static schema::Fields fields();
 };
 
+struct TagsSearch {
+  static constexpr std::string_view op_id = "OP_TAGS_SEARCH";
+  std::string pattern;
+
+  static schema::Fields fields();
+};
+
 struct TestDelay {
   static constexpr std::string_view op_id = "OP_TEST_DELAY";
   double duration = 0;

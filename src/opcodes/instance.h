@@ -117,6 +117,24 @@ struct InstanceActivateDisks {
   static schema::Fields fields();
 };
 
+struct InstanceDeactivateDisks {
+  static constexpr std::string_view op_id = "OP_INSTANCE_DEACTIVATE_DISKS";
+  std::string instance_name;
+  std::optional<std::string> instance_uuid;
+  bool force = false;
+
+  static schema::Fields fields();
+};
+
+struct InstanceMultiAlloc {
+  static constexpr std::string_view op_id = "OP_INSTANCE_MULTI_ALLOC";
+  bool opportunistic_locking = false;
+  std::optional<std::string> iallocator;
+  json::array instances;
+
+  static schema::Fields fields();
+};
+
 struct InstanceGrowDisk {
   static constexpr std::string_view op_id = "OP_INSTANCE_GROW_DISK";
   std::string instance_name;

@@ -203,7 +203,8 @@ json::object instance_info(model::Cluster const& cluster, model::Instance const&
   return out;
 }
 
-json::object cluster_info(model::Cluster const& cluster, bool is_drained) {
+json::object cluster_info(model::Cluster const& cluster, bool is_drained,
+                          std::optional<std::int64_t> watcher_paused_until) {
   auto const& settings = cluster.settings();
   auto out = schema::encode(settings);
   json::object hv;
@@ -239,7 +240,8 @@ json::object cluster_info(model::Cluster const& cluster, bool is_drained) {
   out["vcs_version"] = "(flotte) version 0.1.0";
   out["architecture"] = json::array{"64bits", "x86_64"};
   out["drain_flag"] = is_drained;
-  out["watcher_pause"] = nullptr;
+  out["watcher_pause"] =
+      watcher_paused_until ? json::value(*watcher_paused_until) : json::value(nullptr);
   return out;
 }
 

@@ -14,6 +14,7 @@ struct InstanceObserved {
 
 json::object instance_info(model::Cluster const& cluster, model::Instance const& instance,
                            InstanceObserved const& observed);
-json::object cluster_info(model::Cluster const& cluster, bool is_drained);
+json::object cluster_info(model::Cluster const& cluster, bool is_drained,
+                          std::optional<std::int64_t> watcher_paused_until);
 
 }  // namespace flotte::query

@@ -147,8 +147,9 @@ Result<json::value> run_query_fields(json::object const& body) {
   return query::fields_of(request.what, request.fields);
 }
 
-json::value cluster_dict(model::Cluster const& cluster, bool is_drained) {
-  return query::cluster_info(cluster, is_drained);
+json::value cluster_dict(model::Cluster const& cluster, bool is_drained,
+                         std::optional<std::int64_t> watcher_paused_until) {
+  return query::cluster_info(cluster, is_drained, watcher_paused_until);
 }
 
 }  // namespace flotte::rapi

@@ -10,6 +10,7 @@ namespace json = boost::json;
 Result<json::value> run_query(jobs::Seams const& seams, jobs::JobQueue const& queue,
                               std::int64_t leader_epoch, json::object const& body);
 Result<json::value> run_query_fields(json::object const& body);
-json::value cluster_dict(model::Cluster const& cluster, bool is_drained);
+json::value cluster_dict(model::Cluster const& cluster, bool is_drained,
+                         std::optional<std::int64_t> watcher_paused_until);
 
 }  // namespace flotte::rapi

@@ -180,6 +180,7 @@ Result<json::value> LocalApi::answer(net::Request const& request) {
     TRY(services_.queue.set_drained(flag_in(body, "drain")));
     return json::value(nullptr);
   }
+  if (rest == "watcher" && is_post) return pause_watcher(body);
   if (rest.starts_with("jobs/")) return answer_job(request.method, rest.substr(5), request);
   return fail(ErrorCode::UnknownEntity, "No such path: {} {}", request.method, request.path);
 }
@@ -274,10 +275,20 @@ Result<json::value> LocalApi::query_fields(json::object const& body) {
   return run_query_fields(body);
 }
 
+Result<json::value> LocalApi::pause_watcher(json::object const& body) {
+  auto const* until = body.if_contains("paused_until");
+  if (!until || !(until->is_int64() || until->is_null())) {
+    return fail(ErrorCode::WrongInput, "'paused_until' must be a number or null");
+  }
+  TRY(services_.pause_watcher(until->is_null() ? std::nullopt : std::optional(until->get_int64())));
+  return json::value(nullptr);
+}
+
 Result<json::value> LocalApi::cluster() {
   auto const& config = services_.seams.config;
   if (!config.is_initialised()) return fail(ErrorCode::WrongState, "{}", not_initialised);
-  return cluster_dict(*config.snapshot(), services_.queue.is_drained());
+  return cluster_dict(*config.snapshot(), services_.queue.is_drained(),
+                      services_.watcher_paused_until());
 }
 
 }  // namespace flotte::rapi

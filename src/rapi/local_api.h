@@ -23,6 +23,9 @@ struct Services {
   // What only the controller itself can do.
   std::function<Result<JobId>(json::object const& settings)> initialise;
   std::function<Result<void>()> destroy;
+  // Seconds since the epoch; none: it is not paused.
+  std::function<Result<void>(std::optional<std::int64_t> until)> pause_watcher;
+  std::function<std::optional<std::int64_t>()> watcher_paused_until;
 };
 
 class LocalApi {
@@ -38,6 +41,7 @@ class LocalApi {
   Result<json::value> query(json::object const& body);
   Result<json::value> query_fields(json::object const& body);
   Result<json::value> cluster();
+  Result<json::value> pause_watcher(json::object const& body);
   void submit(net::Request const& request, net::Responder& responder);
   void follow(net::Responder& responder, std::vector<JobId> ids, std::int64_t after,
               std::string first_line);

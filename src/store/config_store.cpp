@@ -219,7 +219,8 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
 
 Result<void> ConfigStore::forget() {
   Txn txn;
-  for (auto const* prefix : {"/config/", "/jobs/", "/archive/", "/journal/", "/queue/"}) {
+  for (auto const* prefix :
+       {"/config/", "/jobs/", "/archive/", "/journal/", "/queue/", "/watcher/"}) {
     txn.delete_prefix(prefix);
   }
   TRY(store_.txn(txn));

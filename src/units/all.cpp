@@ -10,7 +10,9 @@
 #include "units/group_verify_disks.h"
 #include "units/instance_activate_disks.h"
 #include "units/instance_create.h"
+#include "units/instance_deactivate_disks.h"
 #include "units/instance_grow_disk.h"
+#include "units/instance_multi_alloc.h"
 #include "units/instance_query_data.h"
 #include "units/instance_reboot.h"
 #include "units/instance_reinstall.h"
@@ -22,6 +24,7 @@
 #include "units/node_query_volumes.h"
 #include "units/os_diagnose.h"
 #include "units/tags_del.h"
+#include "units/tags_search.h"
 #include "units/tags_set.h"
 #include "units/test_delay.h"
 
@@ -38,7 +41,9 @@ void add_all(jobs::UnitTable& table) {
   table.add<GroupVerifyDisks>();
   table.add<InstanceActivateDisks>();
   table.add<InstanceCreate>();
+  table.add<InstanceDeactivateDisks>();
   table.add<InstanceGrowDisk>();
+  table.add<InstanceMultiAlloc>();
   table.add<InstanceQueryData>();
   table.add<InstanceReboot>();
   table.add<InstanceReinstall>();
@@ -50,6 +55,7 @@ void add_all(jobs::UnitTable& table) {
   table.add<NodeQueryVolumes>();
   table.add<OsDiagnose>();
   table.add<TagsDel>();
+  table.add<TagsSearch>();
   table.add<TagsSet>();
   table.add<TestDelay>();
 }

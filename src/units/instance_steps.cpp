@@ -94,6 +94,7 @@ Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
       [&](store::ClusterEdit& edit) -> Result<void> {
         auto instance = TRY(edit.instance(id));
         instance.admin_state = model::AdminState::Down;
+        instance.disks_active = false;
         if (source) instance.admin_state_source = *source;
         edit.put(std::move(instance));
         return {};

@@ -61,6 +61,57 @@ def test_tags(cluster):
     cluster.ok("gnt-cluster add-tags site1 && gnt-cluster remove-tags site1")
 
 
+def test_search_tags(cluster):
+    cluster.ok("gnt-cluster add-tags bald; gnt-node add-tags node1.lab.test bad")
+    assert cluster.ok("gnt-cluster search-tags ^b").splitlines() == ["/cluster bald", "/instances/b1 b", "/nodes/node1.lab.test bad"]
+    assert cluster.refused("gnt-cluster search-tags nothing") == ""
+    assert "Invalid search pattern '('" in cluster.refused("gnt-cluster search-tags '('")
+    cluster.ok("gnt-cluster remove-tags bald; gnt-node remove-tags node1.lab.test bad")
+
+
+def test_commands_on_all_nodes(cluster):
+    """O3"""
+    line = "-" * 48
+    assert cluster.ok("gnt-cluster command echo a '&&' echo b") == f"{line}\nnode: node1.lab.test\na\nb\n\nreturn code = 0\n"
+    assert cluster.ok("gnt-cluster command -M 'ls /nope'").startswith(f"{line}\nnode1.lab.test: ls: cannot access '/nope'")
+    assert cluster.ok("gnt-cluster command --failure-only true") == ""
+    assert cluster.ok("gnt-cluster command -n node1.lab.test --failure-only exit 7").endswith("return code = 7\n")
+    assert "node9" in cluster.refused("gnt-cluster command -n node9 true")
+    cluster.ok("echo x > /srv/file && gnt-cluster copyfile /srv/file")
+    assert "/nope" in cluster.refused("gnt-cluster copyfile /nope")
+
+
+def test_disks_without_a_start(cluster):
+    cluster.ok(f"{ADD.replace('diskless', 'file -s 4M')} disk1")
+    assert cluster.ok("gnt-instance activate-disks disk1").startswith("node1.lab.test:disk/0:/")
+    active = "gnt-instance list --no-headers -o disks_active disk1"
+    assert cluster.ok(active).strip() == "Y"
+    cluster.ok("gnt-instance deactivate-disks disk1")
+    assert cluster.ok(active).strip() == "N"
+    cluster.ok("gnt-instance start disk1")
+    assert cluster.ok(active).strip() == "Y"
+    for force in ("", "-f"):
+        assert "gnt-instance shutdown disk1" in cluster.refused(f"gnt-instance deactivate-disks {force} disk1")
+    cluster.ok("gnt-instance remove -f disk1")
+
+
+def test_many_at_once(cluster):
+    one = {"mode": "create", "disk_template": "diskless", "disks": [], "nics": [], "os_type": "noop", "no_install": True, "hypervisor": "fake", "start": False}
+
+    def create(*specs):
+        cluster.write("/srv/batch", json.dumps([{**one, **spec} for spec in specs]).encode())
+        return "gnt-instance batch-create /srv/batch"
+    assert cluster.ok(create({"instance_name": "many1"}, {"instance_name": "many2"})).endswith("All instances created successfully.\n")
+    # What is wrong with one of them is said before any is made.
+    for spec, said in [({"instance_name": "many1"}, "already"), ({"instance_name": "many3"}, "twice"), ({}, "instance_name"),
+                       ({"instance_name": "many4", "memory": 1}, "'memory'")]:
+        assert said in cluster.refused(create({"instance_name": "many3"}, spec))
+    assert cluster.ok("gnt-instance list --no-headers -o name 'many*'").split() == ["many1", "many2"]
+    assert "There were 1 errors" in cluster.run(create({"instance_name": "many3", "os_type": "nope", "no_install": False})).stdout
+    assert "/nope: No such file" in cluster.refused("gnt-instance batch-create /nope")
+    cluster.ok("for name in many1 many2; do gnt-instance remove -f $name; done")
+
+
 def test_jobs_in_the_background(cluster):
     said = cluster.ok("gnt-instance startup --submit a1")
     job = re.match(r"(\d+): a1", said).group(1)

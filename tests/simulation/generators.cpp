@@ -218,6 +218,22 @@ Made tags(std::string_view op_id, model::Cluster const& cluster, Random& random)
   return made;
 }
 
+Made deactivate(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_INSTANCE_DEACTIVATE_DISKS", cluster, random);
+  if (made) (*made)["force"] = one_in(random, 3);
+  return made;
+}
+
+Made multi_alloc(model::Cluster const& cluster, Random& random) {
+  auto made = op("OP_INSTANCE_MULTI_ALLOC");
+  json::array instances;
+  for (std::uint64_t i = 0; i <= random.below(2); ++i) {
+    if (auto one = create(cluster, random)) instances.push_back(std::move(*one));
+  }
+  made["instances"] = std::move(instances);
+  return made;
+}
+
 Made delay(model::Cluster const& cluster, Random& random) {
   auto made = op("OP_TEST_DELAY");
   made["duration"] = static_cast<double>(random.below(200)) / 10;
@@ -282,6 +298,10 @@ std::map<std::string, Generator, std::less<>> const& generators() {
                                                 return on_instance("OP_INSTANCE_ACTIVATE_DISKS",
                                                                    cluster, random);
                                               })},
+      {"OP_INSTANCE_DEACTIVATE_DISKS", on_nodes(2, deactivate)},
+      {"OP_INSTANCE_MULTI_ALLOC", on_nodes(1, multi_alloc)},
+      {"OP_TAGS_SEARCH",
+       {.weight = 1, .make = plain("OP_TAGS_SEARCH", {{"pattern", "tag-[0-2]"}})}},
       {"OP_OS_DIAGNOSE",
        {.weight = 1,
         .make = plain("OP_OS_DIAGNOSE", {{"output_fields", json::array{"name", "valid"}}})}},

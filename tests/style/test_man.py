@@ -32,7 +32,7 @@ def test_page(folder, page):
 
 
 def test_pages_name_pages_that_there_are(folder):
-    theirs = {"systemctl(1)", "systemd(1)", "go-md2man(1)", "qemu-system-x86_64(1)"}
+    theirs = {"ssh(1)", "systemctl(1)", "systemd(1)", "go-md2man(1)", "qemu-system-x86_64(1)"}
     for page in PAGES:
         named = set(re.findall(r"\*\*([\w-]+)\*\*(\(\d\))", (ROOT / f"docs/man/{page}.md").read_text()))
         assert {name + section for name, section in named} <= {f"{known}(8)" for known in PAGES} | theirs

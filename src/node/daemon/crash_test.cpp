@@ -424,7 +424,7 @@ class Life {
                              call(rpc::OsDiagnose{}), call(rpc::AllInstancesInfo{})}) {
       auto const answer = ask(look);
       auto text = answer ? json::serialize(*answer) : answer.error().message;
-      static std::regex const differs(R"re("(pid|cpu_seconds)":[^,}]*)re");
+      static std::regex const differs(R"re("(pid|cpu_seconds|tap)":[^,}]*)re");
       said.push_back(look.name + " " + std::regex_replace(text, differs, "$1"));
     }
     return said;
