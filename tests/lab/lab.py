@@ -21,6 +21,7 @@ SSH_PORT = 51083
 MEMORY_MIB = 2560
 VOLUME_GROUPS = {"vms": "12G", "vms_hdd": "8G", "vms_ssd": "4G"}
 BOOT_SECONDS_MAX = 180
+CACHE_SECONDS = 24 * 3600
 # operations.md, O1
 INIT = ('gnt-cluster init --vg-name vms --master-netdev br-grenode --enabled-hypervisors kvm --hypervisor-parameters kvm:kernel_path="" '
         "--enabled-disk-templates plain,diskless --node-parameters ssh_port=51083 flotte.grenode.net")
@@ -48,7 +49,8 @@ def content_hash(*paths):
 
 
 def cached(kind, recipe, build):
-    """A directory of the cache that `build(path)` makes once for each content of its recipe. Older ones of its kind go."""
+    """A directory of the cache that `build(path)` makes once for each content of its recipe. Others of its kind go when nobody has asked for them for a day: a lab
+    of another checkout may stand on one."""
     wanted = CACHE / f"{kind}-{content_hash(*recipe)}"
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:
@@ -57,9 +59,10 @@ def cached(kind, recipe, build):
             for left in CACHE.glob(".build-*"):
                 shutil.rmtree(left)
             build(wanted)
-            for old in CACHE.glob(f"{kind}-*"):
-                if old != wanted:
-                    shutil.rmtree(old)
+        os.utime(wanted)
+        for other in CACHE.glob(f"{kind}-*"):
+            if other.stat().st_mtime < time.time() - CACHE_SECONDS:
+                shutil.rmtree(other)
     return wanted
 
 

@@ -35,4 +35,7 @@ def test_a_recipe_is_built_once_for_its_content(tmp_path, monkeypatch):
     recipe.write_text("two")
     second = labs.cached("thing", [recipe], build)
     assert built == [first, second]
+    assert first.exists() and second.exists()
+    os.utime(first, (0, 0))
+    assert labs.cached("thing", [recipe], build) == second
     assert not first.exists() and second.exists()
