@@ -31,7 +31,9 @@ def clean(cluster):
     cluster.ok("rm -f /tmp/reached /tmp/writers")
     yield
     cluster.run("gnt-instance remove -f --shutdown-timeout=0 vm1")
-    assert cluster.ok("gnt-instance list --no-headers -o name; find /srv/ganeti -type f; pgrep qemu-system || true") == ""
+    assert cluster.ok("gnt-instance list --no-headers -o name; find /srv/ganeti -type f") == ""
+    # A process that has ended is there until the machine's first one has noticed.
+    cluster.wait_until("! pgrep qemu-system", timeout=10)
 
 
 def kill_when_reached(cluster, daemon, command):
