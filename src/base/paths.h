@@ -52,6 +52,9 @@ class Paths {
   std::string instance_disks() const { return run() + "/instance-disks"; }
   // Who runs a script of an OS definition now, a file an instance.
   std::string os_sessions() const { return run() + "/os-sessions"; }
+  // The same of hooks.
+  std::string hook_sessions() const { return run() + "/hook-sessions"; }
+  std::string hooks() const { return etc() + "/hooks"; }
   std::string os_logs() const { return logs() + "/os"; }
   std::string commands_log() const { return logs() + "/commands.log"; }
   std::string file_storage_paths_file() const { return etc() + "/file-storage-paths"; }

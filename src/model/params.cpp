@@ -477,6 +477,15 @@ std::string text_of(json::object const& params, std::string_view name) {
   return value && value->is_string() ? std::string(view(*value)) : std::string();
 }
 
+std::string python_text(json::value const& value) {
+  if (value.is_bool()) return value.get_bool() ? "True" : "False";
+  if (value.is_string()) return std::string(view(value));
+  if (value.is_null()) return "None";
+  if (!value.is_double()) return json::serialize(value);
+  auto const text = fmt::format("{}", value.get_double());
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+
 json::object default_ipolicy() {
   json::object minmax;
   minmax["min"] = ispec({128, 1, 1, 1024, 1, 1});

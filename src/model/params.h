@@ -66,6 +66,8 @@ json::object filled_diskparams(Settings const& settings, DiskTemplate disk_templ
 bool is_true(json::object const& params, std::string_view name);
 std::int64_t number_of(json::object const& params, std::string_view name);
 std::string text_of(json::object const& params, std::string_view name);
+// As Python prints a value, in the environment of scripts: they compare with "True".
+std::string python_text(json::value const& value);
 
 // Instance policy (ganeti-compat §4.5).
 json::object default_ipolicy();

@@ -11,6 +11,7 @@ namespace flotte::rpc {
 namespace {
 
 constexpr std::int64_t gibi = 1024;
+constexpr std::size_t hook_runs_max = 1000;
 
 std::string owner_text(std::string_view instance) {
   return instance.empty() ? "nobody" : std::string(instance);
@@ -41,6 +42,35 @@ class Deeds {
   explicit Deeds(FakeNodeState& state) : state_(state) {}
 
   Result<NodeFacts> node_info(NodeInfo const&) { return state_.facts; }
+
+  Result<HookResults> run_hooks(HooksRun const& call, CallContext const& context) {
+    for (auto const& name : call.later) TRY(check_hooks(name));
+    TRY(check_hooks(call.directory));
+    HookResults answer;
+    auto left = call.timeout_s;
+    for (auto const& [script, hook] : state_.hooks) {
+      if (!lies_in(script, call.directory)) continue;
+      HookResult result{.script = script, .outcome = hook.outcome, .output = hook.output};
+      if (hook.outcome != HookOutcome::Skipped) {
+        if (left <= hook.takes_s) result.outcome = HookOutcome::Failed;
+        left = std::max<std::int64_t>(0, left - hook.takes_s);
+        if (state_.hook_runs.size() >= hook_runs_max) {
+          state_.hook_runs.erase(state_.hook_runs.begin());
+        }
+        state_.hook_runs.push_back({context.job, script, call.environment});
+      }
+      answer.results.push_back(std::move(result));
+    }
+    for (auto const& name : call.later) {
+      auto const is_its = [&](auto const& entry) { return lies_in(entry.first, name); };
+      if (std::ranges::any_of(state_.hooks, is_its)) answer.later.push_back(name);
+    }
+    return answer;
+  }
+
+  static bool lies_in(std::string_view script, std::string_view directory) {
+    return script.substr(0, script.find('/')) == directory;
+  }
 
   Result<NodeFindings> verify(NodeVerify const& call) {
     auto found = state_.wrong;
@@ -470,6 +500,11 @@ class Deeds {
                 fake_disk_key(disk));
   }
 
+  static Result<void> check_hooks(std::string const& directory) {
+    if (!directory.empty() && directory.find('/') == std::string::npos) return {};
+    return fail(ErrorCode::WrongInput, "'{}' is no directory of hooks", directory);
+  }
+
   static Result<void> check_name(std::string const& instance) {
     if (!instance.empty() && instance.front() != '.' && instance.find('/') == std::string::npos) {
       return {};
@@ -655,6 +690,8 @@ struct FakeNode::Machine {
     on<AllInstancesInfo>(&Deeds::running);
     on<BridgesExist>(&Deeds::bridges_exist);
     on<MasterAddress>(&Deeds::master_address);
+    dispatcher.on<HooksRun>([this](HooksRun const& call, CallContext const& context,
+                                   Progress const&) { return deeds.run_hooks(call, context); });
     on<HypervisorValidate>(
         [](Deeds&, HypervisorValidate const&) -> Result<Nothing> { return Nothing{}; });
     // The sleep itself is invoke()'s: it must not happen with the mutex held.
@@ -790,6 +827,15 @@ void FakeNode::set_reachable(NodeId const& node, bool is_reachable) {
   } else {
     unreachable_.insert(node);
   }
+}
+
+std::chrono::seconds FakeNode::hooks_take(NodeId const& node, HooksRun const& call) const {
+  std::lock_guard const lock(mutex_);
+  std::int64_t seconds = 0;
+  for (auto const& [script, hook] : machine(node).state.hooks) {
+    if (Deeds::lies_in(script, call.directory)) seconds += hook.takes_s;
+  }
+  return std::chrono::seconds(std::min(seconds, call.timeout_s));
 }
 
 FakeNodeState FakeNode::state(NodeId const& node) const {

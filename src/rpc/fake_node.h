@@ -61,6 +61,20 @@ struct FakeGuestTrouble {
   bool hangs = false;          // start and stop don't end; what was asked is done once they may
 };
 
+// A script that people have hung on an operation.
+struct FakeHook {
+  HookOutcome outcome = HookOutcome::Succeeded;
+  std::string output;
+  std::int64_t takes_s = 0;  // of the time that the call may take; more, and it is ended
+};
+
+// One that ran, for whom, and what it was told.
+struct FakeHookRun {
+  std::int64_t job = 0;
+  std::string script;
+  std::map<std::string, std::string> environment;
+};
+
 // Everything there is on one node.
 struct FakeNodeState {
   NodeFacts facts;  // memory_free and the volume groups' free space follow what is used
@@ -76,6 +90,8 @@ struct FakeNodeState {
   std::set<std::string> taps;
   FakeFileStorage file_storage = FakeFileStorage::Fine;
   std::map<std::string, FakeGuestTrouble> troubles;  // by instance
+  std::map<std::string, FakeHook> hooks;             // by script: "instance-start-pre.d/10-check"
+  std::vector<FakeHookRun> hook_runs;                // the oldest are forgotten
   std::int64_t leader_epoch = 0;                     // the highest seen
   LatestCalls latest_calls;                          // forgotten when the node daemon restarts
   std::int64_t next_pid = 1000;
@@ -128,6 +144,9 @@ class FakeNode final : public Node {
   void unhang(NodeId const& node, std::string const& instance);
   // The node daemon is killed and started again; the machine goes on.
   void restart_daemon(NodeId const& node);
+
+  // How long the scripts of a call take, which is the caller's to wait for: no time passes here.
+  std::chrono::seconds hooks_take(NodeId const& node, HooksRun const& call) const;
 
   // A copy of what is there now.
   FakeNodeState state(NodeId const& node) const;

@@ -426,6 +426,34 @@ Fields HypervisorValidate::fields() {
   return table;
 }
 
+Fields HookResult::fields() {
+  static constexpr Field table[] = {
+      field<&HookResult::script>("script", "Its directory and name."),
+      field<&HookResult::outcome>("outcome", "How it ended."),
+      field<&HookResult::output>("output", "What it said."),
+  };
+  return table;
+}
+
+Fields HookResults::fields() {
+  static constexpr Field table[] = {
+      field<&HookResults::results>("results", "One a script, in the order in which they ran."),
+      field<&HookResults::later>("later", "Of the directories asked about, those with something."),
+  };
+  return table;
+}
+
+Fields HooksRun::fields() {
+  static constexpr Field table[] = {
+      field<&HooksRun::directory>("directory", "Below the directory of all hooks."),
+      field<&HooksRun::instance>("instance", "That they are about; empty: about none."),
+      field<&HooksRun::environment>("environment", "What they are told."),
+      field<&HooksRun::later>("later", "Directories that are only looked at."),
+      field<&HooksRun::timeout_s>("timeout_s", "Seconds for all together."),
+  };
+  return table;
+}
+
 Fields TestDelay::fields() {
   static constexpr Field table[] = {
       field<&TestDelay::duration_s>("duration_s", "Duration s."),

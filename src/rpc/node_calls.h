@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -491,6 +492,45 @@ struct HypervisorValidate {
   static schema::Fields fields();
 };
 
+// --- Hooks
+// ------------------------------------------------------------------------------------------------------------
+
+enum class HookOutcome { Skipped, Failed, Succeeded };
+
+struct HookResult {
+  std::string script;  // "instance-start-pre.d/10-check"
+  HookOutcome outcome = HookOutcome::Skipped;
+  std::string output;
+
+  static schema::Fields fields();
+};
+
+struct HookResults {
+  std::vector<HookResult> results;  // in the order in which they ran
+  std::vector<std::string> later;   // of the directories asked about, those that hold something
+
+  static schema::Fields fields();
+};
+
+// An hour for all scripts together, as Ganeti has it.
+constexpr std::int64_t hooks_timeout_s = 3600;
+
+// Runs the scripts of a directory below /etc/ganeti/hooks. One that fails is a result, no error.
+// Asked again by the next leader it may run them again.
+struct HooksRun {
+  static constexpr std::string_view name = "hooks_runner";
+  using Reply = HookResults;
+  std::string directory;  // "instance-start-pre.d"
+  std::string instance;   // that they are about; empty: about none
+  // All that they find in their environment but what the node adds: PATH and GANETI_DATA_DIR.
+  std::map<std::string, std::string> environment;
+  // Directories of which it is to be said whether they hold anything.
+  std::vector<std::string> later;
+  std::int64_t timeout_s = hooks_timeout_s;  // for all together; the node may allow less
+
+  static schema::Fields fields();
+};
+
 struct TestDelay {
   static constexpr std::string_view name = "test_delay";
   using Reply = Nothing;
@@ -544,6 +584,15 @@ struct EnumNames<rpc::RunState> {
       {rpc::RunState::Running, "running"},
       {rpc::RunState::Paused, "paused"},
       {rpc::RunState::UserDown, "user_down"}};
+};
+
+template <>
+struct EnumNames<rpc::HookOutcome> {
+  static constexpr std::string_view type_name = "one of skipped, failed, succeeded";
+  static constexpr std::pair<rpc::HookOutcome, std::string_view> names[] = {
+      {rpc::HookOutcome::Skipped, "skipped"},
+      {rpc::HookOutcome::Failed, "failed"},
+      {rpc::HookOutcome::Succeeded, "succeeded"}};
 };
 
 }  // namespace flotte::schema

@@ -32,6 +32,8 @@ std::size_t sequence_bytes(std::string_view text) {
   return is_wrong ? 0 : bytes;
 }
 
+}  // namespace
+
 std::string in_utf8(std::string_view text) {
   std::string clean;
   clean.reserve(text.size());
@@ -43,8 +45,6 @@ std::string in_utf8(std::string_view text) {
   }
   return clean;
 }
-
-}  // namespace
 
 schema::Fields WireContext::fields() {
   using schema::field;

@@ -37,8 +37,10 @@ struct CallBody {
   static schema::Fields fields();
 };
 
-// Lines that a long call says while it works; they end without a newline. Whatever is not UTF-8
-// (scripts say what they like) becomes question marks, here and in errors.
+// Whatever is not UTF-8 (scripts say what they like) becomes question marks.
+std::string in_utf8(std::string_view text);
+
+// Lines that a long call says while it works, made UTF-8; they end without a newline.
 std::string say_line(std::string_view text);
 std::string progress_line(std::string_view text, double fraction);
 // Shows a client that the daemon still lives while a call works in silence.

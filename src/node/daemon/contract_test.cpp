@@ -37,6 +37,7 @@ class World {
   virtual std::optional<rpc::DiskSpec> other_volume(std::string const& /*name*/, MiB /*size*/) {
     return {};
   }
+  virtual void add_hook(std::string const& script, rpc::FakeHook const& hook) = 0;
   // How many disks there are.
   virtual std::size_t disks() {
     auto const list =
@@ -70,6 +71,9 @@ class InMemory : public FaultyWorld {
     fake_.change(node().uuid, [&](rpc::FakeNodeState& state) {
       state.other_volumes[fmt::format("{}/{}", vg, name)] = {.size = size};
     });
+  }
+  void add_hook(std::string const& script, rpc::FakeHook const& hook) override {
+    fake_.change(node().uuid, [&](rpc::FakeNodeState& state) { state.hooks[script] = hook; });
   }
   void lose_next_answer(std::string const& call) override { fake_.lose_next_answer(call); }
   void restart() override { fake_.restart_daemon(node().uuid); }
@@ -134,7 +138,7 @@ Machinery machinery_of(rpc::FakeNode& fake) {
             rpc::FileStorageList, rpc::OsDiagnose, rpc::OsCreate, rpc::InstanceStart,
             rpc::InstanceShutdown, rpc::InstanceSoftReboot, rpc::InstanceResizeDisk,
             rpc::InstanceAdjust, rpc::InstanceBalloon, rpc::AllInstancesInfo, rpc::BridgesExist,
-            rpc::MasterAddress, rpc::HypervisorValidate>(dispatcher, fake, node);
+            rpc::MasterAddress, rpc::HooksRun, rpc::HypervisorValidate>(dispatcher, fake, node);
   };
   machinery.running_guests = [] { return Result<std::vector<std::string>>({}); };
   return machinery;
@@ -146,6 +150,9 @@ class OverTheWire final : public World {
     auto const made = test_.bootstrap();
     if (!made) throw std::runtime_error(made.error().message);
     client_ = std::make_unique<rpc::NodeClient>(test_.paths);
+  }
+  void add_hook(std::string const& script, rpc::FakeHook const& hook) override {
+    fake_.change(node().uuid, [&](rpc::FakeNodeState& state) { state.hooks[script] = hook; });
   }
   rpc::Node& nodes() override { return *client_; }
   model::Node node() const override { return test_.node(); }
@@ -181,6 +188,14 @@ class RealMachine : public FaultyWorld {
  public:
   ~RealMachine() override {
     if (has_own_storage_) ::umount2(file_directory().c_str(), MNT_DETACH);
+  }
+  void add_hook(std::string const& script, rpc::FakeHook const& hook) override {
+    auto const path = test_.paths.hooks() + "/" + script;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    std::ofstream(path) << "#!/bin/sh\nsleep " << hook.takes_s << "\necho '" << hook.output
+                        << "'\nexit " << (hook.outcome == rpc::HookOutcome::Failed ? 1 : 0) << "\n";
+    auto const is_executable = hook.outcome != rpc::HookOutcome::Skipped;
+    std::filesystem::permissions(path, std::filesystem::perms(is_executable ? 0755 : 0644));
   }
   void lose_next_answer(std::string const& call) override { client_->lose_next_answer(call); }
   void restart() override {
@@ -652,6 +667,38 @@ TEST_P(NodeContract, a_later_leader_s_calls_are_later) {
   context_.leader_epoch = 2;
   context_.serial = 0;
   must(rpc::BlockdevAssemble{"web1", disk, 1});
+}
+
+TEST_P(NodeContract, hooks_run_in_order_and_one_that_fails_is_a_result) {
+  using rpc::HookOutcome;
+  world_->add_hook("instance-stop-pre.d/20-no", {HookOutcome::Failed, "not before noon"});
+  world_->add_hook("instance-stop-pre.d/10-yes", {});
+  world_->add_hook("instance-stop-pre.d/30-silent", {HookOutcome::Failed});
+  world_->add_hook("instance-stop-pre.d/40-not-executable", {HookOutcome::Skipped});
+  world_->add_hook("instance-stop-post.d/10-yes", {});
+  auto const done = ask(rpc::HooksRun{.directory = "instance-stop-pre.d",
+                                      .environment = {{"GANETI_INSTANCE_NAME", "web1"}},
+                                      .later = {"instance-stop-post.d", "config-update-post.d"}});
+  ASSERT_TRUE(done) << done.error().message;
+  std::vector<std::string> said;
+  for (auto const& [script, outcome, output] : done->results) {
+    said.push_back(fmt::format("{} {} '{}'", script, schema::name_of(outcome), output));
+  }
+  EXPECT_THAT(said, ::testing::ElementsAre("instance-stop-pre.d/10-yes succeeded ''",
+                                           "instance-stop-pre.d/20-no failed 'not before noon'",
+                                           "instance-stop-pre.d/30-silent failed ''",
+                                           "instance-stop-pre.d/40-not-executable skipped ''"));
+  EXPECT_THAT(done->later, ::testing::ElementsAre("instance-stop-post.d"));
+  EXPECT_TRUE(ask(rpc::HooksRun{.directory = "instance-start-pre.d"})->results.empty());
+  EXPECT_EQ(refused(rpc::HooksRun{.directory = "../os"}), ErrorCode::WrongInput);
+}
+
+TEST_P(NodeContract, a_hook_that_does_not_end_is_ended) {
+  world_->add_hook("instance-stop-pre.d/10-slow", {.takes_s = 30});
+  auto const done = ask(rpc::HooksRun{.directory = "instance-stop-pre.d", .timeout_s = 1});
+  ASSERT_TRUE(done) << done.error().message;
+  ASSERT_EQ(done->results.size(), 1U);
+  EXPECT_EQ(done->results[0].outcome, rpc::HookOutcome::Failed);
 }
 
 TEST_P(NodeContract, root_s_calls_and_unknown_ones_are_refused) {

@@ -346,6 +346,14 @@ constexpr Row rows[] = {
      Needs::Network},
     {"bridges_exist", [](Paths const&) { return Case{{}, call(rpc::BridgesExist{{bridge}})}; },
      Needs::Network},
+    {"hooks_runner",
+     [](Paths const&) {
+       auto const hooks = call(rpc::HooksRun{.directory = "instance-start-pre.d",
+                                             .instance = "web1",
+                                             .environment = {{"GANETI_INSTANCE_NAME", "web1"}},
+                                             .later = {"instance-start-post.d"}});
+       return Case{{hooks}, hooks};
+     }},
     {"test_delay", [](Paths const&) { return Case{{}, call(rpc::TestDelay{0}), {}, 2}; }},
     {"node_info", [](Paths const& p) { return Case{{}, call(rpc::NodeInfo{p.srv()})}; }},
     {"node_verify",
@@ -637,6 +645,10 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
              "echo installing; printf half | dd of=$DISK_0_PATH conv=notrunc status=none\n"
              "sleep 0.1; printf done | dd of=$DISK_0_PATH conv=notrunc status=none\n");
     write_os("broken", "echo failing; exit 1\n");
+    write_script(paths_.hooks() + "/instance-start-pre.d/10-mark",
+                 "printf half > $FLOTTE_ROOT/srv/mark; sleep 0.1; printf done > "
+                 "$FLOTTE_ROOT/srv/mark\n");
+    write_script(paths_.hooks() + "/instance-start-pre.d/20-refuse", "echo refused; exit 1\n");
     auto const made = live(root_, [this](Life& life) {
       if (!needs_cluster_) return "";
       life.must(call(cluster(paths_)));
@@ -661,10 +673,13 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
     fs::create_directories(directory);
     std::ofstream(directory + "/ganeti_api_version") << "20\n";
     for (auto const* script : {"create", "import", "export", "rename", "verify"}) {
-      auto const path = directory + "/" + script;
-      std::ofstream(path) << "#!/bin/sh\n" << (script == std::string("create") ? create : "");
-      fs::permissions(path, fs::perms(0755));
+      write_script(directory + "/" + script, script == std::string("create") ? create : "");
     }
+  }
+  static void write_script(std::string const& path, std::string const& lines) {
+    fs::create_directories(fs::path(path).parent_path());
+    std::ofstream(path) << "#!/bin/sh\n" << lines;
+    fs::permissions(path, fs::perms(0755));
   }
 
   void keep(std::string const& name) { run({"cp", "-a", root_, home_ + "/" + name}); }

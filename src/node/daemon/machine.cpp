@@ -6,7 +6,9 @@
 #include "node/daemon/findings.h"
 #include "node/daemon/guest_calls.h"
 #include "node/daemon/membership.h"
+#include "node/daemon/settings.h"
 #include "node/daemon/storage_calls.h"
+#include "node/hooks/hook_scripts.h"
 #include "node/network/master_address.h"
 #include "node/os/os_definitions.h"
 #include "rpc/wire.h"
@@ -31,7 +33,8 @@ class Machine {
         hypervisors_{make_kvm(paths_, processes), make_fake(paths_)},
         storage_(paths_, processes, turns_, hypervisors_),
         guests_(hypervisors_, storage_, turns_),
-        os_(paths_, processes) {}
+        os_(paths_, processes),
+        hooks_(paths_, clock, processes, [this] { return hooks_time_limit(paths_); }) {}
 
   void add_to(rpc::Dispatcher& dispatcher) {
     dispatcher.on<rpc::NodeInfo>([this](rpc::NodeInfo const& call, rpc::CallContext const&,
@@ -56,6 +59,14 @@ class Machine {
     dispatcher.on<rpc::OsCreate>(
         [this](rpc::OsCreate const& call, rpc::CallContext const&, rpc::Progress const& progress) {
           return turns_.take(call.instance.name, progress, [&] { return install(call, progress); });
+        });
+    dispatcher.on<rpc::HooksRun>(
+        [this](rpc::HooksRun const& call, rpc::CallContext const&, rpc::Progress const& progress) {
+          auto const run = [&] {
+            return hooks_.run(call,
+                              [&](std::string_view) { return !progress || progress(just_asking); });
+          };
+          return call.instance.empty() ? run() : turns_.take(call.instance, progress, run);
         });
   }
 
@@ -152,12 +163,14 @@ class Machine {
   StorageCalls storage_;
   GuestCalls guests_;
   OsDefinitions os_;
+  HookScripts hooks_;
 };
 
 }  // namespace
 
 Result<void> end_leftovers(Paths const& paths) {
-  return sys::end_recorded_sessions(paths.os_sessions());
+  TRY(sys::end_recorded_sessions(paths.os_sessions()));
+  return sys::end_recorded_sessions(paths.hook_sessions());
 }
 
 Machinery machine_machinery(Paths const& paths, Clock& clock, sys::Processes& processes) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "node/daemon/state_files.h"
+#include "rpc/node_calls.h"
 
 namespace flotte::node {
 namespace {
@@ -24,6 +25,10 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
+std::string defaults_of(Paths const& paths) {
+  return paths.root() + "/etc/default/flotte";
+}
+
 }  // namespace
 
 Result<ListenSettings> listen_settings(Paths const& paths) {
@@ -31,7 +36,7 @@ Result<ListenSettings> listen_settings(Paths const& paths) {
   ListenSettings settings{
       is_private ? "127.0.0.1" : "0.0.0.0",
       is_private ? std::uint16_t{0} : static_cast<std::uint16_t>(noded_port_default)};
-  auto const defaults_file = paths.root() + "/etc/default/flotte";
+  auto const defaults_file = defaults_of(paths);
   auto const defaults = TRY(read_state_file(defaults_file)).value_or("");
   if (auto const bind = value_in_defaults(defaults, "NODED_BIND"); !bind.empty()) {
     settings.address = bind;
@@ -46,6 +51,22 @@ Result<ListenSettings> listen_settings(Paths const& paths) {
     settings.port = TRY(parse_port(trimmed(*remembered), paths.node_port_file()));
   }
   return settings;
+}
+
+Result<std::chrono::seconds> hooks_time_limit(Paths const& paths) {
+  auto const defaults_file = defaults_of(paths);
+  auto const defaults = TRY(read_state_file(defaults_file)).value_or("");
+  auto const told = value_in_defaults(defaults, "HOOKS_TIMEOUT");
+  if (told.empty()) return std::chrono::seconds(rpc::hooks_timeout_s);
+  std::int64_t seconds = 0;
+  auto const* end = told.data() + told.size();
+  auto const parsed = std::from_chars(told.data(), end, seconds);
+  constexpr std::int64_t week = 7 * 24 * 3600;
+  if (parsed.ec == std::errc() && parsed.ptr == end && seconds >= 1 && seconds <= week) {
+    return std::chrono::seconds(seconds);
+  }
+  return fail(ErrorCode::WrongInput, "{}: HOOKS_TIMEOUT '{}' is no number of seconds from 1 to {}",
+              defaults_file, told, week);
 }
 
 std::string value_in_defaults(std::string_view contents, std::string_view key) {

@@ -1,7 +1,8 @@
-// Where the node daemon listens: the rules of <prefix>/etc/default/flotte. Pure but for reading
-// that file and the remembered port.
+// Where the node daemon listens, and how long hooks may take: the rules of
+// <prefix>/etc/default/flotte. Pure but for reading that file and the remembered port.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,10 @@ struct ListenSettings {
 // The file's NODED_BIND and NODED_PORT; without them the standard port on all addresses, or with a
 // prefix root the loopback's and the port that was taken the last time.
 Result<ListenSettings> listen_settings(Paths const& paths);
+
+// How long the hooks of an operation may take on this node: the file's HOOKS_TIMEOUT in seconds;
+// without it an hour.
+Result<std::chrono::seconds> hooks_time_limit(Paths const& paths);
 
 // The lines of a file such as those in /etc/default: KEY=value, with or without quotes. Empty
 // where the key doesn't occur; the last one counts.

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <ctime>
 #include <deque>
@@ -16,8 +15,6 @@
 
 namespace flotte::node {
 namespace {
-
-namespace json = boost::json;
 
 constexpr std::int64_t api_version = 20;
 constexpr std::size_t lines_quoted = 20;
@@ -80,14 +77,6 @@ rpc::OsDefinition judge(std::string const& path) {
   return os;
 }
 
-// As Python prints it: scripts compare with "True".
-std::string python_text(json::value const& value) {
-  if (value.is_bool()) return value.get_bool() ? "True" : "False";
-  if (value.is_string()) return std::string(std::string_view(value.get_string()));
-  if (value.is_null()) return "None";
-  return json::serialize(value);
-}
-
 std::string upper(std::string_view text) {
   std::string out(text);
   std::ranges::transform(out, out.begin(), [](unsigned char c) {
@@ -122,7 +111,8 @@ std::map<std::string, std::string> os_environment(rpc::InstanceSpec const& spec,
   env["OS_NAME"] = os.name;
   env["OS_VARIANT"] = variant;
   env["DEBUG_LEVEL"] = std::to_string(debug_level);
-  for (auto const& [name, value] : spec.osparams) env["OSP_" + upper(name)] = python_text(value);
+  for (auto const& [name, value] : spec.osparams)
+    env["OSP_" + upper(name)] = model::python_text(value);
   env["INSTANCE_NAME"] = spec.name;
   env["INSTANCE_OS"] = spec.os;
   env["INSTANCE_UUID"] = spec.uuid.text();
@@ -161,10 +151,10 @@ std::map<std::string, std::string> os_environment(rpc::InstanceSpec const& spec,
     env[prefix + "FRONTEND_TYPE"] = model::text_of(spec.hvparams, "nic_type");
   }
   for (auto const& [name, value] : spec.beparams) {
-    env[fmt::format("INSTANCE_BE_{}", std::string_view(name))] = python_text(value);
+    env[fmt::format("INSTANCE_BE_{}", std::string_view(name))] = model::python_text(value);
   }
   for (auto const& [name, value] : spec.hvparams) {
-    env[fmt::format("INSTANCE_HV_{}", std::string_view(name))] = python_text(value);
+    env[fmt::format("INSTANCE_HV_{}", std::string_view(name))] = model::python_text(value);
   }
   return env;
 }
