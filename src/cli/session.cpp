@@ -104,6 +104,21 @@ struct Following {
   }
 };
 
+// [[[node, script, output], ...]], one a line.
+std::string failed_hooks(json::array const& arguments) {
+  auto const* scripts = arguments.empty() ? nullptr : arguments[0].if_array();
+  if (!scripts) return {};
+  std::string lines;
+  for (auto const& script : *scripts) {
+    auto const* parts = script.if_array();
+    if (!parts || parts->size() != 3) continue;
+    auto const output = text_of((*parts)[2]);
+    lines += fmt::format("\n  node: {}, script: {}{}", text_of((*parts)[0]), text_of((*parts)[1]),
+                         output.empty() ? " (no output)" : ", output: " + output);
+  }
+  return lines;
+}
+
 // The results, or the error of the first opcode that failed.
 Outcome<json::array> result_of(json::object const& done, std::int64_t job) {
   auto const status = text_of(done.at("status"));
@@ -159,7 +174,7 @@ CommandError from_wire(json::value const& error) {
   }
   if (name == "TypeEnforcementError") return {"Parameter Error: " + message};
   if (name == "TagError") return {"Failure: invalid tag(s) given:\n" + message};
-  if (name == "HooksAbort") return {"Failure: hooks execution failed:\n" + message};
+  if (name == "HooksAbort") return {"Failure: hooks execution failed:" + failed_hooks(arguments)};
   if (name == "JobQueueDrainError") {
     return {"Failure: the job queue is marked for drain and doesn't accept new requests"};
   }

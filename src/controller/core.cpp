@@ -1,12 +1,17 @@
 #include "controller/core.h"
 
+#include "base/log.h"
 #include "controller/first_cluster.h"
 #include "units/all.h"
+#include "units/hooks.h"
 
 namespace flotte::controller {
 namespace {
 
 namespace json = boost::json;
+
+// The command that waits for the answer gives up after two minutes.
+constexpr std::int64_t destroy_hooks_limit_s = 60;
 
 json::array post_init_job(WallTime now) {
   json::object op;
@@ -84,7 +89,25 @@ Result<void> Core::destroy() {
     return fail(ErrorCode::WrongState, "There are still {} instance(s) in this cluster",
                 cluster->instances().size());
   }
+  run_destroy_hooks(*cluster);
   return config_->forget();
+}
+
+// Ganeti runs those of after the deed before it, too: afterwards there is no cluster to run them.
+void Core::run_destroy_hooks(model::Cluster const& cluster) {
+  auto const master = cluster.node(cluster.settings().master_node);
+  if (!master) return;
+  auto const hooks = units::cluster_hooks("cluster-destroy", cluster,
+                                          {{"OP_TARGET", cluster.settings().cluster_name}});
+  auto run = jobs::after_operation({"OP_CLUSTER_DESTROY", cluster, hooks}, hooks.variables);
+  run.timeout_s = destroy_hooks_limit_s;
+  auto const done = seams_.nodes.ask(
+      **master, run,
+      {.leader_epoch = epoch(), .timeout = std::chrono::seconds(destroy_hooks_limit_s + 10)});
+  if (!done) return log::warning("Hooks of cluster-destroy: {}", done.error().message);
+  for (auto const& [script, outcome, output] : done->results) {
+    if (outcome == rpc::HookOutcome::Failed) log::warning("Hook {} failed: {}", script, output);
+  }
 }
 
 }  // namespace flotte::controller

@@ -50,6 +50,8 @@ class Core {
   std::int64_t epoch() const { return leadership_.epoch(); }
 
  private:
+  void run_destroy_hooks(model::Cluster const& cluster);
+
   Seams seams_;
   store::Leadership leadership_;
   std::atomic<bool> leads_ = false;

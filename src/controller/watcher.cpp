@@ -19,6 +19,10 @@ constexpr std::int64_t tries_window_s = 8 * 3600;
 constexpr std::string_view pause_key = "/watcher/pause";
 constexpr std::string_view tries_prefix = "/watcher/tries/";
 constexpr auto archive_age = 6h;
+// As often as Ganeti's cron table has it.
+constexpr auto hooks_every = 5min;
+// Guests that died must not wait for a script that hangs.
+constexpr std::int64_t hooks_limit_s = 60;
 
 json::array reason(std::string_view doing, WallTime now) {
   return json::array{
@@ -115,7 +119,13 @@ void Watcher::run() {
       }
       if (is_stopping_) return;
     }
-    if (seams_.config.is_initialised() && !paused_until()) look();
+    if (seams_.config.is_initialised() && !paused_until()) {
+      look();
+      if (seams_.clock.now() >= next_hooks_) {
+        next_hooks_ = seams_.clock.now() + hooks_every;
+        run_hooks(*seams_.config.snapshot());
+      }
+    }
     next = seams_.clock.now() + look_every;
   }
 }
@@ -172,6 +182,24 @@ void Watcher::look() {
         log::info("Watcher: {} was switched off from inside", instance->name);
         queue_.submit({user_down_job(instance->name, seams_.clock.wall())});
       }
+    }
+  }
+}
+
+void Watcher::run_hooks(model::Cluster const& cluster) {
+  rpc::HooksRun const hooks{.directory = "watcher", .timeout_s = hooks_limit_s};
+  for (auto const& node : cluster.nodes_by_name()) {
+    if (node->offline) continue;
+    auto const done = seams_.nodes.ask(
+        *node, hooks,
+        {.leader_epoch = leader_epoch_, .timeout = std::chrono::seconds(hooks_limit_s) + 10s});
+    if (!done) {
+      log::warning("Watcher hooks on {}: {}", node->name, done.error().message);
+      continue;
+    }
+    for (auto const& [script, outcome, output] : done->results) {
+      if (outcome != rpc::HookOutcome::Failed) continue;
+      log::warning("Watcher hook {} on {} failed: {}", script, node->name, output);
     }
   }
 }

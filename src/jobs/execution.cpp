@@ -14,9 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr auto step_retry_first = 250ms;
 constexpr auto step_retry_longest = 5s;
-// How long a node may be out of reach before its step counts as failed.
-constexpr auto unreachable_max = 5min;
-// And before anything was done.
+// How long a node may be out of reach before anything was done.
 constexpr auto unreachable_max_before = 10s;
 // The undo of a step is another call to the node than the step itself: its own number.
 constexpr std::int64_t undo_offset = 500'000;
@@ -40,16 +38,18 @@ Execution::Execution(JobQueue& queue, JobQueue::Row& row)
 }
 
 Execution::Outcome Execution::run(Unit const& unit) {
+  unit_ = &unit;
   auto result = act(unit);
   if (has_stopped_) return Outcome::Stopped;
   if (needs_other_locks_) return Outcome::OtherLocks;
+  if (!result) undo_all(result.error());
+  if (!has_stopped_ && has_changed_configuration()) run_configuration_hooks();
+  if (has_stopped_) return Outcome::Stopped;
   if (result) {
     status_ = Status::Success;
     result_ = std::move(*result);
     return Outcome::Finished;
   }
-  undo_all(result.error());
-  if (has_stopped_) return Outcome::Stopped;
   auto const is_canceled = result_ == encode_error(canceled(), ErrorClass::Exec);
   status_ = is_canceled ? Status::Canceled : Status::Error;
   return Outcome::Finished;
@@ -61,27 +61,33 @@ Result<json::value> Execution::act(Unit const& unit) {
     return fail(ErrorCode::InternalError, "The job was being undone when the controller stopped");
   }
   if (journal_.plan.op_id.empty()) {
-    auto plan = decide(unit);
-    if (!plan) {
-      auto error = plan.error();
+    auto decision = decide(unit);
+    if (!decision) {
+      auto error = decision.error();
       if (error.error_class == ErrorClass::ByStage ||
           error.error_class == ErrorClass::Unreachable) {
         error.error_class = ErrorClass::Prereq;
       }
       return Failure(std::move(error));
     }
+    if (decision->hooks) TRY(run_pre_hooks(std::move(*decision->hooks)));
     auto const common = TRY(opcodes::common_of(row_.op().input));
-    if (common.dry_run.value_or(false)) return json::value(nullptr);
+    if (common.dry_run.value_or(false)) {
+      info("dry-run mode requested, not actually executing the operation");
+      return json::value(nullptr);
+    }
     journal_.plan.op_id = std::string(unit.op_id());
     journal_.plan.op_index = static_cast<std::int64_t>(row_.current);
-    journal_.plan.plan = std::move(*plan);
+    journal_.plan.plan = std::move(decision->plan);
   }
-  return unit.apply(journal_.plan.plan, *this);
+  auto result = TRY(unit.apply(journal_.plan.plan, *this));
+  if (!has_run_post_hooks_) run_post_hooks();
+  return result;
 }
 
 // A node daemon that is being restarted is no reason to fail. Deciding reads only, so it is done
 // again from its beginning.
-Result<json::value> Execution::decide(Unit const& unit) {
+Result<Decision> Execution::decide(Unit const& unit) {
   auto const give_up_at = queue_.seams_.clock.now() + unreachable_max_before;
   std::chrono::nanoseconds pause = step_retry_first;
   for (;;) {
@@ -93,10 +99,10 @@ Result<json::value> Execution::decide(Unit const& unit) {
     }
     NodeReader reader(queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_,
                       queue_.seams_.clock.wall(), [this] { return queue_.set_aside(); });
-    auto plan = unit.plan(row_.op().input, *snapshot, reader);
-    if (plan || plan.error().error_class != ErrorClass::Unreachable ||
+    auto decision = unit.decide(row_.op().input, *snapshot, reader);
+    if (decision || decision.error().error_class != ErrorClass::Unreachable ||
         queue_.seams_.clock.now() >= give_up_at) {
-      return plan;
+      return decision;
     }
     TRY(sleep(pause));
     pause = std::min<std::chrono::nanoseconds>(pause * 2, step_retry_longest);
@@ -110,8 +116,10 @@ Result<json::value> Execution::run_step(std::string says, CallData call, StepOpt
     if (step->error) return fail(ErrorCode::EnvironmentError, "{}", *step->error);
     return step->reply;
   }
-  auto reply =
-      call_node(call, call_step(index), options.timeout, options.logs_output, can_be_canceled());
+  auto reply = call_node(call, call_step(index),
+                         {.timeout = options.timeout,
+                          .logs_output = options.logs_output,
+                          .may_be_canceled = can_be_canceled()});
   // begin_step() of a later step may have moved the records.
   auto& record = journal_.steps[index];
   if (has_stopped_) return reply;
@@ -150,11 +158,13 @@ Result<StepRecord*> Execution::begin_step(std::string says, std::optional<CallDa
 }
 
 Result<json::value> Execution::call_node(CallData const& call, std::int64_t step,
-                                         std::chrono::seconds timeout, bool logs_output,
-                                         bool may_be_canceled) {
-  rpc::CallContext context{
-      .leader_epoch = queue_.leader_epoch_, .job = number(id_), .step = step, .timeout = timeout};
-  auto const give_up_at = queue_.seams_.clock.now() + unreachable_max;
+                                         CallOptions const& options) {
+  rpc::CallContext context{.leader_epoch = queue_.leader_epoch_,
+                           .job = number(id_),
+                           .step = step,
+                           .timeout = options.timeout};
+  auto const is_canceled = [&] { return options.may_be_canceled && is_cancel_wanted(); };
+  auto const give_up_at = queue_.seams_.clock.now() + options.unreachable_max;
   std::chrono::nanoseconds pause = step_retry_first;
   bool has_told = false;
   for (;;) {
@@ -163,9 +173,9 @@ Result<json::value> Execution::call_node(CallData const& call, std::int64_t step
     context.serial = ++queue_.last_serial_;
     auto reply = queue_.seams_.nodes.invoke(
         *node, call.call, call.arguments, context, [&](std::string_view line) {
-          return take_line(line, logs_output) && !(may_be_canceled && is_cancel_wanted());
+          return take_line(line, options.logs_output) && !is_canceled();
         });
-    if (may_be_canceled && is_cancel_wanted() && !reply) return Failure(canceled());
+    if (!reply && is_canceled()) return Failure(canceled());
     if (reply || reply.error().error_class != ErrorClass::Unreachable) return reply;
     if (has_fault(SeededFault::ReplyTakenForFailure)) return reply;
     if (is_stopping()) {
@@ -230,7 +240,7 @@ Result<json::array> Execution::submit(std::vector<json::array> jobs) {
 // have been done.
 void Execution::undo_all(Error const& error) {
   if (!journal_.plan.undoing) {
-    result_ = encode_error(error, ErrorClass::Exec);
+    result_ = encoded(error);
     if (journal_.steps.empty()) return;
     journal_.plan.undoing = result_;
     record_undoing();
@@ -248,6 +258,14 @@ void Execution::undo_all(Error const& error) {
       journal_.plan.stuck.push_back(static_cast<std::int64_t>(i));
     }
   }
+}
+
+json::value Execution::encoded(Error const& error) const {
+  auto wire = encode_error(error, ErrorClass::Exec);
+  if (error.error_class == ErrorClass::HooksAbort) {
+    wire.as_array().at(1) = json::array{failed_hooks_};
+  }
+  return wire;
 }
 
 // Before anything is undone it must be known that it is: a store that can't write now is asked
@@ -278,8 +296,7 @@ Result<void> Execution::undo_step(Undo const& undo, std::size_t step) {
 // Each try is a call of its own: a node answers the same call with the same error.
 Result<void> Execution::try_undo(Undo const& undo, std::size_t step, int tries) {
   if (undo.call) {
-    TRY(call_node(*undo.call, call_step(step) + undo_offset + tries * steps_max, 600s, false,
-                  false));
+    TRY(call_node(*undo.call, call_step(step) + undo_offset + tries * steps_max, {}));
   }
   if (undo.remove_instance) {
     TRY(stop_if_deposed(queue_.seams_.config.update(

@@ -1,6 +1,8 @@
 // Execution: one opcode of one job on its way, from its plan to its result. Internal to this
 // folder.
 //
+// What concerns hooks is in execution_hooks.cpp.
+//
 // Used by one executor thread; what it shares with the queue is guarded by the queue's mutex.
 #pragma once
 
@@ -41,6 +43,7 @@ class Execution final : public JobContext {
   Result<void> keep() override;
   void log(std::string text) override;
   Result<json::array> submit(std::vector<json::array> jobs) override;
+  std::vector<HookReport> run_post_hooks() override;
   std::shared_ptr<model::Cluster const> cluster() override;
   Clock& clock() override { return queue_.seams_.clock; }
   Result<void> sleep(std::chrono::nanoseconds duration) override;
@@ -52,15 +55,22 @@ class Execution final : public JobContext {
   rpc::CallContext read_context() override;
 
  private:
+  struct CallOptions {
+    std::chrono::seconds timeout{600};
+    bool logs_output = false;
+    bool may_be_canceled = false;
+    // How long a node may be out of reach before the call counts as failed.
+    std::chrono::seconds unreachable_max{300};
+  };
+
   Result<json::value> act(Unit const& unit);
-  Result<json::value> decide(Unit const& unit);
+  Result<Decision> decide(Unit const& unit);
   void undo_all(Error const& error);
   void record_undoing();
   Result<void> undo_step(Undo const& undo, std::size_t step);
   Result<void> try_undo(Undo const& undo, std::size_t step, int tries);
   Result<json::value> call_node(CallData const& call, std::int64_t step,
-                                std::chrono::seconds timeout, bool logs_output,
-                                bool may_be_canceled);
+                                CallOptions const& options);
   bool take_line(std::string_view line, bool logs_output);
   bool is_cancel_wanted() const;
   bool can_be_canceled() const { return !is_kept_; }
@@ -79,6 +89,15 @@ class Execution final : public JobContext {
   Result<void> write_journal();
   Result<StepRecord*> begin_step(std::string says, std::optional<CallData> call,
                                  std::optional<Undo> undo);
+  json::value encoded(Error const& error) const;
+
+  // --- execution_hooks.cpp
+  Result<void> run_pre_hooks(Hooks hooks);
+  void run_configuration_hooks();
+  Result<rpc::HookResults> ask_hooks(NodeId const& node, rpc::HooksRun const& run,
+                                     std::int64_t which);
+  void tell_failed_hooks(HookReport const& report);
+  bool has_changed_configuration() const;
 
   JobQueue& queue_;
   JobQueue::Row& row_;
@@ -90,6 +109,9 @@ class Execution final : public JobContext {
   bool is_kept_ = false;
   bool has_stopped_ = false;
   bool needs_other_locks_ = false;
+  Unit const* unit_ = nullptr;
+  json::array failed_hooks_;
+  bool has_run_post_hooks_ = false;
   Status status_ = Status::Error;
   json::value result_;
 };

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "jobs/hooks.h"
 #include "jobs/locks.h"
 #include "model/cluster.h"
 #include "rpc/node.h"
@@ -91,6 +92,10 @@ class JobContext {
 
   // Jobs that this one leaves behind; exactly once. The answer is Ganeti's [[true, id], ...].
   virtual Result<json::array> submit(std::vector<json::array> jobs) = 0;
+
+  // The hooks after the operation, for those that tell what became of them; otherwise they run when
+  // apply() has ended. The failed ones are in the job's log.
+  virtual std::vector<HookReport> run_post_hooks() = 0;
 
   // Reads; not journaled.
   template <class Call>

@@ -59,6 +59,7 @@ Fields PlanRecord::fields() {
       field<&PlanRecord::kept_before>("kept_before", "Steps before are not undone."),
       field<&PlanRecord::undoing>("undoing", "The error after which it is undone."),
       field<&PlanRecord::stuck>("stuck", "Steps that could not be undone."),
+      field<&PlanRecord::hooks>("hooks", "Hooks that run when it is done."),
   };
   return table;
 }

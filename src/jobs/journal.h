@@ -40,6 +40,8 @@ struct PlanRecord {
   std::optional<json::value> undoing;
   // Steps whose undo failed. A job that has any is shown, and not resumed.
   std::vector<std::int64_t> stuck;
+  // None: the opcode has no hooks of its own.
+  std::optional<HooksLeft> hooks;
 
   static schema::Fields fields();
 };

@@ -7,17 +7,24 @@
 //   Result<Facts>       inspect(Op const&, model::Cluster const&, NodeReader&)      reads the nodes
 //   Result<Plan>        plan(Op const&, model::Cluster const&, Facts const&)        pure
 //   Result<json::value> apply(Plan const&, JobContext&)                             acts
+// and, where people can hang scripts on it (docs/hooks.md), with
+//   Result<Hooks>       hooks(Op const&, model::Cluster const&, Plan const&)        pure
+// which is asked before the first act and again after the last one, then with the cluster as it is
+// now; an error then means that what it is about is gone.
 // The plan is written to the journal before the first act. After a crash apply() runs again with
 // the same plan, and the steps that were done answer from the journal. So apply() must decide by
 // the plan and by answers of steps alone.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "base/clock.h"
+#include "jobs/hooks.h"
 #include "jobs/locks.h"
 #include "model/cluster.h"
 #include "opcodes/opcode.h"
@@ -67,20 +74,36 @@ class NodeReader {
   std::function<std::vector<SetAside>()> set_aside_;
 };
 
+template <class U>
+concept HasHooks = requires(typename U::Op const& op, model::Cluster const& cluster,
+                            typename U::Plan const& plan) {
+  { U::hooks(op, cluster, plan) } -> std::same_as<Result<Hooks>>;
+};
+template <class U>
+concept NamesHooks = requires { &U::hooks; };
+
+struct Decision {
+  json::value plan;
+  std::optional<Hooks> hooks;
+};
+
 class Unit {
  public:
   virtual ~Unit() = default;
   virtual std::string_view op_id() const = 0;
   virtual Result<LockSet> locks(json::object const& op, model::Cluster const& cluster) const = 0;
-  // inspect() and plan(); the plan in JSON.
-  virtual Result<json::value> plan(json::object const& op, model::Cluster const& cluster,
-                                   NodeReader& nodes) const = 0;
+  // inspect(), plan() and hooks(); the plan in JSON.
+  virtual Result<Decision> decide(json::object const& op, model::Cluster const& cluster,
+                                  NodeReader& nodes) const = 0;
+  virtual Result<Hooks> hooks_after(json::object const& op, model::Cluster const& cluster,
+                                    json::value const& plan) const = 0;
   virtual Result<json::value> apply(json::value const& plan, JobContext& job) const = 0;
 };
 
 template <class U>
 class UnitOf final : public Unit {
  public:
+  static_assert(HasHooks<U> || !NamesHooks<U>, "hooks() has another signature");
   using Op = typename U::Op;
 
   std::string_view op_id() const override { return Op::op_id; }
@@ -89,11 +112,24 @@ class UnitOf final : public Unit {
     return U::locks(TRY(opcodes::decode<Op>(op)), cluster);
   }
 
-  Result<json::value> plan(json::object const& op, model::Cluster const& cluster,
-                           NodeReader& nodes) const override {
+  Result<Decision> decide(json::object const& op, model::Cluster const& cluster,
+                          NodeReader& nodes) const override {
     auto const opcode = TRY(opcodes::decode<Op>(op));
     auto const facts = TRY(U::inspect(opcode, cluster, nodes));
-    return json::value(schema::encode(TRY(U::plan(opcode, cluster, facts))));
+    auto const plan = TRY(U::plan(opcode, cluster, facts));
+    Decision decision{json::value(schema::encode(plan)), {}};
+    if constexpr (HasHooks<U>) decision.hooks = TRY(U::hooks(opcode, cluster, plan));
+    return decision;
+  }
+
+  Result<Hooks> hooks_after(json::object const& op, model::Cluster const& cluster,
+                            json::value const& plan) const override {
+    if constexpr (HasHooks<U>) {
+      return U::hooks(TRY(opcodes::decode<Op>(op)), cluster,
+                      TRY(schema::decode<typename U::Plan>(plan)));
+    } else {
+      return fail(ErrorCode::InternalError, "{} has no hooks", Op::op_id);
+    }
   }
 
   Result<json::value> apply(json::value const& plan, JobContext& job) const override {

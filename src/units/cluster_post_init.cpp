@@ -1,6 +1,7 @@
 #include "units/cluster_post_init.h"
 
 #include "jobs/job_context.h"
+#include "units/hooks.h"
 
 namespace flotte::units {
 
@@ -16,6 +17,13 @@ Result<ClusterPostInit::Facts> ClusterPostInit::inspect(Op const&, model::Cluste
 Result<ClusterPostInit::Plan> ClusterPostInit::plan(Op const&, model::Cluster const&,
                                                     Facts const&) {
   return Plan{};
+}
+
+Result<jobs::Hooks> ClusterPostInit::hooks(Op const&, model::Cluster const& cluster, Plan const&) {
+  auto hooks =
+      cluster_hooks("cluster-init", cluster, {{"OP_TARGET", cluster.settings().cluster_name}});
+  hooks.pre_nodes.clear();
+  return hooks;
 }
 
 Result<json::value> ClusterPostInit::apply(Plan const& plan, jobs::JobContext&) {

@@ -7,6 +7,7 @@
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
 #include "store/config_store.h"
+#include "units/hooks.h"
 
 namespace flotte::units {
 namespace {
@@ -316,6 +317,13 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   plan.address_before = master_address(cluster.settings(), false);
   plan.address_after = master_address(settings, true);
   return plan;
+}
+
+Result<jobs::Hooks> ClusterSetParams::hooks(Op const& op, model::Cluster const& cluster,
+                                            Plan const&) {
+  return cluster_hooks("cluster-modify", cluster,
+                       {{"OP_TARGET", cluster.settings().cluster_name},
+                        {"NEW_VG_NAME", op.vg_name.value_or("None")}});
 }
 
 Result<json::value> ClusterSetParams::apply(Plan const& plan, jobs::JobContext& job) {

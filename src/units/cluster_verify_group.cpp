@@ -10,6 +10,7 @@
 
 #include "jobs/job_context.h"
 #include "model/params.h"
+#include "units/hooks.h"
 #include "units/instance_steps.h"
 #include "units/verify_report.h"
 
@@ -450,6 +451,21 @@ void verify_orphans(model::Cluster const& cluster, ClusterVerifyGroup::Facts con
   }
 }
 
+// A script that fails has found something.
+void verify_hooks(std::string const& node, Result<rpc::HookResults> const& answer,
+                  VerifyReport& report) {
+  if (!answer) {
+    return report.error(
+        "ENODEHOOKS", node,
+        fmt::format("Communication failure in hooks execution: {}", answer.error().message));
+  }
+  for (auto const& [script, outcome, output] : answer->results) {
+    if (outcome != rpc::HookOutcome::Failed) continue;
+    report.error("ENODEHOOKS", node, fmt::format("Script {} failed, output:", script));
+    report.quote(output);
+  }
+}
+
 std::size_t count(auto const& range, auto const& condition) {
   return static_cast<std::size_t>(std::ranges::count_if(range, condition));
 }
@@ -529,7 +545,7 @@ Result<ClusterVerifyGroup::Plan> ClusterVerifyGroup::plan(Op const& op,
   report.heading(fmt::format("Verifying group '{}'", group->name));
   if (facts.nodes.empty()) {
     report.heading("Empty node group, skipping verification");
-    return Plan{.lines = report.lines(), .is_good = true};
+    return Plan{.lines = report.lines(), .has_nodes = false};
   }
   report.heading(fmt::format("Gathering data ({} nodes)", nodes));
   report.heading(fmt::format("Gathering information about nodes ({} nodes)", nodes));
@@ -554,19 +570,46 @@ Result<ClusterVerifyGroup::Plan> ClusterVerifyGroup::plan(Op const& op,
   if (!skips(op, "nplusone_mem")) report.heading("Verifying N+1 Memory redundancy");
   report.heading("Other Notes");
   tell_notes(cluster, facts, report);
-  report.heading("Hooks Results");
-  return Plan{.lines = report.lines(), .is_good = report.is_good()};
+  return Plan{.lines = report.lines(),
+              .is_good = report.is_good(),
+              .error_codes = op.error_codes,
+              .ignore_errors = op.ignore_errors};
+}
+
+Result<jobs::Hooks> ClusterVerifyGroup::hooks(Op const& op, model::Cluster const& cluster,
+                                              Plan const&) {
+  auto const group = TRY(cluster.group(op.group_name));
+  auto const& tags = cluster.settings().tags;
+  auto hooks = cluster_hooks("cluster-verify", cluster,
+                             {{"CLUSTER_TAGS", fmt::format("{}", fmt::join(tags, " "))}});
+  hooks.pre_nodes.clear();
+  hooks.post_nodes.clear();
+  for (auto const& node : cluster.nodes_by_name()) {
+    if (node->group != group->uuid) continue;
+    hooks.post_nodes.push_back(node->uuid);
+    hooks.variables["NODE_TAGS_" + node->name] = fmt::format("{}", fmt::join(node->tags, " "));
+  }
+  return hooks;
 }
 
 Result<json::value> ClusterVerifyGroup::apply(Plan const& plan, jobs::JobContext& job) {
   for (auto const& line : plan.lines) job.log(line);
-  return plan.is_good;
+  if (!plan.has_nodes) return plan.is_good;
+  VerifyReport report({.error_codes = plan.error_codes, .ignored = plan.ignore_errors});
+  auto const answers = job.run_post_hooks();
+  report.heading("Hooks Results");
+  for (auto const& [node, answer] : answers) verify_hooks(node, answer, report);
+  for (auto const& line : report.lines()) job.log(line);
+  return plan.is_good && report.is_good();
 }
 
 schema::Fields ClusterVerifyGroup::Plan::fields() {
   static constexpr schema::Field table[] = {
       schema::field<&Plan::lines>("lines", "What is told."),
       schema::field<&Plan::is_good>("is_good", "Whether nothing was found."),
+      schema::field<&Plan::has_nodes>("has_nodes", "Whether there was anything to verify."),
+      schema::field<&Plan::error_codes>("error_codes", "Tells codes of what hooks find."),
+      schema::field<&Plan::ignore_errors>("ignore_errors", "Codes that count as warnings."),
   };
   return table;
 }

@@ -37,6 +37,10 @@ struct ClusterVerifyGroup {
   struct Plan {
     std::vector<std::string> lines;
     bool is_good = true;
+    bool has_nodes = true;
+    // How what the hooks find is told.
+    bool error_codes = false;
+    std::vector<std::string> ignore_errors;
 
     static schema::Fields fields();
   };
@@ -45,6 +49,7 @@ struct ClusterVerifyGroup {
   static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
                                jobs::NodeReader& nodes);
   static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<jobs::Hooks> hooks(Op const& op, model::Cluster const& cluster, Plan const& plan);
   static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
 };
 

@@ -7,6 +7,7 @@
 #include "model/hypervisor_rules.h"
 #include "store/config_store.h"
 #include "units/devices.h"
+#include "units/hooks.h"
 #include "units/instance_steps.h"
 #include "units/os_names.h"
 
@@ -496,6 +497,15 @@ Result<void> InstanceCreate::check_bridges(Op const& op, model::Cluster const& c
 Result<InstanceCreate::Plan> InstanceCreate::plan(Op const& op, model::Cluster const& cluster,
                                                   Facts const& facts) {
   return Planner(op, cluster, facts).plan();
+}
+
+// Ganeti tells of the start that is wished, as Python says it, where others tell of a status.
+Result<jobs::Hooks> InstanceCreate::hooks(Op const& op, model::Cluster const& cluster,
+                                          Plan const& plan) {
+  return instance_hooks("instance-add", cluster, plan.instance,
+                        {{"ADD_MODE", op.mode},
+                         {"INSTANCE_STATUS", hook_text(op.start)},
+                         {"INSTANCE_OS_TYPE", op.os_type.value_or("None")}});
 }
 
 Result<json::value> InstanceCreate::apply(Plan const& plan, jobs::JobContext& job) {

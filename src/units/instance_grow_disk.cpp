@@ -2,6 +2,7 @@
 
 #include "jobs/job_context.h"
 #include "store/config_store.h"
+#include "units/hooks.h"
 #include "units/instance_steps.h"
 
 namespace flotte::units {
@@ -73,6 +74,14 @@ Result<InstanceGrowDisk::Plan> InstanceGrowDisk::plan(Op const& op, model::Clust
               .size = size,
               .is_running = facts.running.has_value(),
               .wait_for_sync = op.wait_for_sync};
+}
+
+Result<jobs::Hooks> InstanceGrowDisk::hooks(Op const& op, model::Cluster const& cluster,
+                                            Plan const& plan) {
+  return instance_hooks("disk-grow", cluster, plan.instance,
+                        {{"DISK", std::to_string(op.disk)},
+                         {"AMOUNT", std::to_string(op.amount)},
+                         {"ABSOLUTE", hook_text(op.absolute)}});
 }
 
 Result<json::value> InstanceGrowDisk::apply(Plan const& plan, jobs::JobContext& job) {

@@ -3,6 +3,7 @@
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
 #include "store/config_store.h"
+#include "units/hooks.h"
 #include "units/instance_steps.h"
 
 namespace flotte::units {
@@ -53,6 +54,14 @@ Result<InstanceReboot::Plan> InstanceReboot::plan(Op const& op, model::Cluster c
                      fmt::format("rebooting instance {}", instance->name)));
   }
   return plan;
+}
+
+Result<jobs::Hooks> InstanceReboot::hooks(Op const& op, model::Cluster const& cluster,
+                                          Plan const& plan) {
+  return instance_hooks("instance-reboot", cluster, plan.instance,
+                        {{"IGNORE_SECONDARIES", hook_text(op.ignore_secondaries)},
+                         {"REBOOT_TYPE", op.reboot_type},
+                         {"SHUTDOWN_TIMEOUT", std::to_string(op.shutdown_timeout)}});
 }
 
 Result<json::value> InstanceReboot::apply(Plan const& plan, jobs::JobContext& job) {

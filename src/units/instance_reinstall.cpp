@@ -2,6 +2,7 @@
 
 #include "jobs/job_context.h"
 #include "store/config_store.h"
+#include "units/hooks.h"
 #include "units/instance_steps.h"
 #include "units/os_names.h"
 
@@ -55,6 +56,11 @@ Result<InstanceReinstall::Plan> InstanceReinstall::plan(Op const& op, model::Clu
     plan.spec.osparams = model::overlay(std::move(plan.spec.osparams), *op.osparams_secret);
   }
   return plan;
+}
+
+Result<jobs::Hooks> InstanceReinstall::hooks(Op const&, model::Cluster const& cluster,
+                                             Plan const& plan) {
+  return instance_hooks("instance-reinstall", cluster, plan.instance);
 }
 
 Result<json::value> InstanceReinstall::apply(Plan const& plan, jobs::JobContext& job) {

@@ -2,6 +2,7 @@
 
 #include "jobs/job_context.h"
 #include "store/config_store.h"
+#include "units/hooks.h"
 #include "units/instance_steps.h"
 
 namespace flotte::units {
@@ -52,6 +53,14 @@ Result<InstanceRemove::Plan> InstanceRemove::plan(Op const& op, model::Cluster c
               .is_node_offline = node->offline,
               .ignore_failures = op.ignore_failures,
               .timeout_s = op.shutdown_timeout};
+}
+
+Result<jobs::Hooks> InstanceRemove::hooks(Op const& op, model::Cluster const& cluster,
+                                          Plan const& plan) {
+  auto hooks = TRY(instance_hooks("instance-remove", cluster, plan.instance,
+                                  {{"SHUTDOWN_TIMEOUT", std::to_string(op.shutdown_timeout)}}));
+  hooks.pre_nodes = {cluster.settings().master_node};
+  return hooks;
 }
 
 Result<json::value> InstanceRemove::apply(Plan const& plan, jobs::JobContext& job) {

@@ -7,6 +7,7 @@
 #include "model/hypervisor_rules.h"
 #include "store/config_store.h"
 #include "units/device_changes.h"
+#include "units/hooks.h"
 #include "units/instance_steps.h"
 
 namespace flotte::units {
@@ -324,6 +325,29 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
   if (op.os_name) note(plan.changes, "os", json::value(json::string_view(*op.os_name)));
   if (op.offline) note(plan.changes, "admin_state", *op.offline ? "offline" : "down");
   return plan;
+}
+
+// Before it is done they are told of the memory, the CPUs and the NICs as they will be.
+Result<jobs::Hooks> InstanceSetParams::hooks(Op const& op, model::Cluster const& cluster,
+                                             Plan const& plan) {
+  auto instance = *TRY(cluster.instance(plan.instance.text()));
+  jobs::HookVariables extra;
+  if (!plan.beparams.empty()) {
+    auto later = instance;
+    later.beparams = model::overlay(std::move(later.beparams), plan.beparams);
+    auto const backend = model::filled_beparams(cluster.settings(), later);
+    extra["INSTANCE_MINMEM"] = std::to_string(model::number_of(backend, "minmem"));
+    extra["INSTANCE_MAXMEM"] = std::to_string(model::number_of(backend, "maxmem"));
+    extra["INSTANCE_MEMORY"] = extra["INSTANCE_MAXMEM"];
+    extra["INSTANCE_VCPUS"] = std::to_string(model::number_of(backend, "vcpus"));
+  }
+  if (plan.devices) {
+    instance.nics.clear();
+    for (auto const& spec : plan.devices->after.nics) instance.nics.push_back(spec.nic);
+  }
+  if (op.disk_template) extra["NEW_DISK_TEMPLATE"] = schema::name_of(*op.disk_template);
+  if (op.runtime_mem) extra["RUNTIME_MEMORY"] = std::to_string(*op.runtime_mem);
+  return instance_hooks("instance-modify", cluster, instance, extra);
 }
 
 Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext& job) {

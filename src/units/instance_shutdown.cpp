@@ -2,6 +2,7 @@
 
 #include "jobs/job_context.h"
 #include "store/config_store.h"
+#include "units/hooks.h"
 #include "units/instance_steps.h"
 
 namespace flotte::units {
@@ -38,6 +39,12 @@ Result<InstanceShutdown::Plan> InstanceShutdown::plan(Op const& op, model::Clust
               .remember = !op.no_remember,
               .source = op.admin_state_source.value_or(model::AdminStateSource::Admin),
               .timeout_s = op.timeout};
+}
+
+Result<jobs::Hooks> InstanceShutdown::hooks(Op const& op, model::Cluster const& cluster,
+                                            Plan const& plan) {
+  return instance_hooks("instance-stop", cluster, plan.instance,
+                        {{"TIMEOUT", std::to_string(op.timeout)}});
 }
 
 Result<json::value> InstanceShutdown::apply(Plan const& plan, jobs::JobContext& job) {

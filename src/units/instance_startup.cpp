@@ -6,6 +6,7 @@
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
 #include "store/config_store.h"
+#include "units/hooks.h"
 #include "units/instance_steps.h"
 
 namespace flotte::units {
@@ -65,6 +66,11 @@ Result<InstanceStartup::Plan> InstanceStartup::plan(Op const& op, model::Cluster
                      fmt::format("starting instance {}", instance->name)));
   }
   return plan;
+}
+
+Result<jobs::Hooks> InstanceStartup::hooks(Op const& op, model::Cluster const& cluster,
+                                           Plan const& plan) {
+  return instance_hooks("instance-start", cluster, plan.instance, {{"FORCE", hook_text(op.force)}});
 }
 
 Result<json::value> InstanceStartup::apply(Plan const& plan, jobs::JobContext& job) {

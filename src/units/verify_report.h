@@ -74,6 +74,12 @@ class VerifyReport {
                 std::string_view message, Severity severity = Severity::Error) {
     if (is_wrong || options_.simulate_errors) error(code, item, message, severity);
   }
+  // What a script said, each line indented.
+  void quote(std::string_view text) {
+    std::string indented = "      ";
+    for (char const c : text) indented += c == '\n' ? std::string("\n      ") : std::string(1, c);
+    lines_.push_back(std::move(indented));
+  }
   void notice(std::string_view text) { lines_.push_back(fmt::format("  - NOTICE: {}", text)); }
 
   std::vector<std::string> const& lines() const { return lines_; }

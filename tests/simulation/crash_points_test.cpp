@@ -23,6 +23,8 @@ constexpr Victim victims[] = {Victim::Controller, Victim::Daemon, Victim::Both};
 
 struct Outcome {
   std::optional<jobs::Status> status;
+  std::size_t hooks_before = 0;  // of the job, that ran
+  std::size_t hooks_after = 0;
   std::vector<std::string> points;  // until the job had ended
   std::uint64_t points_in_all = 0;
   std::optional<Broken> broken;
@@ -33,6 +35,23 @@ Generator::Make const& arguments_of(std::string const& what) {
   auto const slash = what.find('/');
   auto const& generator = generators().find(what.substr(0, slash))->second;
   return slash == std::string::npos ? generator.make : generator.ways.at(what.substr(slash + 1));
+}
+
+void count_hooks(World& world, JobId job, Outcome& outcome) {
+  for (auto const& [id, node] : world.invariants().cluster().nodes()) {
+    for (auto const& one : world.nodes().fake().state(id).hook_runs) {
+      if (one.job != number(job)) continue;
+      auto const& phase = one.environment.at("GANETI_HOOKS_PHASE");
+      ++(phase == "pre" ? outcome.hooks_before : outcome.hooks_after);
+    }
+  }
+}
+
+// Those that ran when nobody died run also when somebody does, perhaps more than once.
+void expect_hooks(Outcome const& undisturbed, Outcome const& outcome) {
+  if (outcome.status != jobs::Status::Success) return;
+  EXPECT_GE(outcome.hooks_before, undisturbed.hooks_before);
+  EXPECT_GE(outcome.hooks_after, undisturbed.hooks_after);
 }
 
 // The same world each time: some machines that run and some that don't, with disks and without.
@@ -47,6 +66,7 @@ Outcome run(std::string const& what, std::uint64_t argument_seed,
     it.crash_at(crashes);
     auto const job = it.submit(json::array{*op});
     if (job) outcome.status = it.wait_for(*job, 1h);
+    if (job) count_hooks(it, *job, outcome);
     outcome.points = it.points();
   });
   outcome.points_in_all = world.points_seen();
@@ -104,6 +124,7 @@ TEST_P(CrashPoints, hold_the_invariants) {
           << "point " << point << " (" << undisturbed_.points[point] << "), victim "
           << static_cast<int>(victim) << ", arguments " << seed_ << ": "
           << outcome.broken->invariant << ": " << outcome.broken->what;
+      expect_hooks(undisturbed_, outcome);
       if (!changes_nodes || victim == Victim::Both) continue;
       for (auto second = point + 1; second < outcome.points_in_all; ++second) {
         pairs.push_back({{point, victim}, {second, Victim::Controller}});
@@ -119,6 +140,7 @@ TEST_P(CrashPoints, hold_the_invariants) {
     ASSERT_FALSE(outcome.broken) << "points " << pairs[i][0].point << " and " << pairs[i][1].point
                                  << ", arguments " << seed_ << ": " << outcome.broken->invariant
                                  << ": " << outcome.broken->what;
+    expect_hooks(undisturbed_, outcome);
   }
   fmt::print("{:<30} {:>3} points, all by {} deaths; {:>5} pairs, {} tried\n", GetParam(),
              undisturbed_.points.size(), singles, pairs.size(), tried);

@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view config_prefix = "/config/";
 constexpr std::string_view jobs_prefix = "/jobs/";
 constexpr std::string_view archive_prefix = "/archive/";
+constexpr std::string_view journal_prefix = "/journal/";
 constexpr std::int64_t first_port = 11'001;
 constexpr auto wait_max = 12h;
 
@@ -31,6 +32,17 @@ JobId job_of(std::string_view key) {
   return JobId{std::stoll(std::string(key.substr(key.rfind('/') + 1)))};
 }
 
+JobId job_of_journal(std::string_view key) {
+  auto const rest = key.substr(journal_prefix.size());
+  return JobId{std::stoll(std::string(rest.substr(0, rest.find('/'))))};
+}
+
+// Of a job of one opcode; others may have done something before.
+bool is_refused_by_hooks(jobs::Job const& job) {
+  auto const* result = job.ops[0].result.if_array();
+  return job.ops.size() == 1 && result && !result->empty() && (*result)[0] == "HooksAbort";
+}
+
 }  // namespace
 
 void Invariants::fail(std::string invariant, std::string what) {
@@ -41,6 +53,8 @@ void Invariants::reload() {
   cluster_ = {};
   jobs_.clear();
   archived_.clear();
+  begun_.clear();
+  for (auto const& kv : store_.content(journal_prefix)) begun_.insert(job_of_journal(kv.key));
   for (auto const& kv : store_.content(config_prefix)) take_config(kv.key, &kv.value);
   for (auto const& kv : store_.content(jobs_prefix)) take_job(kv.key, kv.value);
   for (auto const& kv : store_.content(archive_prefix)) archived_.insert(job_of(kv.key));
@@ -59,6 +73,8 @@ void Invariants::on_written(store::Txn const& txn) {
       is_config = true;
     } else if (key.starts_with(jobs_prefix) && is_put) {
       take_job(key, operation.value);
+    } else if (key.starts_with(journal_prefix) && is_put) {
+      begun_.insert(job_of_journal(key));
     } else if (key.starts_with(archive_prefix) && is_put) {
       archived_.insert(job_of(key));
     }
@@ -105,6 +121,9 @@ void Invariants::take_job(std::string const& key, std::string const& value) {
   }
   known = status;
   priorities_[job->id] = job->ops.back().priority;
+  if (is_refused_by_hooks(*job) && begun_.contains(job->id)) {
+    fail("what hooks refuse is not begun", fmt::format("job {}", number(job->id)));
+  }
   for (auto const& op : job->ops) {
     auto const id = opcodes::op_id_of(op.input);
     auto const* name = op.input.if_contains("instance_name");
@@ -198,6 +217,7 @@ void Invariants::on_call(rpc::CallContext const& context, std::string_view call,
          fmt::format("{} of job {} with epoch {}, {} was seen", call, context.job,
                      context.leader_epoch, highest_epoch));
   }
+  if (call != rpc::HooksRun::name) begun_.insert(JobId{context.job});
 }
 
 void Invariants::on_listed(std::string const& instance, bool runs, Instant asked) {

@@ -65,6 +65,7 @@ class Invariants {
   std::map<JobId, std::int64_t> asked_priorities_;
   std::set<JobId> archived_;
   std::set<JobId> acknowledged_;
+  std::set<JobId> begun_;  // with a journal, or a call that is no hook's
   std::map<JobId, Instant> waiting_since_;
   // When each instance was last seen to run, and not to.
   std::map<std::string, Instant> ran_;

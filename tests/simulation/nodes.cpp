@@ -12,6 +12,10 @@ using namespace std::chrono_literals;
 
 constexpr auto silence_max = 10s;
 constexpr auto latest_arrival = 20min;
+constexpr std::string_view hooked[] = {"instance-add",       "instance-remove", "instance-start",
+                                       "instance-stop",      "instance-reboot", "instance-rename",
+                                       "instance-reinstall", "instance-modify", "disk-grow",
+                                       "cluster-modify",     "cluster-verify",  "config-update"};
 
 bool changes(rpc::CallContext const& context) {
   return context.job != 0;
@@ -61,6 +65,8 @@ void SimulatedNodes::add(NodeId const& node) {
       state.facts.volume_groups.front().free.value -= old_volume_mib;
     }
   });
+  set_hooks(node, "pre", {});
+  set_hooks(node, "post", {});
   start_daemon(node);
 }
 
@@ -101,6 +107,15 @@ void SimulatedNodes::kill_daemon(NodeId const& node) {
 
 void SimulatedNodes::hang_daemon(NodeId const& node, Duration duration) {
   if (has_daemon(node)) scheduler_.hang(*machines_[node].daemon->process, duration);
+}
+
+void SimulatedNodes::set_hooks(NodeId const& node, std::string_view phase,
+                               rpc::FakeHook const& hook) {
+  fake_.change(node, [&](rpc::FakeNodeState& state) {
+    for (auto const& operation : hooked) {
+      state.hooks[fmt::format("{}-{}.d/10-watch", operation, phase)] = hook;
+    }
+  });
 }
 
 void SimulatedNodes::lose_power(NodeId const& node) {
@@ -284,6 +299,10 @@ Result<void> SimulatedNodes::work(Request const& request, rpc::Progress const& p
     auto const* limit = request.arguments.if_contains("timeout_s");
     auto const most = std::chrono::seconds(limit ? limit->to_number<std::int64_t>() : 0);
     takes = draw(20ms, std::max<Duration>(20ms, std::min<Duration>(most, 20s)));
+  }
+  if (request.call == rpc::HooksRun::name) {
+    auto const hooks = TRY(schema::decode<rpc::HooksRun>(request.arguments));
+    takes += fake_.hooks_take(request.node.uuid, hooks);
   }
   if (request.mishap == Mishap::Slow) takes += 60s;
   if (request.mishap == Mishap::NeverAnswers) takes = 2h;

@@ -66,6 +66,8 @@ class SimulatedNodes final : public rpc::Node {
   void lose_power(NodeId const& node);
   void kill_guest(NodeId const& node, std::string const& instance);
   void guest_powers_off(NodeId const& node, std::string const& instance);
+  // Of operations, from now on; all of them succeed at once to begin with.
+  void set_hooks(NodeId const& node, std::string_view phase, rpc::FakeHook const& hook);
   // All armed mishaps are forgotten.
   void calm();
 

@@ -22,6 +22,7 @@ constexpr Rate faults[] = {
     {Happening::KillGuest, 8min},          {Happening::GuestPowersOff, 8min},
     {Happening::DiskFull, 40min},          {Happening::StoreFull, 40min},
     {Happening::StepClock, 40min},         {Happening::CallMishap, 30s},
+    {Happening::HookTrouble, 5min},
 };
 
 void add(std::vector<Entry>& script, Rate const& rate, Options const& options, Random& random) {
@@ -55,7 +56,7 @@ std::string_view to_string(Happening what) {
   static constexpr std::string_view names[] = {
       "operation",   "list",        "kill controller", "hang controller", "restart controller",
       "kill daemon", "hang daemon", "lose power",      "kill guest",      "guest powers off",
-      "disk full",   "store full",  "step clock",      "call mishap"};
+      "disk full",   "store full",  "step clock",      "call mishap",     "hook trouble"};
   return names[static_cast<std::size_t>(what)];
 }
 

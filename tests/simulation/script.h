@@ -27,6 +27,7 @@ enum class Happening {
   StoreFull,
   StepClock,
   CallMishap,
+  HookTrouble,
 };
 
 struct Entry {

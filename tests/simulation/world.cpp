@@ -421,6 +421,15 @@ void World::strike(Entry const& entry) {
       return scheduler_.step_wall(random.below(2) == 0 ? Duration(24h) : Duration(-24h));
     case Happening::CallMishap:
       return nodes_.arm(node, static_cast<Mishap>(1 + random.below(8)));
+    case Happening::HookTrouble: {
+      auto const phase = random.below(3) == 0 ? "post" : "pre";
+      auto const fails =
+          random.below(2) == 0 ? rpc::HookOutcome::Failed : rpc::HookOutcome::Succeeded;
+      auto const takes_s = random.below(2) == 0 ? static_cast<std::int64_t>(random.below(1200)) : 0;
+      nodes_.set_hooks(node, phase, {fails, "so it is", takes_s});
+      scheduler_.sleep_for(seconds);
+      return nodes_.set_hooks(node, phase, {});
+    }
     case Happening::Operation:
     case Happening::List:
       break;
