@@ -34,7 +34,7 @@ json::value parameters(json::object const& own, json::object const& actual) {
   return out.empty() ? json::value("") : json::value(out);
 }
 
-json::value nics(json::array const& list, json::object const& taps) {
+json::value nics(json::array const& list, json::object const& taps, json::array const& filtered) {
   json::array out;
   for (std::size_t i = 0; i < list.size(); ++i) {
     auto const& nic = list[i].as_array();
@@ -46,6 +46,7 @@ json::value nics(json::array const& list, json::object const& taps) {
     for (auto const& [key, at] : columns) row[key] = nic.at(at);
     // Of one that runs.
     if (auto const* tap = taps.if_contains(python_text(nic.at(1)))) row["tap"] = *tap;
+    if (std::ranges::find(filtered, nic.at(1)) != filtered.end()) row["antispoof"] = "yes";
     out.push_back(std::move(row));
   }
   return out.empty() ? json::value("") : json::value(out);
@@ -130,7 +131,8 @@ json::object instance_layout(json::object const& info) {
   out["Hypervisor parameters"] = parameters(info.at("hv_instance").as_object(), hv);
   out["Back-end parameters"] =
       parameters(info.at("be_instance").as_object(), info.at("be_actual").as_object());
-  out["NICs"] = nics(info.at("nics").as_array(), info.at("taps").as_object());
+  out["NICs"] = nics(info.at("nics").as_array(), info.at("taps").as_object(),
+                     info.at("filtered_nics").as_array());
   out["Disk template"] = info.at("disk_template");
   out["Disks"] = disks(info.at("disks").as_array());
   auto const& pending = info.at("pending").as_object();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/hypervisor_rules.h"
+#include "model/nic_rules.h"
 
 namespace flotte::controller {
 namespace {
@@ -46,7 +47,8 @@ Result<void> enforce_parameters(model::Settings& settings) {
                  return model::enforce(model::disk_params(*kind), params);
                }));
   settings.beparams = TRY(model::enforce_backend(settings.beparams));
-  settings.nicparams = TRY(model::enforce(model::nic_params(), settings.nicparams));
+  settings.nicparams = TRY(model::enforce_nic(settings.nicparams));
+  TRY(model::check_nic(model::filled_nicparams(settings)));
   settings.ndparams = TRY(model::enforce(model::node_params(), settings.ndparams));
   settings.ipolicy = model::overlay(model::default_ipolicy(), settings.ipolicy);
   return {};

@@ -1,10 +1,10 @@
 #include "model/hypervisor_rules.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+
+#include "model/nic_rules.h"
 
 namespace flotte::model {
 namespace {
@@ -52,12 +52,6 @@ Result<void> check_spice(json::object const& hv) {
     return broken("SPICE: spice_use_tls requires spice_bind to be set");
   }
   return {};
-}
-
-bool is_ip(std::string const& text) {
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  return ::inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
-         ::inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
 }
 
 // An address, a directory, or the name of an interface, which may have dots, too.

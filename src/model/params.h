@@ -50,7 +50,7 @@ Result<json::object> enforce_backend(json::object const& given);
 // Lays `changes` over `base`; null removes.
 json::object overlay(json::object base, json::object const& changes);
 
-// The filled forms, every parameter present.
+// The filled forms, every parameter present; but a NIC's `antispoof` only where it is on.
 json::object filled_hvparams(Settings const& settings, HypervisorKind kind);
 json::object filled_hvparams(Settings const& settings, Instance const& instance);
 // What a start is told: `user_shutdown` holds only where the cluster allows it.

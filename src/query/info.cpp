@@ -34,6 +34,16 @@ json::array nics_of(model::Cluster const& cluster, model::Instance const& instan
   return out;
 }
 
+// Ganeti's rows have no place for it.
+json::array filtered_nics(model::Cluster const& cluster, model::Instance const& instance) {
+  json::array out;
+  for (auto const& nic : instance.nics) {
+    auto const params = model::filled_nicparams(cluster.settings(), nic);
+    if (model::is_true(params, "antispoof")) out.push_back(text(nic.uuid.text()));
+  }
+  return out;
+}
+
 json::array disks_of(model::Instance const& instance, InstanceObserved const& observed) {
   json::array out;
   for (std::size_t i = 0; i < instance.disks.size(); ++i) {
@@ -121,7 +131,11 @@ class Pending {
       if (has == running_.nics.end()) {
         say(what, "not there", "there");
       } else {
-        parameters(what + "/", has->params, model::filled_nicparams(settings_, nic));
+        auto const then = model::filled_nicparams(settings_, nic);
+        parameters(what + "/", has->params, then);
+        // Only there where it is on.
+        differs(what + "/antispoof", model::is_true(has->params, "antispoof"),
+                model::is_true(then, "antispoof"));
       }
     }
     for (auto const& nic : running_.nics) {
@@ -200,6 +214,7 @@ json::object instance_info(model::Cluster const& cluster, model::Instance const&
   auto const& running = observed.running;
   out["pending"] = running ? Pending(settings, instance, *running).find() : json::object();
   out["taps"] = running ? taps_of(*running) : json::object();
+  out["filtered_nics"] = filtered_nics(cluster, instance);
   return out;
 }
 

@@ -4,6 +4,8 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "model/params.h"
+#include "model/vlans.h"
 #include "rpc/dispatch.h"
 #include "rpc/wire.h"
 
@@ -76,6 +78,12 @@ class Deeds {
     auto found = state_.wrong;
     for (auto const& bridge : call.bridges) {
       if (!state_.bridges.contains(bridge)) found.missing_bridges.push_back(bridge);
+    }
+    for (auto const& nic : call.nics) {
+      auto const checked = check_nic(nic);
+      auto& faults = found.nic_faults;
+      if (checked || std::ranges::find(faults, checked.error().message) != faults.end()) continue;
+      faults.push_back(checked.error().message);
     }
     found.run_files = state_.strays;
     for (auto const& [name, guest] : state_.guests) {
@@ -281,7 +289,7 @@ class Deeds {
       }
       drop(known);
     }
-    TRY(check_bridges(spec));
+    TRY(check_nics(spec));
     if (state_.troubles[spec.name].dies_at_start) return Nothing{};
     FakeGuest guest;
     guest.spec = spec;
@@ -321,7 +329,7 @@ class Deeds {
     TRY(check_name(spec.name));
     if (!is_running(spec.name)) return Nothing{};
     for (auto const& disk : spec.disks) TRY(assemble({spec.name, disk, spec.epoch}));
-    TRY(check_bridges(spec));
+    TRY(check_nics(spec));
     auto& guest = state_.guests.at(spec.name);
     std::vector<std::string> taps;
     for (auto const& nic : spec.nics) {
@@ -382,8 +390,8 @@ class Deeds {
     return list;
   }
 
-  Result<Nothing> bridges_exist(BridgesExist const& call) {
-    for (auto const& bridge : call.bridges) TRY(check_bridge(bridge));
+  Result<Nothing> validate_nics(NicsValidate const& call) {
+    for (auto const& nic : call.nics) TRY(check_nic(nic));
     return Nothing{};
   }
 
@@ -560,19 +568,20 @@ class Deeds {
     return {};
   }
 
-  Result<void> check_bridge(std::string_view bridge) const {
-    if (state_.bridges.contains(std::string(bridge))) return {};
-    return fail(ErrorCode::EnvironmentError, "Bridge '{}' does not exist on this node", bridge);
+  // Its bridges filter VLANs, and it has no Open vSwitch and no scripts.
+  Result<void> check_nic(NicSpec const& nic) const {
+    auto const mode = model::text_of(nic.params, "mode");
+    auto const link = model::text_of(nic.params, "link");
+    TRY(model::parse_vlans(model::text_of(nic.params, "vlan")));
+    if (mode == "routed" && nic.nic.ip) return {};
+    if (mode == "bridged" && state_.bridges.contains(link)) return {};
+    return fail(ErrorCode::EnvironmentError, "{} '{}' does not exist on this node",
+                mode == "bridged" ? "Bridge" : mode, link);
   }
 
-  Result<void> check_bridges(InstanceSpec const& spec) const {
+  Result<void> check_nics(InstanceSpec const& spec) const {
     if (spec.hypervisor == model::HypervisorKind::Fake) return {};
-    for (auto const& nic : spec.nics) {
-      auto const* mode = nic.params.if_contains("mode");
-      auto const* link = nic.params.if_contains("link");
-      if (!mode || *mode != "bridged" || !link || !link->is_string()) continue;
-      TRY(check_bridge(std::string_view(link->get_string())));
-    }
+    for (auto const& nic : spec.nics) TRY(check_nic(nic));
     return {};
   }
 
@@ -688,7 +697,7 @@ struct FakeNode::Machine {
     on<InstanceAdjust>(&Deeds::adjust);
     on<InstanceBalloon>(&Deeds::balloon);
     on<AllInstancesInfo>(&Deeds::running);
-    on<BridgesExist>(&Deeds::bridges_exist);
+    on<NicsValidate>(&Deeds::validate_nics);
     on<MasterAddress>(&Deeds::master_address);
     dispatcher.on<HooksRun>([this](HooksRun const& call, CallContext const& context,
                                    Progress const&) { return deeds.run_hooks(call, context); });

@@ -19,7 +19,7 @@ Fields DiskSpec::fields() {
 Fields NicSpec::fields() {
   static constexpr Field table[] = {
       field<&NicSpec::nic>("nic", "Nic."),
-      field<&NicSpec::params>("params", "Filled: mode, link, vlan."),
+      field<&NicSpec::params>("params", "Filled: mode, link, vlan, antispoof."),
   };
   return table;
 }
@@ -114,6 +114,7 @@ Fields RunFile::fields() {
 Fields NodeFindings::fields() {
   static constexpr Field table[] = {
       field<&NodeFindings::missing_bridges>("missing_bridges", "Of those asked for."),
+      field<&NodeFindings::nic_faults>("nic_faults", "Why NICs could not be connected."),
       field<&NodeFindings::certificates>("certificates", "The cluster's certificates."),
       field<&NodeFindings::file_faults>("file_faults", "The cluster's own files."),
       field<&NodeFindings::forbidden_storage_paths>("forbidden_storage_paths",
@@ -130,6 +131,7 @@ Fields NodeVerify::fields() {
       field<&NodeVerify::bridges>("bridges", "The bridges that must exist."),
       field<&NodeVerify::storage_dirs>("storage_dirs", "Directories of disks that are files."),
       field<&NodeVerify::master_ip>("master_ip", "The address that must be up here."),
+      field<&NodeVerify::nics>("nics", "NICs that need more than a bridge."),
   };
   return table;
 }
@@ -366,6 +368,7 @@ Fields RunningNic::fields() {
       field<&RunningNic::uuid>("uuid", "Uuid."),
       field<&RunningNic::tap>("tap", "Tap."),
       field<&RunningNic::params>("params", "Params."),
+      field<&RunningNic::lacks_filter>("lacks_filter", "Whether its rules are gone."),
   };
   return table;
 }
@@ -401,9 +404,9 @@ Fields AllInstancesInfo::fields() {
   return table;
 }
 
-Fields BridgesExist::fields() {
+Fields NicsValidate::fields() {
   static constexpr Field table[] = {
-      field<&BridgesExist::bridges>("bridges", "Bridges."),
+      field<&NicsValidate::nics>("nics", "Nics."),
   };
   return table;
 }

@@ -32,7 +32,7 @@ struct DiskSpec {
 
 struct NicSpec {
   model::Nic nic;
-  json::object params;  // filled: mode, link, vlan
+  json::object params;  // filled: mode, link, vlan, and antispoof where it is on
 
   static schema::Fields fields();
 };
@@ -128,6 +128,7 @@ struct RunFile {
 
 struct NodeFindings {
   std::vector<std::string> missing_bridges;
+  std::vector<std::string> nic_faults;  // why NICs asked for could not be connected
   std::vector<CertificateState> certificates;
   std::vector<FileFault> file_faults;  // the cluster's own files and directories
   std::vector<std::string> forbidden_storage_paths;
@@ -145,6 +146,7 @@ struct NodeVerify {
   std::vector<std::string> bridges;
   std::vector<std::string> storage_dirs;  // for disks that are files
   std::string master_ip;                  // empty: it needs none
+  std::vector<NicSpec> nics;              // those that need more than a bridge
 
   static schema::Fields fields();
 };
@@ -426,6 +428,7 @@ struct RunningNic {
   NicId uuid;
   std::string tap;
   json::object params;
+  bool lacks_filter = false;  // antispoof is on, and somebody took its rules away
 
   static schema::Fields fields();
 };
@@ -462,10 +465,11 @@ struct AllInstancesInfo {
   static schema::Fields fields();
 };
 
-struct BridgesExist {
-  static constexpr std::string_view name = "bridges_exist";
+// Whether the node could connect such NICs: bridges and switches are there, and what they need.
+struct NicsValidate {
+  static constexpr std::string_view name = "nics_validate";
   using Reply = Nothing;
-  std::vector<std::string> bridges;
+  std::vector<NicSpec> nics;
 
   static schema::Fields fields();
 };

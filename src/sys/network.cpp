@@ -13,8 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
 
 #include "sys/deeds.h"
 #include "sys/files.h"
@@ -57,11 +59,40 @@ Result<ifreq> request_for(std::string const& name) {
   return request;
 }
 
+bool has_entry(std::string const& name, std::string_view entry) {
+  return !name.empty() && name.find('/') == std::string::npos &&
+         exists(fmt::format("/sys/class/net/{}/{}", name, entry));
+}
+
 }  // namespace
 
 bool is_bridge(std::string const& name) {
-  return !name.empty() && name.find('/') == std::string::npos &&
-         exists("/sys/class/net/" + name + "/bridge");
+  return has_entry(name, "bridge");
+}
+
+bool is_tap(std::string const& name) {
+  return has_entry(name, "tun_flags");
+}
+
+bool is_interface(std::string const& name) {
+  return has_entry(name, "ifindex");
+}
+
+bool filters_vlans(std::string const& bridge) {
+  auto const text = read_file(fmt::format("/sys/class/net/{}/bridge/vlan_filtering", bridge));
+  return text && text->starts_with('1');
+}
+
+std::vector<std::string> ports_of(std::string const& bridge) {
+  std::vector<std::string> ports;
+  std::error_code error;
+  auto const path = fmt::format("/sys/class/net/{}/brif", bridge);
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    ports.push_back(entry->path().filename().string());
+  }
+  std::ranges::sort(ports);
+  return ports;
 }
 
 bool has_address(std::string const& ip) {
@@ -112,7 +143,6 @@ Result<void> attach_to_bridge(std::string const& tap, std::string const& bridge)
   TRY(socket.ask(SIOCGIFHWADDR, request, "Reading the MAC of"));
   request.ifr_hwaddr.sa_data[0] = static_cast<char>(0xfe);
   TRY(socket.control(SIOCSIFHWADDR, request, "Setting the MAC of"));
-  TRY(set_up(tap));
   auto const index = ::if_nametoindex(tap.c_str());
   auto master = TRY(request_for(bridge));
   master.ifr_ifindex = static_cast<int>(index);

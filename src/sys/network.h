@@ -3,12 +3,18 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
 namespace flotte::sys {
 
 bool is_bridge(std::string const& name);
+bool is_tap(std::string const& name);
+bool is_interface(std::string const& name);
+// Whether a bridge tells VLANs apart.
+bool filters_vlans(std::string const& bridge);
+std::vector<std::string> ports_of(std::string const& bridge);
 // On any of this machine's interfaces.
 bool has_address(std::string const& ip);
 
@@ -18,8 +24,8 @@ struct Tap {
 };
 // The kernel chooses the name. Without close-on-exec: it is made to be inherited by QEMU.
 Result<Tap> make_tap(bool vnet_hdr);
-// Up, with the bridge's MTU and a MAC that starts with fe, so that the bridge keeps its own;
-// enslaved to the bridge.
+// With the bridge's MTU and a MAC that starts with fe, so that the bridge keeps its own. It is not
+// set up: as long as it is down nothing goes through.
 Result<void> attach_to_bridge(std::string const& tap, std::string const& bridge);
 Result<void> set_up(std::string const& name);
 

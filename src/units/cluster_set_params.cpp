@@ -6,6 +6,7 @@
 
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
+#include "model/nic_rules.h"
 #include "store/config_store.h"
 #include "units/hooks.h"
 
@@ -166,6 +167,27 @@ Result<void> check_templates(opcodes::ClusterSetParams const& op, model::Setting
   return {};
 }
 
+// NICs that have nothing of their own change with the cluster.
+Result<void> check_nics(model::Cluster const& cluster, model::Settings const& settings) {
+  TRY(model::check_nic(model::filled_nicparams(settings)));
+  std::vector<std::string> errors;
+  for (auto const& instance : cluster.instances_by_name()) {
+    for (std::size_t i = 0; i < instance->nics.size(); ++i) {
+      auto const& nic = instance->nics[i];
+      auto const filled = model::filled_nicparams(settings, nic);
+      auto const is_fine = model::check_nic(filled);
+      auto const lacks_ip = model::text_of(filled, "mode") == "routed" && !nic.ip;
+      if (is_fine && !lacks_ip) continue;
+      errors.push_back(
+          fmt::format("Instance {}, nic/{}: {}", instance->name, i,
+                      is_fine ? "routed NIC with no ip address" : is_fine.error().message));
+    }
+  }
+  if (errors.empty()) return {};
+  return fail(ErrorCode::WrongInput, "Cannot apply the change, errors:\n{}",
+              fmt::join(errors, "\n"));
+}
+
 // What the nodes know: whether a volume group or a directory is there.
 Result<void> check_nodes(opcodes::ClusterSetParams const& op, model::Settings const& settings,
                          ClusterSetParams::Facts const& facts) {
@@ -277,8 +299,8 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
     }
   }
   if (op.nicparams) {
-    settings.nicparams =
-        model::overlay(settings.nicparams, TRY(model::enforce(model::nic_params(), *op.nicparams)));
+    settings.nicparams = model::overlay(settings.nicparams, TRY(model::enforce_nic(*op.nicparams)));
+    TRY(check_nics(cluster, settings));
   }
   if (op.ndparams) {
     settings.ndparams =

@@ -52,6 +52,23 @@ std::vector<std::string> wanted_bridges(model::Cluster const& cluster, model::No
   return {bridges.begin(), bridges.end()};
 }
 
+// NICs of its instances that need more than that a bridge is there: one of each kind.
+std::vector<rpc::NicSpec> special_nics(model::Cluster const& cluster, model::Node const& node) {
+  std::vector<rpc::NicSpec> specs;
+  for (auto const& instance : cluster.instances_by_name()) {
+    if (instance->primary_node != node.uuid) continue;
+    for (auto const& spec : instance_spec(cluster, *instance).nics) {
+      auto const is_plain = model::text_of(spec.params, "mode") == "bridged" &&
+                            model::text_of(spec.params, "vlan").empty() &&
+                            !model::is_true(spec.params, "antispoof");
+      auto const is_known =
+          std::ranges::find(specs, spec.params, &rpc::NicSpec::params) != specs.end();
+      if (!is_plain && !is_known) specs.push_back(spec);
+    }
+  }
+  return specs;
+}
+
 bool is_enabled(model::Settings const& settings, model::DiskTemplate kind) {
   return std::ranges::find(settings.enabled_disk_templates, kind) !=
          settings.enabled_disk_templates.end();
@@ -127,7 +144,8 @@ Result<NodeState> ask_node(model::NodePtr const& node, opcodes::ClusterVerifyGro
                                            .master_ip = node->uuid == settings.master_node &&
                                                                 has_master_ip(settings)
                                                             ? settings.master_ip
-                                                            : ""}));
+                                                            : "",
+                                           .nics = special_nics(cluster, *node)}));
   state.running = nodes.ask(*node, rpc::AllInstancesInfo{settings.enabled_hypervisors});
   state.operating_systems = nodes.ask(*node, rpc::OsDiagnose{});
   if (!settings.volume_group_name.empty()) {
@@ -216,6 +234,15 @@ void verify_operating_systems(NodeState const& state, VerifyReport& report) {
   }
 }
 
+void verify_filters(rpc::RunningInstance const& running, VerifyReport& report) {
+  for (auto const& nic : running.nics) {
+    report.error_if(nic.lacks_filter, "ENODENET", running.name,
+                    fmt::format("the anti-spoofing rules of {} are gone: what the guest sends is "
+                                "not checked; the node daemon's log says why they don't come back",
+                                nic.tap));
+  }
+}
+
 void verify_guests(model::Cluster const& cluster, NodeState const& state, VerifyReport& report) {
   auto const& name = state.node->name;
   if (!state.running) {
@@ -225,6 +252,7 @@ void verify_guests(model::Cluster const& cluster, NodeState const& state, Verify
     return;
   }
   for (auto const& running : state.running->instances) {
+    verify_filters(running, report);
     auto const instance = cluster.instance(running.name);
     if (!instance || (*instance)->name != running.name) {
       report.error("ENODEORPHANINSTANCE", name,
@@ -263,6 +291,9 @@ void verify_bridges(model::Cluster const& cluster, NodeState const& state, Verif
   }
   report.error_if(!missing.empty(), "ENODENET", state.node->name,
                   fmt::format("missing bridges: {}", fmt::join(missing, ", ")));
+  for (auto const& fault : state.findings.nic_faults) {
+    report.error("ENODENET", state.node->name, fault);
+  }
 }
 
 void verify_node(model::Cluster const& cluster, NodeState const& state, double now,

@@ -175,6 +175,9 @@ class Changer {
     for (auto const* key : {"mode", "link", "vlan"}) {
       tell(fmt::format("nic.{}/{}", key, at), model::text_of(filled, key));
     }
+    if (change.params.contains("antispoof")) {
+      tell(fmt::format("nic.antispoof/{}", at), model::is_true(filled, "antispoof") ? "yes" : "no");
+    }
     return {};
   }
 

@@ -1,6 +1,6 @@
 #include "units/device_changes.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -77,6 +77,18 @@ TEST_F(DeviceChangesTest, told_as_ganeti_does) {
   EXPECT_EQ(nic(R"(["remove", -1, {}])"), R"([["nic/1","remove"]])");
 }
 
+TEST_F(DeviceChangesTest, a_nic_on_a_vlan_and_behind_a_filter) {
+  EXPECT_EQ(nic(R"(["modify", 0, {"mode": "openvswitch", "link": "sw0", "vlan": "7"}])"),
+            R"([["nic.mode/0","openvswitch"],["nic.link/0","sw0"],["nic.vlan/0",".7"]])");
+  EXPECT_EQ(
+      nic(R"(["modify", 0, {"vlan": "none", "antispoof": "yes"}])"),
+      R"([["nic.mode/0","openvswitch"],["nic.link/0","sw0"],["nic.vlan/0",""],["nic.antispoof/0","yes"]])");
+  EXPECT_TRUE(model::is_true(instance_.nics[0].nicparams, "antispoof"));
+  nic(R"(["modify", 0, {"antispoof": "no"}])");
+  EXPECT_FALSE(
+      model::filled_nicparams(cluster_.settings(), instance_.nics[0]).contains("antispoof"));
+}
+
 TEST_F(DeviceChangesTest, are_made_one_after_the_other) {
   auto const changes = change(
       R"([["add", 0, {"size": 512}], ["remove", 1, {}], ["remove", -1, {}], ["add", -1, {"size": 256, "name": "last"}]])",
@@ -130,11 +142,26 @@ TEST_F(DeviceChangesTest, a_mistake_is_named) {
   EXPECT_EQ(nic(R"(["add", -1, {"mac": "aa:00:00:00:00:01"}])"),
             "MAC address aa:00:00:00:00:01 already in use in cluster");
   EXPECT_EQ(nic(R"(["modify", 0, {"network": "lan"}])"), "nic/0: networks are not built yet");
-  EXPECT_EQ(nic(R"(["modify", 0, {"vlan": ".7"}])"), "nic/0: VLANs are not built yet");
-  EXPECT_EQ(nic(R"(["modify", 0, {"mode": "openvswitch"}])"),
-            "nic/0: mode 'openvswitch' is not built yet");
+  EXPECT_EQ(nic(R"(["modify", 0, {"antispoof": "perhaps"}])"),
+            "'antispoof' (value perhaps) is not a valid boolean");
+  EXPECT_THAT(nic(R"(["modify", 0, {"vlan": "bunny"}])"),
+              ::testing::StartsWith("Specified VLAN parameter is invalid : bunny; "));
+  EXPECT_EQ(nic(R"(["modify", 0, {"mode": "tunnelled"}])"),
+            "Invalid NIC mode 'tunnelled', must be one of: bridged, routed, openvswitch, ext");
+  EXPECT_EQ(nic(R"(["modify", 0, {"link": ""}])"), "Missing bridged NIC link");
+  EXPECT_EQ(nic(R"(["modify", 0, {"mode": "openvswitch", "link": ""}])"),
+            "Missing openvswitch NIC link");
   EXPECT_EQ(nic(R"(["modify", 0, {"mode": "routed"}])"),
-            "nic/0: a routed NIC needs an address (ip=)");
+            "Cannot set the NIC IP address to None on a routed NIC if not attached to a network: "
+            "give nic/0 one (ip=)");
+  EXPECT_EQ(nic(R"(["add", -1, {"mode": "routed"}])"),
+            "Routed nic mode requires an ip address if not attached to a network: give nic/1 one "
+            "(ip=)");
+  EXPECT_EQ(nic(R"(["modify", 0, {"mode": "routed", "ip": "192.0.2.7", "vlan": "5"}])"),
+            "nic/0: a routed NIC has no VLAN; vlan= is for mode bridged or openvswitch");
+  EXPECT_EQ(nic(R"(["modify", 0, {"ip": "192.0.2.0/24"}])"), "Invalid IP address '192.0.2.0/24'");
+  EXPECT_EQ(nic(R"(["modify", 0, {"ip": "pool"}])"),
+            "if ip=pool, parameter network must be passed too");
   instance_.nics.clear();
   EXPECT_EQ(nic(R"(["remove", 0, {}])"), "Invalid nic index 0: web1 has no NICs");
 }

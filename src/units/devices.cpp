@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/params.h"
+#include "model/nic_rules.h"
 
 namespace flotte::units {
 namespace {
@@ -50,10 +50,10 @@ bool is_mac(std::string_view text) {
   return true;
 }
 
-// mode, link, vlan; `bridge` is the old way to say the first two.
+// mode, link, vlan, antispoof; `bridge` is the old way to say the first two.
 json::object nic_params_in(json::object const& given) {
   json::object params;
-  for (auto const* key : {"mode", "link", "vlan"}) {
+  for (auto const* key : {"mode", "link", "vlan", "antispoof"}) {
     auto const* value = given.if_contains(key);
     if (value && value->is_string()) params[key] = text_in(given, key).value_or("");
   }
@@ -77,14 +77,16 @@ std::optional<std::string> text_in(json::object const& given, std::string_view k
   return std::string(std::string_view(value->get_string()));
 }
 
-std::set<std::string> bridges_of(model::Settings const& settings,
-                                 std::vector<json::object> const& nics) {
-  std::set<std::string> bridges;
+Result<std::vector<rpc::NicSpec>> nic_specs(model::Settings const& settings,
+                                            std::vector<json::object> const& nics) {
+  std::vector<rpc::NicSpec> specs;
   for (auto const& given : nics) {
-    auto const params = model::overlay(model::filled_nicparams(settings), nic_params_in(given));
-    if (model::text_of(params, "mode") == "bridged") bridges.insert(model::text_of(params, "link"));
+    model::Nic nic;
+    nic.ip = text_in(given, "ip");
+    nic.nicparams = TRY(model::enforce_nic(nic_params_in(given)));
+    specs.push_back({nic, model::filled_nicparams(settings, nic)});
   }
-  return bridges;
+  return specs;
 }
 
 Result<model::Disk> DeviceMaker::disk(model::Instance const& owner, json::object const& given,
@@ -148,34 +150,57 @@ Result<model::Nic> DeviceMaker::nic(model::Instance const& owner, json::object c
   nic.uuid = NicId(random_.uuid());
   auto all = given;
   if (!text_in(all, "mac")) all["mac"] = "auto";
-  TRY(change(owner, nic, all, index));
+  TRY(take(owner, nic, all, index));
+  auto const filled = model::filled_nicparams(cluster_.settings(), nic);
+  if (model::text_of(filled, "mode") == "routed" && !nic.ip) {
+    return fail(ErrorCode::WrongInput,
+                "Routed nic mode requires an ip address if not attached to a network: give nic/{} "
+                "one (ip=)",
+                index);
+  }
   return nic;
 }
 
 Result<void> DeviceMaker::change(model::Instance const& owner, model::Nic& nic,
                                  json::object const& given, std::size_t index) {
+  TRY(take(owner, nic, given, index));
+  auto const filled = model::filled_nicparams(cluster_.settings(), nic);
+  if (model::text_of(filled, "mode") == "routed" && !nic.ip) {
+    return fail(ErrorCode::WrongInput,
+                "Cannot set the NIC IP address to None on a routed NIC if not attached to a "
+                "network: give nic/{} one (ip=)",
+                index);
+  }
+  return {};
+}
+
+Result<void> DeviceMaker::take(model::Instance const& owner, model::Nic& nic,
+                               json::object const& given, std::size_t index) {
   auto const what = fmt::format("nic/{}", index);
-  TRY(refuse_unknown_keys(given, {"mac", "ip", "mode", "link", "vlan", "name", "bridge", "network"},
-                          what));
+  TRY(refuse_unknown_keys(
+      given, {"mac", "ip", "mode", "link", "vlan", "name", "bridge", "network", "antispoof"},
+      what));
   if (text_in(given, "network")) {
     return fail(ErrorCode::WrongInput, "{}: networks are not built yet", what);
   }
   set_text(nic.name, given, "name");
   set_text(nic.ip, given, "ip");
-  auto const params = nic_params_in(given);
-  if (!model::text_of(params, "vlan").empty()) {
-    return fail(ErrorCode::WrongInput, "{}: VLANs are not built yet", what);
+  if (nic.ip && !model::is_ip(*nic.ip)) {
+    if (*nic.ip == "pool") {
+      return fail(ErrorCode::WrongInput, "if ip=pool, parameter network must be passed too");
+    }
+    return fail(ErrorCode::WrongInput, "Invalid IP address '{}'", *nic.ip);
   }
-  nic.nicparams = model::overlay(nic.nicparams, TRY(model::enforce(model::nic_params(), params)));
+  auto const params = TRY(model::enforce_nic(nic_params_in(given)));
+  nic.nicparams = model::overlay(nic.nicparams, params);
   if (auto const wanted = text_in(given, "mac"); wanted && *wanted != nic.mac) {
     nic.mac = TRY(mac(owner, *wanted));
   }
-  auto const mode = model::text_of(model::filled_nicparams(cluster_.settings(), nic), "mode");
-  if (mode != "bridged" && mode != "routed") {
-    return fail(ErrorCode::WrongInput, "{}: mode '{}' is not built yet", what, mode);
-  }
-  if (mode == "routed" && !nic.ip) {
-    return fail(ErrorCode::WrongInput, "{}: a routed NIC needs an address (ip=)", what);
+  auto const filled = model::filled_nicparams(cluster_.settings(), nic);
+  TRY(model::check_nic(filled));
+  if (model::text_of(filled, "mode") == "routed" && !model::text_of(params, "vlan").empty()) {
+    return fail(ErrorCode::WrongInput,
+                "{}: a routed NIC has no VLAN; vlan= is for mode bridged or openvswitch", what);
   }
   return {};
 }

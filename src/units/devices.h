@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "model/cluster.h"
+#include "rpc/node_calls.h"
 
 namespace flotte::units {
 
@@ -40,6 +41,8 @@ class DeviceMaker {
   Result<std::vector<std::string>> logical_id(model::Instance const& owner,
                                               json::object const& given, std::size_t index,
                                               FileStorage const& files);
+  Result<void> take(model::Instance const& owner, model::Nic& nic, json::object const& given,
+                    std::size_t index);
   Result<std::string> mac(model::Instance const& owner, std::string wanted);
   bool mac_is_used(model::Instance const& owner, std::string_view mac) const;
 
@@ -50,8 +53,8 @@ class DeviceMaker {
 // The text of a key; null where it is missing or "none".
 std::optional<std::string> text_in(json::object const& given, std::string_view key);
 
-// The bridges that NICs described so would be on.
-std::set<std::string> bridges_of(model::Settings const& settings,
-                                 std::vector<json::object> const& nics);
+// NICs described so, as far as a node must know them to say whether it can connect them.
+Result<std::vector<rpc::NicSpec>> nic_specs(model::Settings const& settings,
+                                            std::vector<json::object> const& nics);
 
 }  // namespace flotte::units

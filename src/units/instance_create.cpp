@@ -478,7 +478,7 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
     if (adopts) facts.volumes[node->uuid.text()] = TRY(nodes.ask(*node, rpc::NodeVolumes{}));
     facts.nodes[node->uuid.text()] =
         TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
-    TRY(check_bridges(op, cluster, *node, nodes));
+    TRY(check_nics(op, cluster, *node, nodes));
   }
   if (!candidates.empty() && !op.no_install.value_or(false)) {
     facts.operating_systems = TRY(nodes.ask(*candidates.front(), rpc::OsDiagnose{}));
@@ -486,11 +486,11 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
   return facts;
 }
 
-Result<void> InstanceCreate::check_bridges(Op const& op, model::Cluster const& cluster,
-                                           model::Node const& node, jobs::NodeReader& nodes) {
-  auto const bridges = bridges_of(cluster.settings(), op.nics);
-  if (bridges.empty()) return {};
-  TRY(nodes.ask(node, rpc::BridgesExist{{bridges.begin(), bridges.end()}}));
+Result<void> InstanceCreate::check_nics(Op const& op, model::Cluster const& cluster,
+                                        model::Node const& node, jobs::NodeReader& nodes) {
+  auto const specs = TRY(nic_specs(cluster.settings(), op.nics));
+  if (specs.empty()) return {};
+  TRY(nodes.ask(node, rpc::NicsValidate{specs}));
   return {};
 }
 

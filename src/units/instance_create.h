@@ -43,8 +43,8 @@ struct InstanceCreate {
   static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
 
  private:
-  static Result<void> check_bridges(Op const& op, model::Cluster const& cluster,
-                                    model::Node const& node, jobs::NodeReader& nodes);
+  static Result<void> check_nics(Op const& op, model::Cluster const& cluster,
+                                 model::Node const& node, jobs::NodeReader& nodes);
 };
 
 }  // namespace flotte::units

@@ -22,7 +22,7 @@ Result<InstanceReboot::Facts> InstanceReboot::inspect(Op const& op, model::Clust
               .node = TRY(nodes.ask(*node, rpc::NodeInfo{}))};
   // Before it is stopped.
   if (op.reboot_type != "soft") {
-    TRY(check_bridges(cluster, *instance, nodes));
+    TRY(check_nics(cluster, *instance, nodes));
     TRY(check_on_node(cluster, *instance, {}, nodes));
   }
   return facts;

@@ -62,19 +62,19 @@ rpc::InstanceSpec device_spec(model::Cluster const& cluster, model::Instance con
   return spec;
 }
 
-// Those that it was not on before.
-std::vector<std::string> new_bridges(model::Settings const& settings, model::Instance const& before,
-                                     model::Instance const& after) {
-  std::vector<std::string> bridges;
+// Those that must be connected, or connected anew.
+std::vector<rpc::NicSpec> changed_nics(model::Settings const& settings,
+                                       model::Instance const& before,
+                                       model::Instance const& after) {
+  std::vector<rpc::NicSpec> changed;
   for (auto const& nic : after.nics) {
     auto const filled = model::filled_nicparams(settings, nic);
-    if (model::text_of(filled, "mode") != "bridged") continue;
     auto const known = std::ranges::find(before.nics, nic.uuid, &model::Nic::uuid);
-    auto const is_new =
-        known == before.nics.end() || model::filled_nicparams(settings, *known) != filled;
-    if (is_new) bridges.push_back(model::text_of(filled, "link"));
+    auto const is_new = known == before.nics.end() || known->ip != nic.ip ||
+                        model::filled_nicparams(settings, *known) != filled;
+    if (is_new) changed.push_back({nic, filled});
   }
-  return bridges;
+  return changed;
 }
 
 Result<void> check_space(std::vector<rpc::DiskSpec> const& created, model::Node const& node,
@@ -252,8 +252,8 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
       static_cast<std::int64_t>(nodes.random().below(std::numeric_limits<std::int64_t>::max()));
   auto changed = *instance;
   TRY(change(op, cluster, facts.seed, changed));
-  auto const bridges = new_bridges(cluster.settings(), *instance, changed);
-  if (!bridges.empty()) TRY(nodes.ask(*node, rpc::BridgesExist{bridges}));
+  auto const nics = changed_nics(cluster.settings(), *instance, changed);
+  if (!nics.empty()) TRY(nodes.ask(*node, rpc::NicsValidate{nics}));
   facts.running = TRY(find_running(cluster, *instance, nodes));
   facts.node = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
   return facts;

@@ -27,7 +27,7 @@ Result<InstanceStartup::Facts> InstanceStartup::inspect(Op const& op, model::Clu
   Facts facts{.node = TRY(nodes.ask(*node, rpc::NodeInfo{})),
               .running = TRY(find_running(cluster, *instance, nodes))};
   if (!facts.running) {
-    TRY(check_bridges(cluster, *instance, nodes));
+    TRY(check_nics(cluster, *instance, nodes));
     TRY(check_on_node(cluster, *instance,
                       TRY(model::enforce_hypervisor(instance->hypervisor, op.hvparams)), nodes));
   }

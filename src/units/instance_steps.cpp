@@ -2,8 +2,6 @@
 
 #include "store/config_store.h"
 
-#include <set>
-
 namespace flotte::units {
 namespace {
 
@@ -132,17 +130,12 @@ Result<model::NodePtr> online_primary(model::Cluster const& cluster,
   return node;
 }
 
-Result<void> check_bridges(model::Cluster const& cluster, model::Instance const& instance,
-                           jobs::NodeReader& nodes) {
-  std::set<std::string> bridges;
-  for (auto const& nic : instance_spec(cluster, instance).nics) {
-    if (model::text_of(nic.params, "mode") == "bridged") {
-      bridges.insert(model::text_of(nic.params, "link"));
-    }
-  }
-  if (bridges.empty()) return {};
+Result<void> check_nics(model::Cluster const& cluster, model::Instance const& instance,
+                        jobs::NodeReader& nodes) {
+  auto const spec = instance_spec(cluster, instance);
+  if (spec.nics.empty()) return {};
   auto const node = TRY(online_primary(cluster, instance));
-  TRY(nodes.ask(*node, rpc::BridgesExist{{bridges.begin(), bridges.end()}}));
+  TRY(nodes.ask(*node, rpc::NicsValidate{spec.nics}));
   return {};
 }
 

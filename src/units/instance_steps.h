@@ -51,9 +51,9 @@ Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& c
 Result<model::NodePtr> online_primary(model::Cluster const& cluster,
                                       model::Instance const& instance);
 
-// The bridges of its NICs are on its primary node: prerequisite of every start.
-Result<void> check_bridges(model::Cluster const& cluster, model::Instance const& instance,
-                           jobs::NodeReader& nodes);
+// Its primary node can connect its NICs: prerequisite of every start.
+Result<void> check_nics(model::Cluster const& cluster, model::Instance const& instance,
+                        jobs::NodeReader& nodes);
 
 // Files, certificates and addresses that its hypervisor parameters name are on its primary node:
 // prerequisite of every start. `changes` lie over what it has.

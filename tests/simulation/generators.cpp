@@ -152,6 +152,15 @@ json::array disk_changes(std::size_t count, Random& random) {
   return changes;
 }
 
+// The last of them fails: there is no such switch.
+std::vector<json::object> const nic_wishes{{{"mac", "auto"}},
+                                           {{"vlan", ".5:6"}},
+                                           {{"vlan", "none"}, {"antispoof", "yes"}},
+                                           {{"antispoof", "no"}},
+                                           {{"mode", "routed"}, {"ip", "192.0.2.7"}},
+                                           {{"mode", "bridged"}, {"ip", "none"}},
+                                           {{"mode", "openvswitch"}, {"link", "nosuch"}}};
+
 json::array nic_changes(std::size_t count, Random& random) {
   json::array changes;
   for (auto left = random.below(3); left > 0; --left) {
@@ -161,7 +170,7 @@ json::array nic_changes(std::size_t count, Random& random) {
         changes.push_back(change("add", some_index(count++, random), {{"link", "br0"}}));
         break;
       case 1:
-        changes.push_back(change("modify", some_index(count, random), {{"mac", "auto"}}));
+        changes.push_back(change("modify", some_index(count, random), any(nic_wishes, random)));
         break;
       default:
         changes.push_back(change("remove", some_index(count--, random), {}));

@@ -137,7 +137,7 @@ Machinery machinery_of(rpc::FakeNode& fake) {
             rpc::BlockdevShutdown, rpc::BlockdevFind, rpc::BlockdevWipe, rpc::NodeVolumes,
             rpc::FileStorageList, rpc::OsDiagnose, rpc::OsCreate, rpc::InstanceStart,
             rpc::InstanceShutdown, rpc::InstanceSoftReboot, rpc::InstanceResizeDisk,
-            rpc::InstanceAdjust, rpc::InstanceBalloon, rpc::AllInstancesInfo, rpc::BridgesExist,
+            rpc::InstanceAdjust, rpc::InstanceBalloon, rpc::AllInstancesInfo, rpc::NicsValidate,
             rpc::MasterAddress, rpc::HooksRun, rpc::HypervisorValidate>(dispatcher, fake, node);
   };
   machinery.running_guests = [] { return Result<std::vector<std::string>>({}); };
@@ -616,9 +616,28 @@ TEST_P(NodeContract, an_unknown_os_leaves_nothing) {
 }
 
 TEST_P(NodeContract, a_missing_bridge_is_named) {
-  auto const done = ask(rpc::BridgesExist{{"flotte-nosuch"}});
+  rpc::NicSpec nic;
+  nic.params = {{"mode", "bridged"}, {"link", "flotte-nosuch"}, {"vlan", ""}};
+  auto const done = ask(rpc::NicsValidate{{nic}});
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message, ::testing::HasSubstr("'flotte-nosuch'"));
+}
+
+TEST_P(NodeContract, nics_that_can_not_be_connected_are_told_beforehand) {
+  rpc::NicSpec nic;
+  nic.nic.ip = "192.0.2.5";
+  for (auto const& [mode, link, vlan, is_fine] :
+       {std::tuple{"routed", "", "", true}, std::tuple{"bridged", "flotte-nosuch", ".5", false},
+        std::tuple{"openvswitch", "-nosuch", "", false}, std::tuple{"ext", "", "", false},
+        std::tuple{"routed", "", ".x", false}, std::tuple{"tunnelled", "", "", false}}) {
+    nic.params = {{"mode", mode}, {"link", link}, {"vlan", vlan}};
+    EXPECT_EQ(ask(rpc::NicsValidate{{nic}}).has_value(), is_fine) << mode;
+    rpc::NodeVerify look;
+    look.nics = {nic, nic};
+    auto const found = ask(look);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->nic_faults.size(), is_fine ? 0U : 1U) << mode;
+  }
 }
 
 TEST_P(NodeContract, wrong_delays_and_deposed_leaders_are_refused) {

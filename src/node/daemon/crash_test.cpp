@@ -20,6 +20,7 @@
 #include "model/params.h"
 #include "node/daemon/machine.h"
 #include "node/daemon/test_daemon.h"
+#include "node/network/antispoof.h"
 #include "sys/deeds.h"
 #include "sys/files.h"
 #include "sys/network.h"
@@ -90,11 +91,18 @@ rpc::InstanceSpec instance(Paths const& paths, model::HypervisorKind kind) {
   return spec;
 }
 
-// Rules of a routing table stay when the tap goes.
-rpc::InstanceSpec routed_instance(Paths const& paths) {
+rpc::InstanceSpec filtered_instance(Paths const& paths) {
   auto spec = instance(paths, model::HypervisorKind::Kvm);
   spec.nics[0].nic.ip = "192.0.2.50";
-  spec.nics[0].params = {{"mode", "routed"}, {"link", "7077"}, {"vlan", ""}};
+  if (Antispoof::check()) spec.nics[0].params["antispoof"] = true;
+  return spec;
+}
+
+// Rules of a routing table stay when the tap goes, and rules about what it may send, too.
+rpc::InstanceSpec routed_instance(Paths const& paths) {
+  auto spec = filtered_instance(paths);
+  spec.nics[0].params["mode"] = "routed";
+  spec.nics[0].params["link"] = "7077";
   return spec;
 }
 
@@ -328,6 +336,19 @@ constexpr Row rows[] = {
        return Case{before, call(rpc::InstanceAdjust{grown_instance(p, kvm)}), grown_gone<kvm>(p)};
      },
      Needs::Qemu, 7},
+    {"instance_adjust_devices kvm filtered",
+     [](Paths const& p) {
+       return Case{guest_up<kvm>(p), call(rpc::InstanceAdjust{filtered_instance(p)}),
+                   guest_gone<kvm>(p)};
+     },
+     Needs::Qemu, 5},
+    {"instance_adjust_devices kvm filtered no more",
+     [](Paths const& p) {
+       auto before = disk_active(p);
+       before.push_back(call(InstanceStart{routed_instance(p)}));
+       return Case{before, call(rpc::InstanceAdjust{instance(p, kvm)}), guest_gone<kvm>(p)};
+     },
+     Needs::Qemu, 5},
     {"instance_balloon_memory",
      [](Paths const& p) {
        return Case{guest_up<fake>(p), call(rpc::InstanceBalloon{"web1", fake, {48}}),
@@ -344,8 +365,8 @@ constexpr Row rows[] = {
     {"node_master_address down",
      [](Paths const&) { return Case{{address(true)}, address(false), {address(false)}}; },
      Needs::Network},
-    {"bridges_exist", [](Paths const&) { return Case{{}, call(rpc::BridgesExist{{bridge}})}; },
-     Needs::Network},
+    {"nics_validate",
+     [](Paths const& p) { return Case{{}, call(rpc::NicsValidate{routed_instance(p).nics})}; }},
     {"hooks_runner",
      [](Paths const&) {
        auto const hooks = call(rpc::HooksRun{.directory = "instance-start-pre.d",
@@ -691,6 +712,7 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
     if (!has_network_) return;
     run({"ip", "address", "flush", "dev", bridge});
     run({"sh", "-c", "while ip rule del table 7077 2>&-; do :; done"});
+    if (Antispoof::check()) run({"nft", "flush", "ruleset"});
   }
 
   // The state before the deed. Guests of QEMU can't be copied, they are started each time.
@@ -735,8 +757,9 @@ class NodeCrash : public CrashRoot, public ::testing::TestWithParam<Row> {
     lines.push_back(fmt::format("{} guests", guests()));
     if (has_network_) {
       sys::SystemProcesses processes;
-      for (auto const* look : {"ip -o -4 address", "ls -1 /sys/class/net",
-                               "ip -4 rule | cut -d: -f2", "ip -4 route show table all"}) {
+      for (auto const* look :
+           {"ip -o -4 address", "ls -1 /sys/class/net", "ip -4 rule | cut -d: -f2",
+            "ip -4 route show table all", "nft list ruleset 2>&- | grep -v '^table\\|^}\\|^$'"}) {
         auto const shown = processes.run({.argv = {"sh", "-c", look}});
         lines.push_back(without_chance(shown ? shown->output : "?"));
       }

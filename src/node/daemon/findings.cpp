@@ -124,10 +124,17 @@ std::vector<std::string> forbidden_storage_paths(Paths const& paths) {
   return wrong;
 }
 
-rpc::NodeFindings look_at_node(Paths const& paths, rpc::NodeVerify const& call) {
+rpc::NodeFindings look_at_node(Paths const& paths, Nics const& nics, rpc::NodeVerify const& call) {
   rpc::NodeFindings found;
   for (auto const& bridge : call.bridges) {
     if (!sys::is_bridge(bridge)) found.missing_bridges.push_back(bridge);
+  }
+  for (auto const& nic : call.nics) {
+    auto const checked = nics.check(nic);
+    if (checked) continue;
+    auto const& fault = checked.error().message;
+    auto const is_known = std::ranges::find(found.nic_faults, fault) != found.nic_faults.end();
+    if (!is_known) found.nic_faults.push_back(fault);
   }
   for (auto const& path : {paths.cluster_ca(), paths.node_certificate(),
                            paths.controller_certificate(), rapi_certificate(paths)}) {

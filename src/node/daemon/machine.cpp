@@ -10,6 +10,7 @@
 #include "node/daemon/storage_calls.h"
 #include "node/hooks/hook_scripts.h"
 #include "node/network/master_address.h"
+#include "node/network/nics.h"
 #include "node/os/os_definitions.h"
 #include "rpc/wire.h"
 #include "sys/files.h"
@@ -29,6 +30,7 @@ class Machine {
       : paths_(std::move(paths)),
         clock_(clock),
         processes_(processes),
+        nics_(paths_, processes),
         turns_(clock),
         hypervisors_{make_kvm(paths_, processes), make_fake(paths_)},
         storage_(paths_, processes, turns_, hypervisors_),
@@ -41,10 +43,13 @@ class Machine {
                                         rpc::Progress const&) { return facts(call); });
     dispatcher.on<rpc::NodeVerify>([this](rpc::NodeVerify const& call, rpc::CallContext const&,
                                           rpc::Progress const&) -> Result<rpc::NodeFindings> {
-      return look_at_node(paths_, call);
+      return look_at_node(paths_, nics_, call);
     });
-    dispatcher.on<rpc::BridgesExist>([](rpc::BridgesExist const& call, rpc::CallContext const&,
-                                        rpc::Progress const&) { return bridges_exist(call); });
+    dispatcher.on<rpc::NicsValidate>([this](rpc::NicsValidate const& call, rpc::CallContext const&,
+                                            rpc::Progress const&) -> Result<rpc::Nothing> {
+      for (auto const& nic : call.nics) TRY(nics_.check(nic));
+      return rpc::Nothing{};
+    });
     dispatcher.on<rpc::MasterAddress>([this](rpc::MasterAddress const& call,
                                              rpc::CallContext const&,
                                              rpc::Progress const&) -> Result<rpc::Nothing> {
@@ -144,20 +149,10 @@ class Machine {
     }
   }
 
-  static Result<rpc::Nothing> bridges_exist(rpc::BridgesExist const& call) {
-    for (auto const& bridge : call.bridges) {
-      if (sys::is_bridge(bridge)) continue;
-      return fail(ErrorCode::EnvironmentError,
-                  "Bridge '{}' does not exist on this node; create it (ip link add {} type bridge) "
-                  "or choose another link",
-                  bridge, bridge);
-    }
-    return rpc::Nothing{};
-  }
-
   Paths paths_;
   Clock& clock_;
   sys::Processes& processes_;
+  Nics nics_;
   InstanceTurns turns_;
   Hypervisors hypervisors_;
   StorageCalls storage_;

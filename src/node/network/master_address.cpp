@@ -1,6 +1,5 @@
 #include "node/network/master_address.h"
 
-#include "sys/files.h"
 #include "sys/network.h"
 
 namespace flotte::node {
@@ -13,11 +12,6 @@ constexpr auto answer_max = 1s;
 constexpr std::int64_t netmask_max_v4 = 32;
 constexpr std::int64_t netmask_max_v6 = 128;
 
-bool is_interface(std::string const& name) {
-  return !name.empty() && name.find('/') == std::string::npos &&
-         sys::exists("/sys/class/net/" + name);
-}
-
 }  // namespace
 
 Result<void> set_master_address(sys::Processes& processes, rpc::MasterAddress const& wish) {
@@ -25,7 +19,7 @@ Result<void> set_master_address(sys::Processes& processes, rpc::MasterAddress co
   if (wish.netmask < 1 || wish.netmask > (is_v6 ? netmask_max_v6 : netmask_max_v4)) {
     return fail(ErrorCode::WrongInput, "{} is no netmask of {}", wish.netmask, wish.ip);
   }
-  if (!is_interface(wish.netdev)) {
+  if (!sys::is_interface(wish.netdev)) {
     if (!wish.is_up) return {};
     return fail(ErrorCode::EnvironmentError,
                 "The network interface '{}' for the cluster's address {} does not exist on this "

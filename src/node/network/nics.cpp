@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "model/params.h"
+#include "node/network/bridge_vlans.h"
+#include "node/network/open_vswitch.h"
 #include "sys/files.h"
 #include "sys/network.h"
 
@@ -21,18 +23,8 @@ using namespace std::chrono_literals;
 constexpr auto script_timeout = 60s;
 constexpr auto ip_timeout = 10s;
 
-Result<void> check_is_built(rpc::NicSpec const& nic) {
-  auto const mode = text_of(nic.params, "mode");
-  if (mode != "bridged" && mode != "routed") {
-    return fail(ErrorCode::WrongInput, "NICs of mode '{}' are not built yet", mode);
-  }
-  if (!text_of(nic.params, "vlan").empty()) {
-    return fail(ErrorCode::WrongInput, "VLANs on NICs are not built yet");
-  }
-  if (mode == "routed" && !nic.nic.ip) {
-    return fail(ErrorCode::WrongInput, "A routed NIC needs an IP address");
-  }
-  return {};
+Result<model::Vlans> vlans_of(rpc::NicSpec const& nic) {
+  return model::parse_vlans(text_of(nic.params, "vlan"));
 }
 
 Result<void> check_bridge(std::string const& bridge) {
@@ -60,9 +52,28 @@ OpenTap::~OpenTap() {
   for (int const fd : vhosts_) ::close(fd);
 }
 
+Result<void> Nics::check(rpc::NicSpec const& nic) const {
+  auto const mode = text_of(nic.params, "mode");
+  auto const link = text_of(nic.params, "link");
+  auto const vlans = TRY(vlans_of(nic));
+  if (is_true(nic.params, "antispoof")) TRY(Antispoof::check());
+  if (mode == "bridged") TRY(check_bridge(link));
+  if (!script(mode, "up").empty()) return {};
+  if (mode == "bridged") return vlans.is_empty() ? Result<void>() : check_bridge_vlans(link, vlans);
+  if (mode == "openvswitch") return check_open_vswitch(processes_, link);
+  if (mode == "ext") {
+    return fail(ErrorCode::EnvironmentError,
+                "No up script for network type ext found on this node: make {}/network/ext/up, or "
+                "choose another mode",
+                paths_.etc());
+  }
+  if (mode != "routed") return fail(ErrorCode::WrongInput, "There are no NICs of mode '{}'", mode);
+  if (!nic.nic.ip) return fail(ErrorCode::WrongInput, "A routed NIC needs an IP address");
+  return {};
+}
+
 Result<OpenTap> Nics::open(rpc::InstanceSpec const& spec, std::size_t index) {
-  auto const& nic = spec.nics.at(index);
-  TRY(check_is_built(nic));
+  TRY(check(spec.nics.at(index)));
   if (number_of(spec.hvparams, "virtio_net_queues") > 1) {
     return fail(ErrorCode::WrongInput,
                 "Hypervisor parameter 'virtio_net_queues' above 1 is not built yet");
@@ -83,50 +94,95 @@ Result<OpenTap> Nics::open(rpc::InstanceSpec const& spec, std::size_t index) {
   return tap;
 }
 
-void Nics::down(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap) {
-  auto const& nic = spec.nics.at(index);
-  auto const mode = text_of(nic.params, "mode");
-  Result<sys::Finished> done = sys::Finished{};
-  if (auto const path = script(mode, "down"); !path.empty()) {
-    done = sys::run_checked(processes_, {.argv = {path},
-                                         .environment = nic_environment(spec, index, tap, "down"),
-                                         .timeout = script_timeout});
-  } else if (auto const table = text_of(nic.params, "link"); mode == "routed" && !table.empty()) {
-    // Routes go with the tap, the rule doesn't.
-    done = sys::run_checked(processes_, {.argv = {"ip", "rule", "del", "iif", tap, "table", table},
-                                         .timeout = ip_timeout});
-  }
-  if (!done) log::warning("NIC {} of {}: {}", index, spec.name, done.error().message);
-}
-
 Result<void> Nics::up(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap) {
   auto const& nic = spec.nics.at(index);
   auto const mode = text_of(nic.params, "mode");
-  auto const link = text_of(nic.params, "link");
-  if (mode == "bridged") TRY(check_bridge(link));
-  if (auto const path = script(mode, "up"); !path.empty()) {
-    TRY(sys::run_checked(processes_, {.argv = {path},
-                                      .environment = nic_environment(spec, index, tap, "up"),
-                                      .timeout = script_timeout}));
-    return {};
+  TRY(filter(spec, index, tap));
+  // The switch would take the tap of this name that it had last.
+  if (mode != "openvswitch" && has_open_vswitch()) {
+    TRY(remove_open_vswitch_port(processes_, tap));
   }
-  return mode == "bridged" ? sys::attach_to_bridge(tap, link) : route(nic, tap);
+  if (mode == "bridged") TRY(check_bridge(text_of(nic.params, "link")));
+  if (auto const path = script(mode, "up"); !path.empty()) {
+    return run_script(path, spec, index, tap, "up");
+  }
+  if (mode == "bridged") return bridge(nic, tap);
+  if (mode == "routed") return route(nic, tap);
+  if (mode != "openvswitch") return check(nic);
+  TRY(add_open_vswitch_port(processes_, text_of(nic.params, "link"), tap, TRY(vlans_of(nic))));
+  return sys::set_up(tap);
+}
+
+void Nics::down(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap) {
+  auto const& nic = spec.nics.at(index);
+  auto const mode = text_of(nic.params, "mode");
+  Result<void> done;
+  if (auto const path = script(mode, "down"); !path.empty()) {
+    done = run_script(path, spec, index, tap, "down");
+  } else if (auto const table = text_of(nic.params, "link"); mode == "routed" && !table.empty()) {
+    // Routes go with the tap, the rule doesn't.
+    auto const deleted = sys::run_checked(
+        processes_,
+        {.argv = {"ip", "rule", "del", "iif", tap, "table", table}, .timeout = ip_timeout});
+    if (!deleted) done = Failure(deleted.error());
+  } else if (mode == "openvswitch") {
+    done = remove_open_vswitch_port(processes_, tap);
+  }
+  auto const removed = antispoof_.remove(tap);
+  if (!done) log::warning("NIC {} of {}: {}", index, spec.name, done.error().message);
+  if (!removed) log::warning("NIC {} of {}: {}", index, spec.name, removed.error().message);
 }
 
 Result<void> Nics::reconnect(rpc::InstanceSpec const& from, rpc::InstanceSpec const& to,
                              std::size_t index, std::string const& tap) {
-  TRY(check_is_built(to.nics.at(index)));
-  if (text_of(to.nics.at(index).params, "mode") == "bridged") {
-    TRY(check_bridge(text_of(to.nics.at(index).params, "link")));
-  }
-  down(from, index, tap);
-  for (auto const& leave : {std::vector<std::string>{"ip", "link", "set", tap, "nomaster"},
-                            {"ip", "-4", "route", "flush", "dev", tap, "proto", "static"},
-                            {"ip", "-6", "route", "flush", "dev", tap, "proto", "static"}}) {
-    auto const left = sys::run_checked(processes_, {.argv = leave, .timeout = ip_timeout});
+  TRY(check(to.nics.at(index)));
+  auto const leave = [&](std::vector<std::string> words) {
+    auto const left =
+        sys::run_checked(processes_, {.argv = std::move(words), .timeout = ip_timeout});
     if (!left) log::warning("NIC {} of {}: {}", index, from.name, left.error().message);
-  }
+  };
+  // What the guest sends from here on goes nowhere, until it is up again.
+  leave({"ip", "link", "set", tap, "down"});
+  down(from, index, tap);
+  leave({"ip", "link", "set", tap, "nomaster"});
+  leave({"ip", "-4", "route", "flush", "dev", tap, "proto", "static"});
+  leave({"ip", "-6", "route", "flush", "dev", tap, "proto", "static"});
   return up(to, index, tap);
+}
+
+bool Nics::lacks_filter(rpc::NicSpec const& nic, std::string const& tap) const {
+  return is_true(nic.params, "antispoof") && !tap.empty() && !antispoof_.is_in_place(nic, tap);
+}
+
+void Nics::keep_filter(rpc::InstanceSpec const& spec, std::size_t index,
+                       std::string const& tap) const {
+  if (!lacks_filter(spec.nics.at(index), tap)) return;
+  auto const put = filter(spec, index, tap);
+  if (put) {
+    log::warning("NIC {} of {}: its anti-spoofing rules were gone, and are back", index, spec.name);
+  } else {
+    log::warning("NIC {} of {}: its anti-spoofing rules are gone: {}", index, spec.name,
+                 put.error().message);
+  }
+}
+
+// Of a NIC that needs none there may be some: the last tap of this name had them.
+Result<void> Nics::filter(rpc::InstanceSpec const& spec, std::size_t index,
+                          std::string const& tap) const {
+  auto const& nic = spec.nics.at(index);
+  if (!is_true(nic.params, "antispoof")) return antispoof_.remove(tap);
+  return antispoof_.put(nic, tap, fmt::format("NIC {} of {}", index, spec.name));
+}
+
+Result<void> Nics::bridge(rpc::NicSpec const& nic, std::string const& tap) {
+  auto const link = text_of(nic.params, "link");
+  auto const vlans = TRY(vlans_of(nic));
+  TRY(sys::attach_to_bridge(tap, link));
+  if (!vlans.is_empty()) {
+    TRY(check_bridge_vlans(link, vlans));
+    TRY(set_bridge_vlans(processes_, link, tap, vlans));
+  }
+  return sys::set_up(tap);
 }
 
 // The guest's address leads to the tap, and the node answers ARP for the rest of the world.
@@ -149,12 +205,33 @@ Result<void> Nics::route(rpc::NicSpec const& nic, std::string const& tap) {
   return {};
 }
 
+// Ganeti's words, and whose fault it is.
+Result<void> Nics::run_script(std::string const& path, rpc::InstanceSpec const& spec,
+                              std::size_t index, std::string const& tap, std::string_view action) {
+  auto const finished =
+      TRY(processes_.run({.argv = {path},
+                          .environment = nic_environment(spec, index, tap, action),
+                          .timeout = script_timeout}));
+  if (finished.is_success()) return {};
+  auto said = finished.output + finished.errors;
+  while (said.ends_with('\n')) said.pop_back();
+  return fail(ErrorCode::EnvironmentError,
+              "Failed to configure interface {}: {} {}; network configuration script output: {}",
+              tap, path,
+              finished.timed_out ? fmt::format("did not end within {} s", script_timeout.count())
+                                 : fmt::format("exited with exit code {}", finished.exit_status),
+              said);
+}
+
 // Empty: there is none, it is done here.
 std::string Nics::script(std::string_view mode, std::string_view action) const {
   auto const of_mode = fmt::format("{}/network/{}/{}", paths_.etc(), mode, action);
   if (is_executable(of_mode)) return of_mode;
-  auto const old = paths_.etc() + "/kvm-vif-bridge";
-  return action == "up" && is_executable(old) ? old : "";
+  // Newer than Ganeti's older scripts, which know nothing of it.
+  if (mode == "ext") return "";
+  auto const old =
+      fmt::format("{}/{}", paths_.etc(), action == "up" ? "kvm-vif-bridge" : "kvm-ifdown-custom");
+  return is_executable(old) ? old : "";
 }
 
 std::map<std::string, std::string> nic_environment(rpc::InstanceSpec const& spec, std::size_t index,
@@ -173,7 +250,7 @@ std::map<std::string, std::string> nic_environment(rpc::InstanceSpec const& spec
                                          {"ACTION", std::string(action)}};
   if (nic.nic.ip) env["IP"] = *nic.nic.ip;
   if (nic.nic.name) env["INTERFACE_NAME"] = *nic.nic.name;
-  if (auto const vlan = text_of(nic.params, "vlan"); !vlan.empty()) env["VLAN"] = vlan;
+  if (nic.params.contains("vlan")) env["VLAN"] = text_of(nic.params, "vlan");
   if (auto const link = text_of(nic.params, "link"); !link.empty()) {
     env["LINK"] = link;
     if (mode == "bridged") env["BRIDGE"] = link;

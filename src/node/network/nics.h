@@ -1,9 +1,11 @@
 // Nics: connects a guest's taps to the node's network (ganeti-compat §4.2) and undoes what outlives
 // a tap.
 //
-// Used by node/hypervisor. Who set up a script of their own is obeyed:
-// /etc/ganeti/network/<mode>/{up,down}, then /etc/ganeti/kvm-vif-bridge; else bridged and routed
-// are done here. Thread-safe.
+// Used by node/hypervisor, and by the daemon to tell beforehand. Who set up a script of their own
+// is obeyed: /etc/ganeti/network/<mode>/{up,down}, else Ganeti's older kvm-vif-bridge (up) and
+// kvm-ifdown-custom (down) in /etc/ganeti; else it is done here, and `ext` is nothing without a
+// script. What a NIC may send (antispoof) is settled before it is connected, by whomever.
+// Thread-safe.
 #pragma once
 
 #include <map>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "base/paths.h"
+#include "node/network/antispoof.h"
 #include "rpc/node_calls.h"
 #include "sys/process.h"
 
@@ -41,7 +44,11 @@ class OpenTap {
 
 class Nics {
  public:
-  Nics(Paths paths, sys::Processes& processes) : paths_(std::move(paths)), processes_(processes) {}
+  Nics(Paths paths, sys::Processes& processes)
+      : paths_(std::move(paths)), processes_(processes), antispoof_(processes) {}
+
+  // Whether such a NIC could be connected: all that can be known without doing it.
+  Result<void> check(rpc::NicSpec const& nic) const;
 
   // Makes the tap of one NIC, which goes with its last descriptor.
   Result<OpenTap> open(rpc::InstanceSpec const& spec, std::size_t index);
@@ -53,12 +60,23 @@ class Nics {
   // For a tap that is gone or goes now. Best effort: what fails is logged.
   void down(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap);
 
+  // Somebody took the rules of this connected NIC away (`nft flush ruleset`).
+  bool lacks_filter(rpc::NicSpec const& nic, std::string const& tap) const;
+  // Puts them back.
+  void keep_filter(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap) const;
+
  private:
+  Result<void> filter(rpc::InstanceSpec const& spec, std::size_t index,
+                      std::string const& tap) const;
+  Result<void> bridge(rpc::NicSpec const& nic, std::string const& tap);
   Result<void> route(rpc::NicSpec const& nic, std::string const& tap);
+  Result<void> run_script(std::string const& path, rpc::InstanceSpec const& spec, std::size_t index,
+                          std::string const& tap, std::string_view action);
   std::string script(std::string_view mode, std::string_view action) const;
 
   Paths paths_;
   sys::Processes& processes_;
+  Antispoof antispoof_;
 };
 
 // The whole environment of a NIC script. `action` is "up" or "down".

@@ -55,7 +55,9 @@ class Adjustment {
         nics_(nics),
         wanted_(wanted),
         links_(disk_links),
-        guest_(runtime.load(wanted.name)) {}
+        guest_(runtime.load(wanted.name)) {
+    guest_.tags = wanted.tags;
+  }
 
   Result<void> make() {
     if (guest_.uuid != wanted_.uuid) {
@@ -349,7 +351,6 @@ class Adjustment {
   rpc::InstanceSpec spec_to_be() const {
     auto spec = spec_of_nics(wanted_.name, guest_);
     spec.hvparams = guest_.hvparams;
-    spec.tags = wanted_.tags;
     return spec;
   }
 
@@ -430,6 +431,7 @@ Result<void> adjust_devices(Qmp& qmp, KvmRuntime const& runtime, Nics& nics,
 rpc::InstanceSpec spec_of_nics(std::string const& name, KvmGuest const& guest) {
   rpc::InstanceSpec spec;
   spec.name = name;
+  spec.tags = guest.tags;
   for (auto const& one : guest.nics) spec.nics.push_back(one.nic);
   return spec;
 }

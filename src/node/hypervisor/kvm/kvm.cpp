@@ -40,6 +40,7 @@ constexpr auto launch_timeout = 60s;
 constexpr auto look_again = 20ms;
 constexpr int looks_max = 10;
 constexpr auto tend_interval = 2s;
+constexpr int rounds_between_filters = 5;
 constexpr auto term_timeout = 5s;
 constexpr auto kill_timeout = 10s;
 constexpr std::size_t log_lines_quoted = 8;
@@ -191,7 +192,9 @@ class Kvm final : public Hypervisor {
       running.pid = process->pid();
       running.hvparams = std::move(guest.hvparams);
       for (auto& one : guest.nics) {
-        running.nics.push_back({one.nic.nic.uuid, one.tap, std::move(one.nic.params)});
+        auto const lacks_filter = nics_.lacks_filter(one.nic, one.tap);
+        running.nics.push_back(
+            {one.nic.nic.uuid, one.tap, std::move(one.nic.params), lacks_filter});
       }
       for (auto const& one : guest.disks) running.disks.push_back(one.disk.uuid);
       found.push_back(std::move(running));
@@ -415,12 +418,14 @@ class Kvm final : public Hypervisor {
                 process.pid());
   }
 
-  // Of a guest that has ended. Its taps went with it.
+  // Of a guest that has ended. Its taps went with it: one that is there is another guest's, which
+  // was given the name.
   void clean(std::string const& name) {
     auto const guest = runtime_.load(name);
     auto const spec = spec_of_nics(name, guest);
     for (std::size_t i = 0; i < guest.nics.size(); ++i) {
-      if (!guest.nics[i].tap.empty()) nics_.down(spec, i, guest.nics[i].tap);
+      auto const& tap = guest.nics[i].tap;
+      if (!tap.empty() && !sys::is_tap(tap)) nics_.down(spec, i, tap);
     }
     runtime_.forget(name);
   }
@@ -453,6 +458,19 @@ class Kvm final : public Hypervisor {
     }
   }
 
+  // But of those that somebody else is at.
+  void keep_filters() {
+    for (auto const& name : runtime_.names()) {
+      auto const guard = std::unique_lock(mutex_of(name), std::try_to_lock);
+      if (!guard || !runtime_.find(name)) continue;
+      auto const guest = runtime_.load(name);
+      auto const spec = spec_of_nics(name, guest);
+      for (std::size_t i = 0; i < guest.nics.size(); ++i) {
+        nics_.keep_filter(spec, i, guest.nics[i].tap);
+      }
+    }
+  }
+
   static std::string status_of(Qmp& qmp) {
     auto const status = qmp.run("query-status", {}, look_timeout);
     auto const* object = status ? status->if_object() : nullptr;
@@ -461,12 +479,15 @@ class Kvm final : public Hypervisor {
 
   // --- Looking
 
-  // QEMU itself would let what a guest says grow for ever.
+  // QEMU itself would let what a guest says grow for ever, and who loads a new firewall may flush
+  // the rules of guests.
   void tend(std::stop_token const& stopping) {
     std::unique_lock lock(tending_);
-    while (!woken_.wait_for(lock, stopping, tend_interval, [] { return false; }) &&
-           !stopping.stop_requested()) {
+    for (int round = 1; !woken_.wait_for(lock, stopping, tend_interval, [] { return false; }) &&
+                        !stopping.stop_requested();
+         ++round) {
       settle_all();
+      if (round % rounds_between_filters == 0) keep_filters();
       for (auto const& name : runtime_.names()) {
         bound_console_log(runtime_.files(name).console_log);
       }

@@ -206,7 +206,7 @@ std::vector<std::string> KvmRuntime::names() const {
 
 KvmGuest::KvmGuest(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_links,
                    KvmDevices const& devices)
-    : uuid(spec.uuid), epoch(spec.epoch), hvparams(spec.hvparams) {
+    : uuid(spec.uuid), epoch(spec.epoch), hvparams(spec.hvparams), tags(spec.tags) {
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
     disks.push_back({spec.disks[i].disk, devices.disks[i], disk_links[i]});
   }
@@ -234,6 +234,9 @@ Result<void> KvmRuntime::save(std::string const& name, KvmGuest const& guest) co
   }
   json::object ours{{"uuid", json::string_view(guest.uuid.text())}, {"epoch", guest.epoch}};
   if (guest.memory) ours["memory"] = *guest.memory;
+  json::array tags;
+  for (auto const& tag : guest.tags) tags.push_back(json::value(json::string_view(tag)));
+  if (!tags.empty()) ours["tags"] = std::move(tags);
   json::array const runtime{std::move(command), std::move(nics), guest.hvparams, std::move(disks),
                             std::move(ours)};
   TRY(sys::write_file(runtime_file(name), json::serialize(runtime), 0600));
@@ -278,6 +281,12 @@ KvmGuest KvmRuntime::load(std::string const& name) const {
     guest.uuid = InstanceId(model::text_of(*ours, "uuid"));
     guest.epoch = model::number_of(*ours, "epoch");
     if (ours->contains("memory")) guest.memory = model::number_of(*ours, "memory");
+    auto const* tags = ours->if_contains("tags");
+    if (tags && tags->is_array()) {
+      for (auto const& tag : tags->get_array()) {
+        if (tag.is_string()) guest.tags.emplace_back(std::string_view(tag.get_string()));
+      }
+    }
   }
   return guest;
 }

@@ -66,6 +66,7 @@ struct KvmGuest {
   boost::json::object hvparams;
   std::vector<KvmDisk> disks;
   std::vector<KvmNic> nics;
+  std::vector<std::string> tags;  // for the scripts of the network
   // MiB that its balloon leaves it, where that was ever set.
   std::optional<std::int64_t> memory;
 
@@ -91,7 +92,8 @@ class KvmRuntime {
   std::vector<std::string> names() const;
 
   // As Ganeti's: [command, NICs, hypervisor parameters, [[disk, link, null], ...]], and behind them
-  // our own: {"uuid", "epoch", "memory"}. Beside it nic/<instance>/<n> holds the name of each tap.
+  // our own: {"uuid", "epoch", "tags", "memory"}. Beside it nic/<instance>/<n> holds the name of
+  // each tap.
   Result<void> save(std::string const& name, KvmGuest const& guest) const;
   // Empty where nothing is known.
   KvmGuest load(std::string const& name) const;

@@ -1,0 +1,47 @@
+#include "model/nic_rules.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+
+#include "model/vlans.h"
+
+namespace flotte::model {
+namespace {
+
+constexpr std::array<std::string_view, 4> modes{"bridged", "routed", "openvswitch", "ext"};
+
+}  // namespace
+
+bool is_ip(std::string const& text) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  return ::inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
+}
+
+Result<json::object> enforce_nic(json::object const& given) {
+  auto params = TRY(enforce(nic_params(), given));
+  if (params.contains("mode") && !params["mode"].is_null()) {
+    auto const mode = text_of(params, "mode");
+    if (std::ranges::find(modes, mode) == modes.end()) {
+      return fail(ErrorCode::WrongInput, "Invalid NIC mode '{}', must be one of: {}", mode,
+                  fmt::join(modes, ", "));
+    }
+  }
+  if (params.contains("vlan") && !params["vlan"].is_null()) {
+    auto const vlan = text_of(params, "vlan");
+    params["vlan"] = TRY(parse_vlans(vlan == "none" ? "" : vlan)).text();
+  }
+  return params;
+}
+
+Result<void> check_nic(json::object const& filled) {
+  auto const mode = text_of(filled, "mode");
+  if (text_of(filled, "link").empty() && (mode == "bridged" || mode == "openvswitch")) {
+    return fail(ErrorCode::WrongInput, "Missing {} NIC link", mode);
+  }
+  return {};
+}
+
+}  // namespace flotte::model

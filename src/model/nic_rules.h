@@ -1,0 +1,17 @@
+// What must hold of a NIC's parameters, in Ganeti's words where it has some. Pure functions.
+#pragma once
+
+#include "model/params.h"
+
+namespace flotte::model {
+
+// IPv4 or IPv6, without a prefix length.
+bool is_ip(std::string const& text);
+
+// As enforce(); a VLAN in the form in which it is stored.
+Result<json::object> enforce_nic(json::object const& given);
+
+// Of filled parameters.
+Result<void> check_nic(json::object const& filled);
+
+}  // namespace flotte::model
