@@ -4,7 +4,7 @@ import json
 
 from probe_guest import Guest
 
-ADD = "gnt-instance add -o probe -t plain --disk 0:size=512M,vg=vms -B memory=128M --no-name-check --no-ip-check"
+ADD = "gnt-instance add -o probe -t plain --disk 0:size=1G,vg=vms -B memory=128M --no-name-check --no-ip-check"
 
 
 class Talker(Guest):
