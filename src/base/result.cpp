@@ -34,6 +34,7 @@ constexpr std::array class_names{
     ClassName{ErrorClass::ByStage, "OpExecError"},
     ClassName{ErrorClass::Prereq, "OpPrereqError"},
     ClassName{ErrorClass::Parameter, "TypeEnforcementError"},
+    ClassName{ErrorClass::Name, "ParameterError"},
     ClassName{ErrorClass::Hypervisor, "HypervisorError"},
     ClassName{ErrorClass::Tag, "TagError"},
     ClassName{ErrorClass::HooksAbort, "HooksAbort"},

@@ -36,6 +36,7 @@ enum class ErrorClass {
   Prereq,        // OpPrereqError
   Exec,          // OpExecError
   Parameter,     // TypeEnforcementError: "Parameter Error: ..."
+  Name,          // ParameterError: "Failure: unknown/wrong parameter name '...'"
   Hypervisor,    // HypervisorError: "Unhandled Ganeti error: ..." on the command line
   Tag,           // TagError
   HooksAbort,    // HooksAbort

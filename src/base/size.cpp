@@ -1,5 +1,6 @@
 #include "base/size.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -40,6 +41,20 @@ Result<MiB> parse_size(std::string_view text) {
   if (mib > size_max_mib) return fail(ErrorCode::WrongInput, "The amount '{}' is too large", text);
   auto const whole = static_cast<std::int64_t>(mib);
   return MiB{(whole + rounding_mib - 1) / rounding_mib * rounding_mib};
+}
+
+std::optional<std::string> size_fault(std::string_view text) {
+  auto const parsed = parse_size(text);
+  if (parsed) return std::nullopt;
+  auto const digits = text.find_first_not_of("0123456789.");
+  if (digits == 0 || digits == std::string_view::npos) return "Invalid format";
+  auto unit = text.substr(digits);
+  while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
+  auto const is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
+  if (!std::ranges::all_of(unit, is_letter) || !parse_size(text.substr(0, digits))) {
+    return "Invalid format";
+  }
+  return fmt::format("Unknown unit: {}", unit);
 }
 
 std::string format_size(MiB size, Unit unit) {

@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,8 @@ struct MiB {
 // "512", "10G", "1.5t", "500m": a bare number is MiB, powers of 1024, rounded up to a multiple of 4
 // MiB. Fails with "Can't parse the given amount 'pony'".
 Result<MiB> parse_size(std::string_view text);
+// Why it can't be parsed, in Ganeti's words: "Invalid format", "Unknown unit: x".
+std::optional<std::string> size_fault(std::string_view text);
 
 enum class Unit { Human, Mebi, Gibi, Tebi };
 

@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/daemons.h"
 #include "cli/info.h"
+#include "cli/policy.h"
 #include "cli/print.h"
 #include "cli/remote.h"
 #include "cli/tags.h"
@@ -31,78 +32,6 @@ json::array words_of(std::string const& text) {
     if (!word.empty()) list.push_back(text_value(word));
   }
   return list;
-}
-
-// -H kvm:a=1 -H fake:b=2 → {"kvm": {...}, "fake": {...}}
-Outcome<json::object> by_name(Call& call, std::string const& option) {
-  json::object out;
-  for (auto const& text : call.arguments.values(option)) {
-    auto const [name, pairs] = GIVEN(parse_named_pairs(text, "--" + option));
-    auto& known = out[name];
-    if (!known.is_object()) known = json::object();
-    for (auto const& [key, value] : pairs) known.as_object()[key] = value;
-  }
-  return out;
-}
-
-Outcome<json::object> spec_of(std::string const& text) {
-  json::object spec;
-  for (auto const& [key, value] : GIVEN(parse_pairs(text, "--ipolicy-bounds-specs"))) {
-    if (!value.is_string()) return stop(fmt::format("'{}' needs a number", std::string_view(key)));
-    spec[key] = GIVEN(parse_size(std::string_view(value.as_string()))).value;
-    // Counts are no sizes: they are not rounded.
-    auto const number = std::string(std::string_view(value.as_string()));
-    if (key != "memory-size" && key != "disk-size") {
-      if (number.empty() || number.size() > 9 ||
-          number.find_first_not_of("0123456789") != std::string::npos) {
-        return stop(fmt::format("'{}' needs a number, not '{}'", std::string_view(key), number));
-      }
-      spec[key] = std::stoll(number);
-    }
-  }
-  return spec;
-}
-
-// min:a=1,b=2/max:a=3,b=4//min:… ; --ipolicy-vcpu-ratio, --ipolicy-spindle-ratio
-Outcome<json::object> ipolicy_of(Call& call) {
-  json::object policy;
-  if (auto const text = call.arguments.value("ipolicy-bounds-specs")) {
-    json::array minmax;
-    std::string rest = *text;
-    for (std::size_t at = 0; at <= rest.size();) {
-      auto const end = std::min(rest.find("//", at), rest.size());
-      json::object pair;
-      for (auto const& part : split(rest.substr(at, end - at), '/')) {
-        auto const colon = part.find(':');
-        auto const name = part.substr(0, colon);
-        if ((name != "min" && name != "max") || colon == std::string::npos) {
-          return stop(
-              Error{ErrorCode::WrongInput, "Bounds are min:k=v,…/max:k=v,…, not '" + part + "'"});
-        }
-        pair[name] = OK(spec_of(part.substr(colon + 1)));
-      }
-      if (!pair.contains("min") || !pair.contains("max")) {
-        return stop(Error{ErrorCode::WrongInput, "Bounds need both min and max"});
-      }
-      minmax.push_back(std::move(pair));
-      at = end + 2;
-    }
-    policy["minmax"] = std::move(minmax);
-  }
-  for (auto const& [option, key] : {std::pair{"ipolicy-vcpu-ratio", "vcpu-ratio"},
-                                    std::pair{"ipolicy-spindle-ratio", "spindle-ratio"}}) {
-    if (auto const text = call.arguments.value(option)) {
-      auto const number = schema::parse(*text);
-      if (!number || !number->is_number())
-        return stop(fmt::format("--{} needs a number, not '{}'", option, *text));
-      policy[key] = number->to_number<double>();
-    }
-  }
-  if (auto const text = call.arguments.value("ipolicy-disk-templates"))
-    policy["disk-templates"] = words_of(*text);
-  if (auto const text = call.arguments.value("ipolicy-std-specs"))
-    policy["std"] = OK(spec_of(*text));
-  return policy;
 }
 
 // What init and modify have in common, by the names of the settings.
@@ -135,18 +64,18 @@ Outcome<json::object> settings_of(Call& call) {
                                     std::pair{"max-running-jobs", "max_running_jobs"},
                                     std::pair{"max-tracked-jobs", "max_tracked_jobs"}}) {
     if (auto const text = arguments.value(option)) {
-      auto const number = schema::parse(*text);
+      auto const number = schema::parse(strip(*text));
       if (!number || !number->is_int64())
-        return stop(fmt::format("--{} needs a number, not '{}'", option, *text));
+        return stop(fmt::format("The --{} option expects an int parameter.", option));
       out[key] = *number;
     }
   }
   for (auto const& [option, key] : {std::pair{"prealloc-wipe-disks", "prealloc_wipe_disks"},
                                     std::pair{"user-shutdown", "enabled_user_shutdown"},
                                     std::pair{"maintain-node-health", "maintain_node_health"}}) {
-    if (auto const text = arguments.value(option)) out[key] = GIVEN(parse_yes_no(*text, option));
+    if (auto const text = arguments.value(option)) out[key] = GIVEN(parse_yes_no(*text));
   }
-  auto policy = OK(ipolicy_of(call));
+  auto policy = OK(policy_of(call, PolicyOf::Cluster));
   if (!policy.empty()) out["ipolicy"] = std::move(policy);
   return out;
 }
@@ -248,11 +177,42 @@ Outcome<int> init(Call& call) {
 Outcome<int> destroy(Call& call) {
   if (!call.arguments.has("yes-do-it") && !call.arguments.has("ya-rly")) {
     return stop(
-        "Destroying a cluster is irreversibly. If you really want destroy this cluster, supply "
+        "Destroying a cluster is irreversible. If you really want destroy this cluster, supply "
         "the --yes-do-it option.");
   }
   OK(call.session.post("destroy", {}));
   OK(call_node(call.session.paths(), "node_leave_cluster", {}));
+  return 0;
+}
+
+Outcome<int> activate_master_ip(Call& call) {
+  auto const op = OK(opcode(call, "OP_CLUSTER_ACTIVATE_MASTER_IP"));
+  OK(submit_or_run(call, op));
+  return 0;
+}
+
+Outcome<int> deactivate_master_ip(Call& call) {
+  if (!call.arguments.has("yes")) {
+    OK(confirm(call,
+               "This will disable the master IP. All the open connections to the master IP will be "
+               "closed. To reach the master you will need to use its node IP. Continue?")
+           .map([] { return 0; }));
+  }
+  auto const op = OK(opcode(call, "OP_CLUSTER_DEACTIVATE_MASTER_IP"));
+  OK(submit_or_run(call, op));
+  return 0;
+}
+
+// Says nothing; the exit code is the answer.
+Outcome<int> master_ping(Call& call) {
+  return call.session.get("cluster") ? 0 : exit_failure;
+}
+
+Outcome<int> show_ispecs(Call& call) {
+  auto const info = OK(call.session.get("cluster"));
+  std::printf("gnt-cluster init%s %s\n",
+              policy_command(info.at("ipolicy").as_object(), PolicyOf::Cluster).c_str(),
+              python_text(info.at("name")).c_str());
   return 0;
 }
 
@@ -305,15 +265,6 @@ Outcome<int> verify(Call& call) {
   op["verify_clutter"] = arguments.has("verify-ssh-clutter");
   json::array ignored;
   for (auto const& code : arguments.values("ignore-errors")) {
-    if (!model::verify_code(code)) {
-      std::vector<std::string_view> codes;
-      for (auto const& known : model::verify_codes()) codes.push_back(known.name);
-      return stop(
-          fmt::format("gnt-cluster verify: error: option -I/--ignore-errors: invalid choice: '{}' "
-                      "(choose from {})",
-                      code, fmt::join(codes, ", ")),
-          exit_usage);
-    }
     ignored.push_back(text_value(code));
   }
   op["ignore_errors"] = std::move(ignored);
@@ -400,7 +351,7 @@ Outcome<int> queue(Call& call) {
     return 0;
   }
   if (verb != "info")
-    return stop(fmt::format("Command '{}' is not valid: drain, undrain or info", verb));
+    return stop(Error{ErrorCode::WrongInput, fmt::format("Command '{}' is not valid.", verb)});
   auto const info = OK(call.session.get("cluster"));
   std::printf("The drain flag is %s\n", info.at("drain_flag").as_bool() ? "set" : "unset");
   return 0;
@@ -456,9 +407,11 @@ Outcome<int> copyfile(Call& call) {
   std::error_code error;
   auto const path = std::filesystem::canonical(call.arguments.positional()[0], error);
   if (error)
-    return stop(
-        Error{ErrorCode::WrongInput,
-              fmt::format("Can't copy '{}': {}", call.arguments.positional()[0], error.message())});
+    return stop(Error{
+        ErrorCode::WrongInput,
+        error == std::errc::no_such_file_or_directory
+            ? fmt::format("No such filename '{}'", call.arguments.positional()[0])
+            : fmt::format("Can't copy '{}': {}", call.arguments.positional()[0], error.message())});
   int code = 0;
   for (auto const& target : OK(targets(call))) {
     if (target.is_here) continue;  // it is there
@@ -469,6 +422,12 @@ Outcome<int> copyfile(Call& call) {
     code = exit_failure;
   }
   return code;
+}
+
+std::vector<std::string> verify_code_names() {
+  std::vector<std::string> names;
+  for (auto const& code : model::verify_codes()) names.emplace_back(code.name);
+  return names;
 }
 
 std::vector<Option> target_options() {
@@ -488,13 +447,10 @@ Outcome<int> watcher(Call& call) {
     return 0;
   }
   if (verb == "pause") {
-    if (words.size() < 2)
-      return stop(Error{ErrorCode::WrongInput,
-                        "Missing pause duration, as in 'gnt-cluster watcher pause 30m'"});
+    if (words.size() < 2) return stop(Error{ErrorCode::WrongInput, "Missing pause duration"});
     OK(pause(std::time(nullptr) + GIVEN(parse_timespec(words[1]))));
   } else if (verb != "info") {
-    return stop(Error{ErrorCode::WrongInput,
-                      fmt::format("Command '{}' is not valid: pause, continue or info", verb)});
+    return stop(Error{ErrorCode::WrongInput, fmt::format("Command '{}' is not valid.", verb)});
   }
   auto const info = OK(call.session.get("cluster"));
   auto const& until = info.at("watcher_pause");
@@ -508,37 +464,34 @@ Outcome<int> watcher(Call& call) {
 }
 
 std::vector<Option> settings_options() {
-  return {{'B', "backend-parameters", true, "Backend parameters"},
-          {'C', "candidate-pool-size", true, "Master candidates wished"},
-          {0, "enabled-hypervisors", true, "Hypervisors, separated by commas"},
-          {0, "enabled-disk-templates", true, "Disk templates, separated by commas"},
-          {0, "file-storage-dir", true, "Where file disks live"},
-          {0, "shared-file-storage-dir", true, "Where sharedfile disks live"},
-          {'H', "hypervisor-parameters", true, "Hypervisor parameters: kvm:kernel_path="},
-          {'m', "mac-prefix", true, "First three octets of MAC addresses"},
-          {0, "master-netdev", true, "Interface of the cluster's address"},
-          {0, "master-netmask", true, "Its prefix length"},
-          {'N', "nic-parameters", true, "NIC parameters: link=br0"},
-          {0, "vg-name", true, "The volume group"},
-          {'I', "default-iallocator", true, "What chooses nodes"},
-          {0, "prealloc-wipe-disks", true, "yes or no"},
-          {0, "maintain-node-health", true, "yes or no"},
-          {0, "user-shutdown", true, "yes or no"},
-          {0, "node-parameters", true, "Node parameters: ssh_port=22"},
-          {'D', "disk-parameters", true, "Disk parameters: plain:stripes=1"},
-          {0, "ipolicy-bounds-specs", true, "Instance policy: min:…/max:…"},
-          {0, "ipolicy-std-specs", true, "Instance policy: the standard"},
-          {0, "ipolicy-disk-templates", true, "Instance policy: templates"},
-          {0, "ipolicy-vcpu-ratio", true, "Instance policy: virtual CPUs a CPU"},
-          {0, "ipolicy-spindle-ratio", true, "Instance policy: spindles"},
-          {'s', "secondary-ip", true, "Address for replication", false},
-          {0, "uid-pool", true, "User ids for guests", false},
-          {0, "install-image", true, "Image for isolated installs", false},
-          {0, "zeroing-image", true, "Image for zeroing", false},
-          {0, "compression-tools", true, "Allowed for transfers", false},
-          {0, "drbd-usermode-helper", true, "DRBD", false},
-          {0, "use-external-mip-script", true, "yes or no", false},
-          {0, "primary-ip-version", true, "4 or 6", false}};
+  return with({{'B', "backend-parameters", true, "Backend parameters"},
+               integer({'C', "candidate-pool-size", true, "Master candidates wished"}),
+               {0, "enabled-hypervisors", true, "Hypervisors, separated by commas"},
+               {0, "enabled-disk-templates", true, "Disk templates, separated by commas"},
+               {0, "file-storage-dir", true, "Where file disks live"},
+               {0, "shared-file-storage-dir", true, "Where sharedfile disks live"},
+               {'H', "hypervisor-parameters", true, "Hypervisor parameters: kvm:kernel_path="},
+               {'m', "mac-prefix", true, "First three octets of MAC addresses"},
+               {0, "master-netdev", true, "Interface of the cluster's address"},
+               {0, "master-netmask", true, "Its prefix length"},
+               {'N', "nic-parameters", true, "NIC parameters: link=br0"},
+               {0, "vg-name", true, "The volume group"},
+               {'I', "default-iallocator", true, "What chooses nodes"},
+               {0, "prealloc-wipe-disks", true, "yes or no"},
+               {0, "maintain-node-health", true, "yes or no"},
+               {0, "user-shutdown", true, "yes or no"},
+               {0, "node-parameters", true, "Node parameters: ssh_port=22"},
+               {'D', "disk-parameters", true, "Disk parameters: plain:stripes=1"},
+               {0, "ipolicy-std-specs", true, "Instance policy: the standard"},
+               {'s', "secondary-ip", true, "Address for replication", false},
+               {0, "uid-pool", true, "User ids for guests", false},
+               {0, "install-image", true, "Image for isolated installs", false},
+               {0, "zeroing-image", true, "Image for zeroing", false},
+               {0, "compression-tools", true, "Allowed for transfers", false},
+               {0, "drbd-usermode-helper", true, "DRBD", false},
+               {0, "use-external-mip-script", true, "yes or no", false},
+               {0, "primary-ip-version", true, "4 or 6", false}},
+              {policy_options()});
 }
 
 }  // namespace
@@ -547,16 +500,24 @@ Program cluster_program() {
   return {
       "gnt-cluster",
       {
-          {"add-tags", "<tag>...", 0, many, tag_options(), "Add tags to the cluster", add_tags},
-          {"command", "[options...] <command>...", 1, many,
+          {"activate-master-ip", "", 0, 0, {}, "Activates the master IP", activate_master_ip},
+          {"add-tags", "tag...", 0, many, tag_options(), "Add tags to the cluster", add_tags},
+          {"command", "[-n node...] <command>", 1, many,
            with({{'M', "show-machine-names", false, "Each line with the node's name before it"},
                  {0, "failure-only", false, "Only of nodes where it fails"}},
                 {target_options()}),
            "Runs a command on all (or only some) nodes", command},
-          {"copyfile", "[options...] <file>", 1, 1,
+          {"copyfile", "[-n node...] <filename>", 1, 1,
            with({{0, "use-replication-network", false, "Over the secondary addresses", false}},
                 {target_options()}),
            "Copies a file to all (or only some) nodes", copyfile},
+          {"deactivate-master-ip",
+           "",
+           0,
+           0,
+           {{0, "yes", false, "Don't ask"}},
+           "Deactivates the master IP",
+           deactivate_master_ip},
           {"destroy",
            "",
            0,
@@ -564,11 +525,12 @@ Program cluster_program() {
            {{0, "yes-do-it", false, "Really"}, {0, "ya-rly", false, "The same"}},
            "Destroy cluster",
            destroy},
+          {"epo", "[opts...] [args]", 0, many, {}, "Performs an emergency power-off on given args"},
           {"getmaster", "", 0, 0, {}, "Shows the cluster master", getmaster},
-          {"info", "", 0, 0,
+          {"info", "[--roman]", 0, 0,
            with({{0, "json", false, "Print JSON"}}, {not_built_options({"roman"})}),
            "Show cluster configuration", info},
-          {"init", "[options...] <cluster-name>", 1, 1,
+          {"init", "[opts...] <cluster_name>", 1, 1,
            with(settings_options(),
                 {{{0, "no-etc-hosts", false, "Accepted"}, {0, "no-ssh-init", false, "Accepted"}},
                  not_built_options({"default-iallocator-params=", "hypervisor-state=",
@@ -578,11 +540,12 @@ Program cluster_program() {
            "Initialises a new cluster configuration", init},
           {"list-tags", "", 0, 0, {}, "List the tags of the cluster", list_tags},
           {"master-failover", "", 0, 0, {}, "Makes the current node the master"},
-          {"modify", "[options...]", 0, 0,
+          {"master-ping", "", 0, 0, {}, "Checks if the master is alive", master_ping},
+          {"modify", "[opts...]", 0, 0,
            with(settings_options(),
                 {{{'f', "force", false, "Don't ask"},
-                  {0, "max-running-jobs", true, "Jobs that run at once"},
-                  {0, "max-tracked-jobs", true, "Jobs tracked at once"},
+                  integer({0, "max-running-jobs", true, "Jobs that run at once"}),
+                  integer({0, "max-tracked-jobs", true, "Jobs tracked at once"}),
                   {0, "reserved-lvs", true, "Volumes that are not ours"}},
                  not_built_options(
                      {"instance-communication-network=", "add-uids=", "remove-uids=",
@@ -590,23 +553,39 @@ Program cluster_program() {
                       "modify-etc-hosts=", "enabled-data-collectors=", "data-collector-interval="}),
                  submit_options()}),
            "Alters the parameters of the cluster", modify},
-          {"queue", "{drain|undrain|info}", 1, 1, {}, "Change queue properties", queue},
-          {"remove-tags", "<tag>...", 0, many, tag_options(), "Remove tags from the cluster",
+          {"queue", "drain|undrain|info", 1, 1, {}, "Change queue properties", queue},
+          {"redist-conf",
+           "",
+           0,
+           0,
+           {},
+           "Forces a push of the configuration file and ssconf files to the nodes in the cluster"},
+          {"remove-tags", "tag...", 0, many, tag_options(), "Remove tags from the cluster",
            remove_tags},
-          {"repair-disk-sizes", "[<instance-name>...]", 0, many, submit_options(),
+          {"rename", "<new_name>", 1, 1, {}, "Renames the cluster"},
+          {"renew-crypto", "[opts...]", 0, 0, {}, "Renews cluster certificates, keys and secrets"},
+          {"repair-disk-sizes", "[instance...]", 0, many, submit_options(),
            "Updates mismatches in recorded disk sizes", repair_disk_sizes},
-          {"renew-crypto", "", 0, 0, {}, "Renews cluster certificates, keys and secrets"},
           {"search-tags",
-           "<pattern>",
+           "",
            1,
            1,
            {priority_option()},
-           "Searches the tags on all objects on the cluster for a given pattern",
+           "Searches the tags on all objects on the cluster for a given pattern (regex)",
            search_tags},
-          {"verify", "[options...]", 0, 0,
+          {"show-ispecs-cmd",
+           "",
+           0,
+           0,
+           {},
+           "Show the command line to re-create the cluster",
+           show_ispecs},
+          {"upgrade", "", 0, 0, {}, "Upgrade (or downgrade) to a new Ganeti version"},
+          {"verify", "", 0, 0,
            with(
                {{0, "error-codes", false, "Print each finding's code"},
-                {'I', "ignore-errors", true, "A code that is only a warning"},
+                choice({'I', "ignore-errors", true, "A code that is only a warning"},
+                       verify_code_names()),
                 {'g', "node-group", true, "Only this group"},
                 {'v', "verbose", false, "Name each node and instance"},
                 {0, "no-nplus1-mem", false, "Don't look at the memory for failovers"},
@@ -622,7 +601,7 @@ Program cluster_program() {
            "Does a check on the cluster disk status", verify_disks},
           {"version", "", 0, 0, {}, "Shows the cluster version", version},
           {"watcher",
-           "{pause <duration>|continue|info}",
+           "{pause <timespec>|continue|info}",
            1,
            2,
            {},

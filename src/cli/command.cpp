@@ -22,13 +22,14 @@ std::vector<Option> with(std::vector<Option> own, std::vector<std::vector<Option
 }
 
 std::vector<Option> list_options() {
-  return {{0, "no-headers", false, "Don't display column headers"},
-          {0, "separator", true, "Separator between output fields"},
-          {0, "units", true, "Specify units for output: h, m, g or t"},
-          {'o', "output", true, "Fields, separated by commas; +FIELDS adds to the default"},
-          {'v', "verbose", false, "Say what an empty cell means"},
-          {'F', "filter", false, "The argument is a filter"},
-          {0, "json", false, "Print JSON: a list of objects"}};
+  return {
+      {0, "no-headers", false, "Don't display column headers"},
+      {0, "separator", true, "Separator between output fields"},
+      choice({0, "units", true, "Specify units for output: h, m, g or t"}, {"h", "m", "g", "t"}),
+      {'o', "output", true, "Fields, separated by commas; +FIELDS adds to the default"},
+      {'v', "verbose", false, "Say what an empty cell means"},
+      {'F', "filter", false, "The argument is a filter"},
+      {0, "json", false, "Print JSON: a list of objects"}};
 }
 
 std::vector<Option> not_built_options(std::vector<std::string> const& names) {
@@ -43,14 +44,14 @@ std::vector<Option> not_built_options(std::vector<std::string> const& names) {
 }
 
 std::vector<Option> priority_option() {
-  return {{0, "priority", true, "low, normal or high"}};
+  return {choice({0, "priority", true, "low, normal or high"}, {"low", "normal", "high"})};
 }
 
 std::vector<Option> submit_options() {
-  return {{0, "submit", false, "Submit the job and return at once"},
-          {0, "print-jobid", false, "Print the job's id first"},
-          {0, "dry-run", false, "Only check whether it would work"},
-          {0, "priority", true, "low, normal or high"}};
+  return with({{0, "submit", false, "Submit the job and return at once"},
+               {0, "print-jobid", false, "Print the job's id first"},
+               {0, "dry-run", false, "Only check whether it would work"}},
+              {priority_option()});
 }
 
 Outcome<json::object> opcode(Call& call, std::string_view op_id) {
@@ -63,11 +64,6 @@ Outcome<json::object> opcode(Call& call, std::string_view op_id) {
       op["priority"] = 10;
     } else if (*priority == "high") {
       op["priority"] = -10;
-    } else if (*priority != "normal") {
-      return stop(fmt::format("{}: error: option --priority: invalid choice: '{}' (choose from "
-                              "'high', 'low', 'normal')",
-                              call.program, *priority),
-                  exit_usage);
     }
   }
   auto const now = std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -130,10 +126,8 @@ Outcome<TableOptions> table_options(Call& call) {
       options.unit = Unit::Mebi;
     } else if (*unit == "g") {
       options.unit = Unit::Gibi;
-    } else if (*unit == "t") {
-      options.unit = Unit::Tebi;
     } else {
-      return stop(fmt::format("Invalid unit '{}': h, m, g or t", *unit));
+      options.unit = Unit::Tebi;
     }
   }
   return options;
@@ -173,6 +167,37 @@ Outcome<int> choose_objects(Call& call, std::string const& what, json::object& r
   return 0;
 }
 
+// As a person reads it on a terminal.
+std::string wrapped(std::string const& line) {
+  constexpr std::size_t width = 70;
+  if (line.size() <= width) return line + "\n";
+  std::string out;
+  std::string rest = line;
+  while (rest.size() > width) {
+    auto const blank = rest.rfind(' ', width);
+    if (blank == std::string::npos || blank == 0) break;
+    out += rest.substr(0, blank) + "\n";
+    rest = rest.substr(blank + 1);
+  }
+  return out + rest + "\n";
+}
+
+json::value kind_title(json::value const& kind) {
+  constexpr std::pair<std::string_view, std::string_view> titles[] = {
+      {"unknown", "Unknown"},
+      {"text", "Text"},
+      {"bool", "Boolean"},
+      {"number", "Number"},
+      {"float", "Floating-point number"},
+      {"unit", "Storage size"},
+      {"timestamp", "Timestamp"},
+      {"other", "Custom"}};
+  for (auto const& [name, title] : titles) {
+    if (kind == text_value(name)) return text_value(title);
+  }
+  return kind;
+}
+
 std::string serialized(json::value const& value) {
   return json::serialize(value);
 }
@@ -181,7 +206,8 @@ std::string serialized(json::value const& value) {
 
 Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields,
                   json::value const& filter) {
-  auto const options = OK(table_options(call));
+  auto options = OK(table_options(call));
+  options.shows_ndparams_plainly = what == "group";
   json::array fields;
   for (auto const& name : chosen_fields(call, default_fields)) fields.push_back(text_value(name));
   json::object request{{"what", text_value(what)}, {"fields", std::move(fields)}};
@@ -216,7 +242,8 @@ Outcome<int> list_fields(Call& call, std::string const& what) {
       unknown.push_back(python_text(field.at("name")));
     json::array row;
     for (auto const* key : {"name", "kind", "title", "doc"}) {
-      row.push_back(json::array{0, field.at(key)});
+      auto const& value = field.at(key);
+      row.push_back(json::array{0, key == std::string_view("kind") ? kind_title(value) : value});
     }
     rows.push_back(std::move(row));
   }
@@ -238,16 +265,24 @@ Outcome<int> list_fields(Call& call, std::string const& what) {
   return exit_unknown_field;
 }
 
-Outcome<void> confirm(Call& call, std::string const& question) {
-  if (call.arguments.has("force") || call.arguments.has("force-multiple")) return {};
+Outcome<void> confirm(Call& call, std::string const& question, Unless unless, int refused) {
+  auto const is_forced = call.arguments.has("force") || call.arguments.has("force-multiple");
+  if (is_forced && unless == Unless::Forced) return {};
   // As Ganeti: on the terminal itself, and who can't be asked has said no.
   std::fstream terminal("/dev/tty");
-  if (!terminal) return stop("", exit_failure);
-  terminal << question << "\ny/[n]/?: " << std::flush;
-  std::string answer;
-  std::getline(terminal, answer);
-  if (answer == "y" || answer == "Y" || answer == "yes") return {};
-  return stop("", exit_not_confirmed);
+  if (!terminal) return stop("", refused);
+  for (;;) {
+    for (auto const& line : split(question, '\n')) terminal << wrapped(line);
+    terminal << "y/[n]/?: " << std::flush;
+    std::string answer;
+    if (!std::getline(terminal, answer)) return stop("", refused);
+    answer = strip(answer);
+    if (answer == "y" || answer == "Y") return {};
+    if (answer == "n" || answer == "N") return stop("", refused);
+    if (answer == "?") {
+      terminal << " y - Perform the operation\n n - Do not perform the operation\n\n";
+    }
+  }
 }
 
 }  // namespace flotte::cli

@@ -41,6 +41,7 @@ struct Program {
 Program instance_program();
 Program cluster_program();
 Program node_program();
+Program group_program();
 Program job_program();
 Program os_program();
 Program debug_program();
@@ -82,8 +83,10 @@ std::vector<std::string> chosen_fields(Call& call, std::string const& default_fi
 Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields,
                   json::value const& filter = {});
 Outcome<int> list_fields(Call& call, std::string const& what);
-// Asks on the terminal; --force answers yes.
-Outcome<void> confirm(Call& call, std::string const& question);
+// Asks on the terminal. --force and --force-multiple answer yes, or nothing does.
+enum class Unless { Forced, Never };
+Outcome<void> confirm(Call& call, std::string const& question, Unless unless = Unless::Forced,
+                      int refused = exit_failure);
 json::value text_value(std::string_view text);
 
 }  // namespace flotte::cli

@@ -168,6 +168,7 @@ std::map<std::string, std::string> const& kinds_of_values() {
     std::string const templates = "diskless|file|plain|sharedfile";
     std::string const yes_or_no = "yes|no";
     return std::map<std::string, std::string>{
+        {"alloc-policy", "preferred|last_resort|unallocable"},
         {"backend-parameters", "memory=|" + parameters_after("", model::backend_params())},
         {"disk", "0:size="},
         {"disk-parameters",
@@ -206,9 +207,11 @@ std::map<std::string, std::string> const& kinds_of_values() {
 // By the placeholders' names.
 std::map<std::string, std::string> const& kinds_of_arguments() {
   static std::map<std::string, std::string> const kinds{
-      {"file", "@file"}, {"instance-name", "@instance"}, {"job-id", "@job"},
-      {"node", "@node"}, {"op-list-file", "@file"},      {"os", "@definition"},
-      {"tag", "@tag"}};
+      {"file", "@file"},           {"filename", "@file"},     {"group", "@group"},
+      {"group-name", "@group"},    {"instance", "@instance"}, {"instance-name", "@instance"},
+      {"instances.json", "@file"}, {"job-id", "@job"},        {"job_id", "@job"},
+      {"node", "@node"},           {"node-name", "@node"},    {"node_name", "@node"},
+      {"nodes", "@node"},          {"op_list_file", "@file"}, {"tag", "@tag"}};
   return kinds;
 }
 
@@ -231,7 +234,8 @@ std::string kind_of_argument(Program const& program, Command const& command,
                              std::string const& placeholder) {
   // A new name is nobody's yet.
   if (command.name == "add") return anything;
-  if (placeholder == "field") return fields_of(program);
+  if (placeholder == "fields") return fields_of(program);
+  if (placeholder == "old-name") return "@" + program.name.substr(program.name.find('-') + 1);
   auto const& kinds = kinds_of_arguments();
   auto const found = kinds.find(placeholder);
   return found == kinds.end() ? anything : found->second;
@@ -239,18 +243,30 @@ std::string kind_of_argument(Program const& program, Command const& command,
 
 // "{--all | <instance-name>...}" → "@instance...", "{start|stop}" → "start|stop".
 std::string arguments_of(Program const& program, Command const& command) {
-  // An option's placeholder, which is no argument; a placeholder; a choice of words.
+  // These take a name, but their usage doesn't say so.
+  if (program.name == "gnt-os" && command.arguments.empty()) {
+    return command.name == "info"     ? "@definition..."
+           : command.name == "modify" ? "@definition"
+                                      : "";
+  }
+  // An option's placeholder, which is no argument; a placeholder; a bare one, which is always
+  // repeated; a choice of words.
   static std::regex const part(
-      R"((--[a-z-]+ <[a-z-]+>)|<([a-z-]+)>(\.\.\.)?|\{([a-z]+(\|[a-z]+)*)\})");
+      R"((--?[A-Za-z-]+ <[a-z-]+>)|<([a-z_.-]*[a-z])(\.\.\.>|>( ?\.\.\.)?))"
+      R"(|\b(fields|instance|job_id|nodes|tag)( ?\.\.\.))"
+      R"(|\{([a-z]+(\|[a-z]+)*)\}|^([a-z]+(\|[a-z]+)+)$)");
   std::vector<std::string> kinds;
   auto const& text = command.arguments;
   for (auto at = std::sregex_iterator(text.begin(), text.end(), part); at != std::sregex_iterator();
        ++at) {
     auto const& match = *at;
     if (match[2].matched) {
-      kinds.push_back(kind_of_argument(program, command, match[2]) + match[3].str());
-    } else if (match[4].matched) {
-      kinds.push_back(match[4]);
+      kinds.push_back(kind_of_argument(program, command, match[2]) +
+                      (match[3].str().size() > 1 ? "..." : ""));
+    } else if (match[5].matched) {
+      kinds.push_back(kind_of_argument(program, command, match[5]) + "...");
+    } else if (match[7].matched || match[9].matched) {
+      kinds.push_back(match[7].matched ? match[7] : match[9]);
     }
   }
   return fmt::format("{}", fmt::join(kinds, " "));

@@ -1,7 +1,9 @@
 // gnt-debug: for trying and measuring.
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "cli/command.h"
 #include "cli/values.h"
@@ -63,28 +65,49 @@ Outcome<int> debug_submit_job(Call& call) {
 }
 
 Outcome<int> debug_locks(Call& call) {
-  return list(call, "lock", "name,mode,owner,pending");
+  auto const interval = std::stoll(call.arguments.value_or("interval", "0"));
+  for (;;) {
+    auto const code = OK(list(call, "lock", "name,mode,owner,pending"));
+    if (code != 0 || interval <= 0) return code;
+    std::printf("\n");
+    std::fflush(stdout);
+    std::this_thread::sleep_for(std::chrono::seconds(interval));
+  }
 }
 
 }  // namespace
 
 Program debug_program() {
   return {"gnt-debug",
-          {{"delay", "[options...] <duration>", 1, 1,
+          {{"delay", "[opts...] <duration>", 1, 1,
             with({{'n', "n", true, "A node that waits too, locked"},
                   {0, "no-master", false, "The controller does not wait"},
                   {'l', "no-locks", false, "Take no lock"},
-                  {'r', "repeat", true, "Rounds"},
+                  integer({'r', "repeat", true, "Rounds"}),
                   {'i', "interruptible", false, "Accepted"}},
                  {submit_options()}),
             "Executes a TestDelay OpCode", debug_delay},
-           {"locks", "", 0, 0, list_options(), "Show a list of locks", debug_locks},
-           {"submit-job", "<op-list-file>...", 1, many,
+           {"iallocator", "{opts...} <instance>", 1, many, {}, "Executes a TestAllocator OpCode"},
+           {"locks", "[--interval N]", 0, 0,
+            with({integer({0, "interval", true, "Show it again after so many seconds"})},
+                 {list_options()}),
+            "Show a list of locks in the master daemon", debug_locks},
+           {"metad", "<cmd> <args...>", 1, many, {}, "Directly talk to Metad"},
+           {"submit-job", "<op_list_file...>", 1, many,
             with({{0, "each", false, "Each opcode is a job of its own"}},
                  {not_built_options({"verbose", "op-repeat=", "job-repeat=", "timing-stats",
                                      "dry-run", "priority="})}),
-            "Submits jobs built from json files", debug_submit_job}},
-          {}};
+            "Submits jobs built from json files containing a list of serialized opcodes",
+            debug_submit_job},
+           {"test-jobqueue", "", 0, 0, {}, "Test a few aspects of the job queue"},
+           {"test-osparams",
+            "[--os-parameters-secret <params>]",
+            0,
+            0,
+            {},
+            "Test secret os parameter transmission"},
+           {"wconfd", "<cmd> <args...>", 1, many, {}, "Directly talk to WConfD"}},
+          {{"allocator", "iallocator"}}};
 }
 
 }  // namespace flotte::cli

@@ -69,6 +69,17 @@ int usage_error(Program const& program, Command const& command, std::string cons
   return exit_usage;
 }
 
+// What it expects instead, in Ganeti's words; empty where the count is right.
+std::string argument_fault(Command const& command, std::size_t count) {
+  auto const least = command.arguments_min;
+  auto const most = command.arguments_max;
+  if (count > 0 && most == 0) return "no arguments";
+  if (least == most && count != least) return fmt::format("{} argument(s)", least);
+  if (count > most) return fmt::format("only {} argument(s)", most);
+  if (count < least) return fmt::format("at least {} argument(s)", least);
+  return "";
+}
+
 bool is_secret(std::string const& word) {
   return word.starts_with("--os-parameters-private") || word.starts_with("--os-parameters-secret");
 }
@@ -154,11 +165,8 @@ int run(Program const& program, std::vector<std::string> argv) {
     std::fprintf(stderr, "%s %s is not built yet\n", program.name.c_str(), name.c_str());
     return exit_failure;
   }
-  auto const count = parsed->positional().size();
-  if (count < command.arguments_min || count > command.arguments_max) {
-    std::fprintf(stderr, "Error: Command %s expects %s%zu argument(s)\n", name.c_str(),
-                 command.arguments_min == command.arguments_max ? "" : "at least ",
-                 command.arguments_min);
+  if (auto const fault = argument_fault(command, parsed->positional().size()); !fault.empty()) {
+    std::fprintf(stderr, "Error: Command %s expects %s\n", name.c_str(), fault.c_str());
     return exit_failure;
   }
   Session session(Paths::from_environment());
@@ -174,8 +182,8 @@ int run(Program const& program, std::vector<std::string> argv) {
 }  // namespace
 
 std::vector<Program> programs() {
-  return {instance_program(), cluster_program(), node_program(),  job_program(),
-          os_program(),       debug_program(),   flotte_program()};
+  return {instance_program(), cluster_program(), node_program(),  group_program(),
+          job_program(),      os_program(),      debug_program(), flotte_program()};
 }
 
 std::vector<Option> common_options() {
@@ -203,7 +211,7 @@ int run_command_line(int argc, char** argv) {
   }
   std::fprintf(stderr,
                "%s: no such program; this binary is: gnt-cluster, gnt-instance, gnt-node, "
-               "gnt-job, gnt-os, gnt-debug, flotte\n",
+               "gnt-group, gnt-job, gnt-os, gnt-debug, flotte\n",
                name.c_str());
   return exit_failure;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <charconv>
+#include <optional>
 #include <string>
 
 namespace flotte::cli {
@@ -54,73 +55,116 @@ std::string pattern_of_glob(std::string_view glob) {
   return pattern + "(\\..*)?$";
 }
 
+// A parser that goes on as long as it can: what is no filter as a whole may begin as one, and then
+// the error is where that beginning ends. So Ganeti's parser tells it, and what it says is kept.
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
 
   Result<json::value> whole() {
-    auto filter = TRY(disjunction());
+    auto filter = disjunction();
+    if (fatal_) return error_at(fatal_->second, fatal_->first, "");
+    if (is_too_deep_) return fail(ErrorCode::WrongInput, "it is nested too deeply");
+    if (!filter) return error_at(furthest_, "Expected Suppress:('or') term", text_);
     skip_blanks();
-    if (at_ < text_.size()) return wrong("expected 'and', 'or' or the end");
-    return filter;
+    if (at_ < text_.size()) return error_at(at_, "Expected end of text", text_);
+    return std::move(*filter);
   }
 
  private:
-  Result<json::value> disjunction() {
-    if (++depth_ > depth_max) return wrong("it is nested too deeply");
-    auto filter = TRY(conjunction());
-    while (take_word("or")) filter = joined("|", std::move(filter), TRY(conjunction()));
+  using Filter = std::optional<json::value>;
+
+  Filter disjunction() {
+    return chain("|", "or", [this] { return conjunction(); });
+  }
+  Filter conjunction() {
+    return chain("&", "and", [this] { return negation(); });
+  }
+
+  template <class Operand>
+  Filter chain(std::string_view op, std::string_view word, Operand operand) {
+    auto filter = operand();
+    while (filter) {
+      auto const before = at_;
+      auto next = take_word(word) ? operand() : Filter();
+      if (!next) {
+        at_ = before;
+        break;
+      }
+      filter = joined(op, std::move(*filter), std::move(*next));
+    }
+    return filter;
+  }
+
+  Filter negation() {
+    if (++depth_ > depth_max) is_too_deep_ = true;
+    auto filter = is_too_deep_ ? Filter() : negated_or_condition();
     --depth_;
     return filter;
   }
 
-  Result<json::value> conjunction() {
-    auto filter = TRY(negation());
-    while (take_word("and")) filter = joined("&", std::move(filter), TRY(negation()));
-    return filter;
-  }
-
-  Result<json::value> negation() {
+  Filter negated_or_condition() {
+    auto const before = at_;
     if (take_word("not")) {
-      if (++depth_ > depth_max) return wrong("it is nested too deeply");
-      auto filter = list_of("!", TRY(negation()));
-      --depth_;
-      return filter;
+      if (auto inner = negation()) return list_of("!", std::move(*inner));
+      at_ = before;
     }
     if (take("(")) {
-      auto filter = TRY(disjunction());
-      if (!take(")")) return wrong("expected ')'");
-      return filter;
+      auto filter = disjunction();
+      if (filter && take(")")) return filter;
+      no_match();
+      at_ = before;
+      return {};
     }
     return condition();
   }
 
-  Result<json::value> condition() {
+  Filter condition() {
     skip_blanks();
-    if (at_ >= text_.size()) return wrong("expected a condition");
+    if (at_ >= text_.size()) return no_match();
     if (!is_field_start(text_[at_])) return membership();
-    auto const field = TRY(field_name());
+    auto const field = field_name();
+    auto const end = at_;
     // The longer operators first.
     for (std::string_view const op :
          {"==", "!=", "<=", ">=", "=~", "!~", "=*", "!*", "=", "<", ">"}) {
       if (!take(op)) continue;
-      if (op == "=~" || op == "!~")
-        return negated(op[0] == '!', list_of("=~", text_of(field), TRY(pattern())));
-      if (op == "=*" || op == "!*") {
-        auto const glob = TRY(quoted());
-        return negated(op[0] == '!', list_of("=~", text_of(field), text_of(pattern_of_glob(glob))));
-      }
-      return list_of(op == "=" ? "==" : op, text_of(field), TRY(value()));
+      if (auto filter = comparison(op, *field)) return filter;
+      at_ = end;
+      break;
     }
-    return list_of("?", text_of(field));
+    return list_of("?", text_of(*field));
+  }
+
+  Filter comparison(std::string_view op, std::string const& field) {
+    if (op == "=~" || op == "!~") {
+      auto pattern = regular_expression();
+      return pattern ? negated(op[0] == '!', list_of("=~", text_of(field), std::move(*pattern)))
+                     : Filter();
+    }
+    if (op == "=*" || op == "!*") {
+      auto const glob = quoted();
+      return glob ? negated(op[0] == '!',
+                            list_of("=~", text_of(field), text_of(pattern_of_glob(*glob))))
+                  : Filter();
+    }
+    auto wanted = value();
+    return wanted ? list_of(op == "=" ? "==" : op, text_of(field), std::move(*wanted)) : Filter();
   }
 
   // "tag" in tags
-  Result<json::value> membership() {
-    auto member = TRY(value());
-    auto const is_negated = take_word("not");
-    if (!take_word("in")) return wrong(is_negated ? "expected 'in'" : "expected 'in' or 'not in'");
-    return negated(is_negated, list_of("=[]", text_of(TRY(field_name())), std::move(member)));
+  Filter membership() {
+    auto const before = at_;
+    auto member = value();
+    if (!member) return {};
+    auto const is_negated = take("not");
+    auto const field = take("in") ? field_name() : std::nullopt;
+    if (!field) {
+      no_match();
+      at_ = before;
+      return {};
+    }
+    return negated(is_negated, list_of("=[]", text_of(*field), std::move(*member)));
   }
 
   static json::value negated(bool is_negated, json::value filter) {
@@ -136,60 +180,69 @@ class Parser {
     return list_of(op, std::move(left), std::move(right));
   }
 
-  Result<std::string> field_name() {
+  std::optional<std::string> field_name() {
     skip_blanks();
-    if (at_ >= text_.size() || !is_field_start(text_[at_])) return wrong("expected a field name");
+    if (at_ >= text_.size() || !is_field_start(text_[at_])) {
+      no_match();
+      return std::nullopt;
+    }
     auto const start = at_;
     while (at_ < text_.size() && is_field_char(text_[at_])) ++at_;
     return std::string(text_.substr(start, at_ - start));
   }
 
-  Result<json::value> value() {
+  Filter value() {
     skip_blanks();
     if (at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '\'')) {
-      return text_of(TRY(quoted()));
+      auto const text = quoted();
+      return text ? Filter(text_of(*text)) : Filter();
     }
     auto const* start = text_.data() + at_;
     auto const* end = text_.data() + text_.size();
     std::int64_t number = 0;
     auto const* digits = start < end && *start == '+' ? start + 1 : start;
     auto const [rest, error] = std::from_chars(digits, end, number);
-    if (error != std::errc()) return wrong("expected a number or a quoted string");
+    if (error != std::errc()) return no_match();
     at_ += static_cast<std::size_t>(rest - start);
     return json::value(number);
   }
 
-  Result<std::string> quoted() {
+  std::optional<std::string> quoted() {
     skip_blanks();
-    if (at_ >= text_.size() || (text_[at_] != '"' && text_[at_] != '\'')) {
-      return wrong("expected a quoted string");
-    }
-    auto const quote = text_[at_];
+    auto const is_quote = at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '\'');
     std::string out;
-    for (auto i = at_ + 1; i < text_.size(); ++i) {
-      if (text_[i] == quote) {
+    for (auto i = at_ + 1; is_quote && i < text_.size(); ++i) {
+      if (text_[i] == text_[at_]) {
         at_ = i + 1;
         return out;
       }
       if (text_[i] == '\\' && i + 1 < text_.size()) ++i;
       out += text_[i];
     }
-    return wrong("this string has no end");
+    no_match();
+    return std::nullopt;
   }
 
-  // m/re/si; the delimiter may be another one, the m is needed.
-  Result<json::value> pattern() {
+  // m/re/si; the delimiter may be another one.
+  Filter regular_expression() {
     skip_blanks();
-    auto const start = at_ + 2;
-    if (start > text_.size() || text_[at_] != 'm' ||
-        std::string_view("/#^|").find(text_[at_ + 1]) == std::string_view::npos) {
-      return wrong("expected a pattern like m/web[0-9]/i");
+    auto const begin = at_;
+    auto const delimiter = at_ < text_.size() && text_[at_] == 'm' ? at_ + 1 : at_;
+    if (delimiter >= text_.size() ||
+        std::string_view("/#^|").find(text_[delimiter]) == std::string_view::npos) {
+      return no_match();
     }
-    auto const end = text_.find(text_[at_ + 1], start);
-    if (end == std::string_view::npos) return wrong("this pattern has no end");
+    auto const start = delimiter + 1;
+    auto const end = text_.find(text_[delimiter], start);
+    if (end == std::string_view::npos || end == start) return no_match();
     std::string flags;
-    for (at_ = end + 1; at_ < text_.size() && (text_[at_] == 's' || text_[at_] == 'i'); ++at_) {
-      if (flags.find(text_[at_]) == std::string::npos) flags += text_[at_];
+    std::string unknown;
+    for (at_ = end + 1; at_ < text_.size() && is_field_start(text_[at_]); ++at_) {
+      auto& kept = text_[at_] == 's' || text_[at_] == 'i' ? flags : unknown;
+      if (kept.find(text_[at_]) == std::string::npos) kept += text_[at_];
+    }
+    if (!unknown.empty() && !fatal_) {
+      fatal_.emplace(fmt::format("Unknown regular expression flags: '{}'", unknown), begin);
     }
     std::ranges::sort(flags);
     auto const expression = std::string(text_.substr(start, end - start));
@@ -220,13 +273,45 @@ class Parser {
     }
   }
 
-  Failure wrong(std::string_view why) const {
-    return fail(ErrorCode::WrongInput, "{} at column {}\n  {}\n  {}^", why, at_ + 1, text_,
-                std::string(at_, ' '));
+  Filter no_match() {
+    skip_blanks();
+    furthest_ = std::max(furthest_, at_);
+    return {};
+  }
+
+  // In three lines: what, where, and once more.
+  Failure error_at(std::size_t at, std::string const& what, std::string_view line) const {
+    std::string found;
+    if (!line.empty()) {
+      found = at >= line.size() ? ", found end of text"
+                                : fmt::format(", found {}", quoted_word(line, at));
+    }
+    auto const told = fmt::format("{}{}  (at char {}), (line:1, col:{})", what, found, at, at + 1);
+    return fail(ErrorCode::WrongInput, "Failed to parse query filter '{}': {}\n{}\n{}^\n{}", text_,
+                told, line, std::string(at, ' '), told);
+  }
+
+  // As Python shows a word.
+  static std::string quoted_word(std::string_view line, std::size_t at) {
+    auto const word = word_at(line, at);
+    return word == "'" ? "\"'\"" : fmt::format("'{}'", word);
+  }
+
+  static std::string_view word_at(std::string_view line, std::size_t at) {
+    constexpr std::size_t word_max = 16;
+    auto end = at;
+    while (end < line.size() && end - at < word_max &&
+           (is_field_start(line[end]) || is_digit(line[end]))) {
+      ++end;
+    }
+    return line.substr(at, std::max<std::size_t>(end - at, 1));
   }
 
   std::string_view text_;
   std::size_t at_ = 0;
+  std::size_t furthest_ = 0;
+  std::optional<std::pair<std::string, std::size_t>> fatal_;
+  bool is_too_deep_ = false;
   int depth_ = 0;
 };
 

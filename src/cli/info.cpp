@@ -15,15 +15,6 @@ std::string comma_joined(json::value const& list) {
   return out;
 }
 
-json::object sorted(json::object const& object) {
-  std::vector<std::string> keys;
-  for (auto const& [key, value] : object) keys.emplace_back(std::string_view(key));
-  std::ranges::sort(keys);
-  json::object out;
-  for (auto const& key : keys) out[key] = object.at(key);
-  return out;
-}
-
 // Inherited ones print as "default (VALUE)".
 json::value parameters(json::object const& own, json::object const& actual) {
   json::object out;
@@ -96,7 +87,74 @@ std::string vnc_of(json::object const& info) {
              : fmt::format("vnc to {}:{} (node {}) (display {})", address, port, node, display);
 }
 
+// A number of a policy without a fraction that says nothing.
+json::value short_number(json::value const& value) {
+  if (!value.is_number()) return value;
+  auto const number = value.to_number<double>();
+  auto const whole = static_cast<std::int64_t>(number);
+  return number == static_cast<double>(whole) ? json::value(whole) : json::value(number);
+}
+
+// What it has of its own, and what it inherits as "default (VALUE)".
+json::object policy_layout(json::object const& own, json::object const& actual, bool is_cluster) {
+  json::object out;
+  json::array bounds;
+  auto const has_bounds = own.contains("minmax");
+  auto const& pairs = (has_bounds ? own : actual).at("minmax").as_array();
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    json::object row;
+    for (auto const* end : {"min", "max"}) {
+      auto const& spec = pairs[i].at(end).as_object();
+      row[fmt::format("{}/{}", end, i)] = parameters(has_bounds ? spec : json::object(), spec);
+    }
+    bounds.push_back(std::move(row));
+  }
+  out["bounds specs"] = std::move(bounds);
+  if (is_cluster) out["std"] = sorted(actual.at("std").as_object());
+  auto const* templates = own.if_contains("disk-templates");
+  out["allowed disk templates"] = text_value(
+      templates ? comma_joined(*templates)
+                : fmt::format("default ({})", comma_joined(actual.at("disk-templates"))));
+  for (auto const* ratio : {"vcpu-ratio", "spindle-ratio"}) {
+    auto const* custom = own.if_contains(ratio);
+    out[ratio] =
+        custom
+            ? short_number(*custom)
+            : text_value(fmt::format("default ({})", python_text(short_number(actual.at(ratio)))));
+  }
+  return out;
+}
+
 }  // namespace
+
+json::object sorted(json::object const& object) {
+  std::vector<std::string> keys;
+  for (auto const& [key, value] : object) keys.emplace_back(std::string_view(key));
+  std::ranges::sort(keys);
+  json::object out;
+  for (auto const& key : keys) out[key] = object.at(key);
+  return out;
+}
+
+json::object group_layout(json::object const& row) {
+  json::object out;
+  out["Node group"] = row.at("name");
+  out["Node parameters"] =
+      parameters(row.at("custom_ndparams").as_object(), row.at("ndparams").as_object());
+  json::object disks;
+  auto const& own = row.at("custom_diskparams").as_object();
+  for (auto const& [kind, params] : sorted(row.at("diskparams").as_object())) {
+    auto const* custom = own.if_contains(kind);
+    auto const& filled = params.as_object();
+    disks[kind] = filled.empty()
+                      ? json::value("default ({})")
+                      : parameters(custom ? custom->as_object() : json::object(), filled);
+  }
+  out["Disk parameters"] = std::move(disks);
+  out["Instance policy"] =
+      policy_layout(row.at("custom_ipolicy").as_object(), row.at("ipolicy").as_object(), false);
+  return out;
+}
 
 json::object instance_layout(json::object const& info) {
   auto const state = [&] {
@@ -217,27 +275,7 @@ json::object cluster_layout(json::object const& info) {
   out["Default nic parameters"] = each_sorted(info.at("nicparams").as_object());
   out["Default disk parameters"] = each_sorted(info.at("diskparams").as_object());
   auto const& policy = info.at("ipolicy").as_object();
-  json::object limits;
-  json::array bounds;
-  auto const& pairs = policy.at("minmax").as_array();
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    json::object row;
-    for (auto const* end : {"min", "max"}) {
-      row[fmt::format("{}/{}", end, i)] = sorted(pairs[i].at(end).as_object());
-    }
-    bounds.push_back(std::move(row));
-  }
-  limits["bounds specs"] = std::move(bounds);
-  out["Instance policy - limits for instances"] = std::move(limits);
-  auto& shown = out["Instance policy - limits for instances"].as_object();
-  shown["std"] = sorted(policy.at("std").as_object());
-  shown["allowed disk templates"] = text_value(comma_joined(policy.at("disk-templates")));
-  for (auto const* ratio : {"vcpu-ratio", "spindle-ratio"}) {
-    auto const number = policy.at(ratio).to_number<double>();
-    shown[ratio] = number == static_cast<double>(static_cast<std::int64_t>(number))
-                       ? json::value(static_cast<std::int64_t>(number))
-                       : json::value(number);
-  }
+  out["Instance policy - limits for instances"] = policy_layout(policy, policy, true);
   json::object collectors;
   for (auto const* name :
        {"cpu-avg-load", "diskstats", "drbd", "inst-status-xen", "lv", "xen-cpu-avg-load"}) {

@@ -8,7 +8,11 @@
 
 namespace flotte::cli {
 
+// By key.
+json::object sorted(json::object const& object);
+
 json::object instance_layout(json::object const& info);
+json::object group_layout(json::object const& row);
 json::object cluster_layout(json::object const& info);
 json::object job_layout(json::object const& row);
 

@@ -29,11 +29,13 @@ Outcome<json::array> numbered(Call& call, std::string const& option) {
     auto const [index, pairs] = GIVEN(parse_named_pairs(text, "--" + option));
     if (index.empty() || index.find_first_not_of("0123456789") != std::string::npos ||
         index.size() > 2) {
+      // Ganeti's words first, Python's among them.
       return stop(
           Error{ErrorCode::WrongInput,
-                fmt::format("Invalid index '{}' in option --{}: a number and a colon come "
-                            "first, as in --{} 0:{}",
-                            index, option, option, option == "disk" ? "size=10G" : "link=br0")});
+                fmt::format("Invalid {} index passed: invalid literal for int() with base 10: "
+                            "'{}'; a number and a colon come first, as in --{} 0:{}",
+                            option == "disk" ? "disk" : "NIC", index, option,
+                            option == "disk" ? "size=10G" : "link=br0")});
     }
     auto const at = std::stoul(index);
     while (list.size() <= at) list.push_back(json::object());
@@ -42,25 +44,51 @@ Outcome<json::array> numbered(Call& call, std::string const& option) {
   return list;
 }
 
+// In MiB.
+Outcome<std::int64_t> disk_size(json::value const& given, std::string const& whose) {
+  auto const text = python_text(given);
+  auto const fault = size_fault(text);
+  if (!fault) return GIVEN(parse_size(text)).value;
+  return stop(Error{ErrorCode::WrongInput,
+                    fmt::format("Invalid disk size{}: {}: '{}' should be a number and M, G or T "
+                                "behind it, as in size=10G",
+                                whose, *fault, text)});
+}
+
 Outcome<json::array> disks_of(Call& call) {
+  auto const wrong = [](std::string text) {
+    return stop(Error{ErrorCode::WrongInput, std::move(text)});
+  };
   auto disks = OK(numbered(call, "disk"));
-  if (auto const size = call.arguments.value("os-size")) {
-    if (!disks.empty()) return stop("Please use only one of --os-size and --disk");
-    disks.push_back(json::object{{"size", text_value(*size)}});
+  auto const size_of_one = call.arguments.value("os-size");
+  if (call.arguments.value_or("disk-template", "") == "diskless") {
+    if (disks.empty() && !size_of_one) return disks;
+    return wrong("Diskless instance but disk information passed");
   }
+  if (disks.empty() && !size_of_one) return wrong("No disk information specified");
+  if (!disks.empty() && size_of_one) {
+    return wrong("Please use either the '--disk' or '-s' option");
+  }
+  if (size_of_one) disks.push_back(json::object{{"size", text_value(*size_of_one)}});
   for (std::size_t i = 0; i < disks.size(); ++i) {
     auto& disk = disks[i].as_object();
     auto* size = disk.if_contains("size");
     if (disk.contains("adopt")) {
-      if (size) return stop(fmt::format("Only one of 'size' and 'adopt' allowed (disk {})", i));
+      if (size) return wrong(fmt::format("Only one of 'size' and 'adopt' allowed (disk {})", i));
       disk["size"] = 0;
     } else if (!size) {
-      return stop(fmt::format("Missing size or adoption source for disk {}", i));
+      return wrong(fmt::format("Missing size or adoption source for disk {}", i));
     } else if (size->is_string()) {
-      *size = GIVEN(parse_size(std::string_view(size->get_string()))).value;
+      *size = OK(disk_size(*size, fmt::format(" for disk {}", i)));
     }
   }
   return disks;
+}
+
+Outcome<void> check_types(json::object const& hvparams) {
+  auto const checked = model::check_hypervisor_types(hvparams);
+  if (!checked) return stop(checked.error());
+  return {};
 }
 
 Outcome<void> put_pairs(Call& call, json::object& op, std::string const& option,
@@ -70,8 +98,21 @@ Outcome<void> put_pairs(Call& call, json::object& op, std::string const& option,
   auto pairs = GIVEN(parse_pairs(*text, "--" + option));
   // These are the same for every guest, so that a slip is told before there is a job.
   if (field == "beparams") GIVEN(model::enforce_backend(pairs));
+  if (field == "hvparams") OK(check_types(pairs).map([] { return 0; }));
   op[field] = std::move(pairs);
   return {};
+}
+
+Outcome<void> check_hypervisor(Call& call, std::string const& name) {
+  if (schema::enum_from<model::HypervisorKind>(name)) return {};
+  std::string enabled;
+  auto const cluster = OK(call.session.get("cluster"));
+  for (auto const& one : cluster.at("enabled_hypervisors").as_array()) {
+    enabled += (enabled.empty() ? "" : ",") + python_text(one);
+  }
+  return stop(Error{
+      ErrorCode::WrongState,
+      fmt::format("Selected hypervisor ({}) not enabled in the cluster ({})", name, enabled)});
 }
 
 Outcome<int> add(Call& call) {
@@ -79,13 +120,9 @@ Outcome<int> add(Call& call) {
   auto op = OK(opcode(call, "OP_INSTANCE_CREATE"));
   op["mode"] = "create";
   op["instance_name"] = text_value(arguments.positional()[0]);
-  auto disks = OK(disks_of(call));
+  op["disks"] = OK(disks_of(call));
   auto const disk_template = arguments.value("disk-template");
   if (disk_template) op["disk_template"] = text_value(*disk_template);
-  if (disks.empty() && disk_template && *disk_template != "diskless") {
-    return stop("No disk information specified");
-  }
-  op["disks"] = std::move(disks);
   auto nics = OK(numbered(call, "net"));
   if (arguments.has("no-nics") && !nics.empty())
     return stop("Please don't use --no-nics and --net");
@@ -93,6 +130,8 @@ Outcome<int> add(Call& call) {
   op["nics"] = std::move(nics);
   if (auto const hypervisor = arguments.value("hypervisor-parameters")) {
     auto const [name, params] = GIVEN(parse_named_pairs(*hypervisor, "-H"));
+    OK(check_hypervisor(call, name).map([] { return 0; }));
+    OK(check_types(params).map([] { return 0; }));
     op["hypervisor"] = text_value(name);
     op["hvparams"] = params;
   }
@@ -134,6 +173,14 @@ Outcome<std::vector<std::string>> names_that_pass(Call& call, std::string_view w
   return names;
 }
 
+Outcome<void> check_exists(Call& call, std::string const& name) {
+  auto const found = names_that_pass(call, "instance", {{"names", json::array{text_value(name)}}});
+  if (found || found.error().text.find("not found") == std::string::npos) {
+    return found.map([](auto const&) {});
+  }
+  return stop(Error{ErrorCode::UnknownEntity, fmt::format("Instance '{}' does not exist", name)});
+}
+
 // ["|", [op, field, value], ...] for every pair of fields and values.
 json::array any_of(std::vector<std::pair<char const*, char const*>> const& fields,
                    std::vector<std::string> const& values) {
@@ -170,40 +217,56 @@ Outcome<json::object> selection_query(Call& call, std::string by) {
   return request;
 }
 
+// Of several options the last one counts.
+std::string way_of_selecting(Call const& call) {
+  auto const typed =
+      call.arguments.last_of({"all", "instance", "node", "primary", "secondary", "tags",
+                              "node-tags", "pri-node-tags", "sec-node-tags"});
+  return typed.empty() ? "instance" : typed;
+}
+
 Outcome<std::vector<std::string>> selection(Call& call) {
-  auto const none =
-      stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
-  std::vector<std::string> ways;
-  for (auto const* option : {"all", "instance", "node", "primary", "secondary", "tags", "node-tags",
-                             "pri-node-tags", "sec-node-tags"}) {
-    if (call.arguments.has(option)) ways.emplace_back(option);
-  }
-  if (ways.size() > 1) {
-    return stop(Error{ErrorCode::WrongInput,
-                      fmt::format("Only one of --{} can be used", fmt::join(ways, ", --"))});
-  }
-  auto const by = ways.empty() ? std::string("instance") : ways.front();
+  auto const by = way_of_selecting(call);
   auto const& given = call.arguments.positional();
   if (by == "all" && !given.empty()) {
-    return stop(Error{ErrorCode::WrongInput, "--all takes no names"});
+    return stop(Error{ErrorCode::WrongInput, "Cluster filter mode takes no arguments"});
   }
   if (by != "all" && given.empty()) {
-    return stop(Error{ErrorCode::WrongInput, "No instance names passed"});
+    auto const what = by == "instance"            ? "instance names"
+                      : by == "tags"              ? "instance tags"
+                      : by.ends_with("node-tags") ? "node tags"
+                                                  : "node names";
+    return stop(Error{ErrorCode::WrongInput, fmt::format("No {} passed", what)});
   }
   auto names = names_that_pass(call, "instance", OK(selection_query(call, by)));
-  if (names && names->empty()) return none;
-  if (!names && names.error().text.find("not found") != std::string::npos) return none;
+  auto const is_unknown = !names && names.error().text.find("not found") != std::string::npos;
+  // One that is not there is not passed over where there are others: that may be a slip.
+  if (is_unknown && given.size() > 1) return names;
+  if ((names && names->empty() && by != "all") || is_unknown) {
+    return stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
+  }
   return names;
 }
 
+// Where the shell or Ganeti would ask about more than one.
+bool is_for_many(Call const& call, std::vector<std::string> const& names) {
+  return names.size() > 1 || way_of_selecting(call) != "instance";
+}
+
+// "The startup will operate on 2 instances."
+std::string question_about(std::string_view verb, std::vector<std::string> const& names,
+                           std::string_view note = "") {
+  auto question = fmt::format(
+      "The {} will operate on {} instances.\n{}Do you want to continue?\n"
+      "Affected instances:",
+      verb, names.size(), note);
+  for (auto const& name : names) question += "\n  " + name;
+  return question;
+}
+
 // One job an instance, all submitted together, then waited for one after the other.
-Outcome<int> for_each_selected(Call& call, std::string const& verb, json::object const& op) {
-  auto const names = OK(selection(call));
-  if (names.size() > 1) {
-    auto question = fmt::format("The {} will operate on {} instances.\n", verb, names.size());
-    for (auto const& name : names) question += "  " + name + "\n";
-    OK(confirm(call, question + "Do you want to continue?").map([] { return 0; }));
-  }
+Outcome<int> for_each_of(Call& call, std::vector<std::string> const& names,
+                         json::object const& op) {
   json::array jobs;
   for (auto const& name : names) {
     auto one = op;
@@ -217,7 +280,7 @@ Outcome<int> for_each_selected(Call& call, std::string const& verb, json::object
     }
     return 0;
   }
-  if (ids.size() > 1) {
+  if (is_for_many(call, names)) {
     std::printf("Submitted jobs %s\n", fmt::format("{}", fmt::join(ids, ", ")).c_str());
   }
   int exit_code = 0;
@@ -227,13 +290,24 @@ Outcome<int> for_each_selected(Call& call, std::string const& verb, json::object
     std::fflush(stdout);
     auto const result = call.session.follow(ids[i]);
     if (!result) {
-      if (ids.size() == 1) return tl::unexpected(result.error());
       std::fprintf(stderr, "Job %lld for %s has failed: %s\n", static_cast<long long>(ids[i]),
                    names[i].c_str(), result.error().text.c_str());
       exit_code = exit_failure;
     }
   }
   return exit_code;
+}
+
+Outcome<int> for_each_selected(Call& call, std::string const& verb, json::object const& op) {
+  auto const names = OK(selection(call));
+  if (names.empty()) {
+    std::printf("Cluster is empty, no instances to %s\n", verb.c_str());
+    return 0;
+  }
+  if (is_for_many(call, names) && !call.arguments.has("force-multiple")) {
+    OK(confirm(call, question_about(verb, names), Unless::Never).map([] { return 0; }));
+  }
+  return for_each_of(call, names, op);
 }
 
 Outcome<int> startup(Call& call) {
@@ -247,15 +321,8 @@ Outcome<int> startup(Call& call) {
   return for_each_selected(call, "startup", op);
 }
 
-Outcome<std::int64_t> seconds_of(Call& call, std::string const& option) {
-  auto const text = call.arguments.value_or(option, "120");
-  if (text.empty() || text.size() > 8 ||
-      text.find_first_not_of("0123456789") != std::string::npos) {
-    return stop(fmt::format("{}: error: option --{}: invalid integer value: '{}'", call.program,
-                            option, text),
-                exit_usage);
-  }
-  return std::stoll(text);
+std::int64_t seconds_of(Call& call, std::string const& option) {
+  return std::stoll(call.arguments.value_or(option, "120"));
 }
 
 Outcome<int> shutdown(Call& call) {
@@ -263,14 +330,14 @@ Outcome<int> shutdown(Call& call) {
   op["force"] = call.arguments.has("force");
   op["ignore_offline_nodes"] = call.arguments.has("ignore-offline");
   op["no_remember"] = call.arguments.has("no-remember");
-  op["timeout"] = OK(seconds_of(call, "timeout"));
+  op["timeout"] = seconds_of(call, "timeout");
   return for_each_selected(call, "shutdown", op);
 }
 
 Outcome<int> reboot(Call& call) {
   auto op = OK(opcode(call, "OP_INSTANCE_REBOOT"));
   op["reboot_type"] = text_value(call.arguments.value_or("type", "hard"));
-  op["shutdown_timeout"] = OK(seconds_of(call, "shutdown-timeout"));
+  op["shutdown_timeout"] = seconds_of(call, "shutdown-timeout");
   return for_each_selected(call, "reboot", op);
 }
 
@@ -280,11 +347,26 @@ Outcome<int> reinstall(Call& call) {
   if (auto const os = call.arguments.value("os-type")) op["os_type"] = text_value(*os);
   OK(put_pairs(call, op, "os-parameters", "osparams").map([] { return 0; }));
   auto const names = OK(selection(call));
-  OK(confirm(call,
-             fmt::format("This will reinstall the instance '{}' and remove all its data. Continue?",
-                         fmt::join(names, "', '")))
-         .map([] { return 0; }));
-  return for_each_selected(call, "reinstall", op);
+  if (names.empty()) {
+    return stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
+  }
+  auto const os = call.arguments.value("os-type");
+  auto const change = os ? fmt::format("change the OS to '{}'", *os) : "keep the same OS";
+  if (is_for_many(call, names)) {
+    if (!call.arguments.has("force-multiple")) {
+      auto const note = fmt::format(
+          "Note: this will remove *all* data for the below instances! It will {}.\n\n", change);
+      OK(confirm(call, question_about("reinstall", names, note), Unless::Never).map([] {
+        return 0;
+      }));
+    }
+  } else {
+    OK(confirm(call, fmt::format("This will reinstall the instance '{}' (and {}) which removes all "
+                                 "data. Continue?",
+                                 names[0], change))
+           .map([] { return 0; }));
+  }
+  return for_each_of(call, names, op);
 }
 
 Outcome<int> remove(Call& call) {
@@ -296,7 +378,7 @@ Outcome<int> remove(Call& call) {
          .map([] { return 0; }));
   auto op = OK(opcode(call, "OP_INSTANCE_REMOVE"));
   op["instance_name"] = text_value(name);
-  op["shutdown_timeout"] = OK(seconds_of(call, "shutdown-timeout"));
+  op["shutdown_timeout"] = seconds_of(call, "shutdown-timeout");
   op["ignore_failures"] = call.arguments.has("ignore-failures");
   OK(submit_or_run(call, std::move(op)));
   return 0;
@@ -308,7 +390,10 @@ Outcome<int> grow_disk(Call& call) {
   op["instance_name"] = text_value(words[0]);
   if (words[1].empty() || words[1].size() > 4 ||
       words[1].find_first_not_of("0123456789") != std::string::npos) {
-    return stop(Error{ErrorCode::WrongInput, fmt::format("Invalid disk index: {}", words[1])});
+    return stop(Error{ErrorCode::WrongInput,
+                      fmt::format("Invalid disk index: invalid literal for int() with base 10: "
+                                  "'{}'; disks are counted from 0",
+                                  words[1])});
   }
   op["disk"] = std::stoll(words[1]);
   op["amount"] = GIVEN(parse_size(words[2])).value;
@@ -325,7 +410,7 @@ Outcome<void> put_device_changes(Call& call, json::object& op, std::string const
   for (auto const& text : call.arguments.values(option)) {
     auto change = GIVEN(parse_device_change(text, "--" + option));
     auto* size = change[2].get_object().if_contains("size");
-    if (size) *size = GIVEN(parse_size(std::string_view(size->get_string()))).value;
+    if (size) *size = OK(disk_size(*size, ""));
     changes.push_back(std::move(change));
   }
   if (!changes.empty()) op[field] = std::move(changes);
@@ -373,8 +458,10 @@ Outcome<int> modify(Call& call) {
   op["force_variant"] = arguments.has("force-variant");
   auto const result = OK(submit_or_run(call, std::move(op)));
   if (!result) return 0;
+  auto const& changes = result->at(0).as_array();
+  if (changes.empty()) return 0;
   std::printf("Modified instance %s\n", arguments.positional()[0].c_str());
-  for (auto const& change : result->at(0).as_array()) {
+  for (auto const& change : changes) {
     std::printf(" - %-5s -> %s\n", python_text(change.at(0)).c_str(),
                 python_text(change.at(1)).c_str());
   }
@@ -382,12 +469,23 @@ Outcome<int> modify(Call& call) {
   std::printf(
       "Please don't forget that most parameters take effect only at the next (re)start of the "
       "instance initiated by ganeti; restarting from within the instance will not be enough.\n");
+  if (arguments.has("hypervisor-parameters")) {
+    std::printf(
+        "Note that changing hypervisor parameters without performing a restart might lead to a "
+        "crash while performing a live migration. This will be addressed in future Ganeti "
+        "versions.\n");
+  }
   return 0;
 }
 
 Outcome<int> info(Call& call) {
   if (call.arguments.positional().empty() && !call.arguments.has("all")) {
-    return stop("Please pass in instance names, or --all for all");
+    return stop(
+        "No instance selected. Please pass in --all if you want to query all instances.\n"
+        "Note that this can take a long time on a big cluster.");
+  }
+  if (!call.arguments.positional().empty() && call.arguments.has("all")) {
+    return stop("Cannot use --all if you specify instance names.");
   }
   auto op = OK(opcode(call, "OP_INSTANCE_QUERY_DATA"));
   json::array names;
@@ -396,6 +494,10 @@ Outcome<int> info(Call& call) {
   op["static"] = call.arguments.has("static");
   auto const results = OK(call.session.run(json::array{std::move(op)}));
   auto const& found = results.at(0).as_object();
+  if (found.empty()) {
+    std::printf("No instances.\n");
+    return exit_failure;
+  }
   if (call.arguments.has("json")) {
     std::printf("%s\n", json::serialize(found).c_str());
     return 0;
@@ -464,6 +566,7 @@ Outcome<int> console(Call& call) {
     return stop("Please use only one of --write and --read-only");
   }
   if (arguments.has("vnc")) return print_vnc_tunnel(call);
+  OK(check_exists(call, name).map([] { return 0; }));
   auto const answer =
       OK(call.session.post("query", {{"what", "instance"},
                                      {"fields", json::array{"name", "console", "oper_state"}},
@@ -532,10 +635,18 @@ std::vector<Option> selection_options() {
           {0, "sec-node-tags", false, "The arguments are tags of secondary nodes"}};
 }
 
+Option disk_template_option(std::string help) {
+  std::vector<std::string> names;
+  for (auto const& [kind, name] : schema::EnumNames<model::DiskTemplate>::names) {
+    names.emplace_back(name);
+  }
+  return choice({'t', "disk-template", true, std::move(help)}, std::move(names));
+}
+
 std::vector<Option> add_options() {
   return {{'B', "backend-parameters", true, "Backend parameters: memory=512M,vcpus=2"},
           {0, "disk", true, "A disk: 0:size=10G,vg=vms"},
-          {'t', "disk-template", true, "Disk template"},
+          disk_template_option("Disk template"),
           {0, "file-storage-dir", true, "Directory below the file storage"},
           {0, "file-driver", true, "Driver of file disks", false},
           {'H', "hypervisor-parameters", true, "Hypervisor and parameters: kvm:acpi=no"},
@@ -553,7 +664,7 @@ std::vector<Option> add_options() {
           {'O', "os-parameters", true, "OS parameters"},
           {0, "os-parameters-private", true, "OS parameters kept from lists"},
           {0, "os-parameters-secret", true, "OS parameters that are not stored"},
-          {'s', "os-size", true, "One disk of this size"},
+          size({'s', "os-size", true, "One disk of this size"}),
           {0, "opportunistic-locking", false, "Take the locks that are free", false},
           {0, "tags", true, "Tags, separated by commas"},
           {0, "forthcoming", false, "Only reserve it", false},
@@ -637,14 +748,20 @@ Program instance_program() {
                  {0, "wait-for-sync", false, "Accepted: there are no mirrors yet"}},
                 {submit_options()}),
            "Activate an instance's disks", activate_disks},
-          {"add", "[options...] <instance-name>", 1, 1, with(add_options(), {submit_options()}),
+          {"add", "[...] -t disk-type -n node[:secondary-node] -o os-type <instance-name>", 1, 1,
+           with(add_options(), {submit_options()}),
            "Creates and adds a new instance to the cluster", add},
           {"add-tags", "<instance-name> <tag>...", 1, many, tag_options(),
            "Add tags to the given instance", add_tags},
-          {"batch-create", "<file>", 1, 1,
+          {"batch-create", "<instances.json>", 1, 1,
            with({{'I', "iallocator", true, "What chooses nodes", false}}, {submit_options()}),
            "Create a bunch of instances based on specs in the file.", batch_create},
-          {"change-group", "<instance-name>", 1, 1, {}, "Change group of instance"},
+          {"change-group",
+           "[-I <iallocator>] [--to <group>] <instance-name>",
+           1,
+           1,
+           {},
+           "Change group of instance"},
           {"console", "[--show-cmd] <instance-name>", 1, 1,
            with({{0, "show-cmd", false, "Print the command instead"},
                  {0, "write", false, "Take the keyboard from another terminal"},
@@ -656,7 +773,7 @@ Program instance_program() {
            with({{'f', "force", false, "Also where it should run"}}, {submit_options()}),
            "Deactivate an instance's disks", deactivate_disks},
           {"failover",
-           "<instance-name>",
+           "[-f] <instance-name>",
            1,
            1,
            {},
@@ -681,7 +798,7 @@ Program instance_program() {
            "\"list-fields\" command (see the man page for details). The default field list is (in "
            "order): name, hypervisor, os, pnode, status, oper_ram.",
            list_command},
-          {"list-fields", "[<field>...]", 0, many, list_options(),
+          {"list-fields", "[fields...]", 0, many, list_options(),
            "Lists all available fields for instances", list_fields_command},
           {"list-tags",
            "<instance-name>",
@@ -691,48 +808,49 @@ Program instance_program() {
            "List the tags of the given instance",
            list_tags},
           {"migrate",
-           "<instance-name>",
+           "[-f] <instance-name>",
            1,
            1,
            {},
            "Migrate instance to its secondary node (only for mirrored instances)"},
-          {"modify", "[options...] <instance-name>", 1, 1,
-           with({{'B', "backend-parameters", true, "Backend parameters"},
-                 {'H', "hypervisor-parameters", true, "Hypervisor parameters"},
-                 {'O', "os-parameters", true, "OS parameters"},
-                 {'o', "os-type", true, "The OS"},
-                 {0, "offline", false, "Mark it offline"},
-                 {0, "online", false, "Mark it online"},
-                 {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
-                 {0, "net", true, "A NIC: add:link=br0, 0:modify,link=br1 or 1:remove"},
-                 {0, "disk", true, "A disk: add:size=10G, 0:modify,mode=ro or 1:remove"},
-                 {0, "hotplug", false, "Change the running guest, too (the default)"},
-                 {0, "hotplug-if-possible", false, "Go on where it can't be changed"},
-                 {0, "no-hotplug", false, "Leave it for the next start"},
-                 {'t', "disk-template", true, "Another template", false},
-                 {'m', "runtime-memory", true, "What the running guest is left of its memory"},
-                 {'f', "force", false, "Accept what is only dangerous"},
-                 {0, "force-variant", false, "Accept an unlisted variant"},
-                 {0, "os-parameters-private", true, "OS parameters kept from lists"}},
-                {submit_options(),
-                 not_built_options({"node=", "iallocator=", "no-wait-for-sync",
-                                    "no-conflicts-check", "new-primary=", "communication=",
-                                    "ext-params=", "file-driver=", "file-storage-dir="})}),
+          {"modify", "<instance-name>", 1, 1,
+           with(
+               {{'B', "backend-parameters", true, "Backend parameters"},
+                {'H', "hypervisor-parameters", true, "Hypervisor parameters"},
+                {'O', "os-parameters", true, "OS parameters"},
+                {'o', "os-type", true, "The OS"},
+                {0, "offline", false, "Mark it offline"},
+                {0, "online", false, "Mark it online"},
+                {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
+                {0, "net", true, "A NIC: add:link=br0, 0:modify,link=br1 or 1:remove"},
+                {0, "disk", true, "A disk: add:size=10G, 0:modify,mode=ro or 1:remove"},
+                {0, "hotplug", false, "Change the running guest, too (the default)"},
+                {0, "hotplug-if-possible", false, "Go on where it can't be changed"},
+                {0, "no-hotplug", false, "Leave it for the next start"},
+                {'t', "disk-template", true, "Another template", false},
+                size({'m', "runtime-memory", true, "What the running guest is left of its memory"}),
+                {'f', "force", false, "Accept what is only dangerous"},
+                {0, "force-variant", false, "Accept an unlisted variant"},
+                {0, "os-parameters-private", true, "OS parameters kept from lists"}},
+               {submit_options(),
+                not_built_options({"node=", "iallocator=", "no-wait-for-sync", "no-conflicts-check",
+                                   "new-primary=", "communication=", "ext-params=", "file-driver=",
+                                   "file-storage-dir="})}),
            "Alters the parameters of an instance", modify},
           {"move",
-           "<instance-name>",
+           "[-f] <instance-name>",
            1,
            1,
            {},
            "Move instance to an arbitrary node (only for instances of type file and lv)"},
-          {"reboot", "[options...] <instance-name>...", 0, many,
-           with({{'t', "type", true, "soft, hard or full"},
-                 {0, "shutdown-timeout", true, "Seconds"},
+          {"reboot", "<instance-name>", 0, many,
+           with({choice({'t', "type", true, "soft, hard or full"}, {"soft", "hard", "full"}),
+                 integer({0, "shutdown-timeout", true, "Seconds"}),
                  {0, "ignore-secondaries", false, "Go on though a secondary fails"}},
                 {selection_options(), submit_options()}),
            "Reboots an instance", reboot},
           {"recreate-disks", "<instance-name>", 1, 1, {}, "Recreate an instance's disks"},
-          {"reinstall", "[options...] <instance-name>...", 0, many,
+          {"reinstall", "[-f] <instance-name>", 0, many,
            with({{'o', "os-type", true, "The OS"},
                  {'O', "os-parameters", true, "OS parameters"},
                  {0, "force-variant", false, "Accept an unlisted variant"},
@@ -742,19 +860,24 @@ Program instance_program() {
            "Reinstall a stopped instance", reinstall},
           {"remove", "[-f] <instance-name>", 1, 1,
            with({{'f', "force", false, "Don't ask"},
-                 {0, "shutdown-timeout", true, "Seconds"},
+                 integer({0, "shutdown-timeout", true, "Seconds"}),
                  {0, "ignore-failures", false, "Go on where a part stays behind"}},
                 {submit_options()}),
            "Shuts down the instance and removes it", remove},
           {"remove-tags", "<instance-name> <tag>...", 1, many, tag_options(),
            "Remove tags from given instance", remove_tags},
-          {"rename", "<instance-name> <new-name>", 2, 2, {}, "Rename the instance"},
-          {"replace-disks", "<instance-name>", 1, 1, {}, "Replaces disks for the instance"},
-          {"shutdown", "[options...] <instance-name>...", 0, many,
-           with({{0, "timeout", true, "Seconds before the plug is pulled"}},
+          {"rename", "<old-name> <new-name>", 2, 2, {}, "Rename the instance"},
+          {"replace-disks",
+           "[-s|-p|-a|-n NODE|-I NAME] <instance-name>",
+           1,
+           1,
+           {},
+           "Replaces disks for the instance"},
+          {"shutdown", "<instance-name>", 0, many,
+           with({integer({0, "timeout", true, "Seconds before the plug is pulled"})},
                 {remember, selection_options(), submit_options()}),
            "Stops an instance", shutdown},
-          {"startup", "[options...] <instance-name>...", 0, many,
+          {"startup", "<instance-name>", 0, many,
            with({{'H', "hypervisor-parameters", true, "For this start only"},
                  {'B', "backend-parameters", true, "For this start only"},
                  {0, "paused", false, "Leave it paused"}},

@@ -16,12 +16,18 @@ Outcome<int> job_list_fields(Call& call) {
   return list_fields(call, "job");
 }
 
-Outcome<std::int64_t> job_id(std::string const& text) {
-  if (text.empty() || text.size() > 15 ||
-      text.find_first_not_of("0123456789") != std::string::npos) {
-    return stop(Error{ErrorCode::WrongInput, fmt::format("Invalid job ID '{}'", text)});
-  }
-  return std::stoll(text);
+bool is_job_id(std::string const& text) {
+  return !text.empty() && text.size() <= 15 &&
+         text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// `request` is what Ganeti's client would have asked for.
+Outcome<std::int64_t> job_id(std::string const& text, std::string_view request) {
+  if (is_job_id(text)) return std::stoll(text);
+  return stop(
+      fmt::format("Unhandled protocol error while talking to the master daemon:\nInvalid parameter "
+                  "passed to {} as job id: expected integer, got value {}",
+                  request, text));
 }
 
 Outcome<int> job_info(Call& call) {
@@ -32,7 +38,15 @@ Outcome<int> job_info(Call& call) {
     wanted.push_back(field);
   }
   json::array names;
-  for (auto const& name : call.arguments.positional()) names.push_back(text_value(name));
+  for (auto const& name : call.arguments.positional()) {
+    if (!is_job_id(name)) {
+      return stop(Error{ErrorCode::WrongInput,
+                        fmt::format("Invalid job ID passed: invalid literal for int() with base "
+                                    "10: '{}'",
+                                    name)});
+    }
+    names.push_back(text_value(name));
+  }
   auto const answer =
       OK(call.session.post("query", {{"what", "job"}, {"fields", wanted}, {"names", names}}));
   auto const rows = table_json(answer);
@@ -40,34 +54,40 @@ Outcome<int> job_info(Call& call) {
     std::printf("%s\n", json::serialize(rows).c_str());
     return 0;
   }
-  int exit_code = 0;
   json::array all;
   for (auto const& row : rows.as_array()) {
     if (row.at("status").is_null()) {
-      std::fprintf(stderr, "Job ID %s not found\n", python_text(row.at("id")).c_str());
-      exit_code = exit_failure;
+      all.push_back(text_value(fmt::format("Job ID {} not found", python_text(row.at("id")))));
     } else {
       all.push_back(job_layout(row.as_object()));
     }
   }
   std::fputs(render_info(all).c_str(), stdout);
-  return exit_code;
-}
-
-Outcome<int> job_watch(Call& call) {
-  auto const id = OK(job_id(call.arguments.positional()[0]));
-  std::printf("Output from job %lld follows\n---------------------------\n",
-              static_cast<long long>(id));
-  auto const result = call.session.follow(id);
-  std::printf("%s\n", result ? "Job succeeded" : "Job failed");
-  if (!result) return tl::unexpected(result.error());
   return 0;
 }
 
+// To the end of a job; a failure is told, and is the exit code.
+Outcome<int> follow_to_end(Call& call, FollowOptions options) {
+  auto const& text = call.arguments.positional()[0];
+  auto const id = OK(job_id(text, "WaitForJobChange"));
+  auto const result = call.session.follow(id, options);
+  if (result) return 0;
+  auto const is_lost = result.error().text.find("not found") != std::string::npos;
+  std::fflush(stdout);
+  std::fprintf(stderr, "Job %s failed: %s\n", text.c_str(),
+               is_lost ? fmt::format("Error checking job status: Job with id {} lost", id).c_str()
+                       : result.error().text.c_str());
+  return exit_failure;
+}
+
+Outcome<int> job_watch(Call& call) {
+  auto const title = fmt::format("Output from job {} follows", call.arguments.positional()[0]);
+  std::printf("%s\n%s\n", title.c_str(), std::string(title.size(), '-').c_str());
+  return follow_to_end(call, {});
+}
+
 Outcome<int> job_wait(Call& call) {
-  auto const id = OK(job_id(call.arguments.positional()[0]));
-  auto const result = call.session.follow(id, {.prints_log = false});
-  return result ? 0 : exit_failure;
+  return follow_to_end(call, {.prints_log = false});
 }
 
 // Options that stand for jobs in a state.
@@ -99,38 +119,39 @@ json::value status_filter(Call const& call) {
 }
 
 // The jobs that are named, or those in a state after asking.
-Outcome<std::vector<std::int64_t>> chosen_jobs(Call& call, std::string_view doing) {
+Outcome<std::vector<std::string>> chosen_jobs(Call& call, std::string const& question) {
   auto filter = status_filter(call);
   auto const& given = call.arguments.positional();
-  std::vector<std::int64_t> ids;
   if (filter.is_null() == given.empty()) {
     return stop(Error{ErrorCode::WrongInput,
-                      given.empty() ? "No job IDs specified; give some, or --pending"
-                                    : "Job IDs and a selection by state exclude each other"});
+                      "Either a status filter or job ID(s) must be specified and never both"});
   }
-  for (auto const& text : given) ids.push_back(OK(job_id(text)));
-  if (!given.empty()) return ids;
-  auto const answer = OK(call.session.post(
-      "query",
-      {{"what", "job"}, {"fields", json::array{"id", "summary"}}, {"qfilter", std::move(filter)}}));
-  std::string question;
-  auto const rows = table_json(answer);
-  for (auto const& row : rows.as_array()) {
-    ids.push_back(row.at("id").to_number<std::int64_t>());
-    question += fmt::format("{}: {}\n", ids.back(), python_text(row.at("summary")));
+  if (!given.empty()) return given;
+  auto const answer =
+      OK(call.session.post("query", {{"what", "job"},
+                                     {"fields", json::array{"id", "status", "summary"}},
+                                     {"qfilter", std::move(filter)}}));
+  std::vector<std::string> ids;
+  for (auto const& row : answer.at("data").as_array()) {
+    ids.push_back(python_text(row.at(0).at(1)));
   }
-  if (!ids.empty())
-    OK(confirm(call, fmt::format("{}{} {} job(s)?", question, doing, ids.size())).map([] {
-      return 0;
-    }));
+  if (ids.empty()) {
+    return stop(Error{ErrorCode::WrongState, "No jobs with the requested status have been found"});
+  }
+  if (!call.arguments.has("force")) {
+    std::fputs(render_table(answer, {}).c_str(), stdout);
+    std::fflush(stdout);
+    OK(confirm(call, question, Unless::Forced, exit_not_confirmed).map([] { return 0; }));
+  }
   return ids;
 }
 
 // One after the other; the answer is [done, text].
-Outcome<int> tell_jobs(Call& call, std::string_view doing, std::string_view verb,
-                       json::object const& body) {
+Outcome<int> tell_jobs(Call& call, std::string const& question, std::string_view request,
+                       std::string_view verb, json::object const& body) {
   int exit_code = 0;
-  for (auto const id : OK(chosen_jobs(call, doing))) {
+  for (auto const& text : OK(chosen_jobs(call, question))) {
+    auto const id = OK(job_id(text, request));
     auto const answer = OK(call.session.post(fmt::format("jobs/{}/{}", id, verb), body));
     std::printf("%s\n", python_text(answer.at(1)).c_str());
     if (!answer.at(0).as_bool()) exit_code = exit_failure;
@@ -139,7 +160,7 @@ Outcome<int> tell_jobs(Call& call, std::string_view doing, std::string_view verb
 }
 
 Outcome<int> job_cancel(Call& call) {
-  return tell_jobs(call, "Cancel", "cancel", {});
+  return tell_jobs(call, "Cancel job(s) listed above?", "CancelJob", "cancel", {});
 }
 
 Outcome<int> job_change_priority(Call& call) {
@@ -148,7 +169,7 @@ Outcome<int> job_change_priority(Call& call) {
   }
   auto const op = OK(opcode(call, ""));
   auto const* priority = op.if_contains("priority");
-  return tell_jobs(call, "Change priority of", "priority",
+  return tell_jobs(call, "Change priority of job(s) listed above?", "ChangeJobPriority", "priority",
                    {{"priority", priority ? *priority : json::value(0)}});
 }
 
@@ -159,12 +180,11 @@ Outcome<int> job_list(Call& call) {
 Outcome<int> job_archive(Call& call) {
   int exit_code = 0;
   for (auto const& text : call.arguments.positional()) {
-    auto const id = OK(job_id(text));
-    if (!OK(call.session.post(fmt::format("jobs/{}/archive", id), {})).as_bool()) {
-      std::fprintf(stderr, "Failed to archive job with ID '%lld': it has not ended\n",
-                   static_cast<long long>(id));
-      exit_code = exit_failure;
-    }
+    auto const id = OK(job_id(text, "ArchiveJob"));
+    auto const done = call.session.post(fmt::format("jobs/{}/archive", id), {});
+    if (done && done->as_bool()) continue;
+    std::fprintf(stderr, "Failed to archive job with ID '%s'\n", text.c_str());
+    exit_code = exit_failure;
   }
   return exit_code;
 }
@@ -183,48 +203,57 @@ Outcome<int> job_autoarchive(Call& call) {
 }  // namespace
 
 Program job_program() {
-  return {"gnt-job",
-          {{"archive", "<job-id>...", 1, many, {}, "Archive specified jobs", job_archive},
-           {"autoarchive",
-            "<age>",
-            1,
-            1,
-            {},
-            "Auto archive jobs older than the given age: 1d, 1w, all",
-            job_autoarchive},
-           {"cancel", "{[--force] {--pending | --queued | --waiting} | <job-id>...}", 0, many,
-            with({{'f', "force", false, "Don't ask"}},
-                 {options_of({"pending", "queued", "waiting"}),
-                  not_built_options({"kill", "yes-do-it", "ya-rly"})}),
-            "Cancel specified jobs", job_cancel},
-           {"change-priority",
-            "--priority <priority> {[--force] {--pending | --queued | --waiting} | <job-id>...}", 0,
-            many,
-            with({{'f', "force", false, "Don't ask"}},
-                 {options_of({"pending", "queued", "waiting"}), priority_option()}),
-            "Change the priority of jobs", job_change_priority},
-           {"info",
-            "<job-id>...",
-            1,
-            many,
-            {{0, "json", false, "Print JSON"}},
-            "Show detailed information about the specified jobs",
-            job_info},
-           {"list", "[<job-id>...]", 0, many,
-            with(list_options(), {options_of({"pending", "running", "error", "finished"}),
-                                  not_built_options({"archived"})}),
-            "Lists the jobs and their status", job_list},
-           {"list-fields", "[<field>...]", 0, many, list_options(),
-            "Lists all available fields for jobs", job_list_fields},
-           {"wait", "<job-id>", 1, 1, {}, "Wait for a job to finish", job_wait},
-           {"watch",
-            "<job-id>",
-            1,
-            1,
-            {},
-            "Follows a job and prints its output as it arrives",
-            job_watch}},
-          {{"show", "info"}}};
+  constexpr auto some_jobs = "<job-id> [<job-id> ...]";
+  return {
+      "gnt-job",
+      {{"archive", some_jobs, 1, many, {}, "Archive specified jobs", job_archive},
+       {"autoarchive",
+        "<age>",
+        1,
+        1,
+        {},
+        "Auto archive jobs older than the given age",
+        job_autoarchive},
+       {"cancel",
+        "{[--force] [--kill --yes-do-it] {--pending | --queued | --waiting} | <job-id> [<job-id> "
+        "...]}",
+        0, many,
+        with({{'f', "force", false, "Don't ask"}},
+             {options_of({"pending", "queued", "waiting"}),
+              not_built_options({"kill", "yes-do-it", "ya-rly"})}),
+        "Cancel jobs", job_cancel},
+       {"change-priority",
+        "--priority <priority> {[--force] {--pending | --queued | --waiting} | <job-id> [<job-id> "
+        "...]}",
+        0, many,
+        with({{'f', "force", false, "Don't ask"}},
+             {options_of({"pending", "queued", "waiting"}), priority_option()}),
+        "Change the priority of jobs", job_change_priority},
+       {"info",
+        some_jobs,
+        1,
+        many,
+        {{0, "json", false, "Print JSON"}},
+        "Show detailed information about the specified jobs",
+        job_info},
+       {"list", "[job_id ...]", 0, many,
+        with(list_options(), {options_of({"pending", "running", "error", "finished"}),
+                              not_built_options({"archived"})}),
+        "Lists the jobs and their status. The available fields can be shown using the "
+        "\"list-fields\" command (see the man page for details). The default field list is (in "
+        "order): id, status, summary.",
+        job_list},
+       {"list-fields", "[fields...]", 0, many, list_options(),
+        "Lists all available fields for jobs", job_list_fields},
+       {"wait", "<job-id>", 1, 1, {}, "Wait for a job to finish", job_wait},
+       {"watch",
+        "<job-id>",
+        1,
+        1,
+        {},
+        "Follows a job and prints its output as it arrives",
+        job_watch}},
+      {{"show", "info"}}};
 }
 
 }  // namespace flotte::cli

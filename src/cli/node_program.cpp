@@ -3,8 +3,10 @@
 #include <cstdio>
 
 #include "cli/command.h"
+#include "cli/info.h"
 #include "cli/print.h"
 #include "cli/tags.h"
+#include "cli/values.h"
 
 namespace flotte::cli {
 namespace {
@@ -61,9 +63,9 @@ Outcome<int> node_info(Call& call) {
     json::object params;
     auto const all_params = cell(10);
     auto const own_params = cell(11);
-    for (auto const& [key, value] : all_params.as_object()) {
+    for (auto const& [key, value] : sorted(all_params.as_object())) {
       auto const is_own = own_params.as_object().contains(key);
-      auto const shown = value == json::value(1.0) ? std::string("1") : python_text(value);
+      auto const shown = python_text(value);
       params[key] = text_value(is_own ? shown : fmt::format("default ({})", shown));
     }
     node["node parameters"] = std::move(params);
@@ -116,6 +118,51 @@ Outcome<int> node_volumes(Call& call) {
                         "node,phys,vg,name,size,instance");
 }
 
+// There are no mirrors yet: nobody uses a minor.
+Outcome<int> node_drbd(Call& call) {
+  auto const& name = call.arguments.positional()[0];
+  OK(call.session.post("query", {{"what", "node"},
+                                 {"fields", json::array{"name"}},
+                                 {"names", json::array{text_value(name)}}}));
+  json::array columns;
+  for (auto const* title : {"Node", "Minor", "Instance", "Disk", "Role", "PeerNode"}) {
+    columns.push_back({{"name", title}, {"title", title}, {"kind", "text"}});
+  }
+  json::value const table{{"fields", std::move(columns)}, {"data", json::array()}};
+  std::fputs(render_table(table, OK(table_options(call))).c_str(), stdout);
+  return 0;
+}
+
+Outcome<int> node_modify(Call& call) {
+  auto const& arguments = call.arguments;
+  auto const& name = arguments.positional()[0];
+  auto op = OK(opcode(call, "OP_NODE_SET_PARAMS"));
+  op["node_name"] = text_value(name);
+  auto const before = op.size();
+  for (auto const& [option, field] :
+       {std::pair{"master-candidate", "master_candidate"}, std::pair{"drained", "drained"},
+        std::pair{"offline", "offline"}, std::pair{"master-capable", "master_capable"},
+        std::pair{"vm-capable", "vm_capable"}, std::pair{"node-powered", "powered"}}) {
+    if (auto const text = arguments.value(option)) op[field] = GIVEN(parse_yes_no(*text));
+  }
+  if (auto const text = arguments.value("node-parameters")) {
+    op["ndparams"] = GIVEN(parse_pairs(*text, "--node-parameters"));
+  }
+  if (op.size() == before + op.count("powered")) {
+    return stop("Please give at least one of the parameters.");
+  }
+  op["force"] = arguments.has("force");
+  op["auto_promote"] = arguments.has("auto-promote");
+  auto const results = OK(submit_or_run(call, std::move(op)));
+  if (!results || results->at(0).as_array().empty()) return 0;
+  std::printf("Modified node %s\n", name.c_str());
+  for (auto const& change : results->at(0).as_array()) {
+    std::printf(" - %-5s -> %s\n", python_text(change.at(0)).c_str(),
+                python_text(change.at(1)).c_str());
+  }
+  return 0;
+}
+
 Outcome<int> node_storage(Call& call) {
   auto op = OK(opcode(call, "OP_NODE_QUERY_STORAGE"));
   if (auto const type = call.arguments.value("storage-type"))
@@ -126,30 +173,112 @@ Outcome<int> node_storage(Call& call) {
 }  // namespace
 
 Program node_program() {
-  return {"gnt-node",
-          {{"add-tags", "<node> <tag>...", 1, many, tag_options(), "Add tags to the given node",
-            add_tags},
-           {"info",
-            "[<node>...]",
-            0,
-            many,
-            {{0, "json", false, "Print JSON"}},
-            "Show information about the node(s)",
-            node_info},
-           {"list", "[<node>...]", 0, many, list_options(), "Lists the nodes in the cluster",
-            node_list},
-           {"list-fields", "[<field>...]", 0, many, list_options(),
-            "Lists all available fields for nodes", node_list_fields},
-           {"list-storage", "[<node>...]", 0, many,
-            with({{'t', "storage-type", true, "file, lvm-vg or sharedfile"}},
-                 {list_options(), priority_option()}),
-            "List storage on node(s)", node_storage},
-           {"list-tags", "<node>", 1, 1, {}, "List the tags of the given node", list_tags},
-           {"remove-tags", "<node> <tag>...", 1, many, tag_options(),
-            "Remove tags from the given node", remove_tags},
-           {"volumes", "[<node>...]", 0, many, with(list_options(), {priority_option()}),
-            "List logical volumes on node(s)", node_volumes}},
-          {{"show", "info"}}};
+  return {
+      "gnt-node",
+      {{"add",
+        "[-s ip] [--readd] [--no-ssh-key-check] [--force-join] [--no-node-setup] [--verbose] "
+        "[--network] <node_name>",
+        1,
+        1,
+        {},
+        "Add a node to the cluster"},
+       {"add-tags", "<node_name> tag...", 1, many, tag_options(), "Add tags to the given node",
+        add_tags},
+       {"evacuate",
+        "[-f] {-I <iallocator> | -n <dst>} [-p | -s] [options...] <node>",
+        1,
+        1,
+        {},
+        "Relocate the primary and/or secondary instances from a node"},
+       {"failover",
+        "[-f] <node>",
+        1,
+        1,
+        {},
+        "Stops the primary instances on a node and start them on their secondary node (only for "
+        "instances with drbd disk template)"},
+       {"health", "[<node_name>...]", 0, many, {}, "List health of node(s) using out-of-band"},
+       {"info",
+        "[<node_name>...]",
+        0,
+        many,
+        {{0, "json", false, "Print JSON"}},
+        "Show information about the node(s)",
+        node_info},
+       {"list", "[nodes...]", 0, many, list_options(),
+        "Lists the nodes in the cluster. The available fields can be shown using the "
+        "\"list-fields\" command (see the man page for details). The default field list is (in "
+        "order): name, dtotal, dfree, mtotal, mnode, mfree, pinst_cnt, sinst_cnt.",
+        node_list},
+       {"list-drbd",
+        "[<node_name>]",
+        1,
+        1,
+        {{0, "no-headers", false, "Don't display column headers"},
+         {0, "separator", true, "Separator between output fields"}},
+        "Query the list of used DRBD minors on the given node",
+        node_drbd},
+       {"list-fields", "[fields...]", 0, many, list_options(),
+        "Lists all available fields for nodes", node_list_fields},
+       {"list-storage", "[<node_name>...]", 0, many,
+        with({choice({'t', "storage-type", true, "file, lvm-vg or sharedfile"},
+                     {"file", "lvm-pv", "lvm-vg", "sharedfile", "gluster"})},
+             {list_options(), priority_option()}),
+        "List physical volumes on node(s). The available fields are (see the man page for "
+        "details): node, type, name, size, used, free, allocatable.",
+        node_storage},
+       {"list-tags", "<node_name>", 1, 1, {}, "List the tags of the given node", list_tags},
+       {"migrate",
+        "[-f] <node>",
+        1,
+        1,
+        {},
+        "Migrate all the primary instance on a node away from it (only for instances of type "
+        "drbd)"},
+       {"modify", "<node_name>", 1, 1,
+        with({{'f', "force", false, "Accept what is only dangerous"},
+              {'C', "master-candidate", true, "yes or no"},
+              {'O', "offline", true, "yes or no"},
+              {'D', "drained", true, "yes or no"},
+              {0, "master-capable", true, "yes or no"},
+              {0, "vm-capable", true, "yes or no"},
+              {0, "auto-promote", false, "Make other nodes master candidates"},
+              {0, "node-parameters", true, "Node parameters: ssh_port=22"},
+              {0, "node-powered", true, "yes or no"}},
+             {submit_options(),
+              not_built_options({"secondary-ip=", "hypervisor-state=", "disk-state="})}),
+        "Alters the parameters of a node", node_modify},
+       {"modify-storage",
+        "<node_name> <storage_type> <name>",
+        3,
+        3,
+        {},
+        "Modify storage volume on a node"},
+       {"power",
+        "on|off|cycle|status [nodes...]",
+        1,
+        many,
+        {},
+        "Change power state of node by calling out-of-band helper."},
+       {"powercycle", "<node_name>", 1, 1, {}, "Tries to forcefully powercycle a node"},
+       {"remove", "<node_name>", 1, 1, {}, "Removes a node from the cluster"},
+       {"remove-tags", "<node_name> tag...", 1, many, tag_options(),
+        "Remove tags from the given node", remove_tags},
+       {"repair-storage",
+        "<node_name> <storage_type> <name>",
+        3,
+        3,
+        {},
+        "Repairs a storage volume on a node"},
+       {"restricted-command",
+        "<command> <node_name> [<node_name>...]",
+        1,
+        many,
+        {},
+        "Executes a restricted command on node(s)"},
+       {"volumes", "[<node_name>...]", 0, many, with(list_options(), {priority_option()}),
+        "List logical volumes on node(s)", node_volumes}},
+      {{"show", "info"}}};
 }
 
 }  // namespace flotte::cli

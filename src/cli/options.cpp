@@ -1,6 +1,10 @@
 #include "cli/options.h"
 
 #include <algorithm>
+#include <charconv>
+
+#include "base/size.h"
+#include "cli/values.h"
 
 namespace flotte::cli {
 namespace {
@@ -23,6 +27,43 @@ Result<Option const*> find_long(std::vector<Option> const& known, std::string co
     return bad_option(fmt::format("ambiguous option: --{} ({}?)", name, fmt::join(names, ", ")));
   }
   return matching.front();
+}
+
+// As Python reads a number, at least where people type one.
+template <class T>
+bool is_number(std::string_view text) {
+  auto trimmed = strip(text);
+  std::string_view digits = trimmed;
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  T number{};
+  auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return error == std::errc() && end == digits.data() + digits.size();
+}
+
+Result<void> check_value(Option const& option, std::string const& shown, std::string const& value) {
+  switch (option.kind) {
+    case ValueKind::Text:
+      return {};
+    case ValueKind::Integer:
+      if (is_number<std::int64_t>(value)) return {};
+      return bad_option(fmt::format("option {}: invalid integer value: '{}'", shown, value));
+    case ValueKind::Number:
+      if (is_number<double>(value)) return {};
+      return bad_option(fmt::format("option {}: invalid floating-point value: '{}'", shown, value));
+    case ValueKind::Size:
+      if (auto const fault = size_fault(value)) {
+        return bad_option(
+            fmt::format("option {}: {}; a size is a number of MiB, or one with M, G "
+                        "or T behind it, as in 10G",
+                        shown, *fault));
+      }
+      return {};
+    case ValueKind::Choice:
+      if (std::ranges::find(option.choices, value) != option.choices.end()) return {};
+      return bad_option(fmt::format("option {}: invalid choice: '{}' (choose from '{}')", shown,
+                                    value, fmt::join(option.choices, "', '")));
+  }
+  return {};
 }
 
 class Parser {
@@ -52,7 +93,7 @@ class Parser {
     if (equals == std::string::npos) return take(*option, "--" + option->name);
     if (!option->has_value)
       return bad_option(fmt::format("--{} option does not take a value", option->name));
-    return store(*option, word.substr(equals + 1));
+    return store(*option, "--" + option->name, word.substr(equals + 1));
   }
 
   // -fX is -f with the value X, or -f and -X where -f takes none.
@@ -60,21 +101,25 @@ class Parser {
     for (std::size_t i = 1; i < word.size(); ++i) {
       auto const found = std::ranges::find(known_, word[i], &Option::letter);
       if (found == known_.end()) return bad_option(fmt::format("no such option: -{}", word[i]));
-      if (found->has_value && i + 1 < word.size()) return store(*found, word.substr(i + 1));
+      if (found->has_value && i + 1 < word.size()) {
+        return store(*found, fmt::format("-{}", word[i]), word.substr(i + 1));
+      }
       TRY(take(*found, fmt::format("-{}", word[i])));
     }
     return {};
   }
 
   Result<void> take(Option const& option, std::string const& shown) {
-    if (!option.has_value) return store(option, "");
+    if (!option.has_value) return store(option, shown, "");
     if (at_ + 1 >= argv_.size())
       return bad_option(fmt::format("{} option requires 1 argument", shown));
-    return store(option, argv_[++at_]);
+    return store(option, shown, argv_[++at_]);
   }
 
-  Result<void> store(Option const& option, std::string value) {
+  Result<void> store(Option const& option, std::string const& shown, std::string value) {
     if (!option.is_built) return bad_option(fmt::format("--{} is not built yet", option.name));
+    TRY(check_value(option, shown, value));
+    arguments_.typed_.push_back(option.name);
     arguments_.values_[option.name].push_back(std::move(value));
     return {};
   }
@@ -100,6 +145,13 @@ std::string Arguments::value_or(std::string_view name, std::string_view otherwis
 std::vector<std::string> Arguments::values(std::string_view name) const {
   auto const found = values_.find(name);
   return found == values_.end() ? std::vector<std::string>() : found->second;
+}
+
+std::string Arguments::last_of(std::vector<std::string> const& names) const {
+  for (auto at = typed_.rbegin(); at != typed_.rend(); ++at) {
+    if (std::ranges::find(names, *at) != names.end()) return *at;
+  }
+  return {};
 }
 
 Result<Arguments> parse_options(std::vector<Option> const& known,

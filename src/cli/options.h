@@ -13,6 +13,8 @@
 
 namespace flotte::cli {
 
+enum class ValueKind { Text, Integer, Number, Size, Choice };
+
 struct Option {
   char letter = 0;   // 0: none
   std::string name;  // without the dashes
@@ -20,7 +22,28 @@ struct Option {
   std::string help;
   // Parsed, then refused by name when it is used.
   bool is_built = true;
+  ValueKind kind = ValueKind::Text;  // what its value must be
+  std::vector<std::string> choices;
 };
+
+// Options whose value is checked while they are parsed, as optparse does it.
+inline Option integer(Option option) {
+  option.kind = ValueKind::Integer;
+  return option;
+}
+inline Option number(Option option) {
+  option.kind = ValueKind::Number;
+  return option;
+}
+inline Option size(Option option) {
+  option.kind = ValueKind::Size;
+  return option;
+}
+inline Option choice(Option option, std::vector<std::string> choices) {
+  option.kind = ValueKind::Choice;
+  option.choices = std::move(choices);
+  return option;
+}
 
 class Arguments {
  public:
@@ -30,8 +53,11 @@ class Arguments {
   std::string value_or(std::string_view name, std::string_view otherwise) const;
   std::vector<std::string> values(std::string_view name) const;
   std::vector<std::string> const& positional() const { return positional_; }
+  // Of options that exclude each other the one that was typed last; none of them: empty.
+  std::string last_of(std::vector<std::string> const& names) const;
 
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
+  std::vector<std::string> typed_;  // names of options in their order
   std::vector<std::string> positional_;
 };
 

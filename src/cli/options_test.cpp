@@ -53,6 +53,35 @@ TEST(Options, errors_are_those_of_optparse) {
   EXPECT_EQ(error_of({"--rare"}), "--rare is not built yet");
 }
 
+TEST(Options, values_are_checked_while_they_are_parsed) {
+  auto const error_with = [](std::vector<std::string> const& argv) {
+    auto const parsed = parse_options(
+        {choice({'t', "type", true, ""}, {"soft", "hard"}), integer({0, "timeout", true, ""}),
+         number({0, "delay", true, ""}), size({'s', "os-size", true, ""})},
+        argv);
+    return parsed ? "parsed" : parsed.error().message;
+  };
+  EXPECT_EQ(error_with({"-t", "soft", "--timeout=+3", "--delay", "0.5", "-s10G"}), "parsed");
+  EXPECT_EQ(error_with({"-t", "foo"}),
+            "option -t: invalid choice: 'foo' (choose from 'soft', 'hard')");
+  EXPECT_EQ(error_with({"--ty=foo"}),
+            "option --type: invalid choice: 'foo' (choose from 'soft', 'hard')");
+  EXPECT_EQ(error_with({"--timeout", "1.5"}), "option --timeout: invalid integer value: '1.5'");
+  EXPECT_EQ(error_with({"--delay", "x"}), "option --delay: invalid floating-point value: 'x'");
+  EXPECT_THAT(error_with({"-s", "pony"}),
+              ::testing::StartsWith("option -s: Invalid format; a size "));
+  EXPECT_THAT(error_with({"-s", "1x"}), ::testing::StartsWith("option -s: Unknown unit: x; "));
+}
+
+TEST(Options, of_several_ways_the_last_one_counts) {
+  std::vector<Option> const ways{{0, "all", false}, {0, "node", false}, {0, "tags", false}};
+  auto const parsed = parse_options(ways, {"--node", "--all", "--tags", "--node"});
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->last_of({"all", "node"}), "node");
+  EXPECT_EQ(parsed->last_of({"all"}), "all");
+  EXPECT_EQ(parsed->last_of({"primary"}), "");
+}
+
 TEST(Values, pairs) {
   auto const pairs = parse_pairs("a=1,no_b,c,-d,e=x\\,y,f=", "-B");
   ASSERT_TRUE(pairs) << pairs.error().message;
@@ -90,9 +119,12 @@ TEST(Values, device_changes) {
   // Only as a word of its own is it an action.
   EXPECT_EQ(change_of("0:name=add"), R"(["modify",0,{"name":"add"}])");
 
-  EXPECT_EQ(change_of("0:add,remove"), "Option --net: cannot add and remove at the same time");
-  EXPECT_EQ(change_of("add:modify"), "Option --net: cannot add and modify at the same time");
-  EXPECT_EQ(change_of("1:remove,link=br0"), "Option --net: not accepting parameters on remove");
+  for (auto const* text : {"0:add,remove", "add:modify"}) {
+    EXPECT_EQ(change_of(text),
+              "Cannot do more than one of the following operations at the same time: add, attach, "
+              "remove, detach, modify");
+  }
+  EXPECT_EQ(change_of("1:remove,link=br0"), "Not accepting parameters on removal/detach");
   EXPECT_EQ(change_of("0:link"), "Option --net: 'link' has no value");
   EXPECT_EQ(change_of(""),
             "Option --net names no device and no action: ''; such are add:…, 0:modify,… and "

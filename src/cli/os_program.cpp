@@ -3,7 +3,9 @@
 #include <cstdio>
 
 #include "cli/command.h"
+#include "cli/policy.h"
 #include "cli/print.h"
+#include "cli/values.h"
 
 namespace flotte::cli {
 namespace {
@@ -80,6 +82,37 @@ Outcome<int> os_diagnose(Call& call) {
   return 0;
 }
 
+// Changes of the cluster's settings that concern one definition.
+Outcome<int> os_modify(Call& call) {
+  auto const& arguments = call.arguments;
+  auto const name = text_value(arguments.positional()[0]);
+  auto op = OK(opcode(call, "OP_CLUSTER_SET_PARAMS"));
+  auto const before = op.size();
+  auto const of_this = [&](json::object params) {
+    json::object out;
+    out[name.get_string()] = std::move(params);
+    return out;
+  };
+  if (arguments.has("hypervisor-parameters")) {
+    op["os_hvp"] = of_this(OK(by_name(call, "hypervisor-parameters")));
+  }
+  if (auto const text = arguments.value("os-parameters")) {
+    op["osparams"] = of_this(GIVEN(parse_pairs(*text, "--os-parameters")));
+  }
+  for (auto const& [option, field] :
+       {std::pair{"hidden", "hidden_os"}, std::pair{"blacklisted", "blacklisted_os"}}) {
+    auto const text = arguments.value(option);
+    if (!text) continue;
+    auto const* change = GIVEN(parse_yes_no(*text)) ? "add" : "remove";
+    op[field] = json::array{json::array{change, name}};
+  }
+  if (op.size() == before) {
+    return stop("At least one of OS parameters or hypervisor parameters must be passed");
+  }
+  OK(submit_or_run(call, std::move(op)));
+  return 0;
+}
+
 Outcome<int> os_info(Call& call) {
   json::array names;
   for (auto const& name : call.arguments.positional()) names.push_back(text_value(name));
@@ -118,7 +151,7 @@ Outcome<int> os_info(Call& call) {
   for (auto const& name : names) {
     bool known = false;
     for (auto const& row : rows) known = known || row.at(0) == name;
-    if (!known) std::printf("%s: no such OS; see 'gnt-os list'\n", python_text(name).c_str());
+    if (!known) std::printf("%s: \n\n", python_text(name).c_str());
   }
   return 0;
 }
@@ -126,18 +159,23 @@ Outcome<int> os_info(Call& call) {
 }  // namespace
 
 Program os_program() {
-  return {
-      "gnt-os",
-      {{"diagnose", "", 0, 0, priority_option(), "Diagnose all operating systems", os_diagnose},
-       {"info", "[<os>...]", 0, many, with({{0, "json", false, "Print JSON"}}, {priority_option()}),
-        "Show detailed information about operating systems", os_info},
-       {"list", "", 0, 0,
-        with({{0, "no-headers", false, "Don't display column headers"},
-              {0, "json", false, "Print JSON"}},
-             {priority_option()}),
-        "Lists all valid operating systems on the cluster", os_list},
-       {"modify", "<os>", 1, 1, {}, "Modify the OS parameters"}},
-      {{"show", "info"}}};
+  return {"gnt-os",
+          {{"diagnose", "", 0, 0, priority_option(), "Diagnose all operating systems", os_diagnose},
+           {"info", "", 0, many, with({{0, "json", false, "Print JSON"}}, {priority_option()}),
+            "Show detailed information about operating systems", os_info},
+           {"list", "", 0, 0,
+            with({{0, "no-headers", false, "Don't display column headers"},
+                  {0, "json", false, "Print JSON"}},
+                 {priority_option()}),
+            "Lists all valid operating systems on the cluster", os_list},
+           {"modify", "", 1, 1,
+            with({{'H', "hypervisor-parameters", true, "Hypervisor parameters: kvm:acpi=no"},
+                  {'O', "os-parameters", true, "OS parameters"},
+                  {0, "hidden", true, "yes or no"},
+                  {0, "blacklisted", true, "yes or no"}},
+                 {submit_options(), not_built_options({"os-parameters-private="})}),
+            "Modify the OS parameters", os_modify}},
+          {{"show", "info"}}};
 }
 
 }  // namespace flotte::cli

@@ -17,7 +17,7 @@ bool joins_commas(std::string_view field) {
   for (auto const* name :
        {"tags", "disk.sizes", "nic.macs", "nic.ips", "nic.modes", "nic.links", "nic.bridges",
         "nic.networks", "snodes", "snodes.group", "snodes.group.uuid", "pinst_list", "sinst_list",
-        "node_list", "summary", "owner"}) {
+        "node_list", "summary"}) {
     if (field == name) return true;
   }
   return false;
@@ -32,6 +32,38 @@ std::string joined(json::value const& value) {
   return out;
 }
 
+// Who waits for a lock, and how: "shared:12, exclusive:13,14".
+std::string pending_text(json::value const& value) {
+  std::string out;
+  for (auto const& one : value.as_array()) {
+    if (!one.is_array() || one.as_array().size() != 2 || !one.at(1).is_array()) {
+      return python_text(value);
+    }
+    out +=
+        fmt::format("{}{}:{}", out.empty() ? "" : ", ", python_text(one.at(0)), joined(one.at(1)));
+  }
+  return out;
+}
+
+std::string lock_text(std::string_view field, json::value const& value) {
+  auto const* list = value.if_array();
+  if (value.is_null() || (list && list->empty())) return "-";
+  if (!list) return python_text(value);
+  return field == "pending" ? pending_text(value) : joined(value);
+}
+
+// What Ganeti calls the parameters of a node, in its order.
+std::string ndparams_text(json::object const& params) {
+  std::string out;
+  for (auto const* name : {"oob_program", "spindle_count", "exclusive_storage", "ovs", "ovs_name",
+                           "ovs_link", "ssh_port", "cpu_speed"}) {
+    auto const* value = params.if_contains(name);
+    if (!value) continue;
+    out += fmt::format("{}{}={}", out.empty() ? "" : ", ", name, python_text(*value));
+  }
+  return out.empty() ? "(empty)" : out;
+}
+
 std::string normal_text(std::string_view field, std::string_view kind, json::value const& value,
                         Unit unit) {
   if (kind == "bool" && value.is_bool()) return value.as_bool() ? "Y" : "N";
@@ -39,6 +71,7 @@ std::string normal_text(std::string_view field, std::string_view kind, json::val
     return format_size({value.to_number<std::int64_t>()}, unit);
   if (kind == "timestamp" && value.is_number()) return local_time(value.to_number<double>());
   if (field == "received_ts" || field == "start_ts" || field == "end_ts") return stamp_text(value);
+  if (field == "mode" || field == "owner" || field == "pending") return lock_text(field, value);
   if (value.is_array() && joins_commas(field)) return joined(value);
   return python_text(value);
 }
@@ -151,7 +184,8 @@ std::string stamp_text(json::value const& stamp) {
 
 std::string render_table(json::value const& answer, TableOptions const& options) {
   auto const& fields = answer.at("fields").as_array();
-  auto const unit = options.unit.value_or(options.separator ? Unit::Mebi : Unit::Human);
+  auto const unit =
+      options.unit.value_or(options.separator.value_or("").empty() ? Unit::Human : Unit::Mebi);
   std::vector<std::vector<std::string>> lines;
   if (options.has_headers) {
     auto& line = lines.emplace_back();
@@ -162,9 +196,14 @@ std::string render_table(json::value const& answer, TableOptions const& options)
     for (std::size_t i = 0; i < fields.size(); ++i) {
       auto const& cell = row.as_array().at(i).as_array();
       auto const status = cell.at(0).to_number<std::int64_t>();
-      line.push_back(status == Normal ? normal_text(text_of(fields[i].at("name")),
-                                                    text_of(fields[i].at("kind")), cell.at(1), unit)
-                                      : status_text(status, options.is_verbose));
+      auto const name = text_of(fields[i].at("name"));
+      if (status != Normal) {
+        line.push_back(status_text(status, options.is_verbose));
+      } else if (name == "ndparams" && options.shows_ndparams_plainly) {
+        line.push_back(ndparams_text(cell.at(1).as_object()));
+      } else {
+        line.push_back(normal_text(name, text_of(fields[i].at("kind")), cell.at(1), unit));
+      }
     }
   }
   std::string out;

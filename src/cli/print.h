@@ -26,6 +26,8 @@ struct TableOptions {
   std::optional<std::string> separator;
   std::optional<Unit> unit;  // none: human without, MiB with a separator
   bool is_verbose = false;
+  // Of lists of groups: "ssh_port=22, …".
+  bool shows_ndparams_plainly = false;
 };
 
 // `answer` is a query's {"fields", "data"}.

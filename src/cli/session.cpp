@@ -35,6 +35,10 @@ CommandError no_daemon(std::string const& why) {
                   why)};
 }
 
+std::string wrong_name(std::string const& message) {
+  return fmt::format("Failure: unknown/wrong parameter name '{}'", message);
+}
+
 // Mon Nov 23 13:56:19 2026 text
 void print_log(json::array const& entry) {
   auto const seconds = static_cast<std::time_t>(entry.at(1).at(0).to_number<std::int64_t>());
@@ -127,7 +131,7 @@ Outcome<json::array> result_of(json::object const& done, std::int64_t job) {
   auto const& statuses = done.at("opstatus").as_array();
   for (std::size_t i = 0; i < statuses.size(); ++i) {
     if (statuses[i].as_string() == "canceled") {
-      return stop(fmt::format("Job {} was canceled", job));
+      return stop("Failure: command execution error:\nJob was canceled");
     }
     if (statuses[i].as_string() == "error") return tl::unexpected(from_wire(results.at(i)));
   }
@@ -146,6 +150,7 @@ Session::~Session() = default;
 tl::unexpected<CommandError> stop(Error const& error) {
   if (error.error_class == ErrorClass::Unreachable) return tl::unexpected(no_daemon(error.message));
   if (error.error_class == ErrorClass::Parameter) return stop("Parameter Error: " + error.message);
+  if (error.error_class == ErrorClass::Name) return stop(wrong_name(error.message));
   return stop(
       fmt::format("Failure: prerequisites not met for this operation:\nerror type: {}, "
                   "error details:\n{}",
@@ -172,6 +177,7 @@ CommandError from_wire(json::value const& error) {
   if (name == "OpExecError" || name == "NodeError") {
     return {"Failure: command execution error:\n" + message};
   }
+  if (name == "ParameterError") return {wrong_name(message)};
   if (name == "TypeEnforcementError") return {"Parameter Error: " + message};
   if (name == "TagError") return {"Failure: invalid tag(s) given:\n" + message};
   if (name == "HooksAbort") return {"Failure: hooks execution failed:" + failed_hooks(arguments)};

@@ -12,7 +12,13 @@ namespace {
 
 std::string tag_kind(Call const& call) {
   if (call.program == "gnt-cluster") return "cluster";
+  if (call.program == "gnt-group") return "nodegroup";
   return call.program == "gnt-node" ? "node" : "instance";
+}
+
+// As queries name it.
+std::string resource(Call const& call) {
+  return tag_kind(call) == "nodegroup" ? "group" : tag_kind(call);
 }
 
 // A tag a line; "-" is standard input.
@@ -34,7 +40,10 @@ Outcome<int> change_tags(Call& call, std::string_view op_id) {
     words.erase(words.begin());
   }
   if (auto const path = call.arguments.value("from")) OK(read_tags(*path, words));
-  if (words.empty()) return stop(Error{ErrorCode::WrongInput, "No tags to be added or removed"});
+  if (words.empty()) {
+    return stop(Error{ErrorCode::WrongInput,
+                      op_id == "OP_TAGS_SET" ? "No tags to be added" : "No tags to be removed"});
+  }
   json::array tags;
   for (auto const& tag : words) tags.push_back(text_value(tag));
   op["tags"] = std::move(tags);
@@ -61,7 +70,7 @@ Outcome<int> list_tags(Call& call) {
     tags = OK(call.session.get("cluster")).at("tags");
   } else {
     auto const answer = OK(call.session.post(
-        "query", {{"what", text_value(tag_kind(call))},
+        "query", {{"what", text_value(resource(call))},
                   {"fields", json::array{"tags"}},
                   {"names", json::array{text_value(call.arguments.positional()[0])}}}));
     tags = answer.at("data").at(0).at(0).at(1);

@@ -1,5 +1,7 @@
 #include "cli/values.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 
 namespace flotte::cli {
@@ -8,6 +10,7 @@ Result<std::int64_t> parse_timespec(std::string_view text) {
   constexpr std::int64_t units_max = 1'000'000'000;
   constexpr std::pair<char, std::int64_t> suffixes[] = {
       {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+  if (text.empty()) return fail(ErrorCode::WrongInput, "Empty time specification passed");
   auto digits = text;
   std::int64_t factor = 1;
   for (auto const& [suffix, seconds] : suffixes) {
@@ -21,10 +24,10 @@ Result<std::int64_t> parse_timespec(std::string_view text) {
       number <= units_max) {
     return number * factor;
   }
-  return fail(ErrorCode::WrongInput,
-              "Invalid time specification '{}': a number of seconds, or one with s, m, h, d or w "
-              "behind it",
-              text);
+  if (digits.empty()) {
+    return fail(ErrorCode::WrongInput, "Invalid time specification (only suffix passed)");
+  }
+  return fail(ErrorCode::WrongInput, "Invalid time specification '{}'", digits);
 }
 namespace {
 
@@ -64,7 +67,8 @@ Result<json::object> parse_pairs(std::string_view text, std::string_view option)
       return fail(ErrorCode::WrongInput, "A name is missing in '{}' of option {}", text, option);
     }
     if (out.contains(key)) {
-      return fail(ErrorCode::WrongInput, "Duplicated key '{}' in option {}", key, option);
+      return fail_as(ErrorClass::Name, ErrorCode::WrongInput, "Duplicate key '{}' in option {}",
+                     key, option);
     }
     out[key] = std::move(value);
   }
@@ -95,8 +99,9 @@ Result<json::array> parse_device_change(std::string_view text, std::string_view 
     auto const is_said = which == name;
     if (!is_said && (!params.contains(name) || params[name] != true)) continue;
     if (!action.empty()) {
-      return fail(ErrorCode::WrongInput, "Option {}: cannot {} and {} at the same time", option,
-                  action, name);
+      return fail(ErrorCode::WrongInput,
+                  "Cannot do more than one of the following operations at the same time: add, "
+                  "attach, remove, detach, modify");
     }
     action = name;
     params.erase(name);
@@ -109,7 +114,7 @@ Result<json::array> parse_device_change(std::string_view text, std::string_view 
   }
   if (action.empty()) action = "modify";
   if ((action == "remove" || action == "detach") && !params.empty()) {
-    return fail(ErrorCode::WrongInput, "Option {}: not accepting parameters on {}", option, action);
+    return fail(ErrorCode::WrongInput, "Not accepting parameters on removal/detach");
   }
   for (auto const& [key, value] : params) {
     if (value.is_string()) continue;
@@ -136,12 +141,13 @@ Result<std::int64_t> parse_count(std::string_view text, std::string_view option)
   return fail(ErrorCode::WrongInput, "option {}: '{}' is not a number", option, text);
 }
 
-Result<bool> parse_yes_no(std::string_view text, std::string_view option) {
-  auto const lower = strip(text);
-  if (lower == "yes" || lower == "true" || lower == "Yes" || lower == "True") return true;
-  if (lower == "no" || lower == "false" || lower == "No" || lower == "False") return false;
-  return fail(ErrorCode::WrongInput, "option {}: invalid boolean value '{}': yes or no", option,
-              text);
+Result<bool> parse_yes_no(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (lower == "yes" || lower == "true") return true;
+  if (lower == "no" || lower == "false") return false;
+  return fail_as(ErrorClass::Name, ErrorCode::WrongInput, "Invalid boolean value '{}'", lower);
 }
 
 std::string strip(std::string_view text) {

@@ -28,7 +28,7 @@ std::vector<std::string> split(std::string_view text, char separator);
 Result<std::int64_t> parse_timespec(std::string_view text);
 // A number of things, not negative.
 Result<std::int64_t> parse_count(std::string_view text, std::string_view option);
-Result<bool> parse_yes_no(std::string_view text, std::string_view option);
+Result<bool> parse_yes_no(std::string_view text);
 // For a shell-like word list: quotes are not special.
 std::string strip(std::string_view text);
 

@@ -50,7 +50,8 @@ Result<void> enforce_parameters(model::Settings& settings) {
   settings.nicparams = TRY(model::enforce_nic(settings.nicparams));
   TRY(model::check_nic(model::filled_nicparams(settings)));
   settings.ndparams = TRY(model::enforce(model::node_params(), settings.ndparams));
-  settings.ipolicy = model::overlay(model::default_ipolicy(), settings.ipolicy);
+  settings.ipolicy = TRY(model::changed_ipolicy(model::default_ipolicy(), settings.ipolicy,
+                                                model::PolicyLevel::Cluster));
   return {};
 }
 

@@ -50,8 +50,18 @@ Result<NodePtr> Cluster::node(std::string_view name_or_uuid) const {
   return find_object(nodes_, name_or_uuid, "Node");
 }
 
+// Groups have no short names.
 Result<GroupPtr> Cluster::group(std::string_view name_or_uuid) const {
-  return find_object(groups_, name_or_uuid, "Node group");
+  for (auto const& [id, group] : groups_) {
+    if (group->name == name_or_uuid || id.text() == name_or_uuid) return group;
+  }
+  return fail(ErrorCode::UnknownEntity, "Node group '{}' not found", name_or_uuid);
+}
+
+GroupPtr Cluster::group_of(NodeId const& node) const {
+  auto const known = nodes_.find(node);
+  auto const group = known == nodes_.end() ? groups_.end() : groups_.find(known->second->group);
+  return group == groups_.end() ? nullptr : group->second;
 }
 
 std::vector<InstancePtr> Cluster::instances_by_name() const {
@@ -59,6 +69,10 @@ std::vector<InstancePtr> Cluster::instances_by_name() const {
 }
 std::vector<NodePtr> Cluster::nodes_by_name() const {
   return by_name(nodes_);
+}
+
+std::vector<GroupPtr> Cluster::groups_by_name() const {
+  return by_name(groups_);
 }
 
 void Cluster::put(Node node) {
@@ -96,6 +110,9 @@ void Cluster::remove(InstanceId const& id) {
 
 void Cluster::remove(NodeId const& id) {
   nodes_.erase(id);
+}
+void Cluster::remove(GroupId const& id) {
+  groups_.erase(id);
 }
 
 }  // namespace flotte::model

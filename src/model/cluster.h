@@ -128,6 +128,9 @@ class Cluster {
   // All instances in the order of their names, as lists show them.
   std::vector<InstancePtr> instances_by_name() const;
   std::vector<NodePtr> nodes_by_name() const;
+  std::vector<GroupPtr> groups_by_name() const;
+  // The group of a node; null where there is none.
+  GroupPtr group_of(NodeId const& node) const;
 
   // Only ConfigStore and tests build clusters.
   void put(Settings settings) { settings_ = std::make_shared<Settings const>(std::move(settings)); }
@@ -136,6 +139,7 @@ class Cluster {
   void put(Instance instance);
   void remove(InstanceId const& id);
   void remove(NodeId const& id);
+  void remove(GroupId const& id);
 
  private:
   std::shared_ptr<Settings const> settings_ = std::make_shared<Settings const>();

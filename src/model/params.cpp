@@ -289,8 +289,15 @@ Result<json::value> convert(Param const& param, json::value const& given) {
   return wrong_value(param, given, "string");
 }
 
+bool is_default(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower == "default";
+}
+
 Result<json::value> enforce_one(Param const& param, json::value const& given) {
-  if (given.is_null() || (given.is_string() && view(given) == "default")) {
+  if (given.is_null() || (given.is_string() && is_default(view(given)))) {
     // "default" is also a real value of some parameters (disk_cache); inheriting it gives the same.
     return json::value(nullptr);
   }
@@ -386,6 +393,20 @@ Result<json::object> enforce_hypervisor(HypervisorKind kind, json::object const&
   return enforce(table, given);
 }
 
+Result<void> check_hypervisor_types(json::object const& given) {
+  for (auto const& [name, value] : given) {
+    // What the others have, KVM has too.
+    auto const* param = find(kvm_params, name);
+    if (!param) {
+      return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Unknown parameter '{}'",
+                     std::string_view(name));
+    }
+    if (value.is_null() || (value.is_string() && is_default(view(value)))) continue;
+    TRY(convert(*param, value));
+  }
+  return {};
+}
+
 Result<json::object> enforce_backend(json::object const& given) {
   auto expanded = given;
   if (auto const* memory = given.if_contains("memory")) {
@@ -453,16 +474,30 @@ json::object filled_nicparams(Settings const& settings, Nic const& nic) {
 json::object filled_ndparams(Cluster const& cluster) {
   return overlay(defaults(nd_params), cluster.settings().ndparams);
 }
+json::object filled_ndparams(Cluster const& cluster, Group const& group) {
+  return overlay(filled_ndparams(cluster), group.ndparams);
+}
 json::object filled_ndparams(Cluster const& cluster, Node const& node) {
-  auto filled = filled_ndparams(cluster);
-  if (auto const group = cluster.group(node.group.text())) {
-    filled = overlay(std::move(filled), (*group)->ndparams);
-  }
-  return overlay(std::move(filled), node.ndparams);
+  auto const group = cluster.groups().find(node.group);
+  return overlay(group == cluster.groups().end() ? filled_ndparams(cluster)
+                                                 : filled_ndparams(cluster, *group->second),
+                 node.ndparams);
 }
 json::object filled_diskparams(Settings const& settings, DiskTemplate disk_template) {
   return overlay(defaults(disk_params(disk_template)),
                  member_object(settings.diskparams, schema::name_of(disk_template)));
+}
+
+json::object filled_diskparams(Settings const& settings, Group const& group,
+                               DiskTemplate disk_template) {
+  return overlay(filled_diskparams(settings, disk_template),
+                 member_object(group.diskparams, schema::name_of(disk_template)));
+}
+json::object filled_diskparams(Cluster const& cluster, NodeId const& node,
+                               DiskTemplate disk_template) {
+  auto const group = cluster.group_of(node);
+  return group ? filled_diskparams(cluster.settings(), *group, disk_template)
+               : filled_diskparams(cluster.settings(), disk_template);
 }
 
 bool is_true(json::object const& params, std::string_view name) {
@@ -496,6 +531,154 @@ json::object default_ipolicy() {
   policy["std"] = ispec({128, 1, 1, 1024, 1, 1});
   policy["vcpu-ratio"] = 4.0;
   policy["spindle-ratio"] = 32.0;
+  return policy;
+}
+
+json::object filled_ipolicy(Settings const& settings) {
+  auto policy = overlay(default_ipolicy(), settings.ipolicy);
+  if (!policy.contains("disk-templates")) {
+    json::array enabled;
+    for (auto const kind : settings.enabled_disk_templates) {
+      enabled.push_back(json::value(schema::name_of(kind)));
+    }
+    policy["disk-templates"] = std::move(enabled);
+  }
+  return policy;
+}
+json::object filled_ipolicy(Settings const& settings, Group const& group) {
+  return overlay(filled_ipolicy(settings), group.ipolicy);
+}
+json::object filled_ipolicy(Cluster const& cluster, NodeId const& node) {
+  auto const group = cluster.group_of(node);
+  return group ? filled_ipolicy(cluster.settings(), *group) : filled_ipolicy(cluster.settings());
+}
+
+namespace {
+
+constexpr std::array<std::string_view, 6> ispec_names{"memory-size", "cpu-count", "disk-count",
+                                                      "disk-size",   "nic-count", "spindle-use"};
+
+Failure bad_policy(std::string const& why) {
+  return fail(ErrorCode::WrongInput, "Invalid instance policy: {}", why);
+}
+
+bool is_unset(json::value const& value) {
+  if (value.is_null()) return true;
+  if (value.is_string()) return value.get_string().empty() || is_default(view(value));
+  if (value.is_object()) return value.get_object().empty();
+  auto const* list = value.if_array();
+  return list && (list->empty() ||
+                  (list->size() == 1 && (*list)[0].is_string() && is_default(view((*list)[0]))));
+}
+
+// The numbers of one end; `std` may name some only.
+Result<json::object> checked_ispec(json::value const& given, std::string_view end, bool is_whole) {
+  if (!given.is_object()) return bad_policy(fmt::format("'{}' is no object", end));
+  json::object spec;
+  for (auto const& [name, value] : given.get_object()) {
+    if (std::ranges::find(ispec_names, std::string_view(name)) == ispec_names.end()) {
+      return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Unknown parameter '{}'",
+                     std::string_view(name));
+    }
+    spec[name] =
+        TRY(to_int(Param{.name = name, .type = Int, .default_json = "0", .doc = ""}, value));
+  }
+  std::vector<std::string_view> missing;
+  for (auto const name : ispec_names) {
+    if (!spec.contains(name)) missing.push_back(name);
+  }
+  if (is_whole && !missing.empty()) {
+    std::ranges::sort(missing);
+    return bad_policy(
+        fmt::format("Missing instance specs parameters for {}: {}", end, fmt::join(missing, ", ")));
+  }
+  return spec;
+}
+
+Result<json::array> checked_minmax(json::value const& given) {
+  if (!given.is_array()) return bad_policy("'minmax' is no list");
+  json::array out;
+  for (auto const& pair : given.get_array()) {
+    json::object ends;
+    for (std::string_view const end : {"min", "max"}) {
+      auto const* spec = pair.is_object() ? pair.get_object().if_contains(end) : nullptr;
+      if (!spec) return bad_policy(fmt::format("Missing instance specification: {}", end));
+      ends[end] = TRY(checked_ispec(*spec, end, true));
+    }
+    for (auto const name : ispec_names) {
+      auto const low = number_of(ends["min"].get_object(), name);
+      auto const high = number_of(ends["max"].get_object(), name);
+      if (low <= high) continue;
+      return bad_policy(
+          fmt::format("Invalid specification of min/max values for {}: {}/{}", name, low, high));
+    }
+    out.push_back(std::move(ends));
+  }
+  return out;
+}
+
+Result<json::array> checked_templates(json::value const& given) {
+  if (!given.is_array()) return bad_policy("'disk-templates' is no list");
+  std::vector<std::string> wrong;
+  for (auto const& name : given.get_array()) {
+    if (name.is_string() && schema::enum_from<DiskTemplate>(view(name))) continue;
+    wrong.push_back(name.is_string() ? std::string(view(name)) : json::serialize(name));
+  }
+  if (wrong.empty()) return given.get_array();
+  return bad_policy(fmt::format("Invalid disk template(s) {}", fmt::join(wrong, ", ")));
+}
+
+Result<void> check_std(json::object const& policy) {
+  auto const std_spec = member_object(policy, "std");
+  auto const* all = policy.if_contains("minmax");
+  if (!all || !all->is_array()) return {};
+  for (auto const& pair : all->get_array()) {
+    auto const min = member_object(pair.as_object(), "min");
+    auto const max = member_object(pair.as_object(), "max");
+    auto const fits = [&](std::string_view name) {
+      auto const value = number_of(std_spec, name);
+      return value >= number_of(min, name) && value <= number_of(max, name);
+    };
+    if (std::ranges::all_of(ispec_names, fits)) return {};
+  }
+  return bad_policy("Invalid std specifications");
+}
+
+Result<json::value> checked_entry(std::string_view key, json::value const& value,
+                                  json::object const& policy, PolicyLevel level) {
+  if (key == "vcpu-ratio" || key == "spindle-ratio") {
+    return to_float(Param{.name = key, .type = Float, .default_json = "0", .doc = ""}, value);
+  }
+  if (key == "minmax") return TRY(checked_minmax(value));
+  if (key == "disk-templates") return TRY(checked_templates(value));
+  if (level == PolicyLevel::Group) {
+    return fail(ErrorCode::WrongInput, "{} cannot appear in group instance specs", key);
+  }
+  return overlay(member_object(policy, key), TRY(checked_ispec(value, key, false)));
+}
+
+}  // namespace
+
+Result<json::object> changed_ipolicy(json::object policy, json::object const& changes,
+                                     PolicyLevel level) {
+  constexpr std::array<std::string_view, 5> keys{"minmax", "std", "disk-templates", "vcpu-ratio",
+                                                 "spindle-ratio"};
+  for (auto const& [name, value] : changes) {
+    std::string_view const key = name;
+    if (std::ranges::find(keys, key) == keys.end()) {
+      return fail(ErrorCode::WrongInput, "Invalid key in new ipolicy: {}", key);
+    }
+    if (!is_unset(value)) {
+      policy[key] = TRY(checked_entry(key, value, policy, level));
+    } else if (level == PolicyLevel::Group) {
+      policy.erase(key);
+    } else {
+      return fail(ErrorCode::WrongInput, "Can't unset ipolicy attribute '{}' on the cluster'", key);
+    }
+  }
+  if (level == PolicyLevel::Cluster && (changes.contains("std") || changes.contains("minmax"))) {
+    TRY(check_std(policy));
+  }
   return policy;
 }
 
@@ -539,9 +722,22 @@ std::vector<std::string> policy_violations(json::object const& ipolicy, Instance
       demands.push_back({"disk-size", instance.disks[i].size.value, fmt::format("/{}", i)});
     }
   }
+  std::vector<std::string> forbidden;
+  if (auto const* allowed = ipolicy.if_contains("disk-templates");
+      allowed && allowed->is_array() && !allowed->get_array().empty()) {
+    auto const kind = schema::name_of(instance.disk_template);
+    std::vector<std::string> names;
+    for (auto const& name : allowed->get_array()) {
+      if (name.is_string()) names.emplace_back(view(name));
+    }
+    if (std::ranges::find(names, kind) == names.end()) {
+      forbidden.push_back(fmt::format("Disk template {} is not allowed (allowed templates: {})",
+                                      kind, fmt::join(names, ", ")));
+    }
+  }
   std::vector<std::string> fewest;
   auto const* all = ipolicy.if_contains("minmax");
-  if (!all || !all->is_array()) return fewest;
+  if (!all || !all->is_array()) return forbidden;
   bool first = true;
   for (auto const& minmax : all->get_array()) {
     if (!minmax.is_object()) continue;
@@ -549,7 +745,8 @@ std::vector<std::string> policy_violations(json::object const& ipolicy, Instance
     if (first || found.size() < fewest.size()) fewest = std::move(found);
     first = false;
   }
-  return fewest;
+  forbidden.insert(forbidden.end(), fewest.begin(), fewest.end());
+  return forbidden;
 }
 
 }  // namespace flotte::model

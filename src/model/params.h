@@ -44,6 +44,9 @@ Result<json::object> enforce(ParamTable table, json::object const& given);
 // The same, for hypervisor parameters: an unknown name is of class Hypervisor, "Parameter 'x' is
 // not supported".
 Result<json::object> enforce_hypervisor(HypervisorKind kind, json::object const& given);
+// Whether some hypervisor has such parameters, of these types: what can be told before anybody
+// knows which one is meant.
+Result<void> check_hypervisor_types(json::object const& given);
 // minmem <= maxmem; `memory` stands for both.
 Result<json::object> enforce_backend(json::object const& given);
 
@@ -60,8 +63,14 @@ json::object filled_beparams(Settings const& settings, Instance const& instance)
 json::object filled_nicparams(Settings const& settings);
 json::object filled_nicparams(Settings const& settings, Nic const& nic);
 json::object filled_ndparams(Cluster const& cluster);
+json::object filled_ndparams(Cluster const& cluster, Group const& group);
 json::object filled_ndparams(Cluster const& cluster, Node const& node);
 json::object filled_diskparams(Settings const& settings, DiskTemplate disk_template);
+json::object filled_diskparams(Settings const& settings, Group const& group,
+                               DiskTemplate disk_template);
+// With those of the node's group.
+json::object filled_diskparams(Cluster const& cluster, NodeId const& node,
+                               DiskTemplate disk_template);
 
 bool is_true(json::object const& params, std::string_view name);
 std::int64_t number_of(json::object const& params, std::string_view name);
@@ -71,6 +80,16 @@ std::string python_text(json::value const& value);
 
 // Instance policy (ganeti-compat §4.5).
 json::object default_ipolicy();
+// The cluster's and over it what the group has of its own; templates: those that are enabled, where
+// neither says otherwise.
+json::object filled_ipolicy(Settings const& settings);
+json::object filled_ipolicy(Settings const& settings, Group const& group);
+json::object filled_ipolicy(Cluster const& cluster, NodeId const& node);
+enum class PolicyLevel { Cluster, Group };
+// A change of a policy as somebody typed it: types, bounds, templates. "default" or an empty value
+// takes away what a group has of its own.
+Result<json::object> changed_ipolicy(json::object policy, json::object const& changes,
+                                     PolicyLevel level);
 // What an instance asks for, against min and max; empty when it fits, else one sentence a
 // violation.
 std::vector<std::string> policy_violations(json::object const& ipolicy, Instance const& instance,

@@ -1,5 +1,6 @@
 // The field tables of the opcodes and the list of all of them.
 #include "opcodes/cluster.h"
+#include "opcodes/group.h"
 #include "opcodes/instance.h"
 
 namespace flotte::opcodes {
@@ -213,6 +214,9 @@ Fields ClusterSetParams::fields() {
                                                  "Directory below the file storage."),
       field<&ClusterSetParams::shared_file_storage_dir>("shared_file_storage_dir",
                                                         "Shared file storage dir."),
+      field<&ClusterSetParams::hidden_os>("hidden_os", "OS definitions to hide or show."),
+      field<&ClusterSetParams::blacklisted_os>("blacklisted_os",
+                                               "OS definitions to refuse or allow."),
       field<&ClusterSetParams::enabled_user_shutdown>("enabled_user_shutdown",
                                                       "Enabled user shutdown."),
   };
@@ -229,6 +233,70 @@ Fields ClusterVerify::fields() {
       field<&ClusterVerify::verbose>("verbose", "Verbose."),
       field<&ClusterVerify::group_name>("group_name", "The node group."),
       field<&ClusterVerify::verify_clutter>("verify_clutter", "Verify clutter."),
+  };
+  return table;
+}
+
+Fields NodeSetParams::fields() {
+  static constexpr Field table[] = {
+      required<&NodeSetParams::node_name>("node_name", "The node."),
+      field<&NodeSetParams::node_uuid>("node_uuid", "Its UUID."),
+      field<&NodeSetParams::force>("force", "Go on where a check would stop."),
+      field<&NodeSetParams::master_candidate>("master_candidate", "Whether it may become master."),
+      field<&NodeSetParams::offline>("offline", "Whether it is offline."),
+      field<&NodeSetParams::drained>("drained", "Whether it is drained."),
+      field<&NodeSetParams::auto_promote>("auto_promote", "Make others master candidates."),
+      field<&NodeSetParams::master_capable>("master_capable", "Whether it can be master."),
+      field<&NodeSetParams::vm_capable>("vm_capable", "Whether it can run instances."),
+      field<&NodeSetParams::ndparams>("ndparams", "Node parameters."),
+      field<&NodeSetParams::powered>("powered", "Whether it is powered on."),
+  };
+  return table;
+}
+
+Fields GroupAdd::fields() {
+  static constexpr Field table[] = {
+      required<&GroupAdd::group_name>("group_name", "The node group."),
+      field<&GroupAdd::alloc_policy>("alloc_policy", "preferred, last_resort or unallocable."),
+      field<&GroupAdd::ndparams>("ndparams", "Node parameters."),
+      field<&GroupAdd::diskparams>("diskparams", "Disk parameters, by template."),
+      field<&GroupAdd::ipolicy>("ipolicy", "What the instance policy has of its own."),
+  };
+  return table;
+}
+
+Fields GroupAssignNodes::fields() {
+  static constexpr Field table[] = {
+      required<&GroupAssignNodes::group_name>("group_name", "The node group."),
+      field<&GroupAssignNodes::force>("force", "Also where that splits instances."),
+      required<&GroupAssignNodes::nodes>("nodes", "The nodes that shall be in it."),
+  };
+  return table;
+}
+
+Fields GroupSetParams::fields() {
+  static constexpr Field table[] = {
+      required<&GroupSetParams::group_name>("group_name", "The node group."),
+      field<&GroupSetParams::alloc_policy>("alloc_policy",
+                                           "preferred, last_resort or unallocable."),
+      field<&GroupSetParams::ndparams>("ndparams", "Node parameters."),
+      field<&GroupSetParams::diskparams>("diskparams", "Disk parameters, by template."),
+      field<&GroupSetParams::ipolicy>("ipolicy", "Changes of its instance policy."),
+  };
+  return table;
+}
+
+Fields GroupRemove::fields() {
+  static constexpr Field table[] = {
+      required<&GroupRemove::group_name>("group_name", "The node group."),
+  };
+  return table;
+}
+
+Fields GroupRename::fields() {
+  static constexpr Field table[] = {
+      required<&GroupRename::group_name>("group_name", "The node group."),
+      required<&GroupRename::new_name>("new_name", "Its new name."),
   };
   return table;
 }
@@ -399,6 +467,14 @@ std::span<Description const> all() {
       describe<InstanceQueryData>(""),
       describe<ClusterPostInit>(""),
       describe<ClusterSetParams>(""),
+      describe<ClusterActivateMasterIp>(""),
+      describe<ClusterDeactivateMasterIp>(""),
+      describe<NodeSetParams>("node_name"),
+      describe<GroupAdd>("group_name"),
+      describe<GroupAssignNodes>("group_name"),
+      describe<GroupSetParams>("group_name"),
+      describe<GroupRemove>("group_name"),
+      describe<GroupRename>("group_name"),
       describe<ClusterVerify>(""),
       describe<ClusterVerifyConfig>(""),
       describe<ClusterVerifyGroup>("group_name"),

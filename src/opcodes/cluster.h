@@ -38,6 +38,35 @@ struct ClusterSetParams {
   std::optional<std::string> file_storage_dir;
   std::optional<std::string> shared_file_storage_dir;
   std::optional<bool> enabled_user_shutdown;
+  std::optional<json::array> hidden_os;       // [["add" or "remove", name], ...]
+  std::optional<json::array> blacklisted_os;  // the same
+
+  static schema::Fields fields();
+};
+
+struct ClusterActivateMasterIp {
+  static constexpr std::string_view op_id = "OP_CLUSTER_ACTIVATE_MASTER_IP";
+  static schema::Fields fields() { return {}; }
+};
+
+struct ClusterDeactivateMasterIp {
+  static constexpr std::string_view op_id = "OP_CLUSTER_DEACTIVATE_MASTER_IP";
+  static schema::Fields fields() { return {}; }
+};
+
+struct NodeSetParams {
+  static constexpr std::string_view op_id = "OP_NODE_SET_PARAMS";
+  std::string node_name;
+  std::optional<std::string> node_uuid;
+  bool force = false;
+  std::optional<bool> master_candidate;
+  std::optional<bool> offline;
+  std::optional<bool> drained;
+  bool auto_promote = false;
+  std::optional<bool> master_capable;
+  std::optional<bool> vm_capable;
+  std::optional<json::object> ndparams;
+  std::optional<bool> powered;
 
   static schema::Fields fields();
 };

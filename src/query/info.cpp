@@ -232,10 +232,7 @@ json::object cluster_info(model::Cluster const& cluster, bool is_drained,
     disk[schema::name_of(kind)] = model::filled_diskparams(settings, kind);
   }
   auto const master = cluster.node(settings.master_node);
-  auto ipolicy = settings.ipolicy;
-  if (!ipolicy.contains("disk-templates")) {
-    ipolicy["disk-templates"] = out["enabled_disk_templates"];
-  }
+  auto ipolicy = model::filled_ipolicy(settings);
   out["name"] = text(settings.cluster_name);
   out["master"] = master ? text((*master)->name) : json::value(nullptr);
   out["hvparams"] = std::move(hv);

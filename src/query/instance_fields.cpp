@@ -94,6 +94,18 @@ Cell console(Row const& row) {
   return plain(std::move(out));
 }
 
+// "3rd", of the third: index 2.
+std::string ordinal(std::size_t index) {
+  auto const place = index + 1;
+  auto const is_teen = place >= 11 && place <= 13;
+  auto const* end = is_teen           ? "th"
+                    : place % 10 == 1 ? "st"
+                    : place % 10 == 2 ? "nd"
+                    : place % 10 == 3 ? "rd"
+                                      : "th";
+  return fmt::format("{}{}", place, end);
+}
+
 FieldTable disk_fields() {
   FieldTable table;
   for (std::size_t i = 0; i < disks_max; ++i) {
@@ -101,22 +113,23 @@ FieldTable disk_fields() {
       return i < row.instance->disks.size() ? &row.instance->disks[i] : nullptr;
     };
     table.push_back({fmt::format("disk.size/{}", i), fmt::format("Disk/{}", i), "unit",
-                     fmt::format("Size of disk {}", i), false, [at](Row const& row) {
+                     fmt::format("Disk size of {} disk", ordinal(i)), false, [at](Row const& row) {
                        auto const* disk = at(row);
                        return disk ? plain(disk->size.value) : unavailable();
                      }});
     table.push_back({fmt::format("disk.uuid/{}", i), fmt::format("DiskUUID/{}", i), "text",
-                     fmt::format("UUID of disk {}", i), false, [at](Row const& row) {
+                     fmt::format("UUID of {} disk", ordinal(i)), false, [at](Row const& row) {
                        auto const* disk = at(row);
                        return disk ? text_cell(disk->uuid.text()) : unavailable();
                      }});
     table.push_back({fmt::format("disk.name/{}", i), fmt::format("DiskName/{}", i), "text",
-                     fmt::format("Name of disk {}", i), false, [at](Row const& row) {
+                     fmt::format("Name of {} disk", ordinal(i)), false, [at](Row const& row) {
                        auto const* disk = at(row);
                        return disk && disk->name ? text_cell(*disk->name) : unavailable();
                      }});
     table.push_back({fmt::format("disk.spindles/{}", i), fmt::format("DiskSpindles/{}", i),
-                     "number", fmt::format("Spindles of disk {}", i), false, [at](Row const& row) {
+                     "number", fmt::format("Spindles of {} disk", ordinal(i)), false,
+                     [at](Row const& row) {
                        auto const* disk = at(row);
                        return disk && disk->spindles ? plain(*disk->spindles) : unavailable();
                      }});
@@ -129,6 +142,7 @@ FieldTable nic_fields() {
   struct Column {
     std::string name;
     std::string title;
+    std::string what;
     Get get;
   };
   auto const param = [](std::string key) -> Get {
@@ -137,27 +151,29 @@ FieldTable nic_fields() {
     };
   };
   std::vector<Column> const columns{
-      {"mac", "NicMAC",
+      {"mac", "NicMAC", "MAC address",
        [](Row const&, model::Nic const& nic) { return json::value(json::string_view(nic.mac)); }},
-      {"ip", "NicIP", [](Row const&, model::Nic const& nic) { return text_or_null(nic.ip); }},
-      {"name", "NicName", [](Row const&, model::Nic const& nic) { return text_or_null(nic.name); }},
-      {"uuid", "NicUUID",
+      {"ip", "NicIP", "IP address",
+       [](Row const&, model::Nic const& nic) { return text_or_null(nic.ip); }},
+      {"name", "NicName", "Name address",
+       [](Row const&, model::Nic const& nic) { return text_or_null(nic.name); }},
+      {"uuid", "NicUUID", "UUID address",
        [](Row const&, model::Nic const& nic) {
          return json::value(json::string_view(nic.uuid.text()));
        }},
-      {"mode", "NicMode", param("mode")},
-      {"link", "NicLink", param("link")},
-      {"vlan", "NicVLAN", param("vlan")},
-      {"bridge", "NicBridge",
+      {"mode", "NicMode", "Mode", param("mode")},
+      {"link", "NicLink", "Link", param("link")},
+      {"vlan", "NicVLAN", "VLAN", param("vlan")},
+      {"bridge", "NicBridge", "Bridge",
        [](Row const& row, model::Nic const& nic) {
          auto const params = nic_params(row, nic);
          return model::text_of(params, "mode") == "bridged"
                     ? json::value(json::string_view(model::text_of(params, "link")))
                     : json::value(nullptr);
        }},
-      {"network", "NicNetwork",
+      {"network", "NicNetwork", "Network",
        [](Row const&, model::Nic const& nic) { return text_or_null(nic.network); }},
-      {"network.name", "NicNetworkName",
+      {"network.name", "NicNetworkName", "Network name",
        [](Row const&, model::Nic const&) { return json::value(nullptr); }},
   };
   FieldTable table;
@@ -165,7 +181,7 @@ FieldTable nic_fields() {
     for (auto const& column : columns) {
       table.push_back({fmt::format("nic.{}/{}", column.name, i),
                        fmt::format("{}/{}", column.title, i), "text",
-                       fmt::format("{} of NIC {}", column.name, i), false,
+                       fmt::format("{} of {} network interface", column.what, ordinal(i)), false,
                        [i, get = column.get](Row const& row) {
                          if (i >= row.instance->nics.size()) return unavailable();
                          auto value = get(row, row.instance->nics[i]);
@@ -177,17 +193,25 @@ FieldTable nic_fields() {
     std::string name;
     std::string title;
     std::string column;
+    std::string doc;
   };
-  for (auto const& plural :
-       {Plural{"nic.macs", "NIC_MACs", "mac"}, Plural{"nic.ips", "NIC_IPs", "ip"},
-        Plural{"nic.names", "NIC_Names", "name"}, Plural{"nic.uuids", "NIC_UUIDs", "uuid"},
-        Plural{"nic.modes", "NIC_modes", "mode"}, Plural{"nic.links", "NIC_links", "link"},
-        Plural{"nic.vlans", "NIC_VLANs", "vlan"}, Plural{"nic.bridges", "NIC_bridges", "bridge"},
-        Plural{"nic.networks", "NIC_networks", "network"},
-        Plural{"nic.networks.names", "NIC_networks_names", "network.name"}}) {
+  auto const lists = [](std::string_view what) {
+    return fmt::format("List containing each network interface's {}", what);
+  };
+  for (auto const& plural : {Plural{"nic.macs", "NIC_MACs", "mac", lists("MAC address")},
+                             Plural{"nic.ips", "NIC_IPs", "ip", lists("IP address")},
+                             Plural{"nic.names", "NIC_Names", "name", lists("name")},
+                             Plural{"nic.uuids", "NIC_UUIDs", "uuid", lists("UUID")},
+                             Plural{"nic.modes", "NIC_modes", "mode", lists("mode")},
+                             Plural{"nic.links", "NIC_links", "link", lists("link")},
+                             Plural{"nic.vlans", "NIC_VLANs", "vlan", lists("VLAN")},
+                             Plural{"nic.bridges", "NIC_bridges", "bridge", lists("bridge")},
+                             Plural{"nic.networks", "NIC_networks", "network",
+                                    "List containing each interface's network"},
+                             Plural{"nic.networks.names", "NIC_networks_names", "network.name",
+                                    "List containing the name of each interface's network"}}) {
     auto const get = std::ranges::find(columns, plural.column, &Column::name)->get;
-    table.push_back({plural.name, plural.title, "other", "List of each NIC's " + plural.column,
-                     false, [get](Row const& row) {
+    table.push_back({plural.name, plural.title, "other", plural.doc, false, [get](Row const& row) {
                        return plain(each(row.instance->nics,
                                          [&](model::Nic const& nic) { return get(row, nic); }));
                      }});
@@ -225,13 +249,13 @@ FieldTable parameter_fields() {
         name != "migration_caps") {
       continue;
     }
-    table.push_back({"hv/" + name, hv_title(name), kind_of(param.type), std::string(param.doc),
-                     false, [name](Row const& row) {
-                       auto const filled =
-                           model::filled_hvparams(row.cluster->settings(), *row.instance);
-                       auto const* value = filled.if_contains(name);
-                       return value ? plain(*value) : unavailable();
-                     }});
+    table.push_back(
+        {"hv/" + name, hv_title(name), kind_of(param.type),
+         fmt::format("The \"{}\" hypervisor parameter", name), false, [name](Row const& row) {
+           auto const filled = model::filled_hvparams(row.cluster->settings(), *row.instance);
+           auto const* value = filled.if_contains(name);
+           return value ? plain(*value) : unavailable();
+         }});
   }
   struct Be {
     std::string name;
@@ -247,11 +271,11 @@ FieldTable parameter_fields() {
                          Be{"be/spindle_use", "be/spindle_use", "number", "spindle_use"},
                          Be{"be/vcpus", "ConfigVCPUs", "number", "vcpus"},
                          Be{"vcpus", "ConfigVCPUs", "number", "vcpus"}}) {
-    table.push_back({be.name, be.title, be.kind, "Backend parameter " + be.key, false,
-                     [key = be.key](Row const& row) {
-                       return plain(
-                           model::filled_beparams(row.cluster->settings(), *row.instance).at(key));
-                     }});
+    table.push_back(
+        {be.name, be.title, be.kind, fmt::format("The \"{}\" backend parameter", be.key), false,
+         [key = be.key](Row const& row) {
+           return plain(model::filled_beparams(row.cluster->settings(), *row.instance).at(key));
+         }});
   }
   return table;
 }
@@ -265,7 +289,7 @@ FieldTable plain_fields() {
        [=](R r) { return text(r.instance->name); }},
       {"uuid", "UUID", "text", "Instance UUID", false,
        [=](R r) { return text(r.instance->uuid.text()); }},
-      {"hypervisor", "Hypervisor", "text", "Hypervisor", false,
+      {"hypervisor", "Hypervisor", "text", "Hypervisor name", false,
        [](R r) { return text_cell(schema::name_of(r.instance->hypervisor)); }},
       {"os", "OS", "text", "Operating system", false, [=](R r) { return text(r.instance->os); }},
       {"pnode", "Primary_node", "text", "Primary node", false,
@@ -273,42 +297,50 @@ FieldTable plain_fields() {
          auto const node = r.cluster->node(r.instance->primary_node);
          return node ? text_cell((*node)->name) : unavailable();
        }},
-      {"pnode.group", "PrimaryNodeGroup", "text", "Its group", false,
+      {"pnode.group", "PrimaryNodeGroup", "text", "Primary node's group", false,
        [](R r) {
          auto const node = r.cluster->node(r.instance->primary_node);
          auto const group = node ? r.cluster->group((*node)->group.text())
                                  : Result<model::GroupPtr>(Failure(node.error()));
          return group ? text_cell((*group)->name) : unavailable();
        }},
-      {"pnode.group.uuid", "PrimaryNodeGroupUUID", "text", "Its group's UUID", false,
+      {"pnode.group.uuid", "PrimaryNodeGroupUUID", "text", "Primary node's group UUID", false,
        [](R r) {
          auto const node = r.cluster->node(r.instance->primary_node);
          return node ? text_cell((*node)->group.text()) : unavailable();
        }},
-      {"snodes", "Secondary_Nodes", "other", "Secondary nodes", false,
+      {"snodes", "Secondary_Nodes", "other", "Secondary nodes; usually this will just be one node",
+       false, [](R) { return plain(json::array()); }},
+      {"snodes.group", "SecondaryNodesGroups", "other", "Node groups of secondary nodes", false,
        [](R) { return plain(json::array()); }},
-      {"snodes.group", "SecondaryNodesGroups", "other", "Their groups", false,
-       [](R) { return plain(json::array()); }},
-      {"snodes.group.uuid", "SecondaryNodesGroupsUUID", "other", "Their groups' UUIDs", false,
-       [](R) { return plain(json::array()); }},
-      {"admin_state", "InstanceState", "text", "The state that is wished", false,
+      {"snodes.group.uuid", "SecondaryNodesGroupsUUID", "other",
+       "Node group UUIDs of secondary nodes", false, [](R) { return plain(json::array()); }},
+      {"admin_state", "InstanceState", "text", "Desired state of instance", false,
        [](R r) { return text_cell(schema::name_of(r.instance->admin_state)); }},
-      {"admin_state_source", "InstanceStateSource", "text", "Who wished it", false,
+      {"admin_state_source", "InstanceStateSource", "text",
+       "Who last changed the desired state of the instance", false,
        [](R r) { return text_cell(schema::name_of(r.instance->admin_state_source)); }},
-      {"admin_up", "Autostart", "bool", "Whether it should run", false,
+      {"admin_up", "Autostart", "bool", "Desired state of instance", false,
        [](R r) { return plain(r.instance->admin_state == model::AdminState::Up); }},
-      {"status", "Status", "text", "What it does and should do", true,
-       [](R r) { return text_cell(instance_status(r)); }},
-      {"oper_state", "Running", "bool", "Whether it runs", true,
+      {"status", "Status", "text",
+       "Instance status; \"running\" if instance is set to be running and actually is, "
+       "\"ADMIN_down\" if instance is stopped and is not running, \"ERROR_wrongnode\" if instance "
+       "running, but not on its designated primary node, \"ERROR_up\" if instance should be "
+       "stopped, but is actually running, \"ERROR_down\" if instance should run, but doesn't, "
+       "\"ERROR_nodedown\" if instance's primary node is down, \"ERROR_nodeoffline\" if instance's "
+       "primary node is marked offline, \"ADMIN_offline\" if instance is offline and does not use "
+       "dynamic resources",
+       true, [](R r) { return text_cell(instance_status(r)); }},
+      {"oper_state", "Running", "bool", "Actual state of instance", true,
        [](R r) { return live(r, [&] { return plain(running_of(r) != nullptr); }); }},
-      {"oper_ram", "Memory", "unit", "Memory in use", true,
+      {"oper_ram", "Memory", "unit", "Actual memory usage as seen by hypervisor", true,
        [](R r) {
          return live(r, [&] {
            auto const* running = running_of(r);
            return running ? plain(running->memory.value) : unavailable();
          });
        }},
-      {"oper_vcpus", "VCPUs", "number", "CPUs in use", true,
+      {"oper_vcpus", "VCPUs", "number", "Actual number of VCPUs as seen by hypervisor", true,
        [](R r) {
          return live(r, [&] {
            auto const* running = running_of(r);
@@ -317,16 +349,20 @@ FieldTable plain_fields() {
        }},
       {"oper_vnc", "VNC", "text", "Where its display listens", true,
        [](R r) { return live(r, [&] { return running_vnc(r); }); }},
-      {"console", "Console", "other", "How to reach its console", true, console},
-      {"network_port", "Network_port", "other", "TCP port of its display", false,
+      {"console", "Console", "other", "Instance console information", true, console},
+      {"network_port", "Network_port", "other",
+       "Instance network port if available (e.g. for VNC console)", false,
        [](R r) {
          return r.instance->network_port ? plain(*r.instance->network_port) : unavailable();
        }},
-      {"disk_template", "Disk_template", "text", "Disk template", false,
+      {"disk_template", "Disk_template", "text", "Instance disk template", false,
        [](R r) { return text_cell(schema::name_of(r.instance->disk_template)); }},
-      {"disks_active", "DisksActive", "bool", "Whether its disks are wanted", false,
+      {"disks_active", "DisksActive", "bool", "Desired state of instance disks", false,
        [](R r) { return plain(r.instance->disks_active); }},
-      {"disk_usage", "DiskUsage", "unit", "Space of all disks", false,
+      {"disk_usage", "DiskUsage", "unit",
+       "Total disk space used by instance on each of its nodes; this is not the disk size visible "
+       "to the instance, but the usage on the node",
+       false,
        [](R r) {
          std::int64_t sum = 0;
          for (auto const& disk : r.instance->disks) sum += disk.size.value;
@@ -334,55 +370,64 @@ FieldTable plain_fields() {
        }},
       {"disk.count", "Disks", "number", "Number of disks", false,
        [](R r) { return plain(r.instance->disks.size()); }},
-      {"disk.sizes", "Disk_sizes", "other", "Sizes of the disks", false,
+      {"disk.sizes", "Disk_sizes", "other", "List of disk sizes", false,
        [](R r) {
          return plain(
              each(r.instance->disks, [](auto const& d) { return json::value(d.size.value); }));
        }},
-      {"disk.names", "Disk_names", "other", "Names of the disks", false,
+      {"disk.names", "Disk_names", "other", "List of disk names", false,
        [](R r) {
          return plain(each(r.instance->disks, [](auto const& d) { return text_or_null(d.name); }));
        }},
-      {"disk.uuids", "Disk_UUIDs", "other", "UUIDs of the disks", false,
+      {"disk.uuids", "Disk_UUIDs", "other", "List of disk UUIDs", false,
        [](R r) {
          return plain(each(r.instance->disks, [](auto const& d) {
            return json::value(json::string_view(d.uuid.text()));
          }));
        }},
-      {"disk.spindles", "Disk_spindles", "other", "Spindles of the disks", false,
+      {"disk.spindles", "Disk_spindles", "other", "List of disk spindles", false,
        [](R r) {
          return plain(each(r.instance->disks, [](auto const& d) {
            return d.spindles ? json::value(*d.spindles) : json::value(nullptr);
          }));
        }},
-      {"nic.count", "NICs", "number", "Number of NICs", false,
+      {"nic.count", "NICs", "number", "Number of network interfaces", false,
        [](R r) { return plain(r.instance->nics.size()); }},
       {"tags", "Tags", "other", "Tags", false,
        [](R r) {
          return plain(each(r.instance->tags,
                            [](auto const& t) { return json::value(json::string_view(t)); }));
        }},
-      {"serial_no", "SerialNo", "number", "Raised at every change", false,
+      {"serial_no", "SerialNo", "number",
+       "Instance object serial number, incremented on each modification", false,
        [](R r) { return plain(r.instance->serial_no); }},
-      {"ctime", "CTime", "timestamp", "When it was created", false,
+      {"ctime", "CTime", "timestamp", "Creation timestamp", false,
        [=](R r) { return seconds(r.instance->ctime); }},
-      {"mtime", "MTime", "timestamp", "When it was last changed", false,
+      {"mtime", "MTime", "timestamp", "Modification timestamp", false,
        [=](R r) { return seconds(r.instance->mtime); }},
-      {"forthcoming", "Forthcoming", "bool", "Whether it is only reserved", false,
+      {"forthcoming", "Forthcoming", "bool", "whether the Instance is forthcoming", false,
        [](R) { return plain(false); }},
-      {"beparams", "BackendParameters", "other", "All backend parameters", false,
+      {"beparams", "BackendParameters", "other", "Backend parameters (merged)", false,
        [](R r) { return plain(model::filled_beparams(r.cluster->settings(), *r.instance)); }},
-      {"custom_beparams", "CustomBackendParameters", "other", "Its own", false,
+      {"custom_beparams", "CustomBackendParameters", "other", "Custom backend parameters", false,
        [](R r) { return plain(r.instance->beparams); }},
-      {"hvparams", "HypervisorParameters", "other", "All hypervisor parameters", false,
-       [](R r) { return plain(model::filled_hvparams(r.cluster->settings(), *r.instance)); }},
-      {"custom_hvparams", "CustomHypervisorParameters", "other", "Its own", false,
-       [](R r) { return plain(r.instance->hvparams); }},
-      {"osparams", "OpSysParameters", "other", "OS parameters", false,
+      {"hvparams", "HypervisorParameters", "other", "Hypervisor parameters (merged)", false,
+       [](R r) {
+         auto params = model::filled_hvparams(r.cluster->settings(), *r.instance);
+         // Those that only a cluster has.
+         for (auto const* name : {"migration_bandwidth", "migration_mode", "migration_port"}) {
+           params.erase(name);
+         }
+         return plain(std::move(params));
+       }},
+      {"custom_hvparams", "CustomHypervisorParameters", "other", "Custom hypervisor parameters",
+       false, [](R r) { return plain(r.instance->hvparams); }},
+      {"osparams", "OpSysParameters", "other", "Operating system parameters (merged)", false,
        [](R r) { return plain(r.instance->osparams); }},
-      {"custom_osparams", "CustomOpSysParameters", "other", "Its own", false,
-       [](R r) { return plain(r.instance->osparams); }},
-      {"custom_nicparams", "CustomNicParameters", "other", "Its NICs' own", false,
+      {"custom_osparams", "CustomOpSysParameters", "other", "Custom operating system parameters",
+       false, [](R r) { return plain(r.instance->osparams); }},
+      {"custom_nicparams", "CustomNicParameters", "other", "Custom network interface parameters",
+       false,
        [](R r) {
          return plain(
              each(r.instance->nics, [](auto const& n) { return json::value(n.nicparams); }));

@@ -74,7 +74,8 @@ FieldTable ndparam_fields(std::function<json::object(Row const&)> filled) {
         std::tuple{"spindle_count", "SpindleCount", "number"},
         std::tuple{"ssh_port", "ndp/ssh_port", "number"}}) {
     table.push_back(
-        {fmt::format("ndp/{}", key), title, kind, fmt::format("Node parameter {}", key), false,
+        {fmt::format("ndp/{}", key), title, kind, fmt::format("The \"{}\" node parameter", key),
+         false,
          [filled, key = std::string(key)](Row const& row) { return plain(filled(row).at(key)); }});
   }
   return table;
@@ -87,77 +88,95 @@ FieldTable make_node_fields() {
       {"name", "Node", "text", "Node name", false, [](R r) { return text_cell(r.node->name); }},
       {"uuid", "UUID", "text", "Node UUID", false,
        [](R r) { return text_cell(r.node->uuid.text()); }},
-      {"pip", "PrimaryIP", "text", "Primary IP", false,
+      {"pip", "PrimaryIP", "text", "Primary IP address", false,
        [](R r) { return text_cell(r.node->primary_ip); }},
-      {"sip", "SecondaryIP", "text", "Secondary IP", false,
+      {"sip", "SecondaryIP", "text", "Secondary IP address", false,
        [](R r) { return text_cell(r.node->secondary_ip); }},
-      {"role", "Role", "text", "M, C, R, D or O", false, [](R r) { return text_cell(role(r)); }},
-      {"master", "IsMaster", "bool", "Whether it is the master", false,
+      {"role", "Role", "text",
+       "Node role; \"M\" for master, \"C\" for master candidate, \"R\" for regular, \"D\" for "
+       "drained, \"O\" for offline",
+       false, [](R r) { return text_cell(role(r)); }},
+      {"master", "IsMaster", "bool", "Whether node is master", false,
        [](R r) { return plain(r.node->uuid == r.cluster->settings().master_node); }},
-      {"master_candidate", "MasterC", "bool", "Whether it may become master", false,
+      {"master_candidate", "MasterC", "bool", "Whether node is a master candidate", false,
        [](R r) { return plain(r.node->master_candidate); }},
-      {"offline", "Offline", "bool", "Whether it is offline", false,
+      {"offline", "Offline", "bool", "Whether node is marked offline", false,
        [](R r) { return plain(r.node->offline); }},
-      {"drained", "Drained", "bool", "Whether it is drained", false,
+      {"drained", "Drained", "bool", "Whether node is drained", false,
        [](R r) { return plain(r.node->drained); }},
-      {"master_capable", "MasterCapable", "bool", "Whether it can be master", false,
-       [](R r) { return plain(r.node->master_capable); }},
-      {"vm_capable", "VMCapable", "bool", "Whether it can run instances", false,
+      {"master_capable", "MasterCapable", "bool", "Whether node can become a master candidate",
+       false, [](R r) { return plain(r.node->master_capable); }},
+      {"vm_capable", "VMCapable", "bool", "Whether node can host instances", false,
        [](R r) { return plain(r.node->vm_capable); }},
-      {"powered", "Powered", "bool", "Whether it is thought to be powered on", false,
-       [](R r) { return plain(r.node->powered); }},
+      {"powered", "Powered", "bool", "Whether node is thought to be powered on", false,
+       [](R r) {
+         // Who has no program for it does not know.
+         auto const params = model::filled_ndparams(*r.cluster, *r.node);
+         if (model::text_of(params, "oob_program").empty()) return unavailable();
+         return plain(r.node->powered);
+       }},
       {"group", "Group", "text", "Node group", false,
        [](R r) {
          auto const group = r.cluster->group(r.node->group.text());
          return group ? text_cell((*group)->name) : unavailable();
        }},
-      {"group.uuid", "GroupUUID", "text", "UUID of its group", false,
+      {"group.uuid", "GroupUUID", "text", "UUID of node group", false,
        [](R r) { return text_cell(r.node->group.text()); }},
-      {"pinst_cnt", "Pinst", "number", "Primary instances", false,
+      {"pinst_cnt", "Pinst", "number", "Number of instances with this node as primary", false,
        [](R r) { return plain(instances_on(r).size()); }},
-      {"pinst_list", "PriInstances", "other", "Their names", false,
+      {"pinst_list", "PriInstances", "other", "List of instances with this node as primary", false,
        [](R r) { return plain(names(instances_on(r))); }},
-      {"sinst_cnt", "Sinst", "number", "Secondary instances", false, [](R) { return plain(0); }},
-      {"sinst_list", "SecInstances", "other", "Their names", false,
-       [](R) { return plain(json::array()); }},
+      {"sinst_cnt", "Sinst", "number", "Number of instances with this node as secondary", false,
+       [](R) { return plain(0); }},
+      {"sinst_list", "SecInstances", "other", "List of instances with this node as secondary",
+       false, [](R) { return plain(json::array()); }},
       {"tags", "Tags", "other", "Tags", false, [](R r) { return plain(names(r.node->tags)); }},
-      {"ndparams", "NodeParameters", "other", "All node parameters", false,
+      {"ndparams", "NodeParameters", "other", "Merged node parameters", false,
        [](R r) { return plain(model::filled_ndparams(*r.cluster, *r.node)); }},
-      {"custom_ndparams", "CustomNodeParameters", "other", "Its own", false,
+      {"custom_ndparams", "CustomNodeParameters", "other", "Custom node parameters", false,
        [](R r) { return plain(r.node->ndparams); }},
-      {"serial_no", "SerialNo", "number", "Raised at every change", false,
+      {"serial_no", "SerialNo", "number",
+       "Node object serial number, incremented on each modification", false,
        [](R r) { return plain(r.node->serial_no); }},
-      {"ctime", "CTime", "timestamp", "When it was added", false,
+      {"ctime", "CTime", "timestamp", "Creation timestamp", false,
        [](R r) { return plain(r.node->ctime); }},
-      {"mtime", "MTime", "timestamp", "When it was last changed", false,
+      {"mtime", "MTime", "timestamp", "Modification timestamp", false,
        [](R r) { return plain(r.node->mtime); }},
-      {"hv_state", "HypervisorState", "other", "Static hypervisor state", false,
+      {"hv_state", "HypervisorState", "other", "Hypervisor state", false,
        [](R) { return unavailable(); }},
-      {"disk_state", "DiskState", "other", "Static disk state", false,
-       [](R) { return unavailable(); }},
-      live_field("mtotal", "MTotal", "unit", "Memory",
+      {"disk_state", "DiskState", "other", "Disk state", false, [](R) { return unavailable(); }},
+      live_field("mtotal", "MTotal", "unit", "Total amount of memory of physical machine",
                  [](R, F f) { return json::value(f.memory_total.value); }),
-      live_field("mfree", "MFree", "unit", "Free memory",
+      live_field("mfree", "MFree", "unit", "Memory available for instance allocations",
                  [](R, F f) { return json::value(f.memory_free.value); }),
-      live_field("mnode", "MNode", "unit", "Memory of the node itself",
+      live_field("mnode", "MNode", "unit", "Amount of memory used by node (dom0 for Xen)",
                  [](R, F f) { return json::value(f.memory_node.value); }),
-      live_field("dtotal", "DTotal", "unit", "Storage",
+      live_field("dtotal", "DTotal", "unit",
+                 "Total storage space on storage unit for instance disk allocation",
                  [](R r, F f) { return json::value(disk_total(r, f, false).value); }),
-      live_field("dfree", "DFree", "unit", "Free storage",
+      live_field("dfree", "DFree", "unit", "Available storage space on storage unit",
                  [](R r, F f) { return json::value(disk_total(r, f, true).value); }),
-      live_field("ctotal", "CTotal", "number", "CPUs",
+      live_field("ctotal", "CTotal", "number", "Number of logical processors",
                  [](R, F f) { return json::value(f.cpu_total); }),
-      live_field("cnodes", "CNodes", "number", "NUMA nodes",
+      live_field("cnodes", "CNodes", "number",
+                 "Number of NUMA domains on node (if exported by hypervisor)",
                  [](R, F f) { return json::value(f.cpu_nodes); }),
-      live_field("csockets", "CSockets", "number", "Sockets",
+      live_field("csockets", "CSockets", "number",
+                 "Number of physical CPU sockets (if exported by hypervisor)",
                  [](R, F f) { return json::value(f.cpu_sockets); }),
-      live_field("cnos", "CNOs", "number", "CPUs of the node itself",
+      live_field("cnos", "CNOs", "number",
+                 "Number of logical processors used by the node OS (dom0 for Xen)",
                  [](R, F f) { return json::value(f.cpu_node); }),
-      live_field("bootid", "BootID", "text", "Changes at every boot",
+      live_field("bootid", "BootID", "text",
+                 "Random UUID renewed for each system reboot, can be used for detecting reboots by "
+                 "tracking changes",
                  [](R, F f) { return json::value(json::string_view(f.boot_id)); }),
-      live_field("spfree", "SpFree", "number", "Free spindles",
+      live_field("spfree", "SpFree", "number",
+                 "Available spindles in volume group (exclusive storage only)",
                  [](R, F) { return json::value(0); }),
-      live_field("sptotal", "SpTotal", "number", "Spindles", [](R, F) { return json::value(0); }),
+      live_field("sptotal", "SpTotal", "number",
+                 "Total spindles in volume group (exclusive storage only)",
+                 [](R, F) { return json::value(0); }),
   };
   auto const more = ndparam_fields([](R r) { return model::filled_ndparams(*r.cluster, *r.node); });
   table.insert(table.end(), more.begin(), more.end());
@@ -187,7 +206,15 @@ std::vector<std::string> group_instances(Row const& row) {
 }
 
 json::object group_ndparams(Row const& row) {
-  return model::overlay(model::filled_ndparams(*row.cluster), row.group->ndparams);
+  return model::filled_ndparams(*row.cluster, *row.group);
+}
+
+json::object group_diskparams(Row const& row) {
+  json::object all;
+  for (auto const& [kind, name] : schema::EnumNames<model::DiskTemplate>::names) {
+    all[name] = model::filled_diskparams(row.cluster->settings(), *row.group, kind);
+  }
+  return all;
 }
 
 FieldTable make_group_fields() {
@@ -196,34 +223,35 @@ FieldTable make_group_fields() {
       {"name", "Group", "text", "Group name", false, [](R r) { return text_cell(r.group->name); }},
       {"uuid", "UUID", "text", "Group UUID", false,
        [](R r) { return text_cell(r.group->uuid.text()); }},
-      {"alloc_policy", "AllocPolicy", "text", "Allocation policy", false,
+      {"alloc_policy", "AllocPolicy", "text", "Allocation policy for group", false,
        [](R r) { return text_cell(r.group->alloc_policy); }},
       {"node_cnt", "Nodes", "number", "Number of nodes", false,
        [](R r) { return plain(group_nodes(r).size()); }},
-      {"node_list", "NodeList", "other", "Nodes", false,
+      {"node_list", "NodeList", "other", "List of nodes", false,
        [](R r) { return plain(names(group_nodes(r))); }},
-      {"pinst_cnt", "Instances", "number", "Number of instances", false,
+      {"pinst_cnt", "Instances", "number", "Number of primary instances", false,
        [](R r) { return plain(group_instances(r).size()); }},
-      {"pinst_list", "InstanceList", "other", "Instances", false,
+      {"pinst_list", "InstanceList", "other", "List of primary instances", false,
        [](R r) { return plain(names(group_instances(r))); }},
-      {"ndparams", "NDParams", "other", "All node parameters", false,
+      {"ndparams", "NDParams", "other", "Node parameters", false,
        [](R r) { return plain(group_ndparams(r)); }},
-      {"custom_ndparams", "CustomNDParams", "other", "Its own", false,
+      {"custom_ndparams", "CustomNDParams", "other", "Custom node parameters", false,
        [](R r) { return plain(r.group->ndparams); }},
-      {"diskparams", "DiskParameters", "other", "All disk parameters", false,
-       [](R r) { return plain(r.cluster->settings().diskparams); }},
-      {"custom_diskparams", "CustomDiskParameters", "other", "Its own", false,
+      {"diskparams", "DiskParameters", "other", "Disk parameters (merged)", false,
+       [](R r) { return plain(group_diskparams(r)); }},
+      {"custom_diskparams", "CustomDiskParameters", "other", "Custom disk parameters", false,
        [](R r) { return plain(r.group->diskparams); }},
-      {"ipolicy", "InstancePolicy", "other", "Instance policy", false,
-       [](R r) { return plain(model::overlay(r.cluster->settings().ipolicy, r.group->ipolicy)); }},
-      {"custom_ipolicy", "CustomInstancePolicy", "other", "Its own", false,
-       [](R r) { return plain(r.group->ipolicy); }},
+      {"ipolicy", "InstancePolicy", "other", "Instance policy limitations (merged)", false,
+       [](R r) { return plain(model::filled_ipolicy(r.cluster->settings(), *r.group)); }},
+      {"custom_ipolicy", "CustomInstancePolicy", "other", "Custom instance policy limitations",
+       false, [](R r) { return plain(r.group->ipolicy); }},
       {"tags", "Tags", "other", "Tags", false, [](R r) { return plain(names(r.group->tags)); }},
-      {"serial_no", "SerialNo", "number", "Raised at every change", false,
+      {"serial_no", "SerialNo", "number",
+       "Group object serial number, incremented on each modification", false,
        [](R r) { return plain(r.group->serial_no); }},
-      {"ctime", "CTime", "timestamp", "When it was created", false,
+      {"ctime", "CTime", "timestamp", "Creation timestamp", false,
        [](R r) { return plain(r.group->ctime); }},
-      {"mtime", "MTime", "timestamp", "When it was last changed", false,
+      {"mtime", "MTime", "timestamp", "Modification timestamp", false,
        [](R r) { return plain(r.group->mtime); }},
   };
   auto const more = ndparam_fields(group_ndparams);
@@ -233,10 +261,10 @@ FieldTable make_group_fields() {
 }
 
 FieldTable of_object(
-    std::initializer_list<std::tuple<char const*, char const*, char const*>> rows) {
+    std::initializer_list<std::tuple<char const*, char const*, char const*, char const*>> rows) {
   FieldTable table;
-  for (auto const& [name, title, kind] : rows) {
-    table.push_back({name, title, kind, title, false, [key = std::string(name)](Row const& row) {
+  for (auto const& [name, title, kind, doc] : rows) {
+    table.push_back({name, title, kind, doc, false, [key = std::string(name)](Row const& row) {
                        auto const* value = row.object->if_contains(key);
                        return value ? plain(*value) : unavailable();
                      }});
@@ -267,33 +295,40 @@ FieldTable const& group_fields() {
 
 FieldTable const& job_fields() {
   static FieldTable const table = of_object({
-      {"archived", "Archived", "bool"},
-      {"end_ts", "End", "other"},
-      {"id", "ID", "number"},
-      {"opend", "OpCode_end", "other"},
-      {"opexec", "OpCode_exec", "other"},
-      {"oplog", "OpCode_log", "other"},
-      {"oppriority", "OpCode_prio", "other"},
-      {"opresult", "OpCode_result", "other"},
-      {"ops", "OpCodes", "other"},
-      {"opstart", "OpCode_start", "other"},
-      {"opstatus", "OpCode_status", "other"},
-      {"priority", "Priority", "number"},
-      {"received_ts", "Received", "other"},
-      {"start_ts", "Start", "other"},
-      {"status", "Status", "text"},
-      {"summary", "Summary", "other"},
-      {"journal", "Journal", "other"},
-      {"set_aside", "Set_aside", "text"},
+      {"archived", "Archived", "bool", "Whether job is archived"},
+      {"end_ts", "End", "other",
+       "Timestamp of job end (tuple containing seconds and microseconds)"},
+      {"id", "ID", "number", "Job ID"},
+      {"opend", "OpCode_end", "other", "List of opcode execution end timestamps"},
+      {"opexec", "OpCode_exec", "other",
+       "List of opcode execution start timestamps (after acquiring locks)"},
+      {"oplog", "OpCode_log", "other", "List of opcode output logs"},
+      {"oppriority", "OpCode_prio", "other", "List of opcode priorities"},
+      {"opresult", "OpCode_result", "other", "List of opcodes results"},
+      {"ops", "OpCodes", "other", "List of all opcodes"},
+      {"opstart", "OpCode_start", "other",
+       "List of opcode start timestamps (before acquiring locks)"},
+      {"opstatus", "OpCode_status", "other", "List of opcodes status"},
+      {"priority", "Priority", "number", "Current job priority (19 to -20)"},
+      {"received_ts", "Received", "other",
+       "Timestamp of when job was received (tuple containing seconds and microseconds)"},
+      {"start_ts", "Start", "other",
+       "Timestamp of job start (tuple containing seconds and microseconds)"},
+      {"status", "Status", "text", "Job status"},
+      {"summary", "Summary", "other", "List of per-opcode summaries"},
+      {"journal", "Journal", "other", "What it did and how that is undone"},
+      {"set_aside", "Set_aside", "text", "Why it could neither go on nor be undone"},
   });
   return table;
 }
 
 FieldTable const& lock_fields() {
-  static FieldTable const table = of_object({{"mode", "Mode", "other"},
-                                             {"name", "Name", "text"},
-                                             {"owner", "Owner", "other"},
-                                             {"pending", "Pending", "other"}});
+  static FieldTable const table =
+      of_object({{"mode", "Mode", "other",
+                  "Mode in which the lock is currently acquired (exclusive or shared)"},
+                 {"name", "Name", "text", "Lock name"},
+                 {"owner", "Owner", "other", "Current lock owner(s)"},
+                 {"pending", "Pending", "other", "Jobs waiting for the lock"}});
   return table;
 }
 

@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <cmath>
 
 namespace flotte::query {
 namespace {
@@ -146,7 +147,9 @@ Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row 
   if (!(*list)[1].is_string()) return bad_filter("a field name is missing");
   auto const name = std::string_view((*list)[1].get_string());
   auto const* field = find(table, name);
-  if (!field) return fail(ErrorCode::WrongInput, "Unknown field '{}' in filter", name);
+  if (!field) {
+    return fail_as(ErrorClass::Name, ErrorCode::WrongInput, "Can't find field named '{}'", name);
+  }
   auto const cell = field->cell(row);
   if (op == "?") {
     auto const& value = cell.value;
@@ -158,6 +161,21 @@ Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row 
   }
   if (list->size() != 3) return bad_filter("expected [operator, field, value]");
   return compare(op, cell, (*list)[2]);
+}
+
+// Clients are shown 1 where Ganeti shows 1, not 1.0.
+void shorten_numbers(json::value& value) {
+  constexpr double whole_max = 1e15;
+  if (value.is_double()) {
+    auto const number = value.get_double();
+    if (std::abs(number) < whole_max && number == std::trunc(number)) {
+      value = static_cast<std::int64_t>(number);
+    }
+  } else if (auto* list = value.if_array()) {
+    for (auto& item : *list) shorten_numbers(item);
+  } else if (auto* object = value.if_object()) {
+    for (auto& [key, item] : *object) shorten_numbers(item);
+  }
 }
 
 struct NamedRow {
@@ -188,7 +206,7 @@ Result<std::vector<NamedRow>> rows_of(Request const& request, model::Cluster con
         return fail(ErrorCode::UnknownEntity, "{} name {} not found",
                     request.what == "instance" ? "Instance"
                     : request.what == "node"   ? "Node"
-                                               : "Group",
+                                               : "NodeGroup",
                     name);
       }
       add((*found)->name, [&](Row& row) { set(row, found->get()); });
@@ -265,7 +283,11 @@ Result<json::value> run(Request const& request, model::Cluster const& cluster, L
     if (!TRY(matches(request.filter, table, row.row))) continue;
     json::array cells;
     cells.reserve(fields.size());
-    for (auto const& field : fields) cells.push_back(field.cell(row.row).wire());
+    for (auto const& field : fields) {
+      auto cell = field.cell(row.row);
+      if (field.kind != "timestamp") shorten_numbers(cell.value);
+      cells.push_back(cell.wire());
+    }
     data.push_back(std::move(cells));
   }
   json::array definitions;

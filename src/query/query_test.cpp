@@ -106,7 +106,8 @@ TEST_F(Query, filters) {
 }
 
 TEST_F(Query, wrong_filters_are_refused) {
-  EXPECT_THAT(names_that_pass(R"(["==","nosuch",1])"), HasSubstr("Unknown field 'nosuch'"));
+  EXPECT_THAT(names_that_pass(R"(["==","nosuch",1])"),
+              HasSubstr("Can't find field named 'nosuch'"));
   EXPECT_THAT(names_that_pass(R"(["frob","name",1])"), HasSubstr("unknown operator 'frob'"));
   EXPECT_THAT(names_that_pass(R"(["=~","name","("])"), HasSubstr("Invalid filter"));
   EXPECT_THAT(names_that_pass(R"(["=="])"), HasSubstr("Invalid filter"));

@@ -68,6 +68,16 @@ void ClusterEdit::remove_instance(InstanceId const& id) {
   edited_.remove(id);
 }
 
+Result<void> ClusterEdit::remove_group(GroupId const& id) {
+  for (auto const& [node_id, node] : edited_.nodes()) {
+    if (node->group != id) continue;
+    return fail(ErrorCode::WrongState, "Node {} is in the group meanwhile", node->name);
+  }
+  groups_.insert(id);
+  edited_.remove(id);
+  return {};
+}
+
 Result<std::int64_t> ClusterEdit::allocate_port() {
   auto settings = edited_.settings();
   std::int64_t port = 0;
@@ -156,8 +166,14 @@ Result<ConfigStore::Prepared> ConfigStore::prepare(ClusterEdit& edit) const {
     prepared.put(std::string(nodes_prefix) + id.text(), *edit.edited_.nodes().at(id));
   }
   for (auto const& id : edit.groups_) {
-    edit.edited_.put(bumped(*edit.edited_.groups().at(id)));
-    prepared.put(std::string(groups_prefix) + id.text(), *edit.edited_.groups().at(id));
+    auto key = std::string(groups_prefix) + id.text();
+    if (edit.edited_.groups().contains(id)) {
+      edit.edited_.put(bumped(*edit.edited_.groups().at(id)));
+      prepared.put(std::move(key), *edit.edited_.groups().at(id));
+    } else {
+      prepared.txn.remove(key);
+      prepared.removals.push_back(std::move(key));
+    }
   }
   for (auto const& id : edit.instances_) {
     auto key = std::string(instances_prefix) + id.text();
@@ -200,7 +216,14 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
     auto next = *snapshot_;
     if (changes.has_settings_) next.put(changes.edited_.settings());
     for (auto const& id : changes.nodes_) next.put(*changes.edited_.nodes().at(id));
-    for (auto const& id : changes.groups_) next.put(*changes.edited_.groups().at(id));
+    for (auto const& id : changes.groups_) {
+      auto const found = changes.edited_.groups().find(id);
+      if (found == changes.edited_.groups().end()) {
+        next.remove(id);
+      } else {
+        next.put(*found->second);
+      }
+    }
     for (auto const& id : changes.instances_) {
       auto const found = changes.edited_.instances().find(id);
       if (found == changes.edited_.instances().end()) {

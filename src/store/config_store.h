@@ -37,6 +37,8 @@ class ClusterEdit {
   void put(model::Instance instance);
   // Its port goes back to the pool. One that isn't there is no error.
   void remove_instance(InstanceId const& id);
+  // One that isn't there is no error; one that has nodes is.
+  Result<void> remove_group(GroupId const& id);
 
   // A TCP port for a display, from the pool of given-back ones or the next above the highest.
   Result<std::int64_t> allocate_port();

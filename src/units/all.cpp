@@ -1,5 +1,7 @@
 #include "units/all.h"
 
+#include "units/cluster_activate_master_ip.h"
+#include "units/cluster_deactivate_master_ip.h"
 #include "units/cluster_post_init.h"
 #include "units/cluster_repair_disk_sizes.h"
 #include "units/cluster_set_params.h"
@@ -7,6 +9,11 @@
 #include "units/cluster_verify_config.h"
 #include "units/cluster_verify_disks.h"
 #include "units/cluster_verify_group.h"
+#include "units/group_add.h"
+#include "units/group_assign_nodes.h"
+#include "units/group_remove.h"
+#include "units/group_rename.h"
+#include "units/group_set_params.h"
 #include "units/group_verify_disks.h"
 #include "units/instance_activate_disks.h"
 #include "units/instance_create.h"
@@ -22,6 +29,7 @@
 #include "units/instance_startup.h"
 #include "units/node_query_storage.h"
 #include "units/node_query_volumes.h"
+#include "units/node_set_params.h"
 #include "units/os_diagnose.h"
 #include "units/tags_del.h"
 #include "units/tags_search.h"
@@ -31,6 +39,8 @@
 namespace flotte::units {
 
 void add_all(jobs::UnitTable& table) {
+  table.add<ClusterActivateMasterIp>();
+  table.add<ClusterDeactivateMasterIp>();
   table.add<ClusterPostInit>();
   table.add<ClusterRepairDiskSizes>();
   table.add<ClusterSetParams>();
@@ -38,6 +48,11 @@ void add_all(jobs::UnitTable& table) {
   table.add<ClusterVerifyConfig>();
   table.add<ClusterVerifyDisks>();
   table.add<ClusterVerifyGroup>();
+  table.add<GroupAdd>();
+  table.add<GroupAssignNodes>();
+  table.add<GroupRemove>();
+  table.add<GroupRename>();
+  table.add<GroupSetParams>();
   table.add<GroupVerifyDisks>();
   table.add<InstanceActivateDisks>();
   table.add<InstanceCreate>();
@@ -53,6 +68,7 @@ void add_all(jobs::UnitTable& table) {
   table.add<InstanceStartup>();
   table.add<NodeQueryStorage>();
   table.add<NodeQueryVolumes>();
+  table.add<NodeSetParams>();
   table.add<OsDiagnose>();
   table.add<TagsDel>();
   table.add<TagsSearch>();

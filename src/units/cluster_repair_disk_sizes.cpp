@@ -43,8 +43,7 @@ Result<ClusterRepairDiskSizes::Facts> ClusterRepairDiskSizes::inspect(Op const& 
     auto const found =
         node->offline
             ? Result<rpc::BlockdevFound>(fail(ErrorCode::EnvironmentError, "it is offline"))
-            : nodes.ask(*node, rpc::BlockdevFind{instance->name,
-                                                 disk_specs(cluster.settings(), *instance)});
+            : nodes.ask(*node, rpc::BlockdevFind{instance->name, disk_specs(cluster, *instance)});
     if (!found) {
       facts.warnings.push_back(
           fmt::format("Failure in blockdev_getdimensions call to node {}, ignoring: {}", node->name,

@@ -8,6 +8,7 @@
 #include "model/hypervisor_rules.h"
 #include "model/nic_rules.h"
 #include "store/config_store.h"
+#include "units/group_rules.h"
 #include "units/hooks.h"
 
 namespace flotte::units {
@@ -30,17 +31,23 @@ Result<json::object> changed_hvparams(json::object all, json::object const& give
   return all;
 }
 
-Result<json::object> changed_diskparams(json::object all, json::object const& given) {
-  for (auto const& [name, params] : given) {
-    auto const disk_template = schema::enum_from<model::DiskTemplate>(name);
-    if (!disk_template || !params.is_object()) {
-      return fail(ErrorCode::WrongInput, "Unknown disk template '{}'", std::string_view(name));
+// [["add", name], ["remove", name]]: hidden and refused OS definitions.
+Result<void> change_names(json::array const& changes, std::vector<std::string>& names) {
+  for (auto const& change : changes) {
+    auto const* pair = change.if_array();
+    if (!pair || pair->size() != 2 || !(*pair)[0].is_string() || !(*pair)[1].is_string()) {
+      return fail(ErrorCode::WrongInput,
+                  "A change of a list must be [\"add\" or \"remove\", name]");
     }
-    auto const enforced =
-        TRY(model::enforce(model::disk_params(*disk_template), params.get_object()));
-    all[name] = model::overlay(object_in(all, name), enforced);
+    std::string const name(std::string_view((*pair)[1].get_string()));
+    auto const known = std::ranges::find(names, name);
+    if ((*pair)[0] == "add") {
+      if (known == names.end()) names.push_back(name);
+    } else if (known != names.end()) {
+      names.erase(known);
+    }
   }
-  return all;
+  return {};
 }
 
 template <class T>
@@ -107,30 +114,6 @@ Result<void> check_words(opcodes::ClusterSetParams const& op) {
     if (parsed.ok()) continue;
     return fail(ErrorCode::WrongInput, "'{}' is no regular expression for volumes: {}", pattern,
                 parsed.error());
-  }
-  return {};
-}
-
-Result<void> check_policy(json::object const& policy) {
-  auto const* minmax = policy.if_contains("minmax");
-  for (auto const& pair : minmax && minmax->is_array() ? minmax->get_array() : json::array()) {
-    if (!pair.is_object()) continue;
-    auto const least = object_in(pair.get_object(), "min");
-    auto const most = object_in(pair.get_object(), "max");
-    for (auto const& [key, value] : least) {
-      auto const* other = most.if_contains(key);
-      if (!other || !value.is_int64() || !other->is_int64()) continue;
-      if (value.get_int64() <= other->get_int64()) continue;
-      return fail(ErrorCode::WrongInput, "Invalid specification of min/max values for {}: {}/{}",
-                  std::string_view(key), value.get_int64(), other->get_int64());
-    }
-  }
-  auto const* templates = policy.if_contains("disk-templates");
-  for (auto const& name :
-       templates && templates->is_array() ? templates->get_array() : json::array()) {
-    if (name.is_string() && schema::enum_from<model::DiskTemplate>(name.get_string())) continue;
-    return fail(ErrorCode::WrongInput, "Invalid disk template '{}' in the instance policy",
-                name.is_string() ? std::string_view(name.get_string()) : "?");
   }
   return {};
 }
@@ -268,7 +251,6 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
                                                       Facts const& facts) {
   TRY(check_still_used(op, cluster));
   TRY(check_words(op));
-  if (op.ipolicy) TRY(check_policy(*op.ipolicy));
   Plan plan{.settings = cluster.settings(), .warnings = warnings_of(op)};
   auto& settings = plan.settings;
   if (op.enabled_hypervisors) {
@@ -309,8 +291,15 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   if (op.diskparams) {
     settings.diskparams = TRY(changed_diskparams(settings.diskparams, *op.diskparams));
   }
-  if (op.ipolicy) settings.ipolicy = model::overlay(settings.ipolicy, *op.ipolicy);
+  if (op.ipolicy) {
+    settings.ipolicy =
+        TRY(model::changed_ipolicy(settings.ipolicy, *op.ipolicy, model::PolicyLevel::Cluster));
+  }
   if (op.os_hvp) settings.os_hvp = model::overlay(settings.os_hvp, *op.os_hvp);
+  for (auto const& [changes, names] : {std::pair{&op.hidden_os, &settings.hidden_os},
+                                       std::pair{&op.blacklisted_os, &settings.blacklisted_os}}) {
+    if (*changes) TRY(change_names(**changes, *names));
+  }
   if (op.osparams) settings.osparams = model::overlay(settings.osparams, *op.osparams);
   take(op.vg_name, settings.volume_group_name);
   take(op.candidate_pool_size, settings.candidate_pool_size);

@@ -123,7 +123,7 @@ void ask_files(model::Cluster const& cluster, jobs::NodeReader& nodes, NodeState
       continue;
     }
     auto found =
-        nodes.ask(*state.node, rpc::BlockdevFind{instance->name, disk_specs(settings, *instance)});
+        nodes.ask(*state.node, rpc::BlockdevFind{instance->name, disk_specs(cluster, *instance)});
     auto& disks = state.disks[instance->name];
     if (found) {
       disks.found = std::move(found->devices);
@@ -388,8 +388,9 @@ void verify_instance(model::Cluster const& cluster, model::Instance const& insta
                      NodeState const& state, VerifyReport& report) {
   auto const& settings = cluster.settings();
   auto const& node = state.node->name;
-  auto const violations = model::policy_violations(settings.ipolicy, instance,
-                                                   model::filled_beparams(settings, instance));
+  auto const violations =
+      model::policy_violations(model::filled_ipolicy(cluster, instance.primary_node), instance,
+                               model::filled_beparams(settings, instance));
   report.error_if(!violations.empty(), "EINSTANCEPOLICY", instance.name,
                   fmt::format("{}", fmt::join(violations, ", ")), Severity::Warning);
   auto const is_wished = instance.admin_state == model::AdminState::Up;

@@ -37,8 +37,8 @@ Result<GroupVerifyDisks::Facts> GroupVerifyDisks::inspect(Op const& op,
         instance->admin_state != model::AdminState::Up || bad_nodes.contains(node->name)) {
       continue;
     }
-    auto const found = nodes.ask(
-        *node, rpc::BlockdevFind{instance->name, disk_specs(cluster.settings(), *instance)});
+    auto const found =
+        nodes.ask(*node, rpc::BlockdevFind{instance->name, disk_specs(cluster, *instance)});
     if (!found) {
       bad_nodes[node->name] = found.error().message;
       continue;

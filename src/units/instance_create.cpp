@@ -51,7 +51,6 @@ class Planner {
     TRY(adoption());
     TRY(disks());
     TRY(nics());
-    TRY(policy());
     TRY(placement());
     TRY(operating_system());
     InstanceCreate::Plan plan;
@@ -264,32 +263,40 @@ class Planner {
 
   Result<void> policy() {
     if (op_.ignore_ipolicy) return {};
-    auto const found = model::policy_violations(settings_.ipolicy, instance_,
-                                                model::filled_beparams(settings_, instance_));
+    auto const found =
+        model::policy_violations(model::filled_ipolicy(cluster_, instance_.primary_node), instance_,
+                                 model::filled_beparams(settings_, instance_));
     if (found.empty()) return {};
     return fail(ErrorCode::WrongInput,
-                "Instance allocation to group default violates policy: {}; --ignore-ipolicy "
-                "creates it anyway",
-                fmt::join(found, ", "));
+                "Instance allocation to group {} violates policy: {}; --ignore-ipolicy creates it "
+                "anyway",
+                group_title(cluster_, instance_.primary_node), fmt::join(found, ", "));
   }
 
   // One node at a time has enough of everything, or the one that was named.
   Result<void> placement() {
     model::NodePtr best;
-    MiB most_free{-1};
+    auto most = std::pair(-1, MiB{-1});
     for (auto const& [id, facts] : facts_.nodes) {
       if (!adopting_node_.empty() && id != adopting_node_) continue;
       auto const node = TRY(cluster_.node(id));
-      if (facts.memory_free > most_free) {
+      auto const group = cluster_.group_of(node->uuid);
+      auto const policy = group ? group->alloc_policy : "preferred";
+      // Who names the node has his reasons.
+      if (policy == "unallocable" && !op_.pnode && adopting_node_.empty()) continue;
+      auto const merit = std::pair(policy == "preferred" ? 1 : 0, facts.memory_free);
+      if (merit > most) {
         best = node;
-        most_free = facts.memory_free;
+        most = merit;
       }
     }
     if (!best) {
       return fail(ErrorCode::InsufficientResources,
-                  "No node can take instances: all are offline, drained or not vm_capable");
+                  "No node can take instances: all are offline, drained, not vm_capable or in a "
+                  "group that is unallocable");
     }
     instance_.primary_node = best->uuid;
+    TRY(policy());
     TRY(check_volume_groups(*best));
     if (!op_.start) return {};
     auto const spec = instance_spec(cluster_, instance_);

@@ -47,12 +47,12 @@ Result<InstanceGrowDisk::Plan> InstanceGrowDisk::plan(Op const& op, model::Clust
   if (!op.ignore_ipolicy) {
     auto grown = *instance;
     grown.disks[index].size = size;
-    auto const violations = model::policy_violations(
-        cluster.settings().ipolicy, grown, model::filled_beparams(cluster.settings(), grown));
+    auto const violations =
+        model::policy_violations(model::filled_ipolicy(cluster, grown.primary_node), grown,
+                                 model::filled_beparams(cluster.settings(), grown));
     if (!violations.empty()) {
       return fail(ErrorCode::WrongInput,
-                  "Growing the disk violates the instance policy: {}; --ignore-ipolicy does it "
-                  "anyway",
+                  "Growing disk {} violates policy: {}; --ignore-ipolicy does it anyway", op.disk,
                   fmt::join(violations, ", "));
     }
   }
@@ -69,7 +69,7 @@ Result<InstanceGrowDisk::Plan> InstanceGrowDisk::plan(Op const& op, model::Clust
               .name = instance->name,
               .hypervisor = instance->hypervisor,
               .node = instance->primary_node,
-              .disk = disk_spec(cluster.settings(), *instance, index),
+              .disk = disk_spec(cluster, *instance, index),
               .amount = amount,
               .size = size,
               .is_running = facts.running.has_value(),

@@ -38,8 +38,7 @@ Result<InstanceQueryData::Facts> InstanceQueryData::inspect(Op const& op,
       if (found != list.end()) observed.running = *found;
       if (!instance->disks.empty()) {
         observed.devices =
-            TRY(nodes.ask(*node, rpc::BlockdevFind{instance->name,
-                                                   disk_specs(cluster.settings(), *instance)}))
+            TRY(nodes.ask(*node, rpc::BlockdevFind{instance->name, disk_specs(cluster, *instance)}))
                 .devices;
       }
     }

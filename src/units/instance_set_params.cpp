@@ -106,21 +106,20 @@ Result<InstanceSetParams::DevicePlan> plan_devices(opcodes::InstanceSetParams co
                                                    model::Instance const& before,
                                                    model::Instance const& after,
                                                    DeviceChanges const& changes) {
-  auto const& settings = cluster.settings();
   InstanceSetParams::DevicePlan plan{.before = device_spec(cluster, before),
                                      .after = device_spec(cluster, after),
-                                     .wipes = settings.prealloc_wipe_disks,
+                                     .wipes = cluster.settings().prealloc_wipe_disks,
                                      .plugs = facts.running && op.hotplug,
                                      .may_not_plug = op.hotplug_if_possible};
   for (std::size_t i = 0; i < after.disks.size(); ++i) {
     auto const is_new = std::ranges::find(changes.created, after.disks[i].uuid,
                                           &model::Disk::uuid) != changes.created.end();
-    if (is_new) plan.created.push_back(disk_spec(settings, after, i));
+    if (is_new) plan.created.push_back(disk_spec(cluster, after, i));
   }
   for (std::size_t i = 0; i < before.disks.size(); ++i) {
     auto const is_gone = std::ranges::find(changes.removed, before.disks[i].uuid,
                                            &model::Disk::uuid) != changes.removed.end();
-    if (is_gone) plan.removed.push_back(disk_spec(settings, before, i));
+    if (is_gone) plan.removed.push_back(disk_spec(cluster, before, i));
   }
   if (facts.running && !op.hotplug && !plan.removed.empty()) {
     return fail(ErrorCode::WrongState,
@@ -298,11 +297,13 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
   }
   if (op.runtime_mem) plan.memory = TRY(plan_memory(op, cluster, facts, instance));
   if (!op.ignore_ipolicy) {
-    auto const violations = model::policy_violations(cluster.settings().ipolicy, instance, filled);
+    auto const violations = model::policy_violations(
+        model::filled_ipolicy(cluster, instance.primary_node), instance, filled);
     if (!violations.empty()) {
       return fail(ErrorCode::WrongInput,
-                  "The change violates the instance policy: {}; --ignore-ipolicy does it anyway",
-                  fmt::join(violations, ", "));
+                  "Instance allocation to group {} violates policy: {}; --ignore-ipolicy does it "
+                  "anyway",
+                  group_title(cluster, instance.primary_node), fmt::join(violations, ", "));
     }
   }
   if (plan.memory) note(plan.changes, "runtime_memory", plan.memory->after.value);

@@ -135,7 +135,9 @@ TEST_F(Devices, a_volume_group_must_have_room) {
 
 TEST_F(Devices, the_policy_holds) {
   op_.disks = change("add", -1, {{"size", 1}});
-  EXPECT_NE(error().find("violates the instance policy"), std::string::npos) << error();
+  EXPECT_NE(error().find("violates policy: disk-size/2 value 1 is not in range [1024, 1048576]"),
+            std::string::npos)
+      << error();
   op_.ignore_ipolicy = true;
   EXPECT_EQ(error(), "");
 }

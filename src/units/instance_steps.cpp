@@ -13,21 +13,27 @@ constexpr auto stop_slack = 60s;
 
 }  // namespace
 
-rpc::DiskSpec disk_spec(model::Settings const& settings, model::Instance const& instance,
+rpc::DiskSpec disk_spec(model::Cluster const& cluster, model::Instance const& instance,
                         std::size_t index) {
   auto const& disk = instance.disks[index];
+  auto filled = model::filled_diskparams(cluster, instance.primary_node, disk.dev_type);
   return {.disk = disk,
           .index = static_cast<std::int64_t>(index),
-          .params = model::overlay(model::filled_diskparams(settings, disk.dev_type), disk.params)};
+          .params = model::overlay(std::move(filled), disk.params)};
 }
 
-std::vector<rpc::DiskSpec> disk_specs(model::Settings const& settings,
+std::vector<rpc::DiskSpec> disk_specs(model::Cluster const& cluster,
                                       model::Instance const& instance) {
   std::vector<rpc::DiskSpec> specs;
   for (std::size_t i = 0; i < instance.disks.size(); ++i) {
-    specs.push_back(disk_spec(settings, instance, i));
+    specs.push_back(disk_spec(cluster, instance, i));
   }
   return specs;
+}
+
+std::string group_title(model::Cluster const& cluster, NodeId const& node) {
+  auto const group = cluster.group_of(node);
+  return group ? fmt::format("{} ({})", group->uuid.text(), group->name) : std::string("(none)");
 }
 
 rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance const& instance,
@@ -41,7 +47,7 @@ rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance c
   spec.hvparams = model::overlay(model::start_hvparams(settings, instance), overrides.hvparams);
   spec.beparams = model::overlay(model::filled_beparams(settings, instance), overrides.beparams);
   spec.osparams = model::overlay(instance.osparams, instance.osparams_private);
-  spec.disks = disk_specs(settings, instance);
+  spec.disks = disk_specs(cluster, instance);
   for (auto const& nic : instance.nics) {
     spec.nics.push_back({.nic = nic, .params = model::filled_nicparams(settings, nic)});
   }

@@ -17,10 +17,13 @@ struct Overrides {
   json::object beparams;
 };
 
-rpc::DiskSpec disk_spec(model::Settings const& settings, model::Instance const& instance,
+// With the disk parameters of its primary node's group.
+rpc::DiskSpec disk_spec(model::Cluster const& cluster, model::Instance const& instance,
                         std::size_t index);
-std::vector<rpc::DiskSpec> disk_specs(model::Settings const& settings,
+std::vector<rpc::DiskSpec> disk_specs(model::Cluster const& cluster,
                                       model::Instance const& instance);
+// "UUID (name)", as Ganeti names a group.
+std::string group_title(model::Cluster const& cluster, NodeId const& node);
 // Everything a node must know to install or boot the instance.
 rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance const& instance,
                                 Overrides const& overrides = {});

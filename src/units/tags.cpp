@@ -50,12 +50,14 @@ Result<void> check_tags(std::vector<std::string> const& tags) {
              std::string_view("_.+*/:@-").find(c) != std::string_view::npos;
     };
     if (tag.size() > tag_bytes_max) {
-      return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tag too long (maximum {} characters)",
+      return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tag too long (>{} characters)",
                      tag_bytes_max);
     }
-    if (tag.empty() || !std::ranges::all_of(tag, fits)) {
-      return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tag '{}' contains invalid characters",
-                     tag);
+    if (tag.empty()) {
+      return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tags cannot be empty");
+    }
+    if (!std::ranges::all_of(tag, fits)) {
+      return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tag contains invalid characters");
     }
   }
   return {};

@@ -147,7 +147,7 @@ def test_memory_of_a_running_guest(cluster, guest):
     ("--net 3:remove", "Invalid nic index 3: vm1 has NICs 0 to 0"),
     ("--net 0:modify,lnk=br0", "lnk"),
     ("--net 0:modify,mac=nonsense", "nonsense"),
-    ("--net 0:remove,link=br0", "not accepting parameters on remove"),
+    ("--net 0:remove,link=br0", "Not accepting parameters on removal/detach"),
     ("--disk add", "size"),
     ("--disk add:size=12x", "12x"),
     ("--disk 0:modify,size=1G", "grow-disk"),

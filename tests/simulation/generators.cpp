@@ -227,6 +227,64 @@ Made tags(std::string_view op_id, model::Cluster const& cluster, Random& random)
   return made;
 }
 
+json::string group_name(Random& random) {
+  return json::string(fmt::format("group-{}", random.below(3)));
+}
+
+Made group_add(model::Cluster const&, Random& random) {
+  auto made = op("OP_GROUP_ADD");
+  made["group_name"] = group_name(random);
+  static std::vector<std::string> const policies{"preferred", "last_resort"};
+  made["alloc_policy"] = json::string(any(policies, random));
+  made["ndparams"] = json::object{{"ssh_port", static_cast<std::int64_t>(22 + random.below(3))}};
+  return made;
+}
+
+// One of those that came and go; the first one stays.
+Made on_group(std::string_view op_id, model::Cluster const& cluster, Random& random) {
+  std::vector<std::string> names;
+  for (auto const& group : cluster.groups_by_name()) {
+    if (group->name != "default") names.push_back(group->name);
+  }
+  if (names.empty()) return {};
+  auto made = op(op_id);
+  made["group_name"] = json::string(any(names, random));
+  return made;
+}
+
+Made group_modify(model::Cluster const& cluster, Random& random) {
+  auto made = on_group("OP_GROUP_SET_PARAMS", cluster, random);
+  if (!made) return {};
+  auto const stripes = static_cast<std::int64_t>(1 + random.below(2));
+  (*made)["diskparams"] = json::object{{"plain", json::object{{"stripes", stripes}}}};
+  (*made)["ipolicy"] = json::object{{"vcpu-ratio", static_cast<double>(1 + random.below(8))}};
+  return made;
+}
+
+Made group_rename(model::Cluster const& cluster, Random& random) {
+  auto made = on_group("OP_GROUP_RENAME", cluster, random);
+  if (made) (*made)["new_name"] = group_name(random);
+  return made;
+}
+
+Made group_assign(model::Cluster const& cluster, Random& random) {
+  auto made = op("OP_GROUP_ASSIGN_NODES");
+  made["group_name"] = json::string(any(cluster.groups_by_name(), random)->name);
+  made["nodes"] = json::array{json::string(any(cluster.nodes_by_name(), random)->name)};
+  return made;
+}
+
+Made group_remove(model::Cluster const& cluster, Random& random) {
+  return on_group("OP_GROUP_REMOVE", cluster, random);
+}
+
+Made node_modify(model::Cluster const& cluster, Random& random) {
+  auto made = op("OP_NODE_SET_PARAMS");
+  made["node_name"] = json::string(any(cluster.nodes_by_name(), random)->name);
+  made["ndparams"] = json::object{{"ssh_port", static_cast<std::int64_t>(22 + random.below(3))}};
+  return made;
+}
+
 Made deactivate(model::Cluster const& cluster, Random& random) {
   auto made = on_instance("OP_INSTANCE_DEACTIVATE_DISKS", cluster, random);
   if (made) (*made)["force"] = one_in(random, 3);
@@ -300,6 +358,16 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_CLUSTER_VERIFY_DISKS", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_DISKS", {})}},
       {"OP_GROUP_VERIFY_DISKS",
        {.weight = 1, .make = plain("OP_GROUP_VERIFY_DISKS", {{"group_name", "default"}})}},
+      {"OP_CLUSTER_ACTIVATE_MASTER_IP",
+       {.weight = 1, .make = plain("OP_CLUSTER_ACTIVATE_MASTER_IP", {})}},
+      {"OP_CLUSTER_DEACTIVATE_MASTER_IP",
+       {.weight = 1, .make = plain("OP_CLUSTER_DEACTIVATE_MASTER_IP", {})}},
+      {"OP_NODE_SET_PARAMS", {.weight = 1, .make = node_modify}},
+      {"OP_GROUP_ADD", {.weight = 2, .make = group_add}},
+      {"OP_GROUP_ASSIGN_NODES", {.weight = 2, .make = group_assign}},
+      {"OP_GROUP_REMOVE", {.weight = 1, .make = group_remove}},
+      {"OP_GROUP_RENAME", {.weight = 1, .make = group_rename}},
+      {"OP_GROUP_SET_PARAMS", {.weight = 1, .make = group_modify}},
       {"OP_CLUSTER_REPAIR_DISK_SIZES",
        {.weight = 1, .make = plain("OP_CLUSTER_REPAIR_DISK_SIZES", {})}},
       {"OP_INSTANCE_ACTIVATE_DISKS", on_nodes(2,

@@ -90,7 +90,10 @@ void Invariants::take_config(std::string const& key, std::string const* value) {
   };
   if (key == "/config/settings") return take(static_cast<model::Settings const*>(nullptr));
   if (key.starts_with("/config/nodes/")) return take(static_cast<model::Node const*>(nullptr));
-  if (key.starts_with("/config/groups/")) return take(static_cast<model::Group const*>(nullptr));
+  if (key.starts_with("/config/groups/")) {
+    if (value) return take(static_cast<model::Group const*>(nullptr));
+    return cluster_.remove(GroupId(key.substr(std::string_view("/config/groups/").size())));
+  }
   InstanceId const id(key.substr(std::string_view("/config/instances/").size()));
   auto const known = cluster_.instances().find(id);
   auto const epoch = known == cluster_.instances().end() ? 0 : known->second->epoch;
@@ -143,6 +146,13 @@ void Invariants::check_config() {
   std::set<std::string> names;
   std::set<std::string> macs;
   std::set<std::int64_t> ports;
+  std::set<std::string> group_names;
+  for (auto const& [id, group] : cluster_.groups()) {
+    if (!group_names.insert(group->name).second) fail("names of groups are unique", group->name);
+  }
+  for (auto const& [id, node] : cluster_.nodes()) {
+    if (!cluster_.groups().contains(node->group)) fail("each node has a group", node->name);
+  }
   for (auto const& [id, instance] : cluster_.instances()) {
     if (!names.insert(instance->name).second) fail("names are unique", instance->name);
     if (!cluster_.nodes().contains(instance->primary_node)) {

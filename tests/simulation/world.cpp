@@ -22,6 +22,8 @@ json::object first_settings() {
   return {{"cluster_name", "sim"},
           {"volume_group_name", "xenvg"},
           {"file_storage_dir", "/srv/ganeti/file-storage"},
+          {"master_ip", "192.0.2.250"},
+          {"master_netdev", "br0"},
           {"enabled_hypervisors", json::array{"kvm", "fake"}},
           {"enabled_disk_templates", json::array{"plain", "file", "diskless"}},
           {"nicparams", json::object{{"mode", "bridged"}, {"link", "br0"}}},
@@ -102,6 +104,13 @@ void World::set_up() {
   }
   ask_leader([this](controller::Core& core) {
     CHECK(core.initialise(first_settings()));
+    CHECK(core.config().update(
+        [](store::ClusterEdit& edit) -> Result<void> {
+          edit.put(model::Group{.uuid = GroupId("00000000-0000-4000-8000-00000000000a"),
+                                .name = "group-0"});
+          return {};
+        },
+        {}));
     for (std::int64_t i = 2; i <= options_.nodes; ++i) {
       CHECK(core.config().update(
           [&](store::ClusterEdit& edit) -> Result<void> {

@@ -1,0 +1,30 @@
+// OP_GROUP_ADD: makes a node group without nodes.
+#pragma once
+
+#include "jobs/unit.h"
+#include "opcodes/group.h"
+
+namespace flotte::units {
+
+namespace json = boost::json;
+
+struct GroupAdd {
+  using Op = opcodes::GroupAdd;
+  struct Facts {
+    GroupId uuid;
+    double now = 0;
+  };
+  struct Plan {
+    model::Group group;
+
+    static schema::Fields fields();
+  };
+
+  static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
+                               jobs::NodeReader& nodes);
+  static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
+};
+
+}  // namespace flotte::units

@@ -1,0 +1,28 @@
+// OP_GROUP_RENAME: gives a node group another name.
+#pragma once
+
+#include "jobs/unit.h"
+#include "opcodes/group.h"
+
+namespace flotte::units {
+
+namespace json = boost::json;
+
+struct GroupRename {
+  using Op = opcodes::GroupRename;
+  struct Facts {};
+  struct Plan {
+    GroupId group;
+    std::string name;
+
+    static schema::Fields fields();
+  };
+
+  static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
+                               jobs::NodeReader& nodes);
+  static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
+};
+
+}  // namespace flotte::units

@@ -1,0 +1,43 @@
+#include "units/group_rules.h"
+
+#include <algorithm>
+
+namespace flotte::units {
+namespace {
+
+constexpr std::size_t name_bytes_max = 128;
+
+}  // namespace
+
+Result<void> check_group_name(std::string_view name) {
+  auto const is_shown = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; };
+  if (!name.empty() && name.size() <= name_bytes_max && std::ranges::all_of(name, is_shown)) {
+    return {};
+  }
+  return fail(ErrorCode::WrongInput,
+              "Invalid group name '{}': at most {} characters, and no blanks among them", name,
+              name_bytes_max);
+}
+
+Result<void> check_alloc_policy(std::string_view policy) {
+  for (auto const* known : {"preferred", "last_resort", "unallocable"}) {
+    if (policy == known) return {};
+  }
+  return fail(ErrorCode::WrongInput,
+              "Invalid allocation policy '{}': preferred, last_resort or unallocable", policy);
+}
+
+Result<json::object> changed_diskparams(json::object all, json::object const& changes) {
+  for (auto const& [name, params] : changes) {
+    auto const kind = schema::enum_from<model::DiskTemplate>(name);
+    if (!kind || !params.is_object()) {
+      return fail(ErrorCode::WrongInput, "Unknown disk template '{}'", std::string_view(name));
+    }
+    auto const* known = all.if_contains(name);
+    all[name] = model::overlay(known && known->is_object() ? known->get_object() : json::object(),
+                               TRY(model::enforce(model::disk_params(*kind), params.get_object())));
+  }
+  return all;
+}
+
+}  // namespace flotte::units
