@@ -4,6 +4,7 @@
 #include "jobs/job_context.h"
 #include "store/config_store.h"
 #include "units/group_rules.h"
+#include "units/hooks.h"
 
 namespace flotte::units {
 namespace {
@@ -49,6 +50,10 @@ Result<GroupAdd::Plan> GroupAdd::plan(Op const& op, model::Cluster const& cluste
     group.ipolicy = TRY(model::changed_ipolicy({}, *op.ipolicy, model::PolicyLevel::Group));
   }
   return Plan{.group = std::move(group)};
+}
+
+Result<jobs::Hooks> GroupAdd::hooks(Op const& op, model::Cluster const& cluster, Plan const&) {
+  return group_hooks("group-add", cluster, {{"GROUP_NAME", op.group_name}});
 }
 
 Result<json::value> GroupAdd::apply(Plan const& plan, jobs::JobContext& job) {

@@ -2,6 +2,7 @@
 
 #include "jobs/job_context.h"
 #include "store/config_store.h"
+#include "units/hooks.h"
 
 namespace flotte::units {
 
@@ -31,6 +32,10 @@ Result<GroupRemove::Plan> GroupRemove::plan(Op const& op, model::Cluster const& 
                 op.group_name);
   }
   return Plan{.group = group->uuid};
+}
+
+Result<jobs::Hooks> GroupRemove::hooks(Op const& op, model::Cluster const& cluster, Plan const&) {
+  return group_hooks("group-remove", cluster, {{"GROUP_NAME", op.group_name}});
 }
 
 Result<json::value> GroupRemove::apply(Plan const& plan, jobs::JobContext& job) {

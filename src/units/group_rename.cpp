@@ -3,6 +3,7 @@
 #include "jobs/job_context.h"
 #include "store/config_store.h"
 #include "units/group_rules.h"
+#include "units/hooks.h"
 
 namespace flotte::units {
 namespace {
@@ -34,6 +35,12 @@ Result<GroupRename::Plan> GroupRename::plan(Op const& op, model::Cluster const& 
   TRY(check_group_name(op.new_name));
   TRY(check_is_free(op.new_name, cluster));
   return Plan{.group = group->uuid, .name = op.new_name};
+}
+
+Result<jobs::Hooks> GroupRename::hooks(Op const& op, model::Cluster const& cluster,
+                                       Plan const& plan) {
+  return group_hooks("group-rename", cluster,
+                     {{"OLD_NAME", op.group_name}, {"NEW_NAME", op.new_name}}, plan.group);
 }
 
 Result<json::value> GroupRename::apply(Plan const& plan, jobs::JobContext& job) {

@@ -3,6 +3,7 @@
 #include "jobs/job_context.h"
 #include "store/config_store.h"
 #include "units/group_rules.h"
+#include "units/hooks.h"
 
 namespace flotte::units {
 namespace {
@@ -69,6 +70,13 @@ Result<GroupSetParams::Plan> GroupSetParams::plan(Op const& op, model::Cluster c
     }
   }
   return plan;
+}
+
+Result<jobs::Hooks> GroupSetParams::hooks(Op const& op, model::Cluster const& cluster,
+                                          Plan const&) {
+  return group_hooks(
+      "group-modify", cluster,
+      {{"GROUP_NAME", op.group_name}, {"NEW_ALLOC_POLICY", op.alloc_policy.value_or("None")}});
 }
 
 Result<json::value> GroupSetParams::apply(Plan const& plan, jobs::JobContext& job) {

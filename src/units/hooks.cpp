@@ -119,6 +119,18 @@ jobs::Hooks cluster_hooks(std::string directory, model::Cluster const& cluster,
           .post_nodes = {master}};
 }
 
+jobs::Hooks group_hooks(std::string directory, model::Cluster const& cluster,
+                        HookVariables variables, GroupId const& group) {
+  auto hooks = cluster_hooks(std::move(directory), cluster, std::move(variables));
+  hooks.object_type = "GROUP";
+  for (auto const& [id, node] : cluster.nodes()) {
+    if (node->group != group || id == cluster.settings().master_node) continue;
+    hooks.pre_nodes.push_back(id);
+    hooks.post_nodes.push_back(id);
+  }
+  return hooks;
+}
+
 std::string hook_text(bool value) {
   return value ? "True" : "False";
 }

@@ -16,6 +16,9 @@ jobs::Hooks instance_hooks(std::string directory, model::Cluster const& cluster,
 // On the master.
 jobs::Hooks cluster_hooks(std::string directory, model::Cluster const& cluster,
                           jobs::HookVariables variables);
+// On the master and the members of the group.
+jobs::Hooks group_hooks(std::string directory, model::Cluster const& cluster,
+                        jobs::HookVariables variables, GroupId const& group = {});
 
 // "True", "False".
 std::string hook_text(bool value);

@@ -5,6 +5,7 @@
 #include "jobs/job_context.h"
 #include "model/params.h"
 #include "store/config_store.h"
+#include "units/hooks.h"
 
 namespace flotte::units {
 namespace {
@@ -93,6 +94,24 @@ Result<NodeSetParams::Plan> NodeSetParams::plan(Op const& op, model::Cluster con
   }
   if (op.vm_capable == false) TRY(check_empty(cluster, node));
   return plan;
+}
+
+Result<jobs::Hooks> NodeSetParams::hooks(Op const&, model::Cluster const& cluster,
+                                         Plan const& plan) {
+  auto const& node = plan.node;
+  auto hooks = cluster_hooks("node-modify", cluster,
+                             {{"OP_TARGET", node.name},
+                              {"MASTER_CANDIDATE", hook_text(node.master_candidate)},
+                              {"OFFLINE", hook_text(node.offline)},
+                              {"DRAINED", hook_text(node.drained)},
+                              {"MASTER_CAPABLE", hook_text(node.master_capable)},
+                              {"VM_CAPABLE", hook_text(node.vm_capable)}});
+  hooks.object_type = "NODE";
+  if (node.uuid != cluster.settings().master_node) {
+    hooks.pre_nodes.push_back(node.uuid);
+    hooks.post_nodes.push_back(node.uuid);
+  }
+  return hooks;
 }
 
 Result<json::value> NodeSetParams::apply(Plan const& plan, jobs::JobContext& job) {
