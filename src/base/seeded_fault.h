@@ -15,6 +15,7 @@ enum class SeededFault {
   CommitNotCompared,
   ReplyTakenForFailure,
   WishAfterDeed,
+  WishNotLookedAtAgain,
 };
 
 #ifdef FLOTTE_SEEDED_FAULTS

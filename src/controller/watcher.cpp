@@ -34,6 +34,7 @@ json::array startup_job(std::string const& instance, WallTime now) {
   op["OP_ID"] = "OP_INSTANCE_STARTUP";
   op["instance_name"] = instance;
   op["no_remember"] = true;
+  op["only_if_wished"] = true;
   op["reason"] = reason("startup", now);
   return json::array{std::move(op)};
 }
@@ -147,16 +148,8 @@ void Watcher::look() {
   auto const cluster = seams_.config.snapshot();
   keep_master_address(*cluster);
   queue_.auto_archive(archive_age);
-  forget_tries(*cluster);
-  // An instance that a job works on is left to that job.
-  auto const locks = queue_.locks();
-  auto const is_busy = [&](std::string const& name) {
-    return std::ranges::any_of(locks, [&](jobs::LockManager::Entry const& entry) {
-      return std::ranges::any_of(entry.locks, [&](jobs::Lock const& lock) {
-        return lock.level == jobs::LockLevel::Instance && lock.name == name;
-      });
-    });
-  };
+  // Refused anyway, and no try.
+  if (queue_.is_drained()) return;
   for (auto const& node : cluster->nodes_by_name()) {
     if (node->offline) continue;
     auto const running =
@@ -166,22 +159,33 @@ void Watcher::look() {
       log::warning("Watcher: {}", running.error().message);
       continue;
     }
-    for (auto const& instance : cluster->instances_by_name()) {
-      if (instance->primary_node != node->uuid || is_busy(instance->name) ||
-          instance->admin_state != model::AdminState::Up) {
-        continue;
+    look_at(*node, running->instances);
+  }
+  forget_tries_of_the_gone();
+}
+
+// The wishes and the jobs are those after the node's answer: who was shut down meanwhile is known
+// to be, or a job is about it. What changes from here on, the jobs that are submitted see
+// themselves when they have their locks.
+void Watcher::look_at(model::Node const& node, std::vector<rpc::RunningInstance> const& running) {
+  auto const cluster = seams_.config.snapshot();
+  auto const busy = busy_instances(*cluster);
+  for (auto const& instance : cluster->instances_by_name()) {
+    if (instance->primary_node != node.uuid || busy.contains(instance->name) ||
+        instance->admin_state != model::AdminState::Up) {
+      continue;
+    }
+    auto const found = std::ranges::find(running, instance->name, &rpc::RunningInstance::name);
+    if (found == running.end()) {
+      if (may_try(instance->uuid)) {
+        log::info("Watcher: {} should run and does not, starting it", instance->name);
+        queue_.submit({startup_job(instance->name, seams_.clock.wall())});
       }
-      auto const found =
-          std::ranges::find(running->instances, instance->name, &rpc::RunningInstance::name);
-      if (found == running->instances.end()) {
-        if (may_try(instance->uuid)) {
-          log::info("Watcher: {} should run and does not, starting it", instance->name);
-          queue_.submit({startup_job(instance->name, seams_.clock.wall())});
-        }
-      } else if (found->state == rpc::RunState::UserDown) {
-        log::info("Watcher: {} was switched off from inside", instance->name);
-        queue_.submit({user_down_job(instance->name, seams_.clock.wall())});
-      }
+    } else if (found->state == rpc::RunState::UserDown) {
+      log::info("Watcher: {} was switched off from inside", instance->name);
+      queue_.submit({user_down_job(instance->name, seams_.clock.wall())});
+    } else if (tries_.contains(instance->uuid)) {
+      forget_tries(instance->uuid);
     }
   }
 }
@@ -204,14 +208,37 @@ void Watcher::run_hooks(model::Cluster const& cluster) {
   }
 }
 
-// Of instances that are gone.
-void Watcher::forget_tries(model::Cluster const& cluster) {
-  for (auto entry = tries_.begin(); entry != tries_.end();) {
-    store::Txn txn;
-    txn.remove(fmt::format("{}{}", tries_prefix, entry->first.text()));
-    auto const is_gone = !cluster.instance(entry->first.text());
-    entry = is_gone && seams_.store.txn(txn) ? tries_.erase(entry) : std::next(entry);
+// An instance that a job works on, or will, is left to that job: also to one that waits for
+// another job and has asked for no lock yet.
+std::set<std::string> Watcher::busy_instances(model::Cluster const& cluster) const {
+  std::set<std::string> busy;
+  for (auto const& entry : queue_.locks()) {
+    for (auto const& lock : entry.locks) {
+      if (lock.level == jobs::LockLevel::Instance) busy.insert(lock.name);
+    }
   }
+  for (auto const& op : queue_.unfinished_opcodes()) {
+    auto const* name = op.if_contains("instance_name");
+    if (!name || !name->is_string()) continue;
+    auto const instance = cluster.instance(std::string_view(name->get_string()));
+    if (instance) busy.insert((*instance)->name);
+  }
+  return busy;
+}
+
+void Watcher::forget_tries(InstanceId const& instance) {
+  store::Txn txn;
+  txn.remove(fmt::format("{}{}", tries_prefix, instance.text()));
+  if (seams_.store.txn(txn)) tries_.erase(instance);
+}
+
+void Watcher::forget_tries_of_the_gone() {
+  auto const cluster = seams_.config.snapshot();
+  std::vector<InstanceId> gone;
+  for (auto const& [instance, tries] : tries_) {
+    if (!cluster->instance(instance.text())) gone.push_back(instance);
+  }
+  for (auto const& instance : gone) forget_tries(instance);
 }
 
 // A try counts before it is made: however often the controller is killed, there are no more.

@@ -1,9 +1,10 @@
 // Watcher: finishes what was wished. Looks every few minutes for instances that should run and do
-// not, starts them (five tries in eight hours each), marks those that switched themselves off, and
-// archives old jobs (ganeti-compat §11). Every five minutes it has the scripts run that people hung
-// on it (docs/hooks.md). Does nothing of that while it is paused.
+// not, starts them (five tries in eight hours each, forgotten when one is seen to run), marks those
+// that switched themselves off, and archives old jobs (ganeti-compat §11). Every five minutes it has
+// the scripts run that people hung on it (docs/hooks.md). Does nothing of that while it is paused.
 //
-// One thread of the controller; acts only by submitting jobs, so it never races with an operator.
+// One thread of the controller; acts only by submitting jobs, which look again at what it saw when
+// they have their locks: it never fights an operator.
 // The pause and the tries are in the store: the next controller knows of them.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,7 +41,10 @@ class Watcher {
   void look();
   void keep_master_address(model::Cluster const& cluster);
   void run_hooks(model::Cluster const& cluster);
-  void forget_tries(model::Cluster const& cluster);
+  void look_at(model::Node const& node, std::vector<rpc::RunningInstance> const& running);
+  std::set<std::string> busy_instances(model::Cluster const& cluster) const;
+  void forget_tries(InstanceId const& instance);
+  void forget_tries_of_the_gone();
   bool may_try(InstanceId const& instance);
   std::int64_t now() const;
 

@@ -513,6 +513,16 @@ std::vector<Job> JobQueue::jobs() const {
   return list;
 }
 
+std::vector<json::object> JobQueue::unfinished_opcodes() const {
+  std::lock_guard const guard(mutex_);
+  std::vector<json::object> list;
+  for (auto const& [id, row] : rows_) {
+    if (row->has_ended()) continue;
+    for (auto const& op : row->job.ops) list.push_back(op.input);
+  }
+  return list;
+}
+
 // While its end is being stored a job still counts as running: what is told must be durable.
 Job JobQueue::as_told(Row const& row) const {
   auto job = row.job;

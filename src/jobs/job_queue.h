@@ -77,6 +77,8 @@ class JobQueue {
 
   Result<Job> job(JobId id) const;  // archived ones too; UnknownEntity
   std::vector<Job> jobs() const;    // not archived, by id
+  // What the jobs that have not ended were asked to do.
+  std::vector<json::object> unfinished_opcodes() const;
   std::vector<LockManager::Entry> locks() const;
   // Jobs that wait for people; archiving one takes it away.
   std::vector<SetAside> set_aside() const;

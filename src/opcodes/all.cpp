@@ -81,6 +81,8 @@ Fields InstanceStartup::fields() {
       field<&InstanceStartup::hvparams>("hvparams", "Hypervisor parameters."),
       field<&InstanceStartup::beparams>("beparams", "Backend parameters."),
       field<&InstanceStartup::no_remember>("no_remember", "Leave the wish as it is."),
+      field<&InstanceStartup::only_if_wished>("only_if_wished",
+                                              "Do nothing when by then it should no longer run."),
       field<&InstanceStartup::startup_paused>("startup_paused", "Leave it paused."),
       field<&InstanceStartup::shutdown_timeout>("shutdown_timeout",
                                                 "Seconds before the plug is pulled."),

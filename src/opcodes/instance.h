@@ -64,6 +64,7 @@ struct InstanceStartup {
   json::object hvparams;
   json::object beparams;
   bool no_remember = false;
+  bool only_if_wished = false;
   bool startup_paused = false;
   std::int64_t shutdown_timeout = 120;
 

@@ -1,11 +1,20 @@
 #include "units/instance_shutdown.h"
 
+#include "base/seeded_fault.h"
 #include "jobs/job_context.h"
 #include "store/config_store.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
 
 namespace flotte::units {
+namespace {
+
+bool is_by_guest(opcodes::InstanceShutdown const& op) {
+  return op.admin_state_source == model::AdminStateSource::User &&
+         !has_fault(SeededFault::WishNotLookedAtAgain);
+}
+
+}  // namespace
 
 Result<jobs::LockSet> InstanceShutdown::locks(Op const& op, model::Cluster const& cluster) {
   auto const instance = TRY(cluster.instance(op.instance_name));
@@ -15,9 +24,13 @@ Result<jobs::LockSet> InstanceShutdown::locks(Op const& op, model::Cluster const
 
 Result<InstanceShutdown::Facts> InstanceShutdown::inspect(Op const& op,
                                                           model::Cluster const& cluster,
-                                                          jobs::NodeReader&) {
+                                                          jobs::NodeReader& nodes) {
   auto const instance = TRY(cluster.instance(op.instance_name));
-  return Facts{.is_node_offline = TRY(cluster.node(instance->primary_node))->offline};
+  Facts facts{.is_node_offline = TRY(cluster.node(instance->primary_node))->offline};
+  if (is_by_guest(op) && !facts.is_node_offline) {
+    facts.is_running = TRY(find_running(cluster, *instance, nodes)).has_value();
+  }
+  return facts;
 }
 
 Result<InstanceShutdown::Plan> InstanceShutdown::plan(Op const& op, model::Cluster const& cluster,
@@ -32,10 +45,14 @@ Result<InstanceShutdown::Plan> InstanceShutdown::plan(Op const& op, model::Clust
   if (op.timeout < 0) {
     return fail(ErrorCode::WrongInput, "The timeout must not be negative, {} is", op.timeout);
   }
+  // What the watcher saw may be over: somebody started it, or has shut it down himself.
+  auto const is_outdated = is_by_guest(op) && !facts.is_node_offline &&
+                           (facts.is_running || instance->admin_state != model::AdminState::Up);
   return Plan{.instance = instance->uuid,
               .node = instance->primary_node,
               .spec = instance_spec(cluster, *instance),
               .is_node_offline = facts.is_node_offline,
+              .is_outdated = is_outdated,
               .remember = !op.no_remember,
               .source = op.admin_state_source.value_or(model::AdminStateSource::Admin),
               .timeout_s = op.timeout};
@@ -48,6 +65,10 @@ Result<jobs::Hooks> InstanceShutdown::hooks(Op const& op, model::Cluster const& 
 }
 
 Result<json::value> InstanceShutdown::apply(Plan const& plan, jobs::JobContext& job) {
+  if (plan.is_outdated) {
+    job.info("It did not switch itself off, or no longer: nothing to do");
+    return nullptr;
+  }
   if (plan.remember) TRY(record_down(job, plan.instance, plan.source));
   if (plan.is_node_offline) {
     job.warn("Primary node offline, marked instance as stopped");
@@ -64,6 +85,7 @@ schema::Fields InstanceShutdown::Plan::fields() {
       field<&Plan::node>("node", "Its primary node."),
       field<&Plan::spec>("spec", "What is stopped."),
       field<&Plan::is_node_offline>("is_node_offline", "Only the wish can be recorded."),
+      field<&Plan::is_outdated>("is_outdated", "It did not switch itself off, or no longer."),
       field<&Plan::remember>("remember", "Whether the wish is recorded."),
       field<&Plan::source>("source", "Who wishes it."),
       field<&Plan::timeout_s>("timeout_s", "Seconds before the plug is pulled."),

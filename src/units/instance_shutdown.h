@@ -12,12 +12,14 @@ struct InstanceShutdown {
   using Op = opcodes::InstanceShutdown;
   struct Facts {
     bool is_node_offline = false;
+    bool is_running = true;  // looked at only when it is said to have switched itself off
   };
   struct Plan {
     InstanceId instance;
     NodeId node;
     rpc::InstanceSpec spec;
     bool is_node_offline = false;
+    bool is_outdated = false;
     bool remember = true;
     model::AdminStateSource source = model::AdminStateSource::Admin;
     std::int64_t timeout_s = 0;

@@ -10,6 +10,16 @@
 #include "units/instance_steps.h"
 
 namespace flotte::units {
+namespace {
+
+// The watcher asks for what it saw to be missing. Until its job has the lock, somebody may have
+// shut the instance down.
+bool is_unwished(opcodes::InstanceStartup const& op, model::Instance const& instance) {
+  return op.only_if_wished && instance.admin_state != model::AdminState::Up &&
+         !has_fault(SeededFault::WishNotLookedAtAgain);
+}
+
+}  // namespace
 
 Result<jobs::LockSet> InstanceStartup::locks(Op const& op, model::Cluster const& cluster) {
   auto const instance = TRY(cluster.instance(op.instance_name));
@@ -23,7 +33,7 @@ Result<InstanceStartup::Facts> InstanceStartup::inspect(Op const& op, model::Clu
                                                         jobs::NodeReader& nodes) {
   auto const instance = TRY(cluster.instance(op.instance_name));
   auto const node = TRY(cluster.node(instance->primary_node));
-  if (node->offline) return Facts{};
+  if (node->offline || is_unwished(op, *instance)) return Facts{};
   Facts facts{.node = TRY(nodes.ask(*node, rpc::NodeInfo{})),
               .running = TRY(find_running(cluster, *instance, nodes))};
   if (!facts.running) {
@@ -38,6 +48,9 @@ Result<InstanceStartup::Plan> InstanceStartup::plan(Op const& op, model::Cluster
                                                     Facts const& facts) {
   auto const instance = TRY(cluster.instance(op.instance_name));
   auto const node = TRY(cluster.node(instance->primary_node));
+  if (is_unwished(op, *instance)) {
+    return Plan{.instance = instance->uuid, .node = node->uuid, .is_unwished = true};
+  }
   if (instance->admin_state == model::AdminState::Offline && !op.force) {
     return fail(ErrorCode::WrongState,
                 "Instance '{}' is marked offline; set it online first with "
@@ -74,6 +87,10 @@ Result<jobs::Hooks> InstanceStartup::hooks(Op const& op, model::Cluster const& c
 }
 
 Result<json::value> InstanceStartup::apply(Plan const& plan, jobs::JobContext& job) {
+  if (plan.is_unwished) {
+    job.info("It should no longer run: nothing to do");
+    return nullptr;
+  }
   // The wish is recorded before the deed: if the controller dies between the two, the watcher sees
   // an instance that should run and does not, and starts it. It stays recorded when the start
   // fails, for the same reason.
@@ -109,6 +126,7 @@ schema::Fields InstanceStartup::Plan::fields() {
       field<&Plan::spec>("spec", "What is started."),
       field<&Plan::is_running>("is_running", "It runs already."),
       field<&Plan::is_node_offline>("is_node_offline", "Only the wish can be recorded."),
+      field<&Plan::is_unwished>("is_unwished", "It should no longer run."),
       field<&Plan::remember>("remember", "Whether the wish is recorded."),
       field<&Plan::startup_paused>("startup_paused", "Whether it stays paused."),
   };

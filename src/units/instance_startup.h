@@ -20,6 +20,7 @@ struct InstanceStartup {
     rpc::InstanceSpec spec;
     bool is_running = false;  // nothing to start
     bool is_node_offline = false;
+    bool is_unwished = false;  // nor to record
     bool remember = true;
     bool startup_paused = false;
 

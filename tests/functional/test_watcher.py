@@ -49,6 +49,27 @@ def test_does_nothing_while_it_is_paused(cluster, guest):
     cluster.wait_until(f"{STATUS} | grep -q running")
 
 
+def test_does_nothing_while_the_queue_is_drained_and_loses_no_try(cluster, guest):
+    cluster.ok("gnt-cluster queue drain")
+    try:
+        end_guest(cluster)
+        for _ in range(6):
+            next_look(cluster)
+            cluster.ok("sleep 6")
+        assert cluster.ok(STATUS).strip() == "ERROR_down"
+    finally:
+        cluster.ok("gnt-cluster queue undrain")
+    next_look(cluster)
+    cluster.wait_until(f"{STATUS} | grep -q running")
+
+
+def test_leaves_alone_what_was_started_without_a_wish(cluster, guest):
+    cluster.ok("gnt-instance shutdown vm1; gnt-instance startup --no-remember vm1")
+    next_look(cluster)
+    cluster.ok("sleep 8")
+    assert cluster.ok(STATUS).strip() == "ERROR_up"
+
+
 @pytest.mark.parametrize("wrong,said", [("pause", "Missing pause duration"), ("pause 5x", "'5x'"), ("pause -5", "'-5'"), ("stop", "pause, continue or info")])
 def test_wrong_words(cluster, wrong, said):
     assert said in cluster.refused(f"gnt-cluster watcher {wrong}")

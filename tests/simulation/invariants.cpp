@@ -131,7 +131,9 @@ void Invariants::take_job(std::string const& key, std::string const& value) {
     auto const id = opcodes::op_id_of(op.input);
     auto const* name = op.input.if_contains("instance_name");
     auto const* no_remember = op.input.if_contains("no_remember");
-    if (id == "OP_INSTANCE_STARTUP" && no_remember && *no_remember == true) {
+    auto const* only_if_wished = op.input.if_contains("only_if_wished");
+    auto const is_watcher_s = only_if_wished && *only_if_wished == true;
+    if (id == "OP_INSTANCE_STARTUP" && no_remember && *no_remember == true && !is_watcher_s) {
       unrecorded_.insert(std::string(std::string_view(name->get_string())));
     }
     if (status != jobs::Status::Error && status != jobs::Status::Canceled) continue;

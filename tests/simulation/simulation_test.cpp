@@ -1,6 +1,9 @@
 // The simulation itself: the same seed is the same run, and what the invariants watch can break.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/seeded_fault.h"
 #include "world.h"
 
 namespace flotte::simulation {
@@ -73,6 +76,87 @@ TEST(Simulation, a_leader_that_hangs_for_longer_than_its_lease_is_deposed) {
   });
   EXPECT_FALSE(world.broken()) << world.broken()->what;
   EXPECT_EQ(ended, jobs::Status::Success);
+}
+
+// The last one first: the watcher goes through them by name.
+std::vector<std::string> guests_backwards(World& world, NodeId const& node) {
+  std::vector<std::string> names;
+  world.nodes().fake().change(node, [&](rpc::FakeNodeState& state) {
+    for (auto const& [name, guest] : state.guests) names.push_back(name);
+  });
+  std::ranges::reverse(names);
+  return names;
+}
+
+// Thirty guests die. While the watcher goes through them, those that it comes to last are shut
+// down: what it saw is no longer wished when its jobs have their locks.
+std::optional<Broken> shut_down_under_the_watcher(std::uint64_t seed) {
+  World world({.seed = seed, .machines = 60, .has_faults = false});
+  world.run([](World& it) {
+    NodeId const node("node-1");
+    auto const names = guests_backwards(it, node);
+    for (auto const& name : names) it.nodes().kill_guest(node, name);
+    while (it.store().content("/watcher/tries/").empty()) it.sleep(std::chrono::milliseconds(1));
+    for (auto const& name : names) {
+      it.submit(json::array{json::object{{"OP_ID", "OP_INSTANCE_SHUTDOWN"},
+                                         {"instance_name", json::string(name)},
+                                         {"timeout", 0}}});
+    }
+  });
+  return world.broken();
+}
+
+// Thirty guests switch themselves off, and are started again while the watcher takes note of it.
+// How many of them are down in the end.
+std::size_t started_under_the_watcher(std::uint64_t seed) {
+  std::size_t down = 0;
+  World world({.seed = seed, .machines = 60, .has_faults = false});
+  world.run([&](World& it) {
+    NodeId const node("node-1");
+    auto const names = guests_backwards(it, node);
+    for (auto const& name : names) it.nodes().guest_powers_off(node, name);
+    auto const before = it.store().content("/jobs/").size();
+    while (it.store().content("/jobs/").size() == before) it.sleep(std::chrono::milliseconds(1));
+    std::vector<JobId> jobs;
+    for (auto const& name : names) {
+      auto const job = it.submit(json::array{
+          json::object{{"OP_ID", "OP_INSTANCE_STARTUP"}, {"instance_name", json::string(name)}}});
+      ASSERT_TRUE(job);
+      jobs.push_back(*job);
+    }
+    for (auto const job : jobs) {
+      EXPECT_EQ(it.wait_for(job, std::chrono::minutes(10)), jobs::Status::Success);
+    }
+    it.sleep(std::chrono::minutes(2));
+    it.nodes().fake().change(node, [&](rpc::FakeNodeState& state) {
+      down = static_cast<std::size_t>(std::ranges::count_if(names, [&](std::string const& name) {
+        return !state.guests.contains(name) ||
+               state.guests.at(name).state == rpc::RunState::UserDown;
+      }));
+    });
+  });
+  EXPECT_FALSE(world.broken()) << world.broken()->what;
+  return down;
+}
+
+TEST(Simulation, the_watcher_starts_nothing_that_was_shut_down_meanwhile) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    auto const broken = shut_down_under_the_watcher(seed);
+    EXPECT_FALSE(broken) << broken->invariant << ": " << broken->what;
+  }
+  seeded_fault = SeededFault::WishNotLookedAtAgain;
+  auto const found = shut_down_under_the_watcher(1);
+  seeded_fault = SeededFault::None;
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->invariant, "what should be down is down");
+}
+
+TEST(Simulation, the_watcher_stops_nothing_that_was_started_meanwhile) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) EXPECT_EQ(started_under_the_watcher(seed), 0U);
+  seeded_fault = SeededFault::WishNotLookedAtAgain;
+  auto const down = started_under_the_watcher(1);
+  seeded_fault = SeededFault::None;
+  EXPECT_GT(down, 0U);
 }
 
 }  // namespace
