@@ -175,6 +175,9 @@ Result<void> KvmRuntime::make_directories(std::string const& name) const {
         paths_.kvm() + "/nic", file("nic", name), paths_.logs() + "/kvm"}) {
     TRY(sys::make_directories(path, directory_mode));
   }
+  // Where people's scripts of older days look for the tap of a NIC.
+  auto const older = std::filesystem::path(paths_.run()).replace_filename("kvm-hypervisor");
+  if (!sys::exists(older)) TRY(sys::write_link(older, "ganeti/kvm-hypervisor"));
   return {};
 }
 
