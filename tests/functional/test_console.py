@@ -1,16 +1,13 @@
 """O9: the serial console on a real terminal. The guest is a boot sector that says who it is, then says back what it hears; `!` switches it
 off, and `*` makes it talk without end."""
-import fcntl
-import os
-import pty
 import re
-import select
 import signal
 import struct
-import termios
 import time
 
 import pytest
+
+from terminal import Terminal
 
 ADD = "gnt-instance add -t file -s 1G -o talker --no-name-check --no-ip-check --no-nics -H kvm -B memory=64M"
 LOG = "/var/log/ganeti/kvm/vm1.console"
@@ -56,56 +53,6 @@ def guest(talker):
     talker.wait_until(f"grep -q 'hello from vm1' {LOG}")
     yield "vm1"
     talker.run("gnt-instance remove -f --shutdown-timeout=0 vm1")
-
-
-class Terminal:
-    """A shell's terminal with one command in it."""
-
-    def __init__(self, cluster, command, rows=24, columns=80):
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.before = termios.tcgetattr(slave)
-        self.process = cluster.start(f"exec {command}", terminal=slave)
-        self.slave = slave  # kept, to look at its modes
-        self.text = ""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
-
-    def expect(self, pattern, timeout=20):
-        """What was shown since the last match, up to the end of this one."""
-        deadline = time.monotonic() + timeout
-        while not (found := re.search(pattern, self.text)):
-            assert time.monotonic() < deadline, f"not within {timeout} s: {pattern}\n{self.text!r}"
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.text += os.read(self.master, 4096).decode(errors="replace")
-        shown, self.text = self.text[:found.end()], self.text[found.end():]
-        return shown
-
-    def silence(self, seconds=0.5):
-        """All that comes within this time, beside what has not been matched yet."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            if select.select([self.master], [], [], left)[0]:
-                self.text += os.read(self.master, 4096).decode(errors="replace")
-        return self.text
-
-    def type(self, text):
-        os.write(self.master, text.encode())
-
-    def is_raw(self):
-        return not termios.tcgetattr(self.slave)[3] & termios.ICANON
-
-    def end(self, exit_code=0):
-        """Ends by itself, and leaves the terminal as it was."""
-        assert self.process.wait(timeout=20) == exit_code
-        assert termios.tcgetattr(self.slave) == self.before
 
 
 def console(cluster, *options, **size):

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "functional"))
 import lab as labs  # noqa: E402
 import probe_guest  # noqa: E402
 
@@ -27,24 +28,46 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory):
-    """One node with volume groups, our package, and a definition of the probe guest; saved as `installed`, `initialised` and `running`."""
+    """One node with volume groups, our package, and a definition of the probe guest; saved as `installed`, `initialised` and `running`.
+
+    FLOTTE_LAB_KEPT=DIRECTORY leaves it there when the tests have ended, and begins with it where it is."""
+    kept = os.environ.get("FLOTTE_LAB_KEPT")
+    if kept:
+        yield a_kept(pathlib.Path(kept))
+        return
     lab = labs.Lab.create(tmp_path_factory.mktemp("lab") / "lab", f"flotte-lab-{os.getpid()}", 1)
     try:
-        node = lab.nodes[0]
-        lab.boot()
-        lab.prepare(node)
-        probe_guest.install_definition(node)
-        lab.install(node)
-        node.save("installed")
-        node.ok(labs.INIT)
-        node.save("initialised")
-        node.ok(f"{probe_guest.ADD} vm1", timeout=120)
-        with probe_guest.Guest(node, "vm1") as probe:
-            probe.wait_until_ready()
-        node.save("running")
-        yield node
+        make_snapshots(lab)
+        yield lab.nodes[0]
     finally:
         lab.destroy()
+
+
+def make_snapshots(lab):
+    node = lab.nodes[0]
+    lab.boot()
+    lab.prepare(node)
+    probe_guest.install_definition(node)
+    lab.install(node)
+    node.save("installed")
+    node.ok(labs.INIT)
+    node.save("initialised")
+    node.ok(f"{probe_guest.ADD} vm1", timeout=120)
+    with probe_guest.Guest(node, "vm1") as probe:
+        probe.wait_until_ready()
+    node.save("running")
+
+
+def a_kept(directory):
+    if directory.exists():
+        return labs.Lab.open(directory).nodes[0]
+    lab = labs.Lab.create(directory, f"flotte-kept-{os.getpid()}", 1)
+    try:
+        make_snapshots(lab)
+    except BaseException:
+        lab.destroy()
+        raise
+    return lab.nodes[0]
 
 
 @pytest.fixture

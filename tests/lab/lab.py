@@ -198,8 +198,10 @@ class Node:
             self._forget_connection()
             return subprocess.CompletedProcess(command, 255, "", f"no answer within {timeout} s")
 
-    def start(self, command):
-        """A command that the caller waits for."""
+    def start(self, command, terminal=None):
+        """A command that the caller waits for, on a terminal (a descriptor) or on pipes."""
+        if terminal is not None:
+            return subprocess.Popen([*self.ssh_command("-tt"), command], stdin=terminal, stdout=terminal, stderr=terminal)
         return subprocess.Popen([*self.ssh_command(), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def ok(self, command, timeout=300):

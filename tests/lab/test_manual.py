@@ -1,0 +1,163 @@
+"""The operations manual on LVM and KVM, as it is typed: what does not stand in test_cluster.py (O1), test_machines.py (O5, O9, O11 to O13, O16, O19)
+or test_debian_definitions.py (O4, O5)."""
+import hashlib
+import json
+import pathlib
+import re
+import subprocess
+import time
+
+import lab as labs
+from probe_guest import QEMU, Guest
+from terminal import Terminal
+
+RFB = pathlib.Path(__file__).resolve().parents[1] / "functional" / "rfb.py"
+STATUS = "gnt-instance list --no-headers -o status"
+QUICK = "-B memory=128M --no-name-check --no-ip-check"
+
+
+def status(node, name="vm1"):
+    return node.ok(f"{STATUS} {name}").strip()
+
+
+def next_look(node):
+    """The watcher looks soon after the controller has started."""
+    node.ok("systemctl restart flotte-controllerd")
+
+
+# --- The cluster
+
+
+def test_O3_commands_and_files_on_all_nodes(node, tmp_path):
+    # Where packages come from when there is no network.
+    subprocess.run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", "lzop", "liblzo2-2"], cwd=tmp_path, check=True)
+    node.ok("mkdir -p /srv/debs; rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*; echo 'deb [trusted=yes] file:/srv/debs ./' > /etc/apt/sources.list")
+    index = ""
+    for deb in tmp_path.glob("*.deb"):
+        node.send(deb, f"/srv/debs/{deb.name}")
+        index += subprocess.run(["dpkg-deb", "-f", deb], capture_output=True, text=True, check=True).stdout
+        index += f"Filename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {hashlib.sha256(deb.read_bytes()).hexdigest()}\n\n"
+    (tmp_path / "Packages").write_text(index)
+    node.send(tmp_path / "Packages", "/srv/debs/Packages")
+    line = "-" * 48
+    assert node.ok("gnt-cluster command apt-get update").startswith(f"{line}\nnode: node1.lab.test\n")
+    said = node.ok("gnt-cluster command apt-get install -y lzop")
+    assert said.startswith(f"{line}\nnode: node1.lab.test\n") and said.endswith("\nreturn code = 0\n") and "Setting up lzop" in said, said
+    assert "return code = 0" in node.ok("gnt-cluster command lzop --version")
+    # Options of the command are its own, and its exit code is told.
+    assert node.ok("gnt-cluster command ls -d /nosuch").endswith("return code = 2\n")
+    node.ok("echo content > /etc/some.conf")
+    assert node.ok("gnt-cluster copyfile /etc/some.conf") == ""
+    assert node.ok("cat /etc/some.conf") == "content\n"
+    assert "/nosuch" in node.refused("gnt-cluster copyfile /nosuch")
+
+
+# --- O7
+
+
+def test_O7_the_button_then_the_plug(running):
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
+        guest.say("sh rmmod button; echo deaf")
+        guest.expect("out", where=lambda value: value["line"] == "deaf")
+    begun = time.monotonic()
+    running.ok("gnt-instance shutdown --timeout=4 vm1")
+    assert 4 <= time.monotonic() - begun < 30
+    assert status(running) == "ADMIN_down" and running.run(f"pgrep {QEMU}").returncode != 0
+
+
+def test_O7_a_wish_that_is_not_remembered(running):
+    running.ok("gnt-cluster watcher pause 1h")
+    running.ok("gnt-instance shutdown --no-remember vm1")
+    assert running.ok("gnt-instance list --no-headers -o status,admin_state vm1").split() == ["ERROR_down", "up"]
+    running.ok("gnt-instance shutdown vm1")
+    running.ok("gnt-instance startup --no-remember vm1")
+    assert running.ok("gnt-instance list --no-headers -o status,admin_state vm1").split() == ["ERROR_up", "down"]
+    # The watcher has nothing against it.
+    running.ok("gnt-cluster watcher continue")
+    next_look(running)
+    time.sleep(10)
+    assert status(running) == "ERROR_up"
+    running.ok("gnt-instance shutdown vm1")
+    assert status(running) == "ADMIN_down"
+
+
+def test_O7_reboot_soft_hard_and_full(running):
+    for kind, is_same in (("soft", True), ("hard", False), ("full", False)):
+        before = running.ok(f"pgrep {QEMU}")
+        with Guest(running, "vm1") as guest:
+            guest.wait_until_ready()
+            running.ok(f"gnt-instance reboot --type={kind} vm1")
+            if is_same:  # the same QEMU, and its console
+                guest.expect("ready")
+        with Guest(running, "vm1") as guest:
+            guest.wait_until_ready()
+        assert (running.ok(f"pgrep {QEMU}") == before) is is_same, kind
+        assert status(running) == "running"
+
+
+def test_O7_many_at_once(running):
+    for name in ("vm2", "vm3"):
+        running.ok(f"gnt-instance add -o noop -t plain -s 1G --no-install --net 0:link=br-foo {QUICK} --no-start --tags=spare {name}")
+
+    def statuses():
+        return running.ok("gnt-instance list --no-headers -o status").split()
+    assert statuses() == ["running", "ADMIN_down", "ADMIN_down"]
+    # Somebody is asked, and who can't be has said no.
+    for answer, exit_code, after in (("n", 13, "ADMIN_down"), ("y", 0, "running")):
+        with Terminal(running, "gnt-instance start --tags spare") as terminal:
+            asked = terminal.expect(r"y/\[n\]/\?: ")
+            assert "The startup will operate on 2 instances.\r\n  vm2\r\n  vm3\r\nDo you want to continue?" in asked
+            terminal.type(answer + "\n")
+            assert terminal.process.wait(timeout=120) == exit_code
+        assert statuses() == ["running", after, after]
+    assert running.run("gnt-instance stop --all --timeout=0").returncode == 1
+    assert statuses() == ["running"] * 3
+    running.ok("gnt-instance reboot --force-multiple --shutdown-timeout=0 --node node1.lab.test")
+    running.ok("gnt-instance stop --force-multiple --timeout=0 vm2 vm3")
+    assert statuses() == ["running", "ADMIN_down", "ADMIN_down"]
+    running.ok("gnt-instance startup --force-multiple --all && gnt-instance shutdown --force-multiple --timeout=0 --all")
+    assert statuses() == ["ADMIN_down"] * 3
+
+
+# --- O8
+
+
+def test_O8_a_display_through_its_tunnel_off_and_on(running):
+    def listening():
+        return running.ok("ss -ltnH '( sport >= :11000 and sport < :15000 )'").split()[3:4]
+
+    running.ok('gnt-instance modify -H vnc_bind_address="" vm1')
+    running.ok("gnt-instance reboot vm1")
+    assert listening() == []
+    assert "modify -H vnc_bind_address=127.0.0.1 vm1" in running.refused("gnt-instance console --vnc vm1")
+    running.ok('gnt-instance modify -H vnc_bind_address="127.0.0.1" vm1')
+    running.ok("gnt-instance reboot vm1")
+    port = running.ok("gnt-instance list -o +network_port").split()[-1]
+    assert listening() == [f"127.0.0.1:{port}"]
+    tunnel, viewer = running.ok("gnt-instance console --vnc vm1").splitlines()
+    assert tunnel.startswith(f"ssh -f -o ExitOnForwardFailure=yes -p {labs.SSH_PORT} -L ") and viewer == f"vncviewer localhost::{port}"
+    # Typed where the viewer is; there the node's name and key are known.
+    known = ["-i", str(running.lab.image / "key"), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", f"HostName={running.address}"]
+    inside = ["ip", "netns", "exec", running.lab.namespace]
+    subprocess.run([*inside, "ssh", "-q", *known, *tunnel.replace("sleep 60", "sleep 20").split()[1:]], check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+    seen = json.loads(subprocess.run([*inside, "/usr/bin/python3", RFB, "127.0.0.1", port], capture_output=True, text=True, check=True).stdout)
+    assert seen["is_let_in"] and seen["name"] == "QEMU (vm1)", seen
+
+
+def test_O16_which_tap_belongs_to_which_nic(running):
+    tap = running.ok("cat /var/run/ganeti/kvm-hypervisor/nic/vm1/0").strip()
+    assert running.ok("cat /var/run/kvm-hypervisor/nic/vm1/0").strip() == tap
+    assert re.search(rf"tap: {tap}\b", running.ok("gnt-instance info vm1"))
+    # The guest's packets come out of it.
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
+        before = int(running.ok(f"cat /sys/class/net/{tap}/statistics/rx_packets"))
+        guest.say("ip 192.0.2.77/24")
+        guest.say("sh ping -c 1 -W 1 192.0.2.78")
+        guest.expect("exit")
+        assert int(running.ok(f"cat /sys/class/net/{tap}/statistics/rx_packets")) > before
+    running.ok("gnt-instance shutdown vm1")
+    assert tap not in running.ok("ip -brief link show")
+    assert running.run("ls /var/run/kvm-hypervisor/nic/vm1").returncode != 0
