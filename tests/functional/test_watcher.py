@@ -70,6 +70,6 @@ def test_leaves_alone_what_was_started_without_a_wish(cluster, guest):
     assert cluster.ok(STATUS).strip() == "ERROR_up"
 
 
-@pytest.mark.parametrize("wrong,said", [("pause", "Missing pause duration"), ("pause 5x", "'5x'"), ("pause -5", "'-5'"), ("stop", "pause, continue or info")])
+@pytest.mark.parametrize("wrong,said", [("pause", "Missing pause duration"), ("pause 5x", "'5x'"), ("pause -5", "'-5'"), ("stop", "Command 'stop' is not valid.")])
 def test_wrong_words(cluster, wrong, said):
     assert said in cluster.refused(f"gnt-cluster watcher {wrong}")
