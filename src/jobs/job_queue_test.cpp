@@ -374,6 +374,7 @@ TEST_F(BadJournal, or_a_wish_that_cannot_be_read) {
     txn.put(fmt::format("/queue/wish/{:012}", number(id)), R"({"cancel":true,"forget":true})");
   });
   EXPECT_TRUE(job.set_aside.starts_with("What was asked of it can't be read: ")) << job.set_aside;
+  EXPECT_EQ(job.status(), Status::Error);
   EXPECT_TRUE(*queue_->archive(id_));
   EXPECT_TRUE(store_.range_prefix("/queue/wish/")->empty());
 }

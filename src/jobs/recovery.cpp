@@ -119,6 +119,8 @@ void JobQueue::set_aside(Row& row, std::string why) {
     row.job.ops[i].result = result;
   }
   row.job.set_aside = std::move(why);
+  // Nobody goes on from it.
+  row.journal.reset();
 }
 
 void JobQueue::load_job(std::string const& key, std::string const& text) {
