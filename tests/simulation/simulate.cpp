@@ -2,6 +2,7 @@
 // docs/reliability.md.
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -94,15 +95,14 @@ std::vector<Entry> shrink(Options options, std::string const& invariant) {
   return script;
 }
 
-// Each fault must be found within a minute, and nothing without one.
+// Each fault must be found within a minute of a processor, and nothing without one. Simulated
+// threads run one at a time, so that is a minute of a machine that has nothing else to do.
 int prove() {
   constexpr double seconds_max = 60;
   int missed = 0;
   for (auto const& proof : proofs()) {
-    auto const begin = std::chrono::steady_clock::now();
-    auto const elapsed = [&] {
-      return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    };
+    auto const begin = std::clock();
+    auto const elapsed = [&] { return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC; };
     std::optional<Broken> broken;
     auto options = proof.options;
     seeded_fault = proof.fault;
