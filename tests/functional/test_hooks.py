@@ -3,7 +3,7 @@ import re
 import time
 
 import pytest
-from conftest import INIT
+from machine import INIT
 
 HOOKS = "/etc/ganeti/hooks"
 ADD = "gnt-instance add -t file -s 64M -o noop -H fake --no-name-check --no-ip-check --net 0:link=br0 -B memory=128M"

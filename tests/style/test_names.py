@@ -11,3 +11,10 @@ def test_no_two_modules_share_a_name():
         if path.name != "conftest.py":
             folders[path.name].append(str(path.parent.relative_to(TESTS)))
     assert {name: found for name, found in folders.items() if len(found) > 1} == {}
+
+
+def test_nothing_is_imported_from_a_conftest():
+    """There are several of that name, and whichever pytest met first would answer."""
+    wrong = [str(path.relative_to(TESTS)) for path in TESTS.rglob("*.py")
+             if any(line.startswith(("from conftest ", "import conftest")) for line in path.read_text().splitlines())]
+    assert not wrong
