@@ -32,7 +32,7 @@ struct Proof {
 
 std::vector<Proof> proofs() {
   Options const one{.hours = 0.3};
-  Options const deadly{.hours = 0.2, .pace = 4, .kills = 6};
+  Options const deadly{.hours = 0.1, .pace = 10, .kills = 20};
   Options const two{.hours = 0.3, .nodes = 2, .controllers = 2, .pace = 4};
   Options const crowded{.hours = 0.3, .machines = 4};
   return {{SeededFault::UndoNotJournaled, "an undo that is not journaled", deadly},
