@@ -81,7 +81,8 @@ std::string argument_fault(Command const& command, std::size_t count) {
 }
 
 bool is_secret(std::string const& word) {
-  return word.starts_with("--os-parameters-private") || word.starts_with("--os-parameters-secret");
+  // Both of them, also where they are abbreviated.
+  return word.starts_with("--os-parameters-");
 }
 
 // What was typed, but not what nobody else may read.

@@ -239,16 +239,54 @@ Outcome<int> reboot(Call& call) {
   return for_each_selected(call, "reboot", op);
 }
 
+// From a numbered list, on the terminal; who can't be asked has aborted.
+Outcome<std::string> ask_for_os(Call& call) {
+  auto op = OK(opcode(call, "OP_OS_DIAGNOSE"));
+  op["output_fields"] = json::array{"name", "variants"};
+  auto const results = OK(call.session.run(json::array{std::move(op)}));
+  std::vector<std::string> names;
+  for (auto const& row : results.at(0).as_array()) {
+    auto const name = python_text(row.at(0));
+    if (row.at(1).as_array().empty()) names.push_back(name);
+    for (auto const& variant : row.at(1).as_array()) {
+      names.push_back(name + "+" + python_text(variant));
+    }
+  }
+  if (names.empty()) return stop("Can't get the OS list");
+  std::printf("Available OS templates:\n");
+  std::string numbers;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    std::printf("%3zu: %s\n", i, names[i].c_str());
+    numbers += std::to_string(i) + "/";
+  }
+  std::fflush(stdout);
+  std::string answer;
+  if (std::fstream terminal("/dev/tty"); terminal) {
+    terminal << "Enter OS template number (or x to abort):\n" << numbers << "[x]/?: " << std::flush;
+    std::getline(terminal, answer);
+  }
+  auto const chosen = parse_count(strip(answer), "--select-os");
+  if (chosen && static_cast<std::size_t>(*chosen) < names.size()) {
+    return names[static_cast<std::size_t>(*chosen)];
+  }
+  return stop("User aborted reinstall, exiting");
+}
+
 Outcome<int> reinstall(Call& call) {
   auto op = OK(opcode(call, "OP_INSTANCE_REINSTALL"));
   op["force_variant"] = call.arguments.has("force-variant");
-  if (auto const os = call.arguments.value("os-type")) op["os_type"] = text_value(*os);
-  OK(put_pairs(call, op, "os-parameters", "osparams").map([] { return 0; }));
+  auto os = call.arguments.value("os-type");
+  for (auto const& [option, field] : {std::pair{"os-parameters", "osparams"},
+                                      std::pair{"os-parameters-private", "osparams_private"},
+                                      std::pair{"os-parameters-secret", "osparams_secret"}}) {
+    OK((put_pairs(call, op, option, field).map([] { return 0; })));
+  }
   auto const names = OK(selection(call));
   if (names.empty()) {
     return stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
   }
-  auto const os = call.arguments.value("os-type");
+  if (call.arguments.has("select-os")) os = OK(ask_for_os(call));
+  if (os) op["os_type"] = text_value(*os);
   auto const change = os ? fmt::format("change the OS to '{}'", *os) : "keep the same OS";
   if (is_for_many(call, names)) {
     if (!call.arguments.has("force-multiple")) {
@@ -278,6 +316,46 @@ Outcome<int> remove(Call& call) {
   op["instance_name"] = text_value(name);
   op["shutdown_timeout"] = seconds_of(call, "shutdown-timeout");
   op["ignore_failures"] = call.arguments.has("ignore-failures");
+  OK(submit_or_run(call, std::move(op)));
+  return 0;
+}
+
+Outcome<int> rename(Call& call) {
+  auto const& words = call.arguments.positional();
+  auto op = OK(opcode(call, "OP_INSTANCE_RENAME"));
+  op["instance_name"] = text_value(words[0]);
+  op["new_name"] = text_value(words[1]);
+  op["name_check"] = call.arguments.has("name-check");
+  op["ip_check"] = call.arguments.has("ip-check");
+  auto const results = OK(submit_or_run(call, std::move(op)));
+  if (!results) return 0;
+  std::printf("Instance '%s' renamed to '%s'\n", words[0].c_str(),
+              python_text(results->at(0)).c_str());
+  return 0;
+}
+
+Outcome<int> recreate_disks(Call& call) {
+  auto const& arguments = call.arguments;
+  auto op = OK(opcode(call, "OP_INSTANCE_RECREATE_DISKS"));
+  op["instance_name"] = text_value(arguments.positional()[0]);
+  json::array disks;
+  for (auto const& text : arguments.values("disk")) {
+    auto [index, params] = GIVEN(parse_named_pairs(text, "--disk"));
+    auto const number = GIVEN(parse_count(index, "--disk"));
+    if (auto* size = params.if_contains("size")) {
+      *size = OK(disk_size(*size, fmt::format(" for disk {}", number)));
+    }
+    if (auto* spindles = params.if_contains("spindles"); spindles && spindles->is_string()) {
+      *spindles = GIVEN(parse_count(std::string_view(spindles->get_string()), "--disk"));
+    }
+    disks.push_back(json::array{number, std::move(params)});
+  }
+  op["disks"] = std::move(disks);
+  if (auto const node = arguments.value("node")) {
+    json::array nodes;
+    for (auto const& name : split(*node, ':')) nodes.push_back(text_value(name));
+    op["nodes"] = std::move(nodes);
+  }
   OK(submit_or_run(call, std::move(op)));
   return 0;
 }
@@ -327,10 +405,36 @@ Outcome<void> put_hotplug(Call& call, json::object& op) {
   return {};
 }
 
+// What only goes with `modify -t`.
+Outcome<void> put_conversion(Call& call, json::object& op) {
+  auto const& arguments = call.arguments;
+  auto const wanted = arguments.value("disk-template");
+  if (arguments.has("ext-params") && wanted != "ext") {
+    return stop("Specifying ExtStorage parameters requires converting to the 'ext' disk template");
+  }
+  if (wanted == "ext" && !arguments.has("ext-params")) {
+    return stop("Provider option is missing, use either the '--ext-params' or '-e' option");
+  }
+  auto const is_file = wanted == "file" || wanted == "sharedfile" || wanted == "gluster";
+  if ((arguments.has("file-driver") || arguments.has("file-storage-dir")) && !is_file) {
+    return stop(
+        "Specifying file-based configuration arguments requires converting to a file-based disk "
+        "template");
+  }
+  OK(put_pairs(call, op, "ext-params", "ext_params").map([] { return 0; }));
+  for (auto const& [option, field] :
+       {std::pair{"disk-template", "disk_template"}, std::pair{"file-driver", "file_driver"},
+        std::pair{"file-storage-dir", "file_storage_dir"}, std::pair{"node", "remote_node"},
+        std::pair{"iallocator", "iallocator"}}) {
+    if (auto const value = arguments.value(option)) op[field] = text_value(*value);
+  }
+  return {};
+}
+
 Outcome<int> modify(Call& call) {
   auto const& arguments = call.arguments;
   auto op = OK(opcode(call, "OP_INSTANCE_SET_PARAMS"));
-  auto const before = op.size();
+  auto const no_wishes = op.size();
   op["instance_name"] = text_value(arguments.positional()[0]);
   OK(put_pairs(call, op, "backend-parameters", "beparams").map([] { return 0; }));
   OK(put_pairs(call, op, "hypervisor-parameters", "hvparams").map([] { return 0; }));
@@ -344,16 +448,25 @@ Outcome<int> modify(Call& call) {
   if (auto const memory = arguments.value("runtime-memory")) {
     op["runtime_mem"] = GIVEN(parse_size(*memory)).value;
   }
-  auto const wishes = op.size() - before;
-  if (wishes == 1) return stop("Please give at least one of the parameters.");
+  if (auto const node = arguments.value("new-primary")) op["pnode"] = text_value(*node);
+  if (auto const wish = arguments.value("communication")) {
+    op["instance_communication"] = GIVEN(parse_yes_no(*wish));
+  }
+  auto const wishes = op.size() - no_wishes;
+  if (wishes == 1 && !arguments.has("disk-template")) {
+    return stop("Please give at least one of the parameters.");
+  }
   // Devices and what is left of the memory change in the guest while it runs.
   auto const is_done_at_once =
       !arguments.has("no-hotplug") && !arguments.has("hotplug-if-possible") &&
       wishes == 1 + op.count("nics") + op.count("disks") + op.count("runtime_mem");
+  OK(put_conversion(call, op).map([] { return 0; }));
   OK(put_hotplug(call, op).map([] { return 0; }));
   op["ignore_ipolicy"] = arguments.has("ignore-ipolicy");
   op["force"] = arguments.has("force");
   op["force_variant"] = arguments.has("force-variant");
+  op["wait_for_sync"] = !arguments.has("no-wait-for-sync");
+  op["conflicts_check"] = !arguments.has("no-conflicts-check");
   auto const result = OK(submit_or_run(call, std::move(op)));
   if (!result) return 0;
   auto const& changes = result->at(0).as_array();
@@ -711,15 +824,21 @@ Program instance_program() {
                 {0, "hotplug", false, "Change the running guest, too (the default)"},
                 {0, "hotplug-if-possible", false, "Go on where it can't be changed"},
                 {0, "no-hotplug", false, "Leave it for the next start"},
-                {'t', "disk-template", true, "Another template", false},
+                disk_template_option("Another template; what is on the disks is copied"),
+                {0, "file-driver", true, "With -t: driver of file disks"},
+                {0, "file-storage-dir", true, "With -t: directory below the file storage"},
+                {'e', "ext-params", true, "With -t ext: the provider and its parameters"},
+                {'n', "node", true, "With -t: the secondary node of mirrored disks"},
+                {'I', "iallocator", true, "With -t: what chooses that node"},
+                {0, "new-primary", true, "Where the disks were taken to"},
+                {0, "no-wait-for-sync", false, "Do not wait for mirrors"},
+                {0, "no-conflicts-check", false, "Accept conflicting addresses"},
+                {'c', "communication", true, "yes or no: a NIC for metad"},
                 size({'m', "runtime-memory", true, "What the running guest is left of its memory"}),
                 {'f', "force", false, "Accept what is only dangerous"},
                 {0, "force-variant", false, "Accept an unlisted variant"},
                 {0, "os-parameters-private", true, "OS parameters kept from lists"}},
-               {submit_options(),
-                not_built_options({"node=", "iallocator=", "no-wait-for-sync", "no-conflicts-check",
-                                   "new-primary=", "communication=", "ext-params=", "file-driver=",
-                                   "file-storage-dir="})}),
+               {submit_options()}),
            "Alters the parameters of an instance", modify},
           {"move",
            "[-f] <instance-name>",
@@ -733,14 +852,20 @@ Program instance_program() {
                  {0, "ignore-secondaries", false, "Go on though a secondary fails"}},
                 {selection_options(), submit_options()}),
            "Reboots an instance", reboot},
-          {"recreate-disks", "<instance-name>", 1, 1, {}, "Recreate an instance's disks"},
+          {"recreate-disks", "<instance-name>", 1, 1,
+           with({{0, "disk", true, "Only this one: 1, or 1:size=10G"},
+                 {'n', "node", true, "The node that it has"},
+                 {'I', "iallocator", true, "What chooses the node", false}},
+                {submit_options()}),
+           "Recreate an instance's disks", recreate_disks},
           {"reinstall", "[-f] <instance-name>", 0, many,
            with({{'o', "os-type", true, "The OS"},
                  {'O', "os-parameters", true, "OS parameters"},
                  {0, "force-variant", false, "Accept an unlisted variant"},
-                 {0, "select-os", false, "Choose from a list", false}},
-                {selection_options(), submit_options(),
-                 not_built_options({"os-parameters-private=", "os-parameters-secret="})}),
+                 {0, "os-parameters-private", true, "OS parameters kept from lists"},
+                 {0, "os-parameters-secret", true, "OS parameters that are not stored"},
+                 {0, "select-os", false, "Choose from a list"}},
+                {selection_options(), submit_options()}),
            "Reinstall a stopped instance", reinstall},
           {"remove", "[-f] <instance-name>", 1, 1,
            with({{'f', "force", false, "Don't ask"},
@@ -750,7 +875,13 @@ Program instance_program() {
            "Shuts down the instance and removes it", remove},
           {"remove-tags", "<instance-name> <tag>...", 1, many, tag_options(),
            "Remove tags from given instance", remove_tags},
-          {"rename", "<old-name> <new-name>", 2, 2, {}, "Rename the instance"},
+          {"rename", "<old-name> <new-name>", 2, 2,
+           with({{0, "name-check", false, "Look the new name up first"},
+                 {0, "ip-check", false, "Refuse an address that answers"},
+                 {0, "no-name-check", false, "Accepted for older scripts"},
+                 {0, "no-ip-check", false, "Accepted for older scripts"}},
+                {submit_options()}),
+           "Rename the instance", rename},
           {"replace-disks",
            "[-s|-p|-a|-n NODE|-I NAME] <instance-name>",
            1,

@@ -162,6 +162,15 @@ Fields InstanceSetParams::fields() {
       field<&InstanceSetParams::runtime_mem>("runtime_mem", "Runtime mem."),
       field<&InstanceSetParams::hvparams>("hvparams", "Hypervisor parameters."),
       field<&InstanceSetParams::disk_template>("disk_template", "Template of its disks."),
+      field<&InstanceSetParams::ext_params>("ext_params", "Parameters of an ExtStorage provider."),
+      field<&InstanceSetParams::file_driver>("file_driver", "Driver of files."),
+      field<&InstanceSetParams::file_storage_dir>("file_storage_dir",
+                                                  "Directory below the file storage."),
+      field<&InstanceSetParams::pnode>("pnode", "Where its disks were taken to."),
+      field<&InstanceSetParams::pnode_uuid>("pnode_uuid", "The UUID of that node."),
+      field<&InstanceSetParams::remote_node>("remote_node", "The secondary node."),
+      field<&InstanceSetParams::remote_node_uuid>("remote_node_uuid", "Its UUID."),
+      field<&InstanceSetParams::iallocator>("iallocator", "What chooses the secondary node."),
       field<&InstanceSetParams::os_name>("os_name", "Os name."),
       field<&InstanceSetParams::osparams>("osparams", "OS parameters."),
       secret<&InstanceSetParams::osparams_private>("osparams_private",
@@ -170,9 +179,34 @@ Fields InstanceSetParams::fields() {
       field<&InstanceSetParams::offline>("offline", "Offline."),
       field<&InstanceSetParams::conflicts_check>("conflicts_check",
                                                  "Refuse an address that is used."),
+      field<&InstanceSetParams::instance_communication>("instance_communication",
+                                                        "Whether it has a NIC for metad."),
       field<&InstanceSetParams::hotplug>("hotplug", "Change the running guest, too."),
       field<&InstanceSetParams::hotplug_if_possible>("hotplug_if_possible",
                                                      "Go on where it can't be changed."),
+  };
+  return table;
+}
+
+Fields InstanceRename::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceRename::instance_name>("instance_name", "The instance."),
+      field<&InstanceRename::instance_uuid>("instance_uuid", "Its UUID."),
+      required<&InstanceRename::new_name>("new_name", "What it shall be called."),
+      field<&InstanceRename::name_check>("name_check", "Look the name up."),
+      field<&InstanceRename::ip_check>("ip_check", "Refuse an address that answers."),
+  };
+  return table;
+}
+
+Fields InstanceRecreateDisks::fields() {
+  static constexpr Field table[] = {
+      required<&InstanceRecreateDisks::instance_name>("instance_name", "The instance."),
+      field<&InstanceRecreateDisks::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&InstanceRecreateDisks::disks>("disks", "Which; empty: all."),
+      field<&InstanceRecreateDisks::nodes>("nodes", "Where."),
+      field<&InstanceRecreateDisks::node_uuids>("node_uuids", "The UUIDs of these nodes."),
+      field<&InstanceRecreateDisks::iallocator>("iallocator", "What chooses the nodes."),
   };
   return table;
 }
@@ -466,6 +500,8 @@ std::span<Description const> all() {
       describe<InstanceReinstall>("instance_name"),
       describe<InstanceGrowDisk>("instance_name"),
       describe<InstanceSetParams>("instance_name"),
+      describe<InstanceRename>("instance_name"),
+      describe<InstanceRecreateDisks>("instance_name"),
       describe<InstanceQueryData>(""),
       describe<ClusterPostInit>(""),
       describe<ClusterSetParams>(""),

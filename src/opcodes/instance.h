@@ -136,6 +136,29 @@ struct InstanceMultiAlloc {
   static schema::Fields fields();
 };
 
+struct InstanceRename {
+  static constexpr std::string_view op_id = "OP_INSTANCE_RENAME";
+  std::string instance_name;
+  std::optional<std::string> instance_uuid;
+  std::string new_name;
+  bool name_check = false;
+  bool ip_check = false;
+
+  static schema::Fields fields();
+};
+
+struct InstanceRecreateDisks {
+  static constexpr std::string_view op_id = "OP_INSTANCE_RECREATE_DISKS";
+  std::string instance_name;
+  std::optional<std::string> instance_uuid;
+  json::array disks;  // [index, ...] or [[index, {parameters}], ...]; empty: all
+  std::vector<std::string> nodes;
+  std::optional<std::vector<std::string>> node_uuids;
+  std::optional<std::string> iallocator;
+
+  static schema::Fields fields();
+};
+
 struct InstanceGrowDisk {
   static constexpr std::string_view op_id = "OP_INSTANCE_GROW_DISK";
   std::string instance_name;
@@ -162,12 +185,21 @@ struct InstanceSetParams {
   std::optional<std::int64_t> runtime_mem;
   json::object hvparams;
   std::optional<model::DiskTemplate> disk_template;
+  json::object ext_params;
+  std::optional<std::string> file_driver;
+  std::optional<std::string> file_storage_dir;
+  std::optional<std::string> pnode;
+  std::optional<std::string> pnode_uuid;
+  std::optional<std::string> remote_node;
+  std::optional<std::string> remote_node_uuid;
+  std::optional<std::string> iallocator;
   std::optional<std::string> os_name;
   json::object osparams;
   std::optional<json::object> osparams_private;
   bool wait_for_sync = true;
   std::optional<bool> offline;
   bool conflicts_check = true;
+  std::optional<bool> instance_communication;
   bool hotplug = true;
   bool hotplug_if_possible = false;
 

@@ -176,6 +176,58 @@ class Deeds {
     return Nothing{};
   }
 
+  Result<Nothing> rename(BlockdevRename const& call) {
+    for (auto const* owner : {&call.owner, &call.new_owner}) {
+      if (!owner->empty()) TRY(check_name(*owner));
+    }
+    if (is_file(call.disk.disk) != is_file(call.new_disk.disk)) {
+      return fail(ErrorCode::WrongInput, "Disk {} of {} would become one of another template",
+                  call.disk.index, call.instance);
+    }
+    auto const from = fake_disk_key(call.disk.disk);
+    auto const to = fake_disk_key(call.new_disk.disk);
+    auto const moved = state_.disks.find(to);
+    auto const known = moved == state_.disks.end() ? state_.disks.find(from) : moved;
+    auto const are_both = from != to && moved != state_.disks.end() && state_.disks.contains(from);
+    if (call.is_undo && (known == state_.disks.end() || are_both)) return Nothing{};
+    if (known == state_.disks.end()) {
+      return fail(ErrorCode::EnvironmentError, "Disk {} is missing: there is no {}",
+                  call.disk.index, from);
+    }
+    if (are_both) {
+      return fail(ErrorCode::AlreadyExists, "Disk {} exists already and is not this disk", to);
+    }
+    auto disk = known->second;
+    if (disk.instance != call.owner && disk.instance != call.new_owner) return foreign(disk);
+    TRY(refuse_while_used(known->first));
+    known->second.is_assembled = false;
+    TRY(write_beside(disk.disk));
+    disk.instance = call.new_owner;
+    disk.disk.logical_id = call.new_disk.disk.logical_id;
+    disk.epoch = call.epoch;
+    disk.is_assembled = false;
+    state_.disks.erase(known);
+    state_.disks.emplace(to, std::move(disk));
+    return Nothing{};
+  }
+
+  Result<Nothing> convert(BlockdevConvert const& call, Progress const& progress) {
+    TRY(check_name(call.instance));
+    for (auto const* disk : {&call.disk, &call.new_disk}) {
+      TRY(refuse_while_used(fake_disk_key(disk->disk)));
+    }
+    auto const& from = *TRY(fence(call.instance, call.disk, call.epoch));
+    auto& to = *TRY(fence(call.instance, call.new_disk, call.epoch));
+    if (from.size > to.size) {
+      return fail(ErrorCode::WrongInput, "{} has {} MiB, {} only {}", fake_disk_key(from.disk),
+                  from.size.value, fake_disk_key(to.disk), to.size.value);
+    }
+    TRY(write_beside(to.disk));
+    if (progress) progress(progress_line("copying", 1.0));
+    to.installed_os = from.installed_os;
+    return Nothing{};
+  }
+
   Result<Nothing> grow(BlockdevGrow const& call) {
     auto& disk = *TRY(find(call.instance, call.disk));
     if (call.size <= disk.size) return Nothing{};
@@ -274,6 +326,29 @@ class Deeds {
       state_.disks.at(fake_disk_key(disk.disk)).installed_os = spec.os;
     }
     return Nothing{};
+  }
+
+  Result<Nothing> run_rename(OsRename const& call, Progress const& progress) {
+    auto const& spec = call.instance;
+    if (is_running(spec.name)) {
+      return fail(ErrorCode::WrongState, "Instance {} is running", spec.name);
+    }
+    TRY(check_assembled(spec));
+    constexpr bool any_variant = true;
+    TRY(check_os(spec.os, any_variant));
+    if (progress) progress(say_line(fmt::format("renaming {} to {}", call.old_name, spec.name)));
+    return Nothing{};
+  }
+
+  Result<ResolvedName> resolve(ResolveName const& call) {
+    auto const known = state_.hosts.find(call.hostname);
+    if (known == state_.hosts.end()) {
+      return fail(ErrorCode::UnknownEntity,
+                  "The given name ({}) does not resolve: Name or service not known", call.hostname);
+    }
+    auto resolved = known->second;
+    resolved.answers = resolved.answers && call.pings;
+    return resolved;
   }
 
   Result<Nothing> start(InstanceStart const& call) {
@@ -681,6 +756,8 @@ struct FakeNode::Machine {
     on<BlockdevAdopt>(&Deeds::adopt);
     on<BlockdevRelease>(&Deeds::release);
     on<BlockdevRemove>(&Deeds::remove);
+    on<BlockdevRename>(&Deeds::rename);
+    on_long<BlockdevConvert>(&Deeds::convert);
     on<BlockdevGrow>(&Deeds::grow);
     on<BlockdevAssemble>(&Deeds::assemble);
     on<BlockdevShutdown>(&Deeds::shutdown_disk);
@@ -690,6 +767,8 @@ struct FakeNode::Machine {
     on<FileStorageList>(&Deeds::files);
     on_bare<OsDiagnose>(&Deeds::operating_systems);
     on_long<OsCreate>(&Deeds::install);
+    on_long<OsRename>(&Deeds::run_rename);
+    on<ResolveName>(&Deeds::resolve);
     on<InstanceStart>(&Deeds::start);
     on<InstanceShutdown>(&Deeds::shutdown);
     on<InstanceSoftReboot>(&Deeds::soft_reboot);

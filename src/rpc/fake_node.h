@@ -80,7 +80,8 @@ struct FakeNodeState {
   NodeFacts facts;  // memory_free and the volume groups' free space follow what is used
   std::vector<OsDefinition> operating_systems;
   std::set<std::string> bridges;
-  std::set<std::string> addresses;  // brought up by node_master_address
+  std::set<std::string> addresses;            // brought up by node_master_address
+  std::map<std::string, ResolvedName> hosts;  // by what is asked for
   // What is wrong with the cluster's files, certificates and storage directories, as a test wants.
   NodeFindings wrong;
   std::vector<RunFile> strays;            // in the run directory, of guests that aren't there

@@ -172,6 +172,29 @@ Fields BlockdevRemove::fields() {
   return table;
 }
 
+Fields BlockdevRename::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevRename::instance>("instance", "Whose turn it is."),
+      field<&BlockdevRename::disk>("disk", "As it is."),
+      field<&BlockdevRename::owner>("owner", "Whose it is."),
+      field<&BlockdevRename::new_disk>("new_disk", "As it shall be."),
+      field<&BlockdevRename::new_owner>("new_owner", "Whose it shall be."),
+      field<&BlockdevRename::epoch>("epoch", "Its epoch then."),
+      field<&BlockdevRename::is_undo>("is_undo", "Whether it may be missing, or not have moved."),
+  };
+  return table;
+}
+
+Fields BlockdevConvert::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevConvert::instance>("instance", "Instance."),
+      field<&BlockdevConvert::disk>("disk", "What is copied."),
+      field<&BlockdevConvert::new_disk>("new_disk", "Where to."),
+      field<&BlockdevConvert::epoch>("epoch", "Epoch."),
+  };
+  return table;
+}
+
 Fields BlockdevGrow::fields() {
   static constexpr Field table[] = {
       field<&BlockdevGrow::instance>("instance", "Instance."),
@@ -308,6 +331,32 @@ Fields OsCreate::fields() {
       field<&OsCreate::reinstall>("reinstall", "Reinstall."),
       field<&OsCreate::force_variant>("force_variant", "Force variant."),
       field<&OsCreate::debug_level>("debug_level", "Debug level."),
+  };
+  return table;
+}
+
+Fields OsRename::fields() {
+  static constexpr Field table[] = {
+      field<&OsRename::instance>("instance", "Instance."),
+      field<&OsRename::old_name>("old_name", "What it was called."),
+      field<&OsRename::debug_level>("debug_level", "Debug level."),
+  };
+  return table;
+}
+
+Fields ResolvedName::fields() {
+  static constexpr Field table[] = {
+      field<&ResolvedName::name>("name", "In full."),
+      field<&ResolvedName::ip>("ip", "Its address."),
+      field<&ResolvedName::answers>("answers", "Whether somebody has the address."),
+  };
+  return table;
+}
+
+Fields ResolveName::fields() {
+  static constexpr Field table[] = {
+      field<&ResolveName::hostname>("hostname", "The name."),
+      field<&ResolveName::pings>("pings", "Whether its address is asked."),
   };
   return table;
 }

@@ -197,6 +197,38 @@ struct BlockdevRelease {
   static schema::Fields fields();
 };
 
+// Whose the disk is, what it is called and where it lies change from what `disk` and `owner` say to
+// what `new_disk` and `new_owner` say; what is on it stays. An empty owner is nobody. Its epoch is
+// `epoch` then. What undoes it is the same call with both sides exchanged and `is_undo`. Nobody has
+// it open.
+struct BlockdevRename {
+  static constexpr std::string_view name = "blockdev_rename";
+  using Reply = Nothing;
+  std::string instance;  // one of the owners: whose turn it is
+  DiskSpec disk;
+  std::string owner;
+  DiskSpec new_disk;
+  std::string new_owner;
+  std::int64_t epoch = 0;
+  // A disk that is missing is no error, nor is another one that was in the way: nothing was done.
+  bool is_undo = false;
+
+  static schema::Fields fields();
+};
+
+// Copies what is on the disk to another one of the instance, which is as large at least and was
+// made for it; reports progress. Where the disk is empty a file stays sparse. Nobody has them open.
+struct BlockdevConvert {
+  static constexpr std::string_view name = "blockdev_convert";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+  DiskSpec new_disk;
+  std::int64_t epoch = 0;  // as by BlockdevAssemble
+
+  static schema::Fields fields();
+};
+
 // Grows to `size`; smaller or equal does nothing.
 struct BlockdevGrow {
   static constexpr std::string_view name = "blockdev_grow";
@@ -347,6 +379,18 @@ struct OsCreate {
   InstanceSpec instance;
   bool reinstall = false;
   bool force_variant = false;
+  std::int64_t debug_level = 0;
+
+  static schema::Fields fields();
+};
+
+// Runs the OS definition's rename script, for an instance that was called `old_name`; its output is
+// streamed. The disks must be assembled.
+struct OsRename {
+  static constexpr std::string_view name = "instance_run_rename";
+  using Reply = Nothing;
+  InstanceSpec instance;
+  std::string old_name;
   std::int64_t debug_level = 0;
 
   static schema::Fields fields();
@@ -531,6 +575,24 @@ struct HooksRun {
   // Directories of which it is to be said whether they hold anything.
   std::vector<std::string> later;
   std::int64_t timeout_s = hooks_timeout_s;  // for all together; the node may allow less
+
+  static schema::Fields fields();
+};
+
+struct ResolvedName {
+  std::string name;  // in full
+  std::string ip;
+  bool answers = false;  // somebody has the address already
+
+  static schema::Fields fields();
+};
+
+// Looks a host's name up, and whether anybody answers at its address.
+struct ResolveName {
+  static constexpr std::string_view name = "resolve_name";
+  using Reply = ResolvedName;
+  std::string hostname;
+  bool pings = false;
 
   static schema::Fields fields();
 };

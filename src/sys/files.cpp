@@ -121,6 +121,12 @@ Result<void> remove_file(std::string const& path) {
   return {};
 }
 
+Result<void> move_file(std::string const& from, std::string const& to) {
+  if (rename(from, to) != 0) return failed("Can't move " + from + " to", to);
+  TRY(sync_directory_of(to));
+  return sync_directory_of(from);
+}
+
 Result<void> write_link(std::string const& path, std::string const& target) {
   auto const temporary = temporary_of(path);
   if (!forget(temporary)) return failed("Can't remove", temporary);

@@ -23,6 +23,8 @@ Result<void> write_file(std::string const& path, std::string_view content, mode_
 Result<void> write_in_place(std::string const& path, std::string_view content);
 // Fine when it isn't there. Also what a write_file() that was killed left of it.
 Result<void> remove_file(std::string const& path);
+// In one instant, and durably; both are on one file system.
+Result<void> move_file(std::string const& from, std::string const& to);
 // A link that is replaced in one instant.
 Result<void> write_link(std::string const& path, std::string const& target);
 Result<void> make_directories(std::string const& path, mode_t mode);

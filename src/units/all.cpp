@@ -22,8 +22,10 @@
 #include "units/instance_multi_alloc.h"
 #include "units/instance_query_data.h"
 #include "units/instance_reboot.h"
+#include "units/instance_recreate_disks.h"
 #include "units/instance_reinstall.h"
 #include "units/instance_remove.h"
+#include "units/instance_rename.h"
 #include "units/instance_set_params.h"
 #include "units/instance_shutdown.h"
 #include "units/instance_startup.h"
@@ -61,8 +63,10 @@ void add_all(jobs::UnitTable& table) {
   table.add<InstanceMultiAlloc>();
   table.add<InstanceQueryData>();
   table.add<InstanceReboot>();
+  table.add<InstanceRecreateDisks>();
   table.add<InstanceReinstall>();
   table.add<InstanceRemove>();
+  table.add<InstanceRename>();
   table.add<InstanceSetParams>();
   table.add<InstanceShutdown>();
   table.add<InstanceStartup>();

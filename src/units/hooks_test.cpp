@@ -9,7 +9,9 @@
 #include "units/instance_create.h"
 #include "units/instance_grow_disk.h"
 #include "units/instance_reboot.h"
+#include "units/instance_recreate_disks.h"
 #include "units/instance_remove.h"
+#include "units/instance_rename.h"
 #include "units/instance_set_params.h"
 #include "units/instance_shutdown.h"
 #include "units/instance_startup.h"
@@ -213,6 +215,30 @@ TEST(Hooks, of_a_change_are_told_of_it_before_it_is_made) {
                             Pair("INSTANCE_NIC0_MAC", "aa:00:00:00:00:07"),
                             Pair("RUNTIME_MEMORY", "300")}));
   EXPECT_FALSE(changed.contains("NEW_DISK_TEMPLATE"));
+  EXPECT_THAT(told<InstanceSetParams>({.disk_template = model::DiskTemplate::File}, plan),
+              Contains(Pair("NEW_DISK_TEMPLATE", "file")));
+}
+
+TEST(Hooks, of_a_new_name_are_told_both_and_afterwards_the_instance_is_found) {
+  InstanceRename::Plan plan{.instance = InstanceId("instance-1")};
+  plan.after.name = "www.example";
+  EXPECT_THAT(
+      told<InstanceRename>({}, plan),
+      IsSupersetOf({Pair("INSTANCE_NAME", "web1.example"), Pair("OP_TARGET", "web1.example"),
+                    Pair("INSTANCE_NEW_NAME", "www.example")}));
+  auto cluster = a_cluster();
+  auto renamed = an_instance();
+  renamed.name = "www.example";
+  cluster.put(renamed);
+  EXPECT_THAT(InstanceRename::hooks({}, cluster, plan)->variables,
+              Contains(Pair("INSTANCE_NAME", "www.example")));
+}
+
+TEST(Hooks, of_disks_made_anew_are_asked_where_they_are) {
+  auto const hooks =
+      *InstanceRecreateDisks::hooks({}, a_cluster(), {.instance = InstanceId("instance-1")});
+  EXPECT_EQ(hooks.directory, "instance-recreate-disks");
+  EXPECT_THAT(hooks.pre_nodes, ElementsAre(NodeId("node-1"), NodeId("node-2")));
 }
 
 TEST(Hooks, of_the_cluster) {

@@ -8,29 +8,16 @@
 #include "store/config_store.h"
 #include "units/devices.h"
 #include "units/hooks.h"
+#include "units/instance_names.h"
 #include "units/instance_steps.h"
 #include "units/os_names.h"
 
 namespace flotte::units {
 namespace {
 
-constexpr std::size_t name_bytes_max = 253;
 // An OS script may take a day, as Ganeti's.
 constexpr std::chrono::hours os_timeout{24};
 constexpr std::chrono::hours wipe_timeout{24};
-
-Result<void> check_name(std::string_view name) {
-  auto const fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-  };
-  if (name.empty() || name.size() > name_bytes_max || !std::ranges::all_of(name, fits) ||
-      name.front() == '.' || name.front() == '-' || name.find("..") != std::string_view::npos) {
-    return fail(ErrorCode::WrongInput,
-                "Invalid name '{}': only a-z, 0-9, '-', '_' and '.', at most {} characters", name,
-                name_bytes_max);
-  }
-  return {};
-}
 
 // Everything that plan() works out, in the order in which it is worked out.
 class Planner {
@@ -76,18 +63,7 @@ class Planner {
     if (op_.forthcoming || op_.commit) {
       return fail(ErrorCode::WrongInput, "Forthcoming instances are not built yet");
     }
-    if (op_.name_check || op_.ip_check) {
-      return fail(ErrorCode::WrongInput,
-                  "Checking the name and the address is not built yet; leave out --name-check "
-                  "and --ip-check");
-    }
-    TRY(check_name(op_.instance_name));
-    if (auto const known = cluster_.instance(op_.instance_name);
-        known && (*known)->name == op_.instance_name) {
-      return fail(ErrorCode::AlreadyExists, "Instance '{}' is already in the cluster",
-                  op_.instance_name);
-    }
-    instance_.name = op_.instance_name;
+    instance_.name = TRY(free_name(op_.instance_name, facts_.resolved, cluster_));
     instance_.uuid = InstanceId(random_.uuid());
     instance_.ctime = instance_.mtime = facts_.now;
     instance_.tags = op_.tags;
@@ -457,6 +433,9 @@ Result<jobs::LockSet> InstanceCreate::locks(Op const& op, model::Cluster const& 
 Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Cluster const& cluster,
                                                       jobs::NodeReader& nodes) {
   Facts facts;
+  auto const checks = TRY(
+      name_checks(op.name_check, op.ip_check, "Cannot do IP address check without a name check"));
+  facts.resolved = TRY(look_up_name(op.instance_name, checks, cluster, nodes));
   facts.seed =
       static_cast<std::int64_t>(nodes.random().below(std::numeric_limits<std::int64_t>::max()));
   facts.now = static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(

@@ -18,6 +18,7 @@ struct InstanceCreate {
     std::optional<rpc::OsList> operating_systems;
     // Of the same nodes, where volumes are adopted.
     std::map<std::string, rpc::VolumeList> volumes;
+    std::optional<rpc::ResolvedName> resolved;  // where the name is checked
     // Where UUIDs and MAC addresses come from, so that plan() is a pure function.
     std::int64_t seed = 0;
     double now = 0;

@@ -9,6 +9,7 @@
 #include "units/device_changes.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
+#include "units/os_names.h"
 
 namespace flotte::units {
 namespace {
@@ -16,23 +17,59 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::hours wipe_timeout{24};
+constexpr std::chrono::hours copy_timeout{7 * 24};
 // Each device that a guest doesn't let go of takes half a minute to give up on.
 constexpr auto adjust_timeout = 600s;
 
 bool changes_devices(opcodes::InstanceSetParams const& op) {
-  return !op.disks.empty() || !op.nics.empty();
+  return !op.disks.empty() || !op.nics.empty() || op.disk_template.has_value();
 }
 
 bool concerns_its_node(opcodes::InstanceSetParams const& op) {
   return changes_devices(op) || op.runtime_mem.has_value();
 }
 
+bool changes_anything(opcodes::InstanceSetParams const& op) {
+  return concerns_its_node(op) || !op.hvparams.empty() || !op.beparams.empty() ||
+         !op.osparams.empty() || op.os_name || op.offline || op.pnode ||
+         op.instance_communication || (op.osparams_private && !op.osparams_private->empty());
+}
+
 // The same seed makes the same devices, so that the bridges asked for are those of the plan.
 Result<DeviceChanges> change(opcodes::InstanceSetParams const& op, model::Cluster const& cluster,
-                             std::int64_t seed, model::Instance& instance) {
-  SeededRandom random(static_cast<std::uint64_t>(seed));
+                             InstanceSetParams::Facts const& facts, model::Instance& instance) {
+  SeededRandom random(static_cast<std::uint64_t>(facts.seed));
   DeviceMaker maker(cluster, random);
-  return change_devices(maker, cluster.settings(), instance, op.disks, op.nics);
+  DeviceChanges converted;
+  if (op.disk_template) converted = TRY(convert_disks(op, maker, instance, facts.disks));
+  auto changes = TRY(change_devices(maker, cluster.settings(), instance, op.disks, op.nics));
+  if (!op.disk_template) return changes;
+  converted.told.insert(converted.told.end(), changes.told.begin(), changes.told.end());
+  return converted;
+}
+
+// What there is only where there are several nodes, or networks.
+Result<void> check_built(opcodes::InstanceSetParams const& op, model::Cluster const& cluster,
+                         model::Instance const& instance) {
+  if (op.pnode) {
+    auto const node = TRY(cluster.node(*op.pnode));
+    if (node->uuid != instance.primary_node) {
+      return fail(ErrorCode::WrongInput,
+                  "Recording {} as the primary node of {} is not built yet: its disks would have "
+                  "to be there already",
+                  node->name, instance.name);
+    }
+  }
+  if (op.instance_communication.value_or(false)) {
+    return fail(ErrorCode::WrongInput,
+                "Instance communication is not built yet: its NIC needs a network, and there are "
+                "none");
+  }
+  if (!op.ext_params.empty()) {
+    return fail(ErrorCode::WrongInput,
+                "Parameters of a provider are for the disk template 'ext', which is not built yet");
+  }
+  return {};
 }
 
 void note(json::array& changes, std::string name, json::value value) {
@@ -77,29 +114,6 @@ std::vector<rpc::NicSpec> changed_nics(model::Settings const& settings,
   return changed;
 }
 
-Result<void> check_space(std::vector<rpc::DiskSpec> const& created, model::Node const& node,
-                         rpc::NodeFacts const& facts) {
-  std::map<std::string, MiB> wanted;
-  for (auto const& [disk, index, params] : created) {
-    if (disk.dev_type != model::DiskTemplate::Plain) continue;
-    wanted[disk.logical_id[0]] = wanted[disk.logical_id[0]] + disk.size;
-  }
-  for (auto const& [vg, size] : wanted) {
-    auto const found = std::ranges::find(facts.volume_groups, vg, &rpc::VolumeGroup::name);
-    if (found == facts.volume_groups.end()) {
-      return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on node {}", vg,
-                  node.name);
-    }
-    if (found->free < size) {
-      return fail(ErrorCode::InsufficientResources,
-                  "Not enough disk space on target node {} vg {}: required {} MiB, available {} "
-                  "MiB",
-                  node.name, vg, size.value, found->free.value);
-    }
-  }
-  return {};
-}
-
 Result<InstanceSetParams::DevicePlan> plan_devices(opcodes::InstanceSetParams const& op,
                                                    model::Cluster const& cluster,
                                                    InstanceSetParams::Facts const& facts,
@@ -110,7 +124,10 @@ Result<InstanceSetParams::DevicePlan> plan_devices(opcodes::InstanceSetParams co
                                      .after = device_spec(cluster, after),
                                      .wipes = cluster.settings().prealloc_wipe_disks,
                                      .plugs = facts.running && op.hotplug,
-                                     .may_not_plug = op.hotplug_if_possible};
+                                     .may_not_plug = op.hotplug_if_possible,
+                                     .conversion = op.disk_template};
+  // What is copied need not be overwritten before.
+  if (plan.conversion) plan.wipes = false;
   for (std::size_t i = 0; i < after.disks.size(); ++i) {
     auto const is_new = std::ranges::find(changes.created, after.disks[i].uuid,
                                           &model::Disk::uuid) != changes.created.end();
@@ -128,7 +145,7 @@ Result<InstanceSetParams::DevicePlan> plan_devices(opcodes::InstanceSetParams co
                 before.name);
   }
   if (facts.node) {
-    TRY(check_space(plan.created, *TRY(cluster.node(before.primary_node)), *facts.node));
+    TRY(check_volume_space(plan.created, *TRY(cluster.node(before.primary_node)), *facts.node));
   }
   return plan;
 }
@@ -164,6 +181,27 @@ Result<InstanceSetParams::MemoryPlan> plan_memory(opcodes::InstanceSetParams con
   return InstanceSetParams::MemoryPlan{before, wanted};
 }
 
+// A disk of a file is sparse, so that it may find room where it seems not to.
+std::vector<std::string> warnings_of(opcodes::InstanceSetParams const& op,
+                                     InstanceSetParams::Plan const& plan,
+                                     InstanceSetParams::Facts const& facts) {
+  std::vector<std::string> warnings;
+  if (op.disk_template && op.remote_node) {
+    warnings.emplace_back(
+        "Changing the disk template to a non-mirrored one, the secondary node will be ignored");
+  }
+  MiB needed;
+  for (auto const& made : plan.devices ? plan.devices->created : std::vector<rpc::DiskSpec>()) {
+    if (made.disk.dev_type == model::DiskTemplate::File) needed = needed + made.disk.size;
+  }
+  if (op.disk_template && facts.node && facts.node->file_free < needed) {
+    warnings.push_back(fmt::format("The new files may take up to {}, their file system has {} free",
+                                   format_size(needed, Unit::Human),
+                                   format_size(facts.node->file_free, Unit::Human)));
+  }
+  return warnings;
+}
+
 Result<void> create_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
   for (auto const& disk : plan.devices->created) {
     TRY(job.step(fmt::format("Creating disk {} of {}", disk.index, plan.name), plan.node,
@@ -174,6 +212,42 @@ Result<void> create_disks(InstanceSetParams::Plan const& plan, jobs::JobContext&
     TRY(job.step(fmt::format("Wiping disk {}", disk.index), plan.node,
                  rpc::BlockdevWipe{plan.name, disk}, {.timeout = wipe_timeout}));
   }
+  return {};
+}
+
+// What is on the old disks comes to the new ones; the instance has the old ones still.
+Result<void> fill_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
+  auto const& devices = *plan.devices;
+  auto const kind = schema::name_of(*devices.conversion);
+  job.log(fmt::format("Populating the new empty disks of type '{}'...", kind));
+  for (std::size_t i = 0; i < devices.created.size(); ++i) {
+    auto const& from = devices.removed[i];
+    auto const& to = devices.created[i];
+    job.log(fmt::format(" - copying data from disk {} ({}), size {}", i,
+                        schema::name_of(from.disk.dev_type),
+                        format_size(to.disk.size, Unit::Human)));
+    TRY(job.step(fmt::format("Copying disk {} of {}", i, plan.name), plan.node,
+                 rpc::BlockdevConvert{plan.name, from, to, devices.before.epoch},
+                 {.timeout = copy_timeout}));
+  }
+  return {};
+}
+
+Result<void> make_devices(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
+  auto const& devices = *plan.devices;
+  if (!devices.conversion) return create_disks(plan, job);
+  auto const from =
+      devices.removed.empty() ? "?" : schema::name_of(devices.removed[0].disk.dev_type);
+  auto const to = schema::name_of(*devices.conversion);
+  job.log(fmt::format("Converting disk template from '{}' to '{}'", from, to));
+  job.log(fmt::format("Generating new '{}' disk template...", to));
+  job.log(fmt::format("Creating new empty disks of type '{}'...", to));
+  TRY(create_disks(plan, job));
+  TRY(fill_disks(plan, job));
+  job.log(fmt::format(
+      "Detaching old disks ({}) from the instance and removing them from cluster config", from));
+  job.log(fmt::format("Adding new disks ({}) to cluster config and attaching them to the instance",
+                      to));
   return {};
 }
 
@@ -199,6 +273,12 @@ Result<void> adjust_guest(InstanceSetParams::Plan const& plan, jobs::JobContext&
 // After they are no longer any guest's, and before the configuration forgets them.
 Result<void> remove_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
   if (!plan.devices || plan.devices->removed.empty()) return {};
+  if (plan.devices->conversion) {
+    job.info(fmt::format("Waiting for instance {} to sync disks", plan.name));
+    job.info(fmt::format("Instance {}'s disks are in sync", plan.name));
+    job.log(fmt::format("Removing old block devices of type '{}'...",
+                        schema::name_of(plan.devices->removed[0].disk.dev_type)));
+  }
   // What is removed doesn't come back.
   TRY(job.keep());
   for (auto const& disk : plan.devices->removed) {
@@ -223,6 +303,10 @@ void take_devices(InstanceSetParams::DevicePlan const& plan, model::Instance& in
   instance.disks.clear();
   for (auto const& one : plan.after.disks) instance.disks.push_back(one.disk);
   for (auto const& one : plan.removed) instance.disks.push_back(one.disk);
+  if (plan.conversion) {
+    instance.disk_template = *plan.conversion;
+    instance.disks_active = false;
+  }
   instance.nics.clear();
   for (auto const& one : plan.after.nics) instance.nics.push_back(one.nic);
 }
@@ -243,17 +327,33 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
                                                             model::Cluster const& cluster,
                                                             jobs::NodeReader& nodes) {
   auto const instance = TRY(cluster.instance(op.instance_name));
+  TRY(check_built(op, cluster, *instance));
   if (!op.hvparams.empty()) TRY(check_hvparams(op, cluster, *instance, nodes));
-  if (!concerns_its_node(op)) return Facts{};
-  auto const node = TRY(online_primary(cluster, *instance));
   Facts facts;
+  auto const primary = TRY(cluster.node(instance->primary_node));
+  if (op.os_name && !op.force) {
+    auto const node = TRY(online_primary(cluster, *instance));
+    facts.operating_systems = TRY(nodes.ask(*node, rpc::OsDiagnose{}));
+  }
+  // Where the node is away nobody can look, and the mark may be what says so.
+  if (op.offline && !primary->offline) {
+    facts.running = TRY(find_running(cluster, *instance, nodes));
+  }
+  if (!concerns_its_node(op)) return facts;
+  auto const node = TRY(online_primary(cluster, *instance));
+  facts.running = TRY(find_running(cluster, *instance, nodes));
+  if (op.disk_template) {
+    TRY(check_conversion(op, cluster.settings(), *instance));
+    // Before its disks are found in use.
+    TRY(check_down(*instance, facts.running.has_value(), "cannot change disk template"));
+    facts.disks = TRY(look_at_disks(cluster, *instance, nodes));
+  }
   facts.seed =
       static_cast<std::int64_t>(nodes.random().below(std::numeric_limits<std::int64_t>::max()));
   auto changed = *instance;
-  TRY(change(op, cluster, facts.seed, changed));
+  TRY(change(op, cluster, facts, changed));
   auto const nics = changed_nics(cluster.settings(), *instance, changed);
   if (!nics.empty()) TRY(nodes.ask(*node, rpc::NicsValidate{nics}));
-  facts.running = TRY(find_running(cluster, *instance, nodes));
   facts.node = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
   return facts;
 }
@@ -262,13 +362,15 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
                                                         Facts const& facts) {
   auto const before = TRY(cluster.instance(op.instance_name));
   auto instance = *before;
+  if (!changes_anything(op)) return fail(ErrorCode::WrongInput, "No changes submitted");
+  TRY(check_built(op, cluster, instance));
   if (op.disk_template) {
-    return fail(ErrorCode::WrongInput, "Changing the disk template (-t) is not built yet");
+    TRY(check_conversion(op, cluster.settings(), instance));
+    TRY(check_down(instance, facts.running.has_value(), "cannot change disk template"));
   }
-  auto const osparams_private = op.osparams_private.value_or(json::object());
-  if (op.hvparams.empty() && op.beparams.empty() && op.osparams.empty() &&
-      osparams_private.empty() && !op.os_name && !op.offline && !concerns_its_node(op)) {
-    return fail(ErrorCode::WrongInput, "No changes submitted");
+  if (facts.operating_systems && op.os_name) {
+    auto const node = TRY(cluster.node(instance.primary_node));
+    TRY(find_os(*facts.operating_systems, *op.os_name, node->name, op.force_variant));
   }
   Plan plan{.instance = instance.uuid,
             .name = instance.name,
@@ -277,13 +379,15 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
             .beparams = TRY(model::enforce_backend(op.beparams)),
             .hvparams = TRY(model::enforce_hypervisor(instance.hypervisor, op.hvparams)),
             .osparams = op.osparams,
-            .osparams_private = osparams_private,
+            .osparams_private = op.osparams_private.value_or(json::object()),
             .os_name = op.os_name,
             .offline = op.offline};
   // Online means down: one that should run is to be stopped first, also for that.
-  if (op.offline && instance.admin_state == model::AdminState::Up) {
-    return fail(ErrorCode::WrongState, "Instance '{}' is marked to be up, can't change to {}",
-                instance.name, *op.offline ? "offline" : "online");
+  if (op.offline) {
+    TRY(check_not_running(instance, facts.running.has_value(),
+                          *op.offline
+                              ? "can't change to offline without being down first"
+                              : "can't change to online (down) without being offline first"));
   }
   instance.beparams = model::overlay(std::move(instance.beparams), plan.beparams);
   auto const filled = model::filled_beparams(cluster.settings(), instance);
@@ -291,7 +395,15 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
     return fail(ErrorCode::WrongInput, "minmem ({} MiB) must not be larger than maxmem ({} MiB)",
                 model::number_of(filled, "minmem"), model::number_of(filled, "maxmem"));
   }
-  auto const changes = TRY(change(op, cluster, facts.seed, instance));
+  auto const changes = TRY(change(op, cluster, facts, instance));
+  auto const adds = std::ranges::any_of(op.disks, [](json::value const& given) {
+    return given.is_array() && !given.get_array().empty() && given.get_array()[0] == "add";
+  });
+  if (adds && !op.wait_for_sync && !instance.disks_active) {
+    return fail(ErrorCode::WrongInput,
+                "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync "
+                "given");
+  }
   if (changes_devices(op)) {
     plan.devices = TRY(plan_devices(op, cluster, facts, *before, instance, changes));
   }
@@ -320,11 +432,12 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
     note_all(plan.changes, "be", plan.beparams);
   }
   note_all(plan.changes, "os", op.osparams);
-  for (auto const& [key, value] : osparams_private) {
+  for (auto const& [key, value] : plan.osparams_private) {
     note(plan.changes, fmt::format("os_private/{}", std::string_view(key)), "<redacted>");
   }
   if (op.os_name) note(plan.changes, "os", json::value(json::string_view(*op.os_name)));
   if (op.offline) note(plan.changes, "admin_state", *op.offline ? "offline" : "down");
+  plan.warnings = warnings_of(op, plan, facts);
   return plan;
 }
 
@@ -352,8 +465,9 @@ Result<jobs::Hooks> InstanceSetParams::hooks(Op const& op, model::Cluster const&
 }
 
 Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext& job) {
+  for (auto const& warning : plan.warnings) job.warn(warning);
   if (plan.devices) {
-    TRY(create_disks(plan, job));
+    TRY(make_devices(plan, job));
     TRY(adjust_guest(plan, job));
   }
   if (plan.memory) {
@@ -393,6 +507,7 @@ schema::Fields InstanceSetParams::DevicePlan::fields() {
       field<&DevicePlan::wipes>("wipes", "Whether new disks are overwritten first."),
       field<&DevicePlan::plugs>("plugs", "Whether the running guest is changed, too."),
       field<&DevicePlan::may_not_plug>("may_not_plug", "Whether that may fail."),
+      field<&DevicePlan::conversion>("conversion", "The template that they become of."),
   };
   return table;
 }
@@ -423,6 +538,7 @@ schema::Fields InstanceSetParams::Plan::fields() {
       field<&Plan::devices>("devices", "What its disks and NICs become."),
       field<&Plan::memory>("memory", "What the running guest is left of its memory."),
       field<&Plan::changes>("changes", "What is told: [[name, value], ...]."),
+      field<&Plan::warnings>("warnings", "What is told before."),
   };
   return table;
 }

@@ -4,6 +4,7 @@
 #include "jobs/unit.h"
 #include "opcodes/instance.h"
 #include "rpc/node_calls.h"
+#include "units/disk_conversion.h"
 
 namespace flotte::units {
 
@@ -11,11 +12,13 @@ namespace json = boost::json;
 
 struct InstanceSetParams {
   using Op = opcodes::InstanceSetParams;
-  // Asked only where devices or the memory of a running guest change.
+  // Asked only where its node has to do with the change.
   struct Facts {
     std::int64_t seed = 0;
     std::optional<rpc::RunningInstance> running;
     std::optional<rpc::NodeFacts> node;
+    std::optional<rpc::OsList> operating_systems;
+    DiskStates disks;  // where they become others
   };
   // What its disks and NICs become.
   struct DevicePlan {
@@ -26,6 +29,8 @@ struct InstanceSetParams {
     bool wipes = false;
     bool plugs = false;         // the running guest is changed, too
     bool may_not_plug = false;  // and if that can't be, it is at its next start
+    // What they become, with what is on them: the n-th removed disk is copied to the n-th created.
+    std::optional<model::DiskTemplate> conversion;
 
     static schema::Fields fields();
   };
@@ -50,6 +55,7 @@ struct InstanceSetParams {
     std::optional<DevicePlan> devices;
     std::optional<MemoryPlan> memory;
     json::array changes;
+    std::vector<std::string> warnings;
 
     static schema::Fields fields();
   };

@@ -22,9 +22,14 @@ TEST(InstanceSetParams, only_what_should_not_run_changes_to_offline_or_online) {
   using enum model::AdminState;
   EXPECT_EQ(error_of(Down, true), "");
   EXPECT_EQ(error_of(Offline, false), "");
-  EXPECT_EQ(error_of(Up, true), "Instance 'web1' is marked to be up, can't change to offline");
+  EXPECT_EQ(error_of(Up, true),
+            "Instance 'web1' is marked to be up, can't change to offline without being down first; "
+            "stop it first with 'gnt-instance shutdown web1'");
   // It would go on running, unwished.
-  EXPECT_EQ(error_of(Up, false), "Instance 'web1' is marked to be up, can't change to online");
+  EXPECT_EQ(
+      error_of(Up, false),
+      "Instance 'web1' is marked to be up, can't change to online (down) without being offline "
+      "first; stop it first with 'gnt-instance shutdown web1'");
 }
 
 // web1 on n1, with two disks in a volume group and a NIC.
@@ -164,9 +169,140 @@ TEST_F(Devices, memory_of_what_runs) {
   EXPECT_NE(error(), "");
 }
 
-TEST_F(Devices, another_template_is_not_built_yet) {
-  op_.disk_template = model::DiskTemplate::Drbd;
-  EXPECT_EQ(error(), "Changing the disk template (-t) is not built yet");
+// The disks of web1 are to become files.
+class Conversion : public Devices {
+ protected:
+  Conversion() {
+    auto settings = cluster_.settings();
+    settings.file_storage_dir = "/srv/files";
+    settings.enabled_disk_templates = {model::DiskTemplate::Plain, model::DiskTemplate::File};
+    cluster_.put(settings);
+    op_.disk_template = model::DiskTemplate::File;
+    facts_.disks = {DiskState{.size = {1024}}, DiskState{.size = {1028}}};
+    facts_.node->file_free = {4096};
+  }
+  void becomes(model::DiskTemplate kind) {
+    auto instance = **cluster_.instance("web1");
+    instance.disk_template = kind;
+    cluster_.put(instance);
+  }
+};
+
+TEST_F(Conversion, new_disks_are_made_and_the_old_ones_go_last) {
+  auto const made = plan();
+  ASSERT_TRUE(made) << made.error().message;
+  auto const& devices = *made->devices;
+  EXPECT_EQ(devices.conversion, model::DiskTemplate::File);
+  ASSERT_EQ(devices.created.size(), 2U);
+  EXPECT_EQ(devices.removed[1].disk.uuid.text(), "data");
+  EXPECT_EQ(devices.created[1].disk.dev_type, model::DiskTemplate::File);
+  EXPECT_TRUE(devices.created[1].disk.logical_id[1].starts_with("/srv/files/web1/"));
+  // As large as it is, not as it is configured.
+  EXPECT_EQ(devices.created[1].disk.size, MiB{1028});
+  EXPECT_EQ(devices.after.disks.size(), 2U);
+  EXPECT_EQ(made->changes, (json::array{json::array{"disk_template", "file"}}));
+  EXPECT_TRUE(made->warnings.empty());
+}
+
+TEST_F(Conversion, a_volume_has_whole_extents) {
+  becomes(model::DiskTemplate::File);
+  op_.disk_template = model::DiskTemplate::Plain;
+  facts_.disks = {DiskState{.size = {1}}, DiskState{.size = {1025}}};
+  auto const made = plan();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->devices->created[0].disk.size, MiB{1024});
+  EXPECT_EQ(made->devices->created[1].disk.size, MiB{1028});
+  EXPECT_EQ(made->devices->created[1].disk.logical_id[0], "vms");
+  facts_.node->volume_groups[0].free = {1024};
+  EXPECT_EQ(error(),
+            "Not enough disk space on target node n1 vg vms: required 2052 MiB, available 1024 "
+            "MiB");
+}
+
+TEST_F(Conversion, what_may_not_fit_is_told) {
+  facts_.node->file_free = {1024};
+  op_.remote_node = "n2";
+  auto const made = plan();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->warnings,
+            (std::vector<std::string>{
+                "Changing the disk template to a non-mirrored one, the secondary node will be "
+                "ignored",
+                "The new files may take up to 2.0G, their file system has 1.0G free"}));
+}
+
+TEST_F(Conversion, only_what_is_stopped_and_whole) {
+  it_runs();
+  EXPECT_EQ(error(),
+            "Instance web1 is running, cannot change disk template; stop it first with "
+            "'gnt-instance shutdown web1'");
+  facts_.running.reset();
+  facts_.disks[1]->is_open = true;
+  EXPECT_EQ(error(), "Disk 1 of web1 is open; unmount it, or stop what has it open");
+  facts_.disks[1].reset();
+  EXPECT_EQ(error(),
+            "Disk 1 of web1 is missing; make it anew first with 'gnt-instance recreate-disks "
+            "--disk=1 web1'");
+}
+
+TEST_F(Conversion, the_policy_names_the_templates) {
+  auto settings = cluster_.settings();
+  settings.ipolicy["disk-templates"] = json::array{"plain", "drbd"};
+  cluster_.put(settings);
+  EXPECT_EQ(error(), "Disk template 'file' in not allowed (allowed templates: plain, drbd)");
+}
+
+TEST_F(Conversion, a_mistake_is_named) {
+  using enum model::DiskTemplate;
+  op_.disk_template = Plain;
+  EXPECT_EQ(error(), "Instance already has disk template plain");
+  op_.disk_template = Diskless;
+  EXPECT_EQ(error(), "Conversion to the 'diskless' disk template is not supported");
+  op_.disk_template = Drbd;
+  EXPECT_EQ(error(),
+            "Disk template 'drbd' is not enabled for this cluster (enabled templates: plain, "
+            "file)");
+  op_.disk_template = File;
+  op_.file_driver = "pony";
+  EXPECT_EQ(error(), "Invalid file driver name 'pony'");
+  op_.disks = change("remove", 0);
+  EXPECT_EQ(error(),
+            "Disk template conversion and other disk changes not supported at the same time");
+  op_.disks.clear();
+  becomes(Diskless);
+  EXPECT_EQ(error(), "Conversion from the 'diskless' disk template is not supported");
+}
+
+TEST_F(Devices, an_os_must_be_there_unless_forced) {
+  op_.os_name = "nosuch";
+  facts_.operating_systems = rpc::OsList{};
+  EXPECT_EQ(error(), "OS 'nosuch' not in supported OS list for node n1; it has: none");
+  // Nobody asked the node.
+  facts_.operating_systems.reset();
+  EXPECT_EQ(error(), "");
+}
+
+TEST_F(Devices, what_needs_more_is_refused_by_name) {
+  op_.pnode = "n1";
+  EXPECT_EQ(error(), "");
+  cluster_.put(model::Node{.uuid = NodeId("node-2"), .name = "n2"});
+  op_.pnode = "n2";
+  EXPECT_EQ(error(),
+            "Recording n2 as the primary node of web1 is not built yet: its disks would have to "
+            "be there already");
+  op_.pnode.reset();
+  op_.instance_communication = false;
+  EXPECT_EQ(error(), "");
+  op_.instance_communication = true;
+  EXPECT_EQ(error(),
+            "Instance communication is not built yet: its NIC needs a network, and there are "
+            "none");
+  op_.instance_communication.reset();
+  EXPECT_EQ(error(), "No changes submitted");
+  op_.disks = change("add", -1, {{"size", 1024}});
+  op_.wait_for_sync = false;
+  EXPECT_EQ(error(),
+            "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync given");
 }
 
 TEST_F(Devices, locks_its_node_only_for_devices_and_memory) {

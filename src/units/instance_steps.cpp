@@ -1,5 +1,7 @@
 #include "units/instance_steps.h"
 
+#include <algorithm>
+
 #include "store/config_store.h"
 
 namespace flotte::units {
@@ -127,6 +129,27 @@ Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& c
   return std::optional<rpc::RunningInstance>();
 }
 
+Result<void> check_not_running(model::Instance const& instance, bool is_running,
+                               std::string_view what) {
+  auto const advice = fmt::format("stop it first with 'gnt-instance shutdown {}'", instance.name);
+  if (instance.admin_state == model::AdminState::Up) {
+    return fail(ErrorCode::WrongState, "Instance '{}' is marked to be up, {}; {}", instance.name,
+                what, advice);
+  }
+  if (!is_running) return {};
+  return fail(ErrorCode::WrongState, "Instance {} is running, {}; {}", instance.name, what, advice);
+}
+
+Result<void> check_down(model::Instance const& instance, bool is_running, std::string_view what) {
+  if (instance.admin_state == model::AdminState::Offline) {
+    return fail(ErrorCode::WrongState,
+                "Instance '{}' is marked to be offline, {}; mark it online first with "
+                "'gnt-instance modify --online {}'",
+                instance.name, what, instance.name);
+  }
+  return check_not_running(instance, is_running, what);
+}
+
 Result<model::NodePtr> online_primary(model::Cluster const& cluster,
                                       model::Instance const& instance) {
   auto const node = TRY(cluster.node(instance.primary_node));
@@ -155,6 +178,29 @@ Result<void> check_on_node(model::Cluster const& cluster, model::Instance const&
   error.message = fmt::format("Hypervisor parameter validation failed on node {}: {}", node->name,
                               error.message);
   return Failure(std::move(error));
+}
+
+Result<void> check_volume_space(std::vector<rpc::DiskSpec> const& disks, model::Node const& node,
+                                rpc::NodeFacts const& facts) {
+  std::map<std::string, MiB> wanted;
+  for (auto const& [disk, index, params] : disks) {
+    if (disk.dev_type != model::DiskTemplate::Plain) continue;
+    wanted[disk.logical_id[0]] = wanted[disk.logical_id[0]] + disk.size;
+  }
+  for (auto const& [vg, size] : wanted) {
+    auto const found = std::ranges::find(facts.volume_groups, vg, &rpc::VolumeGroup::name);
+    if (found == facts.volume_groups.end()) {
+      return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on node {}", vg,
+                  node.name);
+    }
+    if (found->free < size) {
+      return fail(ErrorCode::InsufficientResources,
+                  "Not enough disk space on target node {} vg {}: required {} MiB, available {} "
+                  "MiB",
+                  node.name, vg, size.value, found->free.value);
+    }
+  }
+  return {};
 }
 
 Result<void> check_memory(model::Node const& node, rpc::NodeFacts const& facts,

@@ -50,6 +50,13 @@ Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& c
                                                          model::Instance const& instance,
                                                          jobs::NodeReader& nodes);
 
+// "Instance 'web1' is marked to be up, cannot rename", for what needs one that is stopped: by wish
+// and in truth.
+Result<void> check_not_running(model::Instance const& instance, bool is_running,
+                               std::string_view what);
+// The same, and it isn't marked offline either.
+Result<void> check_down(model::Instance const& instance, bool is_running, std::string_view what);
+
 // "Primary node n1 is offline", for what needs the node.
 Result<model::NodePtr> online_primary(model::Cluster const& cluster,
                                       model::Instance const& instance);
@@ -62,6 +69,10 @@ Result<void> check_nics(model::Cluster const& cluster, model::Instance const& in
 // prerequisite of every start. `changes` lie over what it has.
 Result<void> check_on_node(model::Cluster const& cluster, model::Instance const& instance,
                            json::object const& changes, jobs::NodeReader& nodes);
+
+// "Not enough disk space on target node n1 ...": that those which are volumes find room.
+Result<void> check_volume_space(std::vector<rpc::DiskSpec> const& disks, model::Node const& node,
+                                rpc::NodeFacts const& facts);
 
 // "Not enough memory on node n1 ...": prerequisite of every start.
 Result<void> check_memory(model::Node const& node, rpc::NodeFacts const& facts,

@@ -60,12 +60,14 @@ OPERATIONS = [
     (f"{ADD} vm2", "instance-add", True),
     ("gnt-instance stop vm2", "instance-stop", True),
     ("gnt-instance reinstall -f vm2", "instance-reinstall", True),
-    ("gnt-instance start vm2", "instance-start", True),
-    ("gnt-instance reboot --type=hard vm2", "instance-reboot", True),
-    ("gnt-instance modify -B vcpus=2 vm2", "instance-modify", True),
-    ("gnt-instance grow-disk vm2 0 1M", "disk-grow", True),
+    ("rm /srv/ganeti/file-storage/vm2/*.disk0; gnt-instance recreate-disks vm2", "instance-recreate-disks", False),
+    ("gnt-instance rename vm2 vm3", "instance-rename", True),
+    ("gnt-instance start vm3", "instance-start", True),
+    ("gnt-instance reboot --type=hard vm3", "instance-reboot", True),
+    ("gnt-instance modify -B vcpus=2 vm3", "instance-modify", True),
+    ("gnt-instance grow-disk vm3 0 1M", "disk-grow", True),
     ("gnt-cluster modify -B vcpus=1", "cluster-modify", True),
-    ("gnt-instance remove -f vm2", "instance-remove", True),
+    ("gnt-instance remove -f vm3", "instance-remove", True),
 ]
 
 
@@ -111,6 +113,18 @@ def test_are_told_what_ganeti_tells(cluster, hooks, guest):
     general = {f"GANETI_{name}" for name in ("HOOKS_VERSION", "HOOKS_PATH", "HOOKS_PHASE", "CLUSTER", "MASTER", "OP_CODE", "OBJECT_TYPE", "DATA_DIR")}
     assert {name.replace("GANETI_", "GANETI_POST_", 1) for name in told_before - general} == {name for name in after if name.startswith("GANETI_POST_")}
     assert cluster.ok("cat /run/env-stdin-pre /run/env-stdin-post") == "0\n0\n"
+
+
+def test_of_a_rename_are_told_both_names(cluster, hooks):
+    cluster.ok(f"{ADD} --no-start vm1")
+    for phase in "pre", "post":
+        hooks(f"instance-rename-{phase}.d/10-env", f"env > /run/env-{phase}")
+    cluster.ok("gnt-instance rename vm1 vm2")
+    for phase in "pre", "post":
+        told = environment(cluster, f"/run/env-{phase}")
+        assert (told["GANETI_INSTANCE_NAME"], told["GANETI_INSTANCE_NEW_NAME"]) == ("vm1", "vm2")
+        assert told.get("GANETI_POST_INSTANCE_NAME") == {"pre": None, "post": "vm2"}[phase]
+    cluster.ok("gnt-instance remove -f vm2")
 
 
 def test_run_in_the_order_of_their_names_and_other_files_are_left_alone(cluster, hooks, guest):

@@ -63,6 +63,8 @@ Outcome run(std::string const& what, std::uint64_t argument_seed,
     SeededRandom random(argument_seed);
     auto const op = arguments_of(what)(it.invariants().cluster(), random);
     if (!op) return;
+    auto const known = generators().find(what.substr(0, what.find('/')));
+    if (known->second.needs_lost_disk) it.lose_disks(*op);
     it.crash_at(crashes);
     auto const job = it.submit(json::array{*op});
     if (job) outcome.status = it.wait_for(*job, 1h);

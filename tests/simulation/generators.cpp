@@ -197,13 +197,55 @@ Made set_devices(model::Cluster const& cluster, Random& random) {
   return made;
 }
 
+// The disks of one that is down, if there is one, become others.
+Made convert(model::Cluster const& cluster, Random& random) {
+  std::vector<model::InstancePtr> fitting;
+  for (auto const& instance : cluster.instances_by_name()) {
+    auto const is_down = instance->admin_state == model::AdminState::Down;
+    if (!instance->disks.empty() && (is_down || one_in(random, 4))) fitting.push_back(instance);
+  }
+  if (fitting.empty()) return {};
+  auto const& instance = any(fitting, random);
+  auto made = op("OP_INSTANCE_SET_PARAMS");
+  made["instance_name"] = json::string(instance->name);
+  made["disk_template"] = instance->disk_template == model::DiskTemplate::Plain ? "file" : "plain";
+  if (one_in(random, 4)) made["nics"] = nic_changes(instance->nics.size(), random);
+  made["ignore_ipolicy"] = true;
+  return made;
+}
+
 Made set_params(model::Cluster const& cluster, Random& random) {
+  if (one_in(random, 5)) return convert(cluster, random);
   if (!one_in(random, 3)) return set_devices(cluster, random);
   auto made = on_instance("OP_INSTANCE_SET_PARAMS", cluster, random);
   if (made) {
     (*made)["beparams"] =
         json::object{{"memory", static_cast<std::int64_t>(128 + random.below(256))}};
     (*made)["ignore_ipolicy"] = true;
+  }
+  return made;
+}
+
+Made rename(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_INSTANCE_RENAME", cluster, random);
+  if (made) (*made)["new_name"] = json::string(fmt::format("vm-{}", random.below(names_max)));
+  return made;
+}
+
+// As if files had been lost: no instance's name tells that.
+Made recreate(model::Cluster const& cluster, Random& random) {
+  std::vector<model::InstancePtr> with_disks;
+  for (auto const& instance : cluster.instances_by_name()) {
+    if (!instance->disks.empty()) with_disks.push_back(instance);
+  }
+  if (with_disks.empty()) return {};
+  auto const& instance = any(with_disks, random);
+  auto made = op("OP_INSTANCE_RECREATE_DISKS");
+  made["instance_name"] = json::string(instance->name);
+  if (one_in(random, 2)) {
+    auto const index = static_cast<std::int64_t>(random.below(instance->disks.size()));
+    auto wish = one_in(random, 2) ? json::object{{"size", 1024}, {"mode", "rw"}} : json::object{};
+    made["disks"] = json::array{json::array{index, std::move(wish)}};
   }
   return made;
 }
@@ -346,8 +388,11 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_INSTANCE_SET_PARAMS",
        {.weight = 10,
         .changes_nodes = true,
-        .ways = {{"devices", set_devices}},
+        .ways = {{"devices", set_devices}, {"convert", convert}},
         .make = set_params}},
+      {"OP_INSTANCE_RENAME", on_nodes(4, rename)},
+      {"OP_INSTANCE_RECREATE_DISKS",
+       {.weight = 2, .changes_nodes = true, .needs_lost_disk = true, .make = recreate}},
       {"OP_INSTANCE_QUERY_DATA", {.weight = 2, .make = plain("OP_INSTANCE_QUERY_DATA", {})}},
       {"OP_CLUSTER_POST_INIT", {.weight = 1, .make = plain("OP_CLUSTER_POST_INIT", {})}},
       {"OP_CLUSTER_SET_PARAMS", {.weight = 2, .make = cluster_set_params}},

@@ -23,7 +23,11 @@ Result<T> decode(std::string const& value) {
 
 bool removes_disks(json::object const& op) {
   auto const* disks = op.if_contains("disks");
-  if (opcodes::op_id_of(op) != "OP_INSTANCE_SET_PARAMS" || !disks) return false;
+  if (opcodes::op_id_of(op) != "OP_INSTANCE_SET_PARAMS") return false;
+  if (auto const* wanted = op.if_contains("disk_template"); wanted && !wanted->is_null()) {
+    return true;
+  }
+  if (!disks) return false;
   return std::ranges::any_of(disks->as_array(),
                              [](json::value const& change) { return change.at(0) == "remove"; });
 }
@@ -97,6 +101,7 @@ void Invariants::take_config(std::string const& key, std::string const* value) {
   InstanceId const id(key.substr(std::string_view("/config/instances/").size()));
   auto const known = cluster_.instances().find(id);
   auto const epoch = known == cluster_.instances().end() ? 0 : known->second->epoch;
+  auto const name = known == cluster_.instances().end() ? std::string() : known->second->name;
   if (!value) {
     if (known != cluster_.instances().end()) {
       spoiled_.erase(known->second->name);
@@ -106,9 +111,27 @@ void Invariants::take_config(std::string const& key, std::string const* value) {
   }
   take(static_cast<model::Instance const*>(nullptr));
   auto const now = cluster_.instances().find(id);
+  if (now != cluster_.instances().end() && !name.empty() && now->second->name != name) {
+    follow_name(name, now->second->name);
+  }
   if (now != cluster_.instances().end() && now->second->epoch < epoch) {
     fail("an instance's epoch never goes back",
          fmt::format("{}: {} after {}", now->second->name, now->second->epoch, epoch));
+  }
+}
+
+// What is known of an instance goes with its name.
+void Invariants::follow_name(std::string const& before, std::string const& after) {
+  for (auto* names : {&spoiled_, &unrecorded_}) {
+    names->erase(after);
+    if (names->erase(before) > 0) names->insert(after);
+  }
+  for (auto* seen : {&ran_, &stood_}) {
+    seen->erase(after);
+    if (auto node = seen->extract(before)) {
+      node.key() = after;
+      seen->insert(std::move(node));
+    }
   }
 }
 
@@ -135,6 +158,14 @@ void Invariants::take_job(std::string const& key, std::string const& value) {
     auto const is_watcher_s = only_if_wished && *only_if_wished == true;
     if (id == "OP_INSTANCE_STARTUP" && no_remember && *no_remember == true && !is_watcher_s) {
       unrecorded_.insert(std::string(std::string_view(name->get_string())));
+    }
+    auto const* disks = op.input.if_contains("disks");
+    if (id == "OP_INSTANCE_RECREATE_DISKS" && status == jobs::Status::Success && name &&
+        (!disks || disks->as_array().empty())) {
+      auto const instance = cluster_.instance(std::string_view(name->get_string()));
+      if (instance) {
+        std::erase_if(lost_, [&](auto const& entry) { return entry.second == (*instance)->uuid; });
+      }
     }
     if (status != jobs::Status::Error && status != jobs::Status::Canceled) continue;
     if (name &&
@@ -317,6 +348,7 @@ void Invariants::check_store_quiet() {
 void Invariants::check_disks_of(NodeId const& node) {
   std::map<std::string, model::Disk> wished;
   std::map<std::string, std::string> owners;
+  std::set<std::string> broken;  // instances with a lost disk
   std::map<std::string, model::AdminState> states;
   std::map<std::string, std::int64_t> used;  // of each volume group
   for (auto const& [id, instance] : cluster_.instances()) {
@@ -344,7 +376,11 @@ void Invariants::check_disks_of(NodeId const& node) {
       }
     }
     for (auto const& [key, disk] : wished) {
-      if (!state.disks.contains(key) && !spoiled_.contains(owners[key])) {
+      auto const lost = lost_.find(key + "@" + node.text());
+      if (lost != lost_.end() && state.disks.contains(key)) lost_.erase(lost);
+      if (lost_.contains(key + "@" + node.text())) {
+        broken.insert(owners[key]);
+      } else if (!state.disks.contains(key) && !spoiled_.contains(owners[key])) {
         fail("no disk is missing", fmt::format("{} of {}", key, owners[key]));
       }
     }
@@ -360,7 +396,8 @@ void Invariants::check_disks_of(NodeId const& node) {
       if (wish == model::AdminState::Down && runs && !unrecorded_.contains(name)) {
         fail("what should be down is down", name);
       }
-      if (wish == model::AdminState::Up && !runs && !spoiled_.contains(name)) {
+      if (wish == model::AdminState::Up && !runs && !spoiled_.contains(name) &&
+          !broken.contains(name)) {
         fail("what should run runs", name);
       }
     }

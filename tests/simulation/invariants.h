@@ -34,6 +34,8 @@ class Invariants {
   void on_acknowledged(JobId job);
   // A change of its priority was answered.
   void on_priority(JobId job, std::int64_t priority) { asked_priorities_[job] = priority; }
+  // A disk of an instance got lost, by nobody's job.
+  void on_lost(std::string const& disk, InstanceId const& instance) { lost_[disk] = instance; }
   // A job still waits for its locks.
   void on_waiting(JobId job);
 
@@ -55,6 +57,7 @@ class Invariants {
   void check_config();
   void check_disks_of(NodeId const& node);
   void check_store_quiet();
+  void follow_name(std::string const& before, std::string const& after);
 
   Scheduler& scheduler_;
   SimulatedStore& store_;
@@ -73,6 +76,8 @@ class Invariants {
   // Instances that a failed job may have left with fewer or larger disks than the configuration
   // says.
   std::set<std::string> spoiled_;
+  // Disks that got lost and were not made anew since, by the place on their node.
+  std::map<std::string, InstanceId> lost_;
   // Instances that were started without recording the wish, as --no-remember asks.
   std::set<std::string> unrecorded_;
   std::uint64_t checks_ = 0;

@@ -12,10 +12,11 @@ using namespace std::chrono_literals;
 
 constexpr auto silence_max = 10s;
 constexpr auto latest_arrival = 20min;
-constexpr std::string_view hooked[] = {"instance-add",       "instance-remove", "instance-start",
-                                       "instance-stop",      "instance-reboot", "instance-rename",
-                                       "instance-reinstall", "instance-modify", "disk-grow",
-                                       "cluster-modify",     "cluster-verify",  "config-update"};
+constexpr std::string_view hooked[] = {
+    "instance-add",    "instance-remove",         "instance-start",     "instance-stop",
+    "instance-reboot", "instance-rename",         "instance-reinstall", "instance-modify",
+    "disk-grow",       "instance-recreate-disks", "cluster-modify",     "cluster-verify",
+    "config-update"};
 
 bool changes(rpc::CallContext const& context) {
   return context.job != 0;

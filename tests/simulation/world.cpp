@@ -206,6 +206,32 @@ World::Host* World::leader() {
   return found;
 }
 
+void World::lose_disks(json::object const& op) {
+  auto const instance =
+      invariants_.cluster().instance(std::string_view(op.at("instance_name").as_string()));
+  if (!instance || (*instance)->admin_state != model::AdminState::Down) return;
+  std::set<std::int64_t> wanted;
+  if (auto const* disks = op.if_contains("disks")) {
+    for (auto const& one : disks->as_array()) wanted.insert(one.at(0).as_int64());
+  }
+  auto const& node = (*instance)->primary_node;
+  nodes_.fake().change(node, [&](rpc::FakeNodeState& state) {
+    if (state.guests.contains((*instance)->name)) return;
+    for (std::size_t i = 0; i < (*instance)->disks.size(); ++i) {
+      if (!wanted.empty() && !wanted.contains(static_cast<std::int64_t>(i))) continue;
+      auto const key = rpc::fake_disk_key((*instance)->disks[i]);
+      auto const lost = state.disks.find(key);
+      if (lost == state.disks.end()) continue;
+      if (lost->second.disk.dev_type == model::DiskTemplate::Plain) {
+        state.facts.volume_groups.front().free.value += lost->second.size.value;
+      }
+      state.disks.erase(lost);
+      invariants_.on_lost(key + "@" + node.text(), (*instance)->uuid);
+      note(fmt::format("{} of {} is lost", key, (*instance)->name));
+    }
+  });
+}
+
 std::int64_t World::epoch() {
   auto* host = leader();
   return host ? host->core->epoch() : 0;
@@ -299,6 +325,7 @@ void World::operate(Entry const& entry) {
       }
       auto made = generator.make(invariants_.cluster(), random);
       if (!made) break;
+      if (generator.needs_lost_disk) lose_disks(*made);
       (*made)["priority"] =
           random.below(4) == 0 ? static_cast<std::int64_t>(random.below(20)) - 10 : 0;
       ops.push_back(std::move(*made));

@@ -41,6 +41,8 @@ class World {
   void change_priority(JobId job, std::int64_t priority);
   std::optional<jobs::Status> wait_for(JobId job, Duration patience);
   void play(std::vector<Entry> const& script);
+  // Those that the opcode would make anew are gone, where the instance is down.
+  void lose_disks(json::object const& op);
   // Of the controller that leads; 0: none does.
   std::int64_t epoch();
   void hang_leader(Duration duration);

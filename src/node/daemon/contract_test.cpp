@@ -205,6 +205,123 @@ TEST_P(NodeContract, a_volume_is_adopted_and_given_back) {
   EXPECT_EQ(world_->disks(), 0U);
 }
 
+TEST_P(NodeContract, a_disk_gets_another_owner_and_place) {
+  auto const mine = instance("web1").disks[0];
+  auto const theirs = instance("web2").disks[0];
+  rpc::BlockdevRename const forth{"web1", mine, "web1", theirs, "web2", 3};
+  rpc::BlockdevRename const back{"web1", theirs, "web2", mine, "web1", 2, true};
+  EXPECT_EQ(refused(forth), ErrorCode::EnvironmentError);
+  must(rpc::BlockdevCreate{"web1", mine});
+  EXPECT_EQ(refused(rpc::BlockdevRename{"web3", mine, "web3", theirs, "web2", 3}),
+            ErrorCode::WrongState);
+  // Undone before it was done.
+  must(back);
+  for (int i = 0; i < 2; ++i) {
+    must(rpc::BlockdevAssemble{"web1", mine, 2});
+    must(forth);
+    must(forth);
+    EXPECT_FALSE(ask(rpc::BlockdevFind{"web1", {mine}})->devices.at(0));
+    auto const found = ask(rpc::BlockdevFind{"web2", {theirs}});
+    ASSERT_TRUE(found && found->devices.at(0));
+    EXPECT_EQ(found->devices.at(0)->path, world_->device(theirs.disk));
+    EXPECT_FALSE(found->devices.at(0)->is_active);
+    EXPECT_EQ(refused(rpc::BlockdevAssemble{"web2", theirs, 2}), ErrorCode::WrongState);
+    must(rpc::BlockdevAssemble{"web2", theirs, 3});
+    must(back);
+    must(back);
+    EXPECT_FALSE(ask(rpc::BlockdevFind{"web2", {theirs}})->devices.at(0));
+  }
+  // Another one is in its place.
+  must(rpc::BlockdevCreate{"web2", theirs});
+  EXPECT_EQ(refused(forth), ErrorCode::AlreadyExists);
+  must(rpc::BlockdevRemove{"web2", theirs});
+  // To nobody, in its place, and back.
+  must(rpc::BlockdevRename{"web1", mine, "web1", mine, "", 0});
+  EXPECT_EQ(refused(rpc::BlockdevRemove{"web1", mine}), ErrorCode::WrongState);
+  must(rpc::BlockdevRename{"web1", mine, "", mine, "web1", 2});
+  auto const spec = instance("web1");
+  must(rpc::BlockdevAssemble{"web1", mine, 2});
+  auto started = spec;
+  started.epoch = 2;
+  must(rpc::InstanceStart{started});
+  EXPECT_EQ(refused(forth), ErrorCode::WrongState);
+  must(rpc::InstanceShutdown{"web1", model::HypervisorKind::Fake, 0});
+  must(rpc::BlockdevRemove{"web1", mine});
+  EXPECT_EQ(world_->disks(), 0U);
+}
+
+TEST_P(NodeContract, what_undoes_a_disk_s_new_place_does_not_mind_that_it_is_gone) {
+  auto const mine = instance("web1").disks[0];
+  auto const theirs = instance("web2").disks[0];
+  rpc::BlockdevRename const forth{"web1", mine, "web1", theirs, "web2", 3};
+  auto back = rpc::BlockdevRename{"web1", theirs, "web2", mine, "web1", 2, true};
+  EXPECT_EQ(refused(forth), ErrorCode::EnvironmentError);
+  must(back);
+  back.is_undo = false;
+  EXPECT_EQ(refused(back), ErrorCode::EnvironmentError);
+  back.is_undo = true;
+  // Another one was in the way: both stay what they are.
+  for (auto const& [owner, disk] : {std::pair{"web1", mine}, {"web2", theirs}}) {
+    must(rpc::BlockdevCreate{owner, disk});
+  }
+  EXPECT_EQ(refused(forth), ErrorCode::AlreadyExists);
+  must(back);
+  for (auto const& [owner, disk] : {std::pair{"web1", mine}, {"web2", theirs}}) {
+    EXPECT_TRUE(ask(rpc::BlockdevFind{owner, {disk}})->devices.at(0));
+    must(rpc::BlockdevRemove{owner, disk});
+  }
+  // It had another place, and went from there.
+  must(rpc::BlockdevCreate{"web1", mine});
+  must(forth);
+  must(rpc::BlockdevRemove{"web2", theirs});
+  must(back);
+  EXPECT_EQ(world_->disks(), 0U);
+}
+
+TEST_P(NodeContract, a_disk_is_copied_to_another) {
+  auto const from = instance("web1").disks[0];
+  auto to = from;
+  to.index = 1;
+  to.disk.uuid = DiskId("0d15c001-0000-4000-8000-000000000000");
+  to.disk.logical_id.back() += "1";
+  must(rpc::BlockdevCreate{"web1", from});
+  refused(rpc::BlockdevConvert{"web1", from, to, 1});
+  to.disk.size = {32};
+  must(rpc::BlockdevCreate{"web1", to});
+  EXPECT_EQ(refused(rpc::BlockdevConvert{"web1", from, to, 1}), ErrorCode::WrongInput);
+  must(rpc::BlockdevRemove{"web1", to});
+  to.disk.size = {68};
+  must(rpc::BlockdevCreate{"web1", to});
+  must(rpc::BlockdevConvert{"web1", from, to, 1});
+  EXPECT_THAT(said_, ::testing::Contains(::testing::HasSubstr("copying")));
+  must(rpc::BlockdevConvert{"web1", from, to, 1});
+  EXPECT_EQ(refused(rpc::BlockdevConvert{"web1", from, to, 0}), ErrorCode::WrongState);
+  EXPECT_EQ(refused(rpc::BlockdevConvert{"web2", from, to, 1}), ErrorCode::WrongState);
+  for (auto const& disk : {from, to}) must(rpc::BlockdevRemove{"web1", disk});
+  EXPECT_EQ(world_->disks(), 0U);
+}
+
+TEST_P(NodeContract, an_os_is_told_of_the_new_name) {
+  auto spec = instance("web1");
+  must(rpc::BlockdevCreate{"web1", spec.disks[0]});
+  EXPECT_EQ(refused(rpc::OsRename{spec, "old1"}), ErrorCode::WrongState);
+  must(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});
+  must(rpc::OsRename{spec, "old1"});
+  must(rpc::InstanceStart{spec});
+  EXPECT_EQ(refused(rpc::OsRename{spec, "old1"}), ErrorCode::WrongState);
+  must(rpc::InstanceShutdown{"web1", model::HypervisorKind::Fake, 0});
+  spec.os = "nosuch";
+  EXPECT_EQ(refused(rpc::OsRename{spec, "old1"}), ErrorCode::EnvironmentError);
+}
+
+TEST_P(NodeContract, an_unknown_host_is_named) {
+  auto const answer = ask(rpc::ResolveName{"nosuch.invalid", false});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::UnknownEntity);
+  EXPECT_THAT(answer.error().message,
+              ::testing::StartsWith("The given name (nosuch.invalid) does not resolve: "));
+}
+
 TEST_P(NodeContract, a_running_guest_gets_and_loses_disks) {
   auto const one = instance("web1");
   auto two = one;

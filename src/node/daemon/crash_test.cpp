@@ -70,6 +70,13 @@ rpc::DiskSpec disk(Paths const& paths, std::int64_t index = 0) {
   return spec;
 }
 
+// The first disk when web1 is called web2.
+rpc::DiskSpec renamed_disk(Paths const& paths) {
+  auto spec = disk(paths);
+  spec.disk.logical_id[1] = fmt::format("{}/file-storage/web2/x.file.disk0", paths.srv());
+  return spec;
+}
+
 rpc::InstanceSpec instance(Paths const& paths, model::HypervisorKind kind) {
   rpc::InstanceSpec spec;
   spec.name = "web1";
@@ -221,6 +228,32 @@ constexpr Row rows[] = {
        return Case{disk_made(p), call(rpc::BlockdevRelease{"web1", disk(p, 1), "old", ""}),
                    disk_gone(p)};
      }},
+    {"blockdev_rename",
+     [](Paths const& p) {
+       auto undo = disk_gone(p);
+       undo.insert(undo.begin(), call(rpc::BlockdevRename{"web1", renamed_disk(p), "web2", disk(p),
+                                                          "web1", 3, true}));
+       return Case{disk_active(p),
+                   call(rpc::BlockdevRename{"web1", disk(p), "web1", renamed_disk(p), "web2", 3}),
+                   undo};
+     }},
+    {"blockdev_rename to nobody",
+     [](Paths const& p) {
+       auto undo = disk_gone(p);
+       undo.insert(undo.begin(),
+                   call(rpc::BlockdevRename{"web1", disk(p), "", disk(p), "web1", 3, true}));
+       return Case{disk_active(p),
+                   call(rpc::BlockdevRename{"web1", disk(p), "web1", disk(p), "", 0}), undo};
+     }},
+    {"blockdev_convert",
+     [](Paths const& p) {
+       auto before = disk_active(p);
+       before.push_back(call(rpc::OsCreate{instance(p, fake)}));
+       before.push_back(call(BlockdevCreate{"web1", disk(p, 1)}));
+       auto undo = disk_gone(p);
+       undo.push_back(call(BlockdevRemove{"web1", disk(p, 1)}));
+       return Case{before, call(rpc::BlockdevConvert{"web1", disk(p), disk(p, 1), 4}), undo};
+     }},
     {"blockdev_remove",
      [](Paths const& p) { return Case{disk_active(p), call(BlockdevRemove{"web1", disk(p)})}; }},
     {"blockdev_grow",
@@ -257,6 +290,12 @@ constexpr Row rows[] = {
        spec.os = "broken";
        return Case{disk_active(p), call(rpc::OsCreate{spec}), disk_gone(p)};
      }},
+    {"instance_run_rename",
+     [](Paths const& p) {
+       return Case{disk_active(p), call(rpc::OsRename{instance(p, fake), "web0"}), disk_gone(p)};
+     }},
+    {"resolve_name",
+     [](Paths const&) { return Case{{}, call(rpc::ResolveName{"localhost", false})}; }},
     {"instance_start",
      [](Paths const& p) {
        return Case{disk_active(p), call(InstanceStart{instance(p, fake)}), guest_gone<fake>(p)};

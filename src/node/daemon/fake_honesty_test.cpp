@@ -72,6 +72,9 @@ class Play {
     earlier.epoch = 0;
     auto diskless = spec_;
     diskless.disks.clear();
+    rpc::BlockdevRename const back{name_, disk, other_, disk, name_, 2, true};
+    auto missing = disk;
+    missing.disk.logical_id.back() += "9";
     return {
         operation("create", rpc::BlockdevCreate{name_, disk}),
         operation("create a huge disk", rpc::BlockdevCreate{name_, huge}),
@@ -83,6 +86,10 @@ class Play {
         operation("activate too early", rpc::BlockdevAssemble{name_, disk, 0}),
         operation("deactivate", rpc::BlockdevShutdown{name_, disk}),
         operation("wipe", rpc::BlockdevWipe{name_, disk}),
+        operation("give away", rpc::BlockdevRename{name_, disk, name_, disk, other_, 2}),
+        operation("take back", back),
+        operation("copy to nowhere", rpc::BlockdevConvert{name_, disk, missing, 2}),
+        operation("tell the OS of its name", rpc::OsRename{later, "old"}),
         operation("install", rpc::OsCreate{later}),
         operation("install an unknown OS", rpc::OsCreate{unknown_os}),
         operation("start", rpc::InstanceStart{later}),

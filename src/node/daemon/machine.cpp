@@ -9,6 +9,7 @@
 #include "node/daemon/settings.h"
 #include "node/daemon/storage_calls.h"
 #include "node/hooks/hook_scripts.h"
+#include "node/network/host_names.h"
 #include "node/network/master_address.h"
 #include "node/network/nics.h"
 #include "node/os/os_definitions.h"
@@ -73,6 +74,14 @@ class Machine {
           };
           return call.instance.empty() ? run() : turns_.take(call.instance, progress, run);
         });
+    dispatcher.on<rpc::OsRename>([this](rpc::OsRename const& call, rpc::CallContext const&,
+                                        rpc::Progress const& progress) {
+      return turns_.take(call.instance.name, progress, [&] { return run_rename(call, progress); });
+    });
+    dispatcher.on<rpc::ResolveName>(
+        [this](rpc::ResolveName const& call, rpc::CallContext const&, rpc::Progress const&) {
+          return resolve_name(processes_, call);
+        });
   }
 
   Result<void> check_wish(rpc::Bootstrap const& wish) {
@@ -100,7 +109,23 @@ class Machine {
 
  private:
   Result<rpc::Nothing> install(rpc::OsCreate const& call, rpc::Progress const& progress) {
-    auto const& spec = call.instance;
+    TRY(os_.create(call, TRY(disks_for_script(call.instance)), said_by_script(progress)));
+    return rpc::Nothing{};
+  }
+
+  Result<rpc::Nothing> run_rename(rpc::OsRename const& call, rpc::Progress const& progress) {
+    TRY(os_.rename(call, TRY(disks_for_script(call.instance)), said_by_script(progress)));
+    return rpc::Nothing{};
+  }
+
+  static sys::LineSink said_by_script(rpc::Progress const& progress) {
+    return [&progress](std::string_view line) {
+      return !progress || progress(line.empty() ? just_asking : rpc::say_line(line));
+    };
+  }
+
+  // What opens them.
+  Result<std::vector<std::string>> disks_for_script(rpc::InstanceSpec const& spec) {
     // A disk has one writer, and that would be its guest.
     for (auto const& guest : TRY(guests_.running({spec.hypervisor})).instances) {
       if (guest.name != spec.name || guest.state == rpc::RunState::UserDown) continue;
@@ -110,10 +135,7 @@ class Machine {
     for (auto const& disk : spec.disks) {
       disk_paths.push_back(TRY(storage_.fenced_link(spec.name, disk, spec.epoch)));
     }
-    TRY(os_.create(call, disk_paths, [&](std::string_view line) {
-      return !progress || progress(line.empty() ? just_asking : rpc::say_line(line));
-    }));
-    return rpc::Nothing{};
+    return disk_paths;
   }
 
   Result<rpc::NodeFacts> facts(rpc::NodeInfo const& call) {

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "node/storage/disk_copy.h"
 #include "rpc/wire.h"
 #include "sys/deeds.h"
 #include "sys/files.h"
@@ -129,6 +130,14 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
           return Nothing{};
         });
       });
+  dispatcher.on<rpc::BlockdevRename>(
+      [this](rpc::BlockdevRename const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&] { return rename(call); });
+      });
+  dispatcher.on<rpc::BlockdevConvert>(
+      [this](rpc::BlockdevConvert const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&] { return convert(call, progress); });
+      });
   dispatcher.on<rpc::BlockdevGrow>(
       [this](rpc::BlockdevGrow const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
@@ -243,6 +252,36 @@ Result<rpc::Nothing> StorageCalls::remove(rpc::BlockdevRemove const& call) {
   TRY(refuse_while_running(call.instance, call.disk));
   TRY(unlink(call.instance, call.disk));
   TRY(TRY(devices(call.disk))->remove(call.instance, call.disk));
+  return rpc::Nothing{};
+}
+
+Result<rpc::Nothing> StorageCalls::rename(rpc::BlockdevRename const& call) {
+  auto* const disks = TRY(devices(call.disk));
+  if (disks != TRY(devices(call.new_disk))) {
+    return fail(ErrorCode::WrongInput, "Disk {} of {} would become one of another template",
+                call.disk.index, call.instance);
+  }
+  for (auto const* owner : {&call.owner, &call.new_owner}) {
+    // Nobody has no guest and no links.
+    if (owner->empty()) continue;
+    auto const& disk = owner == &call.owner ? call.disk : call.new_disk;
+    TRY(check_instance_name(*owner));
+    TRY(refuse_while_running(*owner, disk));
+    TRY(unlink(*owner, disk));
+  }
+  TRY(disks->rename(call));
+  return rpc::Nothing{};
+}
+
+Result<rpc::Nothing> StorageCalls::convert(rpc::BlockdevConvert const& call,
+                                           rpc::Progress const& progress) {
+  TRY(check_instance_name(call.instance));
+  DiskCopy copy;
+  for (auto const& [disk, path] : {std::pair{&call.disk, &copy.from}, {&call.new_disk, &copy.to}}) {
+    TRY(refuse_while_running(call.instance, *disk));
+    *path = TRY(TRY(devices(*disk))->assemble(call.instance, *disk, call.epoch));
+  }
+  TRY(copy_disk(copy, progress));
   return rpc::Nothing{};
 }
 

@@ -39,6 +39,8 @@ class StorageCalls {
                                       std::string const& path) const;
   Result<rpc::Nothing> unlink(std::string const& instance, rpc::DiskSpec const& disk) const;
   Result<rpc::Nothing> remove(rpc::BlockdevRemove const& call);
+  Result<rpc::Nothing> rename(rpc::BlockdevRename const& call);
+  Result<rpc::Nothing> convert(rpc::BlockdevConvert const& call, rpc::Progress const& progress);
   Result<rpc::Nothing> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress);
   Result<rpc::BlockdevFound> find(rpc::BlockdevFind const& call) const;
 

@@ -131,7 +131,8 @@ inline Machinery machinery_of(rpc::FakeNode& fake) {
   Machinery machinery;
   machinery.add_calls = [&fake, node](rpc::Dispatcher& dispatcher) {
     forward<rpc::NodeInfo, rpc::NodeVerify, rpc::BlockdevCreate, rpc::BlockdevAdopt,
-            rpc::BlockdevRelease, rpc::BlockdevRemove, rpc::BlockdevGrow, rpc::BlockdevAssemble,
+            rpc::BlockdevRelease, rpc::BlockdevRename, rpc::BlockdevConvert, rpc::OsRename,
+            rpc::ResolveName, rpc::BlockdevRemove, rpc::BlockdevGrow, rpc::BlockdevAssemble,
             rpc::BlockdevShutdown, rpc::BlockdevFind, rpc::BlockdevWipe, rpc::NodeVolumes,
             rpc::FileStorageList, rpc::OsDiagnose, rpc::OsCreate, rpc::InstanceStart,
             rpc::InstanceShutdown, rpc::InstanceSoftReboot, rpc::InstanceResizeDisk,

@@ -198,16 +198,38 @@ Result<rpc::OsDefinition> OsDefinitions::find(std::string const& name) const {
 Result<void> OsDefinitions::create(rpc::OsCreate const& call,
                                    std::vector<std::string> const& disk_paths,
                                    sys::LineSink const& sink) {
-  auto const& spec = call.instance;
-  auto const os = TRY(find(spec.os));
-  auto environment = os_environment(spec, os, disk_paths, call.debug_level);
-  if (call.reinstall) environment["INSTANCE_REINSTALL"] = "1";
+  auto const os = TRY(find(call.instance.os));
+  Script script{.name = "create",
+                .log_name = fmt::format("add-{}-{}", os.name, call.instance.name),
+                .debug_level = call.debug_level};
+  if (call.reinstall) script.environment["INSTANCE_REINSTALL"] = "1";
+  return run(script, call.instance, os, disk_paths, sink);
+}
+
+Result<void> OsDefinitions::rename(rpc::OsRename const& call,
+                                   std::vector<std::string> const& disk_paths,
+                                   sys::LineSink const& sink) {
+  auto const os = TRY(find(call.instance.os));
+  return run(
+      {.name = "rename",
+       .log_name = fmt::format("rename-{}-{}-{}", os.name, call.old_name, call.instance.name),
+       .environment = {{"OLD_INSTANCE_NAME", call.old_name}},
+       .debug_level = call.debug_level},
+      call.instance, os, disk_paths, sink);
+}
+
+Result<void> OsDefinitions::run(Script const& script, rpc::InstanceSpec const& spec,
+                                rpc::OsDefinition const& os,
+                                std::vector<std::string> const& disk_paths,
+                                sys::LineSink const& sink) {
+  auto environment = os_environment(spec, os, disk_paths, script.debug_level);
+  environment.insert(script.environment.begin(), script.environment.end());
   if (!paths_.root().empty()) environment["FLOTTE_ROOT"] = paths_.root();
 
   TRY(sys::make_directories(paths_.os_logs(), 0750));
   TRY(sys::make_directories(paths_.os_sessions(), 0700));
   auto const log_path =
-      fmt::format("{}/add-{}-{}-{}.log", paths_.os_logs(), os.name, spec.name, std::time(nullptr));
+      fmt::format("{}/{}-{}.log", paths_.os_logs(), script.log_name, std::time(nullptr));
   // Made with its mode: what a script prints may be private.
   auto log = TRY(sys::LogFile::open(log_path, 0640));
   std::deque<std::string> tail;
@@ -219,14 +241,14 @@ Result<void> OsDefinitions::create(rpc::OsCreate const& call,
     return !sink || sink(line);
   };
   auto const session = fmt::format("{}/{}", paths_.os_sessions(), spec.name);
-  auto const finished = processes_.run({.argv = {os.path + "/create"},
+  auto const finished = processes_.run({.argv = {os.path + "/" + script.name},
                                         .environment = environment,
                                         .directory = os.path,
                                         .timeout = script_timeout,
                                         .session_record = session},
                                        take);
   if (finished && finished->is_success()) return {};
-  if (is_executable(os.path + "/cleanup")) {
+  if (script.name == "create" && is_executable(os.path + "/cleanup")) {
     auto const cleaned = processes_.run({.argv = {os.path + "/cleanup"},
                                          .environment = environment,
                                          .directory = os.path,
@@ -237,7 +259,8 @@ Result<void> OsDefinitions::create(rpc::OsCreate const& call,
   if (!finished) return Failure(finished.error());
   if (finished->was_stopped) return fail(ErrorCode::WrongState, "The OS script was stopped");
   return fail(ErrorCode::EnvironmentError,
-              "OS create script of {} failed ({}), last lines in the log file {}:\n{}", os.name,
+              "OS {} script of {} failed ({}), last lines in the log file {}:\n{}", script.name,
+              os.name,
               finished->timed_out ? "time is up"
                                   : fmt::format("exited with exit code {}", finished->exit_status),
               log_path, last_lines(tail));

@@ -27,7 +27,19 @@ class OsDefinitions {
   Result<void> create(rpc::OsCreate const& call, std::vector<std::string> const& disk_paths,
                       sys::LineSink const& sink);
 
+  // Runs `rename`, in the same way.
+  Result<void> rename(rpc::OsRename const& call, std::vector<std::string> const& disk_paths,
+                      sys::LineSink const& sink);
+
  private:
+  struct Script {
+    std::string name;
+    std::string log_name;                                 // without directory, time and extension
+    std::map<std::string, std::string> environment = {};  // beside what all scripts get
+    std::int64_t debug_level = 0;
+  };
+  Result<void> run(Script const& script, rpc::InstanceSpec const& spec, rpc::OsDefinition const& os,
+                   std::vector<std::string> const& disk_paths, sys::LineSink const& sink);
   Result<rpc::OsDefinition> find(std::string const& name) const;
 
   Paths paths_;

@@ -27,6 +27,8 @@ class BlockDevices {
   // See rpc::BlockdevAdopt and BlockdevRelease. WrongInput where the template knows no adoption.
   virtual Result<void> adopt(rpc::BlockdevAdopt const& call) = 0;
   virtual Result<void> release(rpc::BlockdevRelease const& call) = 0;
+  // See rpc::BlockdevRename. Both of its disks are of this template.
+  virtual Result<void> rename(rpc::BlockdevRename const& call) = 0;
   virtual Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) = 0;
   // Fences the disk by the epoch and gives the path that opens it.
   virtual Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,

@@ -37,7 +37,7 @@ class FileDevices final : public BlockDevices {
       if (is_ours && size == MiB{0}) return set_size(path, disk.disk.size);
       return fail(ErrorCode::AlreadyExists, "File {} already exists and is not this disk", path);
     }
-    auto const directory = std::filesystem::path(path).parent_path().string();
+    auto const directory = directory_of(path);
     TRY(sys::make_directories(directory, directory_mode));
     auto const space = TRY(sys::file_system_space(directory));
     if (space.total < disk.disk.size) {
@@ -62,7 +62,35 @@ class FileDevices final : public BlockDevices {
     auto const path = TRY(path_of(disk));
     if (sys::exists(path)) TRY(check_owner(instance, path));
     for (auto const& file : {path, mark_of(path)}) TRY(sys::remove_file(file));
-    remove_directory(std::filesystem::path(path).parent_path().string());
+    remove_directory(directory_of(path));
+    return {};
+  }
+
+  // Where it is found tells how far it got: the new mark is there before the file moves, the old
+  // one goes when it has moved.
+  Result<void> rename(rpc::BlockdevRename const& call) override {
+    auto const from = TRY(path_of(call.disk));
+    auto const to = TRY(path_of(call.new_disk));
+    auto const has_moved = sys::exists(to);
+    auto const path = has_moved ? to : from;
+    auto const is_missing = !sys::exists(path);
+    if (is_missing && call.is_undo) return from == to ? Result<void>() : forget(call.owner, from);
+    if (is_missing) {
+      return fail(ErrorCode::EnvironmentError, "Disk {} is missing: there is no file {}",
+                  call.disk.index, from);
+    }
+    if (has_moved && from != to && sys::exists(from)) {
+      if (call.is_undo) return {};
+      return fail(ErrorCode::AlreadyExists, "File {} already exists and is not this disk", to);
+    }
+    if (owner_of(path) != call.owner) TRY(check_owner(call.new_owner, path));
+    auto const directory = directory_of(to);
+    TRY(sys::make_directories(directory, directory_mode));
+    TRY(mark(call.new_owner, to, call.epoch));
+    if (from == to) return {};
+    if (!has_moved) TRY(sys::move_file(from, to));
+    TRY(sys::remove_file(mark_of(from)));
+    remove_directory(directory_of(from));
     return {};
   }
 
@@ -110,6 +138,9 @@ class FileDevices final : public BlockDevices {
                 schema::name_of(disk.disk.dev_type));
   }
 
+  static std::string directory_of(std::string const& path) {
+    return std::filesystem::path(path).parent_path().string();
+  }
   static std::string mark_of(std::string const& path) { return path + ".flotte"; }
 
   Result<std::string> path_of(rpc::DiskSpec const& disk) {
@@ -126,15 +157,22 @@ class FileDevices final : public BlockDevices {
                   "{}",
                   file, std::filesystem::path(id[1]).parent_path().parent_path().string());
     }
-    std::istringstream lines(*allowed);
-    for (std::string line; std::getline(lines, line);) {
-      while (!line.empty() && (line.back() == '/' || line.back() == ' ')) line.pop_back();
-      if (line.empty() || line.front() != '/') continue;
-      if (id[1].starts_with(line + "/")) return id[1];
+    for (auto const& directory : allowed_directories(*allowed)) {
+      if (id[1].starts_with(directory + "/")) return id[1];
     }
     return fail(ErrorCode::EnvironmentError,
                 "{} is in no directory that {} allows; add the line {}", id[1], file,
                 std::filesystem::path(id[1]).parent_path().parent_path().string());
+  }
+
+  static std::vector<std::string> allowed_directories(std::string const& text) {
+    std::vector<std::string> directories;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      while (!line.empty() && (line.back() == '/' || line.back() == ' ')) line.pop_back();
+      if (!line.empty() && line.front() == '/') directories.push_back(line);
+    }
+    return directories;
   }
 
   Result<MiB> size_of(std::string const& path) {
@@ -169,6 +207,14 @@ class FileDevices final : public BlockDevices {
     return sys::write_file(mark_of(path), fmt::format("{} {}\n", instance, epoch), disk_mode);
   }
 
+  // The file is gone; its mark goes, too.
+  Result<void> forget(std::string const& instance, std::string const& path) {
+    if (owner_of(path) != instance) return {};
+    TRY(sys::remove_file(mark_of(path)));
+    remove_directory(directory_of(path));
+    return {};
+  }
+
   Result<void> make(std::string const& instance, std::string const& path, MiB size) {
     // The owner first: a file without one is never taken for ours.
     TRY(mark(instance, path, 0));
@@ -190,8 +236,12 @@ class FileDevices final : public BlockDevices {
                 std::strerror(reason));
   }
 
-  // The instance's own directory goes with its last disk.
-  void remove_directory(std::string const& directory) { sys::rmdir(directory); }
+  // The instance's own directory goes with its last disk. Those of all instances stay.
+  void remove_directory(std::string const& directory) {
+    auto const allowed =
+        allowed_directories(sys::read_file(paths_.file_storage_paths_file()).value_or(""));
+    if (std::ranges::find(allowed, directory) == allowed.end()) sys::rmdir(directory);
+  }
 
   Paths paths_;
 };

@@ -153,6 +153,31 @@ class PlainDevices final : public BlockDevices {
     return change_owner(fmt::format("{}/{}", vg, call.volume), *found, call.owner);
   }
 
+  // First the tags, as by adopt().
+  Result<void> rename(rpc::BlockdevRename const& call) override {
+    TRY(check(call.disk));
+    TRY(check(call.new_disk));
+    auto const& from = call.disk.disk.logical_id;
+    auto const& to = call.new_disk.disk.logical_id;
+    if (from[0] != to[0]) {
+      return fail(ErrorCode::WrongInput, "Volume {} can't become {}: it is in another volume group",
+                  full_name(call.disk), full_name(call.new_disk));
+    }
+    auto const moved = TRY(look(call.new_disk));
+    auto const known = moved ? moved : TRY(look(call.disk));
+    auto const are_both = moved && from != to && TRY(look(call.disk));
+    if (call.is_undo && (!known || are_both)) return {};
+    if (!known) return missing(call.owner, call.disk);
+    if (are_both) {
+      return fail(ErrorCode::AlreadyExists, "Volume {} already exists and is not this disk",
+                  full_name(call.new_disk));
+    }
+    auto const& now = moved ? call.new_disk : call.disk;
+    if (known->owner != call.owner) TRY(check_owner(call.new_owner, now, *known));
+    TRY(change_tags(full_name(now), *known, call.new_owner, call.epoch));
+    return moved ? Result<void>() : rename(from[0], from[1], to[1]);
+  }
+
   Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) override {
     TRY(check(disk));
     auto const known = TRY(look(disk));
@@ -203,6 +228,23 @@ class PlainDevices final : public BlockDevices {
     if (now.owner != owner && !owner.empty()) {
       argv.push_back(fmt::format("--addtag={}{}", owner_tag, owner));
     }
+    argv.push_back(volume);
+    TRY(sys::run_checked(processes_, lvm(std::move(argv))));
+    return {};
+  }
+
+  Result<void> change_tags(std::string const& volume, Volume const& now, std::string const& owner,
+                           std::int64_t epoch) {
+    std::vector<std::string> argv{"lvchange"};
+    auto const change = [&](std::string_view tag, std::string const& before,
+                            std::string const& after) {
+      if (before == after) return;
+      if (!before.empty()) argv.push_back(fmt::format("--deltag={}{}", tag, before));
+      if (!after.empty()) argv.push_back(fmt::format("--addtag={}{}", tag, after));
+    };
+    change(owner_tag, now.owner, owner);
+    change(epoch_tag, std::to_string(now.epoch), std::to_string(epoch));
+    if (argv.size() == 1) return {};
     argv.push_back(volume);
     TRY(sys::run_checked(processes_, lvm(std::move(argv))));
     return {};

@@ -1,0 +1,178 @@
+#include "node/storage/disk_copy.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "rpc/wire.h"
+#include "sys/deeds.h"
+
+namespace flotte::node {
+namespace {
+
+constexpr off_t piece_bytes = 1024 * 1024;
+// A device that can't write zeros itself takes its time for them.
+constexpr off_t zeros_bytes_max = 64 * piece_bytes;
+constexpr off_t report_bytes = 64 * piece_bytes;
+
+std::string errno_text() {
+  return std::generic_category().message(errno);
+}
+
+class OpenDisk {
+ public:
+  // `file` was just opened, or errno says why not.
+  OpenDisk(std::string path, int file)
+      : path_(std::move(path)), file_(file), reason_(file < 0 ? errno : 0) {}
+  OpenDisk(OpenDisk const&) = delete;
+  OpenDisk& operator=(OpenDisk const&) = delete;
+  ~OpenDisk() {
+    if (file_ >= 0) ::close(file_);
+  }
+
+  Result<void> look() {
+    struct stat status{};
+    if (file_ < 0) errno = reason_;
+    if (file_ < 0 || ::fstat(file_, &status) != 0) {
+      return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", path_, errno_text());
+    }
+    is_file_ = S_ISREG(status.st_mode);
+    bytes_ = ::lseek(file_, 0, SEEK_END);
+    return {};
+  }
+
+  std::string const& path() const { return path_; }
+  off_t bytes() const { return bytes_; }
+  bool is_file() const { return is_file_; }
+  int file() const { return file_; }
+
+ private:
+  std::string path_;
+  int file_;
+  int reason_;
+  off_t bytes_ = 0;
+  bool is_file_ = false;
+};
+
+class Copier {
+ public:
+  Copier(DiskCopy const& copy, rpc::Progress const& progress)
+      : from_(copy.from, ::open(copy.from.c_str(), O_RDONLY | O_CLOEXEC)),
+        to_(copy.to, sys::open_to_write(copy.to)),
+        progress_(progress) {}
+
+  Result<void> run() {
+    TRY(from_.look());
+    TRY(to_.look());
+    if (from_.bytes() > to_.bytes()) {
+      return fail(ErrorCode::WrongInput, "{} has {} bytes, {} only {}", from_.path(), from_.bytes(),
+                  to_.path(), to_.bytes());
+    }
+    std::string piece;
+    for (off_t at = 0; at < to_.bytes();) {
+      auto const data = next_data(at);
+      TRY(zeros(at, data));
+      if (data >= to_.bytes()) break;
+      // What is behind the end of a source that ends within the piece stays zeros.
+      auto const length = std::min(piece_bytes, to_.bytes() - data);
+      piece.assign(static_cast<std::size_t>(length), '\0');
+      TRY(read(piece.data(), std::min(length, from_.bytes() - data), data));
+      at = data + length;
+      TRY(is_empty(piece) ? zeros(data, at) : write(piece, data));
+      TRY(report(at));
+    }
+    TRY(report(to_.bytes()));
+    if (::fsync(to_.file()) == 0) return {};
+    return failed();
+  }
+
+ private:
+  // The piece with the next data, at `at` or later; the end of the target where there is none. Only
+  // files know their holes.
+  off_t next_data(off_t at) const {
+    if (at >= from_.bytes()) return to_.bytes();
+    if (!from_.is_file()) return at;
+    auto const found = ::lseek(from_.file(), at, SEEK_DATA);
+    if (found >= 0) return found - found % piece_bytes;
+    return errno == ENXIO ? to_.bytes() : at;
+  }
+
+  static bool is_empty(std::string_view content) {
+    return content.front() == '\0' &&
+           std::memcmp(content.data(), content.data() + 1, content.size() - 1) == 0;
+  }
+
+  Result<void> read(char* place, off_t length, off_t at) const {
+    for (off_t done = 0; done < length;) {
+      auto const count =
+          ::pread(from_.file(), place + done, static_cast<std::size_t>(length - done), at + done);
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) {
+        return fail(ErrorCode::EnvironmentError, "Can't read {} at byte {}: {}", from_.path(),
+                    at + done, count < 0 ? errno_text() : "it ends there");
+      }
+      done += count;
+    }
+    return {};
+  }
+
+  Result<void> write(std::string_view content, off_t at) const {
+    while (!content.empty()) {
+      auto const count = sys::pwrite(to_.file(), content, at);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return failed();
+      content.remove_prefix(static_cast<std::size_t>(count));
+      at += count;
+    }
+    return {};
+  }
+
+  // A file that was made for this is empty where nothing was written; a device holds what was there
+  // before.
+  Result<void> zeros(off_t from, off_t to) {
+    if (to_.is_file()) return {};
+    while (from < to) {
+      auto const length = std::min(to - from, zeros_bytes_max);
+      std::array<std::uint64_t, 2> range{static_cast<std::uint64_t>(from),
+                                         static_cast<std::uint64_t>(length)};
+      if (sys::ioctl(to_.file(), BLKZEROOUT, range.data(), "BLKZEROOUT") != 0) return failed();
+      from += length;
+      TRY(report(from));
+    }
+    return {};
+  }
+
+  Result<void> report(off_t done) {
+    if (done - reported_ < report_bytes && done != to_.bytes()) return {};
+    reported_ = done;
+    auto const fraction = static_cast<double>(done) / static_cast<double>(to_.bytes());
+    if (!progress_ || progress_(rpc::progress_line("copying", fraction))) return {};
+    return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError,
+                   "The copying of {} was ended after {} MiB", from_.path(), done / piece_bytes);
+  }
+
+  Failure failed() const {
+    return fail(errno == ENOSPC ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
+                "Can't write {}: {}", to_.path(), errno_text());
+  }
+
+  OpenDisk from_;
+  OpenDisk to_;
+  rpc::Progress const& progress_;
+  off_t reported_ = 0;
+};
+
+}  // namespace
+
+Result<void> copy_disk(DiskCopy const& copy, rpc::Progress const& progress) {
+  return Copier(copy, progress).run();
+}
+
+}  // namespace flotte::node

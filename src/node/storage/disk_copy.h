@@ -1,0 +1,21 @@
+// Copying what is on one disk to another one, for a change of template. Blocking; thread-safe.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "rpc/dispatch.h"
+
+namespace flotte::node {
+
+struct DiskCopy {
+  std::string from;  // files or devices
+  std::string to;    // as large at least; what is behind the end of `from` becomes zeros
+};
+
+// A repeated copy is as good as one that was not disturbed. A file stays sparse where there are
+// only zeros, a device is told to write them itself. WrongInput: there is no room on `to`. Ends
+// when `progress` says so.
+Result<void> copy_disk(DiskCopy const& copy, rpc::Progress const& progress);
+
+}  // namespace flotte::node

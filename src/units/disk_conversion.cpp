@@ -1,0 +1,147 @@
+#include "units/disk_conversion.h"
+
+#include <algorithm>
+
+#include "units/instance_steps.h"
+
+namespace flotte::units {
+namespace {
+
+// A volume has a whole number of extents; a disk that is larger than its file would be refused as
+// another one.
+constexpr std::int64_t extent_mib = 4;
+
+std::string names_of(std::vector<model::DiskTemplate> const& templates) {
+  std::vector<std::string_view> names;
+  for (auto const one : templates) names.push_back(schema::name_of(one));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+bool is_volume(model::DiskTemplate disk_template) {
+  return disk_template == model::DiskTemplate::Plain || disk_template == model::DiskTemplate::Drbd;
+}
+
+bool contains(std::vector<model::DiskTemplate> const& templates, model::DiskTemplate one) {
+  return std::ranges::find(templates, one) != templates.end();
+}
+
+Result<std::string> file_driver(opcodes::InstanceSetParams const& op) {
+  auto const driver = op.file_driver.value_or("loop");
+  if (driver == "loop") return driver;
+  if (driver == "blktap" || driver == "blktap2") {
+    return fail(ErrorCode::WrongInput, "File driver '{}' is Xen's; for KVM there is only 'loop'",
+                driver);
+  }
+  return fail(ErrorCode::WrongInput, "Invalid file driver name '{}'", driver);
+}
+
+}  // namespace
+
+Result<DiskStates> look_at_disks(model::Cluster const& cluster, model::Instance const& instance,
+                                 jobs::NodeReader& nodes) {
+  auto const node = TRY(online_primary(cluster, instance));
+  auto const found =
+      TRY(nodes.ask(*node, rpc::BlockdevFind{instance.name, disk_specs(cluster, instance)}));
+  rpc::VolumeList volumes;
+  if (instance.disk_template == model::DiskTemplate::Plain) {
+    volumes = TRY(nodes.ask(*node, rpc::NodeVolumes{}));
+  }
+  DiskStates states;
+  for (std::size_t i = 0; i < instance.disks.size(); ++i) {
+    auto& state = states.emplace_back();
+    if (i >= found.devices.size() || !found.devices[i]) continue;
+    state = DiskState{.size = found.devices[i]->size};
+    for (auto const& volume : volumes.volumes) {
+      if (std::vector{volume.vg, volume.name} != instance.disks[i].logical_id) continue;
+      state = DiskState{.size = volume.size, .is_open = volume.is_open};
+    }
+  }
+  return states;
+}
+
+Result<void> check_conversion(opcodes::InstanceSetParams const& op, model::Settings const& settings,
+                              model::Instance const& instance) {
+  using enum model::DiskTemplate;
+  auto const from = instance.disk_template;
+  auto const to = *op.disk_template;
+  if (!op.disks.empty()) {
+    return fail(ErrorCode::WrongInput,
+                "Disk template conversion and other disk changes not supported at the same time");
+  }
+  if (from == Diskless) {
+    return fail(ErrorCode::WrongInput,
+                "Conversion from the 'diskless' disk template is not supported");
+  }
+  if (to == Diskless || to == Blockdev) {
+    return fail(ErrorCode::WrongInput, "Conversion to the '{}' disk template is not supported",
+                schema::name_of(to));
+  }
+  if (from == to) {
+    return fail(ErrorCode::WrongInput, "Instance already has disk template {}",
+                schema::name_of(to));
+  }
+  if (!contains(settings.enabled_disk_templates, to)) {
+    return fail(ErrorCode::WrongState,
+                "Disk template '{}' is not enabled for this cluster (enabled templates: {})",
+                schema::name_of(to), names_of(settings.enabled_disk_templates));
+  }
+  if (is_volume(to) && settings.volume_group_name.empty()) {
+    return fail(ErrorCode::WrongState,
+                "Disk template conversions to lvm-based instances are not supported by the "
+                "cluster; give it a volume group with 'gnt-cluster modify --vg-name'");
+  }
+  if (auto const* allowed = settings.ipolicy.if_contains("disk-templates");
+      allowed && allowed->is_array()) {
+    std::vector<std::string_view> names;
+    for (auto const& one : allowed->get_array()) {
+      if (one.is_string()) names.emplace_back(one.get_string());
+    }
+    if (std::ranges::find(names, schema::name_of(to)) == names.end()) {
+      // Ganeti's own words, its slip too.
+      return fail(ErrorCode::WrongState,
+                  "Disk template '{}' in not allowed (allowed templates: {})", schema::name_of(to),
+                  fmt::join(names, ", "));
+    }
+  }
+  if (to != Plain && to != File && to != SharedFile) {
+    return fail(ErrorCode::WrongInput, "Disk template '{}' is not built yet", schema::name_of(to));
+  }
+  return {};
+}
+
+Result<DeviceChanges> convert_disks(opcodes::InstanceSetParams const& op, DeviceMaker& maker,
+                                    model::Instance& instance, DiskStates const& disks) {
+  FileStorage const files{TRY(file_driver(op)), op.file_storage_dir.value_or("")};
+  DeviceChanges changes;
+  changes.removed = std::exchange(instance.disks, {});
+  instance.disk_template = *op.disk_template;
+  for (std::size_t i = 0; i < changes.removed.size(); ++i) {
+    auto const& old = changes.removed[i];
+    auto const state = i < disks.size() ? disks[i] : std::nullopt;
+    if (!state) {
+      return fail(ErrorCode::WrongState,
+                  "Disk {} of {} is missing; make it anew first with 'gnt-instance "
+                  "recreate-disks --disk={} {}'",
+                  i, instance.name, i, instance.name);
+    }
+    if (state->is_open) {
+      return fail(ErrorCode::WrongState,
+                  "Disk {} of {} is open; unmount it, or stop what has it open", i, instance.name);
+    }
+    auto size = std::max(old.size.value, state->size.value);
+    if (is_volume(instance.disk_template)) {
+      size = (size + extent_mib - 1) / extent_mib * extent_mib;
+    }
+    auto made = TRY(maker.disk(instance, {{"size", size}}, i, files));
+    made.mode = old.mode;
+    made.name = old.name;
+    made.spindles = old.spindles;
+    instance.disks.push_back(made);
+    changes.created.push_back(std::move(made));
+  }
+  changes.told.push_back(
+      json::array{"disk_template", json::value(schema::name_of(instance.disk_template))});
+  return changes;
+}
+
+}  // namespace flotte::units

@@ -1,0 +1,66 @@
+#include "units/instance_names.h"
+
+#include <algorithm>
+
+namespace flotte::units {
+namespace {
+
+constexpr std::size_t name_bytes_max = 253;
+
+}  // namespace
+
+Result<void> check_name(std::string_view name) {
+  auto const fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  };
+  if (name.empty() || name.size() > name_bytes_max || !std::ranges::all_of(name, fits) ||
+      name.front() == '.' || name.front() == '-' || name.find("..") != std::string_view::npos) {
+    return fail(ErrorCode::WrongInput,
+                "Invalid name '{}': only a-z, 0-9, '-', '_' and '.', at most {} characters", name,
+                name_bytes_max);
+  }
+  return {};
+}
+
+Result<NameChecks> name_checks(bool name_check, bool ip_check, std::string_view refusal) {
+  if (ip_check && !name_check) {
+    return fail(ErrorCode::WrongInput, "{}; give --name-check, too", refusal);
+  }
+  return ip_check ? NameChecks::NameAndAddress : name_check ? NameChecks::Name : NameChecks::None;
+}
+
+Result<std::optional<rpc::ResolvedName>> look_up_name(std::string const& name, NameChecks checks,
+                                                      model::Cluster const& cluster,
+                                                      jobs::NodeReader& nodes) {
+  if (checks == NameChecks::None) return std::optional<rpc::ResolvedName>();
+  auto const master = TRY(cluster.node(cluster.settings().master_node));
+  auto resolved = nodes.ask(*master, rpc::ResolveName{name, checks == NameChecks::NameAndAddress});
+  if (resolved) return std::optional(std::move(*resolved));
+  auto error = resolved.error();
+  if (error.code == ErrorCode::UnknownEntity) error.code = ErrorCode::ResolverError;
+  return Failure(std::move(error));
+}
+
+Result<std::string> free_name(std::string const& given,
+                              std::optional<rpc::ResolvedName> const& resolved,
+                              model::Cluster const& cluster) {
+  TRY(check_name(given));
+  auto const name = resolved ? resolved->name : given;
+  // A short name stands for the long one, but not for any other.
+  if (name != given && !name.starts_with(given + ".")) {
+    return fail(ErrorCode::WrongInput,
+                "Resolved hostname '{}' does not look the same as given hostname '{}'", name,
+                given);
+  }
+  TRY(check_name(name));
+  if (resolved && resolved->answers) {
+    return fail(ErrorCode::ResourceNotUnique, "IP {} of instance {} already in use", resolved->ip,
+                name);
+  }
+  if (auto const known = cluster.instance(name); known && (*known)->name == name) {
+    return fail(ErrorCode::AlreadyExists, "Instance '{}' is already in the cluster", name);
+  }
+  return name;
+}
+
+}  // namespace flotte::units
