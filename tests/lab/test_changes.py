@@ -63,7 +63,7 @@ def test_from_volumes_to_files_and_back(node):
     [root] = node.ok("ls /dev/vms_hdd/*").split()
     wanted = sum_of(node, root)
     # Somebody has it open: it stays what it is.
-    node.ok(f"mkdir -p /mnt/held && (sleep 60 < {root} & echo $! > /tmp/holder)")
+    node.ok(f"sleep 600 < {root} > /dev/null 2>&1 & echo $! > /tmp/holder")
     node.wait_until(f"lvs --noheadings -o lv_device_open {root} | grep -q open")
     assert "Disk 0 of vm1 is open; unmount it, or stop what has it open" in node.refused("gnt-instance modify -t file vm1")
     node.ok("kill $(cat /tmp/holder); udevadm settle")

@@ -107,7 +107,7 @@ def test_O7_many_at_once(running):
     for answer, exit_code, after in (("n", 13, "ADMIN_down"), ("y", 0, "running")):
         with Terminal(running, "gnt-instance start --tags spare") as terminal:
             asked = terminal.expect(r"y/\[n\]/\?: ")
-            assert "The startup will operate on 2 instances.\r\n  vm2\r\n  vm3\r\nDo you want to continue?" in asked
+            assert "The startup will operate on 2 instances.\r\nDo you want to continue?\r\nAffected instances:\r\n  vm2\r\n  vm3\r\n" in asked
             terminal.type(answer + "\n")
             assert terminal.process.wait(timeout=120) == exit_code
         assert statuses() == ["running", after, after]
