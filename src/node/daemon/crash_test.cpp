@@ -309,7 +309,7 @@ constexpr Row rows[] = {
      [](Paths const& p) {
        return Case{disk_active(p), call(InstanceStart{instance(p, kvm)}), guest_gone<kvm>(p)};
      },
-     Needs::Qemu},
+     Needs::Qemu, 4},
     {"instance_start kvm routed",
      [](Paths const& p) {
        return Case{disk_active(p), call(InstanceStart{routed_instance(p)}), guest_gone<kvm>(p)};
@@ -330,7 +330,7 @@ constexpr Row rows[] = {
      [](Paths const& p) {
        return Case{guest_up<kvm>(p), guest_stopped<kvm>(), guest_gone<kvm>(p)};
      },
-     Needs::Qemu},
+     Needs::Qemu, 3},
     {"instance_reboot",
      [](Paths const& p) {
        return Case{guest_up<fake>(p), call(rpc::InstanceSoftReboot{"web1", fake}),
@@ -398,7 +398,7 @@ constexpr Row rows[] = {
        return Case{guest_up<kvm>(p), call(rpc::InstanceBalloon{"web1", kvm, {48}}),
                    guest_gone<kvm>(p)};
      },
-     Needs::Qemu},
+     Needs::Qemu, 5},
     {"node_master_address up",
      [](Paths const&) { return Case{{}, address(true), {address(false)}}; }, Needs::Network},
     {"node_master_address down",

@@ -15,6 +15,7 @@ namespace json = boost::json;
 
 constexpr std::string_view owner_tag = "originstname+";
 constexpr std::string_view epoch_tag = "flotte-epoch+";
+constexpr int remove_tries = 3;
 
 std::string text_at(json::object const& row, std::string_view key) {
   auto const* value = row.if_contains(key);
@@ -108,10 +109,15 @@ class PlainDevices final : public BlockDevices {
     auto const known = TRY(look(disk));
     if (!known) return {};
     TRY(check_owner(instance, disk, *known));
-    auto const removed = sys::run_checked(processes_, lvm({"lvremove", "-f", full_name(disk)}));
-    if (removed) return {};
-    auto const left = look(disk);
-    return left && !*left ? Result<void>() : Failure(removed.error());
+    for (int again = remove_tries - 1;; --again) {
+      auto const removed = sys::run_checked(processes_, lvm({"lvremove", "-f", full_name(disk)}));
+      if (removed) return {};
+      auto const left = look(disk);
+      if (left && !*left) return {};
+      if (again == 0 || !left || !(*left)->is_open) return Failure(removed.error());
+      // Whoever wrote to it and closed it made udev look at it, and udev has it open meanwhile.
+      TRY(processes_.run(lvm({"udevadm", "settle"})));
+    }
   }
 
   // First the tags: a volume that has a disk's name is always its instance's.

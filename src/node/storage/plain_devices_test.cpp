@@ -18,6 +18,9 @@ constexpr auto our_volume =
 constexpr auto foreign_volume =
     R"({"report":[{"lv":[{"lv_name":"d","lv_size":"64.00","lv_tags":"originstname+web2"}]}]})";
 
+constexpr auto our_open_volume =
+    R"({"report":[{"lv":[{"lv_name":"d","lv_size":"64.00","lv_tags":"originstname+web1","lv_device_open":"open"}]}]})";
+
 // Looks answer one after the other; whatever would change something comes too late.
 class TooLate final : public sys::Processes {
  public:
@@ -67,6 +70,31 @@ TEST(PlainDevices, a_volume_that_appears_meanwhile_is_the_one_wanted) {
 TEST(PlainDevices, a_volume_that_vanishes_meanwhile_is_removed) {
   EXPECT_TRUE(remove({our_volume, no_volume}));
   EXPECT_THAT(remove({our_volume, our_volume}).error().message, HasSubstr("too late"));
+}
+
+// udev looks at a volume that was just written; lvremove says that it is in use.
+class UdevLooks final : public sys::Processes {
+ public:
+  explicit UdevLooks(int times) : times_(times) {}
+
+  Result<sys::Finished> run(sys::Command const& command, sys::LineSink const&) override {
+    auto const& what = command.argv[0];
+    if (what == "lvs") return sys::Finished{.output = times_ > 0 ? our_open_volume : our_volume};
+    if (what == "udevadm") --times_;
+    if (what == "lvremove" && times_ > 0) return sys::Finished{.exit_status = 5, .errors = "in use"};
+    return sys::Finished{};
+  }
+
+ private:
+  int times_;
+};
+
+TEST(PlainDevices, a_volume_that_udev_looks_at_is_removed_when_it_has_looked) {
+  UdevLooks briefly(2);
+  EXPECT_TRUE(make_plain_devices(briefly)->remove("web1", disk()));
+  UdevLooks forever(100);
+  EXPECT_THAT(make_plain_devices(forever)->remove("web1", disk()).error().message,
+              HasSubstr("in use"));
 }
 
 TEST(MasterAddress, one_that_was_changed_meanwhile_is_as_wished) {

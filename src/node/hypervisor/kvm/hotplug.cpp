@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cstring>
 #include <set>
-#include <thread>
 #include <tuple>
 
 #include "base/log.h"
@@ -23,7 +22,9 @@ using namespace std::chrono_literals;
 
 // How long a guest may take to let go of a device. One that boots does it as soon as it can.
 constexpr auto unplug_timeout = 30s;
-constexpr auto unplug_look = 50ms;
+// QEMU tells; it is asked from time to time in case it was overheard.
+constexpr auto unplug_look = 500ms;
+constexpr int looks_between_asking = 4;
 constexpr std::int64_t pci_slots = 32;
 
 template <class List, class Id>
@@ -362,11 +363,10 @@ class Adjustment {
     auto const until = std::chrono::steady_clock::now() + unplug_timeout;
     Result<json::value> asked = json::value();
     for (int look = 0; std::chrono::steady_clock::now() < until; ++look) {
-      constexpr int looks_between_asking = 40;
       if (look % looks_between_asking == 0) asked = qmp_.run("device_del", device);
       TRY(this->look());
       if (!present_.contains(id)) return {};
-      std::this_thread::sleep_for(unplug_look);
+      qmp_.wait_for_event("DEVICE_DELETED", unplug_look);
     }
     return fail(ErrorCode::WrongState,
                 "The guest {} does not let go of {}{}; it may have no system that listens. Use "
