@@ -5,10 +5,21 @@
 namespace flotte::model {
 namespace {
 
+// Host names are the same in either case.
+bool begins_with(std::string_view name, std::string_view beginning) {
+  auto const lower = [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; };
+  return name.size() >= beginning.size() &&
+         std::ranges::equal(name.substr(0, beginning.size()), beginning, {}, lower, lower);
+}
+
+bool is_same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && begins_with(a, b);
+}
+
 // A short name stands for the one full name that continues it with a dot.
 bool is_short_for(std::string_view short_name, std::string_view full_name) {
-  return full_name.size() > short_name.size() && full_name.starts_with(short_name) &&
-         full_name[short_name.size()] == '.';
+  return full_name.size() > short_name.size() && full_name[short_name.size()] == '.' &&
+         begins_with(full_name, short_name);
 }
 
 template <class Map>
@@ -16,7 +27,7 @@ auto find_object(Map const& objects, std::string_view wanted, std::string_view k
     -> Result<typename Map::mapped_type> {
   typename Map::mapped_type found;
   for (auto const& [id, object] : objects) {
-    if (object->name == wanted || id.text() == wanted) return object;
+    if (is_same(object->name, wanted) || id.text() == wanted) return object;
     if (is_short_for(wanted, object->name)) {
       if (found) {
         return fail(ErrorCode::WrongInput, "{} name '{}' is ambiguous: {} and {} both match", kind,

@@ -419,7 +419,8 @@ Result<void> start(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
 }  // namespace
 
 Result<jobs::LockSet> InstanceCreate::locks(Op const& op, model::Cluster const& cluster) {
-  jobs::LockSet locks{jobs::exclusive(jobs::LockLevel::Instance, op.instance_name)};
+  jobs::LockSet locks{
+      jobs::exclusive(jobs::LockLevel::Instance, TRY(normalized_name(op.instance_name)))};
   if (!op.pnode) {
     locks.push_back(jobs::all_shared(jobs::LockLevel::Node));
     return locks;

@@ -164,10 +164,21 @@ TEST(InstanceCreate, refuses_a_name_that_exists) {
   EXPECT_EQ(plan.error().message, "Instance 'web1.example' is already in the cluster");
 }
 
+TEST(InstanceCreate, a_name_is_kept_in_lower_case_and_without_the_dot_of_the_root) {
+  auto op = an_opcode();
+  op.instance_name = "Web1.Example.";
+  auto const plan = InstanceCreate::plan(op, a_cluster(), some_facts());
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->instance.name, "web1.example");
+  auto const locks = InstanceCreate::locks(op, a_cluster());
+  ASSERT_TRUE(locks);
+  EXPECT_EQ(locks->front().name, "web1.example");
+}
+
 TEST(InstanceCreate, bad_input_is_named) {
   auto op = an_opcode();
   op.instance_name = "Web_1!";
-  EXPECT_TRUE(error_of(op).starts_with("Invalid name 'Web_1!'"));
+  EXPECT_TRUE(error_of(op).starts_with("Invalid hostname 'web_1!'; it may have letters"));
 
   op = an_opcode();
   op.os_type = "debootstrap";

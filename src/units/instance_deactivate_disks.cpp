@@ -22,17 +22,12 @@ Result<InstanceDeactivateDisks::Plan> InstanceDeactivateDisks::plan(Op const& op
                                                                     model::Cluster const& cluster,
                                                                     Facts const& facts) {
   auto const instance = TRY(cluster.instance(op.instance_name));
+  if (!op.force) TRY(check_down(*instance, facts.is_running, "cannot shutdown disks"));
   // Not even by force: the guest would go on writing to what is no longer looked after.
   if (facts.is_running) {
     return fail(ErrorCode::WrongState,
                 "Instance {} is running, cannot shutdown disks; stop it first with 'gnt-instance "
                 "shutdown {}'",
-                instance->name, instance->name);
-  }
-  if (instance->admin_state == model::AdminState::Up && !op.force) {
-    return fail(ErrorCode::WrongState,
-                "Instance {} is marked to be up, cannot shutdown disks; mark it down with "
-                "'gnt-instance shutdown {}', or use --force",
                 instance->name, instance->name);
   }
   return Plan{.instance = instance->uuid,

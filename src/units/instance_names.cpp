@@ -9,17 +9,22 @@ constexpr std::size_t name_bytes_max = 253;
 
 }  // namespace
 
-Result<void> check_name(std::string_view name) {
+Result<std::string> normalized_name(std::string_view given) {
+  std::string name(given);
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
   auto const fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
   };
   if (name.empty() || name.size() > name_bytes_max || !std::ranges::all_of(name, fits) ||
-      name.front() == '.' || name.front() == '-' || name.find("..") != std::string_view::npos) {
+      name.front() == '.' || name.front() == '-' || name.find("..") != std::string::npos) {
     return fail(ErrorCode::WrongInput,
-                "Invalid name '{}': only a-z, 0-9, '-', '_' and '.', at most {} characters", name,
-                name_bytes_max);
+                "Invalid hostname '{}'; it may have letters, digits, '-', '_' and '.', at most {} "
+                "of them, and begins with none of '-' and '.'",
+                name, name_bytes_max);
   }
-  return {};
+  if (name.back() == '.') name.pop_back();
+  return name;
 }
 
 Result<NameChecks> name_checks(bool name_check, bool ip_check, std::string_view refusal) {
@@ -29,9 +34,10 @@ Result<NameChecks> name_checks(bool name_check, bool ip_check, std::string_view 
   return ip_check ? NameChecks::NameAndAddress : name_check ? NameChecks::Name : NameChecks::None;
 }
 
-Result<std::optional<rpc::ResolvedName>> look_up_name(std::string const& name, NameChecks checks,
+Result<std::optional<rpc::ResolvedName>> look_up_name(std::string const& given, NameChecks checks,
                                                       model::Cluster const& cluster,
                                                       jobs::NodeReader& nodes) {
+  auto const name = TRY(normalized_name(given));
   if (checks == NameChecks::None) return std::optional<rpc::ResolvedName>();
   auto const master = TRY(cluster.node(cluster.settings().master_node));
   auto resolved = nodes.ask(*master, rpc::ResolveName{name, checks == NameChecks::NameAndAddress});
@@ -44,15 +50,14 @@ Result<std::optional<rpc::ResolvedName>> look_up_name(std::string const& name, N
 Result<std::string> free_name(std::string const& given,
                               std::optional<rpc::ResolvedName> const& resolved,
                               model::Cluster const& cluster) {
-  TRY(check_name(given));
-  auto const name = resolved ? resolved->name : given;
+  auto const typed = TRY(normalized_name(given));
+  auto const name = resolved ? TRY(normalized_name(resolved->name)) : typed;
   // A short name stands for the long one, but not for any other.
-  if (name != given && !name.starts_with(given + ".")) {
+  if (name != typed && !name.starts_with(typed + ".")) {
     return fail(ErrorCode::WrongInput,
                 "Resolved hostname '{}' does not look the same as given hostname '{}'", name,
-                given);
+                typed);
   }
-  TRY(check_name(name));
   if (resolved && resolved->answers) {
     return fail(ErrorCode::ResourceNotUnique, "IP {} of instance {} already in use", resolved->ip,
                 name);

@@ -10,14 +10,15 @@
 
 namespace flotte::units {
 
-Result<void> check_name(std::string_view name);
+// As it is kept: in lower case, without a dot behind it. WrongInput: it is no name of a host.
+Result<std::string> normalized_name(std::string_view given);
 
 enum class NameChecks { None, Name, NameAndAddress };
 // WrongInput: the address can't be checked without the name.
 Result<NameChecks> name_checks(bool name_check, bool ip_check, std::string_view refusal);
 
 // As the master's resolver knows it; null where it isn't asked.
-Result<std::optional<rpc::ResolvedName>> look_up_name(std::string const& name, NameChecks checks,
+Result<std::optional<rpc::ResolvedName>> look_up_name(std::string const& given, NameChecks checks,
                                                       model::Cluster const& cluster,
                                                       jobs::NodeReader& nodes);
 

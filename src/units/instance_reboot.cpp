@@ -17,6 +17,7 @@ Result<jobs::LockSet> InstanceReboot::locks(Op const& op, model::Cluster const& 
 Result<InstanceReboot::Facts> InstanceReboot::inspect(Op const& op, model::Cluster const& cluster,
                                                       jobs::NodeReader& nodes) {
   auto const instance = TRY(cluster.instance(op.instance_name));
+  TRY(check_online(*instance));
   auto const node = TRY(online_primary(cluster, *instance));
   Facts facts{.running = TRY(find_running(cluster, *instance, nodes)),
               .node = TRY(nodes.ask(*node, rpc::NodeInfo{}))};
@@ -35,9 +36,7 @@ Result<InstanceReboot::Plan> InstanceReboot::plan(Op const& op, model::Cluster c
     return fail(ErrorCode::WrongInput, "Reboot type must be one of soft, hard, full, not '{}'",
                 op.reboot_type);
   }
-  if (instance->admin_state == model::AdminState::Offline) {
-    return fail(ErrorCode::WrongState, "Instance '{}' is marked offline", instance->name);
-  }
+  TRY(check_online(*instance));
   Plan plan{.instance = instance->uuid,
             .node = instance->primary_node,
             .spec = instance_spec(cluster, *instance),

@@ -94,8 +94,9 @@ Result<jobs::LockSet> InstanceRename::locks(Op const& op, model::Cluster const& 
   jobs::LockSet locks{jobs::exclusive(jobs::LockLevel::Instance, instance->name),
                       jobs::shared(jobs::LockLevel::Node, instance->primary_node.text()),
                       jobs::shared(jobs::LockLevel::NodeRes, instance->primary_node.text())};
-  if (op.new_name != instance->name) {
-    locks.push_back(jobs::exclusive(jobs::LockLevel::Instance, op.new_name));
+  auto const new_name = TRY(normalized_name(op.new_name));
+  if (new_name != instance->name) {
+    locks.push_back(jobs::exclusive(jobs::LockLevel::Instance, new_name));
   }
   return locks;
 }

@@ -93,7 +93,8 @@ TEST_F(Rename, a_name_must_be_free_and_fit) {
   EXPECT_EQ(error(), "");
   op_.new_name = "../db1";
   EXPECT_EQ(error(),
-            "Invalid name '../db1': only a-z, 0-9, '-', '_' and '.', at most 253 characters");
+            "Invalid hostname '../db1'; it may have letters, digits, '-', '_' and '.', at most 253 "
+            "of them, and begins with none of '-' and '.'");
 }
 
 TEST_F(Rename, a_name_that_is_looked_up_becomes_what_it_is_in_full) {

@@ -36,9 +36,8 @@ Result<InstanceShutdown::Facts> InstanceShutdown::inspect(Op const& op,
 Result<InstanceShutdown::Plan> InstanceShutdown::plan(Op const& op, model::Cluster const& cluster,
                                                       Facts const& facts) {
   auto const instance = TRY(cluster.instance(op.instance_name));
-  if (instance->admin_state == model::AdminState::Offline && !op.force) {
-    return fail(ErrorCode::WrongState, "Instance '{}' is marked offline", instance->name);
-  }
+  auto const is_marked_offline = instance->admin_state == model::AdminState::Offline;
+  if (!op.force) TRY(check_online(*instance));
   if (facts.is_node_offline && !op.ignore_offline_nodes) {
     TRY(online_primary(cluster, *instance));
   }
@@ -53,7 +52,9 @@ Result<InstanceShutdown::Plan> InstanceShutdown::plan(Op const& op, model::Clust
               .spec = instance_spec(cluster, *instance),
               .is_node_offline = facts.is_node_offline,
               .is_outdated = is_outdated,
-              .remember = !op.no_remember,
+              .is_forced = op.force,
+              // The mark would be gone.
+              .remember = !op.no_remember && !is_marked_offline,
               .source = op.admin_state_source.value_or(model::AdminStateSource::Admin),
               .timeout_s = op.timeout};
 }
@@ -69,6 +70,7 @@ Result<json::value> InstanceShutdown::apply(Plan const& plan, jobs::JobContext& 
     job.info("It did not switch itself off, or no longer: nothing to do");
     return nullptr;
   }
+  if (plan.is_forced) job.warn("Ignoring offline instance check");
   if (plan.remember) TRY(record_down(job, plan.instance, plan.source));
   if (plan.is_node_offline) {
     job.warn("Primary node offline, marked instance as stopped");
@@ -86,6 +88,7 @@ schema::Fields InstanceShutdown::Plan::fields() {
       field<&Plan::spec>("spec", "What is stopped."),
       field<&Plan::is_node_offline>("is_node_offline", "Only the wish can be recorded."),
       field<&Plan::is_outdated>("is_outdated", "It did not switch itself off, or no longer."),
+      field<&Plan::is_forced>("is_forced", "Also where it is marked offline."),
       field<&Plan::remember>("remember", "Whether the wish is recorded."),
       field<&Plan::source>("source", "Who wishes it."),
       field<&Plan::timeout_s>("timeout_s", "Seconds before the plug is pulled."),

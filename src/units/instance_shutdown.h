@@ -20,6 +20,7 @@ struct InstanceShutdown {
     rpc::InstanceSpec spec;
     bool is_node_offline = false;
     bool is_outdated = false;
+    bool is_forced = false;
     bool remember = true;
     model::AdminStateSource source = model::AdminStateSource::Admin;
     std::int64_t timeout_s = 0;

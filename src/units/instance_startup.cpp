@@ -33,7 +33,9 @@ Result<InstanceStartup::Facts> InstanceStartup::inspect(Op const& op, model::Clu
                                                         jobs::NodeReader& nodes) {
   auto const instance = TRY(cluster.instance(op.instance_name));
   auto const node = TRY(cluster.node(instance->primary_node));
-  if (node->offline || is_unwished(op, *instance)) return Facts{};
+  if (is_unwished(op, *instance)) return Facts{};
+  TRY(check_online(*instance));
+  if (node->offline) return Facts{};
   Facts facts{.node = TRY(nodes.ask(*node, rpc::NodeInfo{})),
               .running = TRY(find_running(cluster, *instance, nodes))};
   if (!facts.running) {
@@ -51,12 +53,7 @@ Result<InstanceStartup::Plan> InstanceStartup::plan(Op const& op, model::Cluster
   if (is_unwished(op, *instance)) {
     return Plan{.instance = instance->uuid, .node = node->uuid, .is_unwished = true};
   }
-  if (instance->admin_state == model::AdminState::Offline && !op.force) {
-    return fail(ErrorCode::WrongState,
-                "Instance '{}' is marked offline; set it online first with "
-                "'gnt-instance modify --online {}'",
-                instance->name, instance->name);
-  }
+  TRY(check_online(*instance));
   Plan plan{.instance = instance->uuid,
             .node = node->uuid,
             .remember = !op.no_remember,

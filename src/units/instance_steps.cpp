@@ -13,6 +13,14 @@ using namespace std::chrono_literals;
 constexpr auto start_timeout = 120s;
 constexpr auto stop_slack = 60s;
 
+Result<void> check_marked_online(model::Instance const& instance, std::string_view what) {
+  if (instance.admin_state != model::AdminState::Offline) return {};
+  return fail(ErrorCode::WrongState,
+              "Instance '{}' is marked to be offline, {}; 'gnt-instance modify --online {}' ends "
+              "that",
+              instance.name, what, instance.name);
+}
+
 }  // namespace
 
 rpc::DiskSpec disk_spec(model::Cluster const& cluster, model::Instance const& instance,
@@ -129,6 +137,10 @@ Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& c
   return std::optional<rpc::RunningInstance>();
 }
 
+Result<void> check_online(model::Instance const& instance) {
+  return check_marked_online(instance, "can't use instance from outside down, up states");
+}
+
 Result<void> check_not_running(model::Instance const& instance, bool is_running,
                                std::string_view what) {
   auto const advice = fmt::format("stop it first with 'gnt-instance shutdown {}'", instance.name);
@@ -141,12 +153,7 @@ Result<void> check_not_running(model::Instance const& instance, bool is_running,
 }
 
 Result<void> check_down(model::Instance const& instance, bool is_running, std::string_view what) {
-  if (instance.admin_state == model::AdminState::Offline) {
-    return fail(ErrorCode::WrongState,
-                "Instance '{}' is marked to be offline, {}; mark it online first with "
-                "'gnt-instance modify --online {}'",
-                instance.name, what, instance.name);
-  }
+  TRY(check_marked_online(instance, what));
   return check_not_running(instance, is_running, what);
 }
 

@@ -50,6 +50,8 @@ Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& c
                                                          model::Instance const& instance,
                                                          jobs::NodeReader& nodes);
 
+// "Instance 'web1' is marked to be offline, ...", for what starts or stops it.
+Result<void> check_online(model::Instance const& instance);
 // "Instance 'web1' is marked to be up, cannot rename", for what needs one that is stopped: by wish
 // and in truth.
 Result<void> check_not_running(model::Instance const& instance, bool is_running,

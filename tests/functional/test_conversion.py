@@ -118,7 +118,7 @@ def test_not_while_it_runs(cluster, vm1):
     cluster.ok("gnt-instance start vm1")
     assert "Instance 'vm1' is marked to be up, cannot change disk template; stop it first with 'gnt-instance shutdown vm1'" in cluster.refused("gnt-instance modify -t sharedfile vm1")
     cluster.ok("gnt-instance stop vm1 && gnt-instance modify --offline vm1")
-    assert "Instance 'vm1' is marked to be offline, cannot change disk template; mark it online first with 'gnt-instance modify --online vm1'" in cluster.refused("gnt-instance modify -t sharedfile vm1")
+    assert "Instance 'vm1' is marked to be offline, cannot change disk template; 'gnt-instance modify --online vm1' ends that" in cluster.refused("gnt-instance modify -t sharedfile vm1")
 
 
 def test_a_diskless_one_stays_diskless(cluster):

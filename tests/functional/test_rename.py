@@ -70,8 +70,8 @@ MISTAKES = [
     ("gnt-instance rename vm1.lab.test", 1, "rename expects 2 argument(s)"),
     ("gnt-instance rename nosuch vm2", 1, "Instance 'nosuch' not known"),
     ("gnt-instance rename vm1.lab.test vm1.lab.test", 1, "Instance 'vm1.lab.test' is already in the cluster"),
-    ("gnt-instance rename vm1.lab.test 'vm 2'", 1, "Invalid name 'vm 2'"),
-    ("gnt-instance rename vm1.lab.test ../vm2", 1, "Invalid name '../vm2'"),
+    ("gnt-instance rename vm1.lab.test 'vm 2'", 1, "Invalid hostname 'vm 2'"),
+    ("gnt-instance rename vm1.lab.test ../vm2", 1, "Invalid hostname '../vm2'"),
     ("gnt-instance rename --ip-check vm1.lab.test vm2", 1, "IP address check requires a name check; give --name-check, too"),
     ("gnt-instance rename --name-check --ip-check vm1.lab.test node1.lab.test", 1, "of instance node1.lab.test already in use"),
 ]
