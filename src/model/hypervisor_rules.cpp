@@ -103,7 +103,7 @@ Result<void> check_boot(json::object const& hv) {
   }
   auto const order = text_of(hv, "boot_order");
   if (order == "cdrom" && text_of(hv, "cdrom_image_path").empty()) {
-    return broken("Cannot boot from cdrom without an ISO path");
+    return broken("Cannot boot from cdrom without an ISO path; set cdrom_image_path");
   }
   if (order == "floppy" && text_of(hv, "floppy_image_path").empty()) {
     return broken("Cannot boot from floppy without an image; set floppy_image_path");

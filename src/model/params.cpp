@@ -456,6 +456,15 @@ json::object start_hvparams(Settings const& settings, Instance const& instance) 
   return params;
 }
 
+json::object filled_osparams(Settings const& settings, Instance const& instance) {
+  auto const base = instance.os.substr(0, instance.os.find('+'));
+  auto filled = member_object(settings.osparams, base);
+  if (base != instance.os) {
+    filled = overlay(std::move(filled), member_object(settings.osparams, instance.os));
+  }
+  return overlay(std::move(filled), instance.osparams);
+}
+
 json::object filled_beparams(Settings const& settings) {
   return overlay(defaults(be_params), settings.beparams);
 }

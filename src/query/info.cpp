@@ -198,7 +198,7 @@ json::object instance_info(model::Cluster const& cluster, model::Instance const&
   out["snodes_group_uuids"] = json::array();
   out["os"] = text(instance.os);
   out["os_instance"] = instance.osparams;
-  out["os_actual"] = instance.osparams;
+  out["os_actual"] = model::filled_osparams(cluster.settings(), instance);
   out["hypervisor"] = schema::name_of(instance.hypervisor);
   out["network_port"] =
       instance.network_port ? json::value(*instance.network_port) : json::value(nullptr);

@@ -67,8 +67,8 @@ Result<std::size_t> find(std::vector<Device> const& list, json::value const& whi
     if (list[i].uuid.text() == text || list[i].name == text) return i;
   }
   return fail(ErrorCode::UnknownEntity,
-              "{} has no {} '{}': give its index ({}), its UUID or its name", owner, kind, text,
-              range_of(kind, list.size()));
+              "Cannot find {} with identifier {}; give its index ({} has {}), its UUID or its name",
+              kind == "nic" ? "NIC" : kind, text, owner, range_of(kind, list.size()));
 }
 
 // Where a new one goes: -1 is behind the last.

@@ -120,7 +120,8 @@ TEST_F(DeviceChangesTest, a_mistake_is_named) {
   EXPECT_EQ(disk(R"(["modify", 7, {}])"), "Invalid disk index 7: web1 has disks 0 to 1");
   EXPECT_EQ(disk(R"(["modify", -2, {}])"), "Invalid disk index -2: web1 has disks 0 to 1");
   EXPECT_EQ(disk(R"(["modify", "swap", {}])"),
-            "web1 has no disk 'swap': give its index (disks 0 to 1), its UUID or its name");
+            "Cannot find disk with identifier swap; give its index (web1 has disks 0 to 1), its "
+            "UUID or its name");
   EXPECT_EQ(disk(R"(["add", 5, {"size": 1}])"),
             "A new disk of web1 can have index 0 to 2, or none for the last");
   EXPECT_EQ(disk(R"(["frob", 0, {}])"), "Unknown action 'frob': add, modify or remove");

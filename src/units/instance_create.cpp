@@ -28,6 +28,7 @@ class Planner {
         cluster_(cluster),
         settings_(cluster.settings()),
         facts_(facts),
+        secret_(op.osparams_secret.value_or(json::object())),
         random_(static_cast<std::uint64_t>(facts.seed)),
         maker_(cluster, random_) {}
 
@@ -46,10 +47,9 @@ class Planner {
     plan.wipes = settings_.prealloc_wipe_disks && adopted_.empty();
     plan.adopted = adopted_;
     plan.force_variant = op_.force_variant;
+    plan.ignores_secondary = op_.snode.has_value();
     plan.spec = instance_spec(cluster_, instance_);
-    if (op_.osparams_secret) {
-      plan.spec.osparams = model::overlay(plan.spec.osparams, *op_.osparams_secret);
-    }
+    plan.spec.osparams = os_parameters();
     plan.instance = std::move(instance_);
     return plan;
   }
@@ -88,6 +88,7 @@ class Planner {
     instance_.beparams = TRY(model::enforce_backend(op_.beparams));
     instance_.osparams = op_.osparams;
     instance_.osparams_private = op_.osparams_private.value_or(json::object());
+    TRY(check_given_once(instance_.osparams, instance_.osparams_private, secret_));
     auto const filled = model::filled_beparams(settings_, instance_);
     if (model::number_of(filled, "minmem") > model::number_of(filled, "maxmem")) {
       return fail(ErrorCode::WrongInput, "minmem ({} MiB) must not be larger than maxmem ({} MiB)",
@@ -315,14 +316,22 @@ class Planner {
     }
     if (!facts_.operating_systems) return {};
     auto const node = TRY(cluster_.node(instance_.primary_node));
-    TRY(find_os(*facts_.operating_systems, instance_.os, node->name, op_.force_variant));
-    return {};
+    auto const os =
+        TRY(find_os(*facts_.operating_systems, instance_.os, node->name, op_.force_variant));
+    return check_os_parameters(os, os_parameters(), node->name);
+  }
+
+  json::object os_parameters() const {
+    auto known =
+        model::overlay(model::filled_osparams(settings_, instance_), instance_.osparams_private);
+    return model::overlay(std::move(known), secret_);
   }
 
   opcodes::InstanceCreate const& op_;
   model::Cluster const& cluster_;
   model::Settings const& settings_;
   InstanceCreate::Facts const& facts_;
+  json::object secret_;  // of the OS parameters
   SeededRandom random_;
   DeviceMaker maker_;
   model::Instance instance_;
@@ -496,6 +505,9 @@ Result<jobs::Hooks> InstanceCreate::hooks(Op const& op, model::Cluster const& cl
 }
 
 Result<json::value> InstanceCreate::apply(Plan const& plan, jobs::JobContext& job) {
+  if (plan.ignores_secondary) {
+    job.warn("Secondary node will be ignored on non-mirrored disk template");
+  }
   TRY(plan.adopted.empty() ? create_disks(plan, job) : adopt_disks(plan, job));
   TRY(add_to_configuration(plan, job));
   if (!plan.instance.disks.empty()) {
@@ -522,6 +534,7 @@ schema::Fields InstanceCreate::Plan::fields() {
       field<&Plan::installs>("installs", "Whether the OS scripts run."),
       field<&Plan::wipes>("wipes", "Whether the disks are overwritten first."),
       field<&Plan::force_variant>("force_variant", "Accept an unlisted variant."),
+      field<&Plan::ignores_secondary>("ignores_secondary", "A node was given for a mirror."),
       field<&Plan::starts>("starts", "Whether it is started."),
       field<&Plan::adopted>("adopted", "The volumes that its disks are made of."),
       field<&Plan::debug_level>("debug_level", "How much the scripts say."),

@@ -29,6 +29,7 @@ struct InstanceCreate {
     bool installs = false;
     bool wipes = false;
     bool force_variant = false;
+    bool ignores_secondary = false;
     bool starts = false;
     std::int64_t debug_level = 0;
     std::vector<rpc::Volume> adopted;  // one a disk, or none

@@ -175,6 +175,53 @@ TEST(InstanceCreate, a_name_is_kept_in_lower_case_and_without_the_dot_of_the_roo
   EXPECT_EQ(locks->front().name, "web1.example");
 }
 
+TEST(InstanceCreate, only_parameters_that_the_os_declares) {
+  auto facts = some_facts();
+  auto& systems = facts.operating_systems->definitions;
+  systems[1].parameters = {{"suite", ""}, {"password", ""}};
+  auto op = an_opcode();
+  op.osparams = {{"suite", "sid"}, {"mirror", "x"}};
+  op.osparams_private = {{"password", "x"}};
+  op.osparams_secret = {{"key", "x"}};
+  EXPECT_EQ(error_of(op, facts),
+            "OS Parameters validation failed on node n1.example: The following parameters are not "
+            "supported by the OS debootstrap: key, mirror; it has: suite, password");
+  op.osparams.erase("mirror");
+  op.osparams_secret.reset();
+  EXPECT_EQ(error_of(op, facts), "");
+  op.osparams["password"] = "y";
+  EXPECT_EQ(error_of(op, facts),
+            "OS parameters repeated multiple times: password; give each of them once");
+  op = an_opcode();
+  op.osparams = {{"mirror", "x"}};
+  // It has no way to declare them.
+  systems[1].api_versions = {15, 10};
+  EXPECT_EQ(error_of(op, facts), "");
+}
+
+TEST(InstanceCreate, parameters_of_the_os_for_the_whole_cluster_reach_its_scripts) {
+  auto cluster = a_cluster();
+  auto settings = cluster.settings();
+  settings.osparams = {{"debootstrap", {{"suite", "sid"}, {"mirror", "a"}}},
+                       {"debootstrap+bookworm", {{"suite", "bookworm"}}}};
+  cluster.put(settings);
+  auto facts = some_facts();
+  facts.operating_systems->definitions[1].parameters = {{"suite", ""}, {"mirror", ""}};
+  auto op = an_opcode();
+  op.osparams = {{"mirror", "b"}};
+  auto const plan = InstanceCreate::plan(op, cluster, facts);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->spec.osparams, (json::object{{"suite", "bookworm"}, {"mirror", "b"}}));
+  EXPECT_EQ(plan->instance.osparams, (json::object{{"mirror", "b"}}));
+}
+
+TEST(InstanceCreate, a_node_for_a_mirror_is_passed_over) {
+  auto op = an_opcode();
+  EXPECT_FALSE(InstanceCreate::plan(op, a_cluster(), some_facts())->ignores_secondary);
+  op.snode = "nosuch";
+  EXPECT_TRUE(InstanceCreate::plan(op, a_cluster(), some_facts())->ignores_secondary);
+}
+
 TEST(InstanceCreate, bad_input_is_named) {
   auto op = an_opcode();
   op.instance_name = "Web_1!";

@@ -40,11 +40,13 @@ Result<InstanceReinstall::Plan> InstanceReinstall::plan(Op const& op, model::Clu
   if (instance.os.empty()) {
     return fail(ErrorCode::WrongInput, "Instance '{}' has no OS; name one with -o", instance.name);
   }
-  TRY(find_os(facts.operating_systems, instance.os, node->name, op.force_variant));
-  instance.osparams =
-      model::overlay(std::move(instance.osparams), op.osparams.value_or(json::object()));
-  instance.osparams_private = model::overlay(std::move(instance.osparams_private),
-                                             op.osparams_private.value_or(json::object()));
+  auto const os = TRY(find_os(facts.operating_systems, instance.os, node->name, op.force_variant));
+  auto const open = os_parameter_changes(op.osparams.value_or(json::object()));
+  auto const hidden = os_parameter_changes(op.osparams_private.value_or(json::object()));
+  auto const secret = op.osparams_secret.value_or(json::object());
+  TRY(check_given_once(open, hidden, secret));
+  instance.osparams = model::overlay(std::move(instance.osparams), open);
+  instance.osparams_private = model::overlay(std::move(instance.osparams_private), hidden);
   Plan plan{.instance = instance.uuid,
             .node = instance.primary_node,
             .spec = instance_spec(cluster, instance),
@@ -52,9 +54,8 @@ Result<InstanceReinstall::Plan> InstanceReinstall::plan(Op const& op, model::Clu
             .new_osparams_private = instance.osparams_private,
             .force_variant = op.force_variant};
   if (op.os_type) plan.new_os = *op.os_type;
-  if (op.osparams_secret) {
-    plan.spec.osparams = model::overlay(std::move(plan.spec.osparams), *op.osparams_secret);
-  }
+  plan.spec.osparams = model::overlay(std::move(plan.spec.osparams), secret);
+  TRY(check_os_parameters(os, plan.spec.osparams, node->name));
   return plan;
 }
 

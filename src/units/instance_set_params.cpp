@@ -29,10 +29,14 @@ bool concerns_its_node(opcodes::InstanceSetParams const& op) {
   return changes_devices(op) || op.runtime_mem.has_value();
 }
 
+bool changes_os_parameters(opcodes::InstanceSetParams const& op) {
+  return !op.osparams.empty() || (op.osparams_private && !op.osparams_private->empty());
+}
+
 bool changes_anything(opcodes::InstanceSetParams const& op) {
   return concerns_its_node(op) || !op.hvparams.empty() || !op.beparams.empty() ||
-         !op.osparams.empty() || op.os_name || op.offline || op.pnode ||
-         op.instance_communication || (op.osparams_private && !op.osparams_private->empty());
+         changes_os_parameters(op) || op.os_name || op.offline || op.pnode ||
+         op.instance_communication;
 }
 
 // The same seed makes the same devices, so that the bridges asked for are those of the plan.
@@ -70,6 +74,27 @@ Result<void> check_built(opcodes::InstanceSetParams const& op, model::Cluster co
                 "Parameters of a provider are for the disk template 'ext', which is not built yet");
   }
   return {};
+}
+
+// That the node has the OS, and the OS the parameters. By force it may be missing.
+Result<void> check_os(opcodes::InstanceSetParams const& op, model::Cluster const& cluster,
+                      InstanceSetParams::Facts const& facts, model::Instance instance) {
+  auto const hidden = os_parameter_changes(op.osparams_private.value_or(json::object()));
+  TRY(check_given_once(op.osparams, hidden));
+  instance.os = op.os_name.value_or(instance.os);
+  if (!facts.operating_systems || instance.os.empty()) return {};
+  auto const node = TRY(cluster.node(instance.primary_node));
+  auto const os =
+      find_os(*facts.operating_systems, instance.os, node->name, op.force || op.force_variant);
+  if (!os) return op.force ? Result<void>() : Failure(os.error());
+  if (!changes_os_parameters(op)) return {};
+  instance.osparams =
+      model::overlay(std::move(instance.osparams), os_parameter_changes(op.osparams));
+  instance.osparams_private = model::overlay(std::move(instance.osparams_private), hidden);
+  return check_os_parameters(*os,
+                             model::overlay(model::filled_osparams(cluster.settings(), instance),
+                                            instance.osparams_private),
+                             node->name);
 }
 
 void note(json::array& changes, std::string name, json::value value) {
@@ -331,7 +356,7 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
   if (!op.hvparams.empty()) TRY(check_hvparams(op, cluster, *instance, nodes));
   Facts facts;
   auto const primary = TRY(cluster.node(instance->primary_node));
-  if (op.os_name && !op.force) {
+  if ((op.os_name && !op.force) || changes_os_parameters(op)) {
     auto const node = TRY(online_primary(cluster, *instance));
     facts.operating_systems = TRY(nodes.ask(*node, rpc::OsDiagnose{}));
   }
@@ -368,18 +393,15 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
     TRY(check_conversion(op, cluster.settings(), instance));
     TRY(check_down(instance, facts.running.has_value(), "cannot change disk template"));
   }
-  if (facts.operating_systems && op.os_name) {
-    auto const node = TRY(cluster.node(instance.primary_node));
-    TRY(find_os(*facts.operating_systems, *op.os_name, node->name, op.force_variant));
-  }
+  TRY(check_os(op, cluster, facts, instance));
   Plan plan{.instance = instance.uuid,
             .name = instance.name,
             .node = instance.primary_node,
             .hypervisor = instance.hypervisor,
             .beparams = TRY(model::enforce_backend(op.beparams)),
             .hvparams = TRY(model::enforce_hypervisor(instance.hypervisor, op.hvparams)),
-            .osparams = op.osparams,
-            .osparams_private = op.osparams_private.value_or(json::object()),
+            .osparams = os_parameter_changes(op.osparams),
+            .osparams_private = os_parameter_changes(op.osparams_private.value_or(json::object())),
             .os_name = op.os_name,
             .offline = op.offline};
   // Online means down: one that should run is to be stopped first, also for that.

@@ -83,6 +83,25 @@ class Devices : public ::testing::Test {
   InstanceSetParams::Facts facts_;
 };
 
+TEST_F(Devices, only_parameters_that_its_os_declares) {
+  op_.osparams = {{"mirror", "x"}};
+  facts_.operating_systems = rpc::OsList{{{.name = "noop", .api_versions = {20}}}};
+  EXPECT_EQ(error(), "");
+  op_.os_name = "noop";
+  EXPECT_EQ(error(),
+            "OS Parameters validation failed on node n1: The following parameters are not "
+            "supported by the OS noop: mirror, password; it has: none");
+  op_.osparams_private = {{"mirror", "x"}};
+  EXPECT_EQ(error(), "OS parameters repeated multiple times: mirror; give each of them once");
+  // One that it has already goes when it is reset.
+  op_.osparams.clear();
+  op_.osparams_private = {{"password", "default"}};
+  EXPECT_EQ(error(), "");
+  op_.os_name = "nosuch";
+  op_.force = true;
+  EXPECT_EQ(error(), "");
+}
+
 TEST_F(Devices, one_that_stands_still_is_only_recorded) {
   op_.disks = change("add", 0, {{"size", 2048}});
   auto const made = plan();

@@ -42,7 +42,10 @@ Result<InstanceShutdown::Plan> InstanceShutdown::plan(Op const& op, model::Clust
     TRY(online_primary(cluster, *instance));
   }
   if (op.timeout < 0) {
-    return fail(ErrorCode::WrongInput, "The timeout must not be negative, {} is", op.timeout);
+    return fail(ErrorCode::WrongInput,
+                "Parameter 'OP_INSTANCE_SHUTDOWN.timeout' fails validation; {} is less than 0 "
+                "seconds",
+                op.timeout);
   }
   // What the watcher saw may be over: somebody started it, or has shut it down himself.
   auto const is_outdated = is_by_guest(op) && !facts.is_node_offline &&

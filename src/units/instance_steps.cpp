@@ -56,7 +56,8 @@ rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance c
   spec.os = instance.os;
   spec.hvparams = model::overlay(model::start_hvparams(settings, instance), overrides.hvparams);
   spec.beparams = model::overlay(model::filled_beparams(settings, instance), overrides.beparams);
-  spec.osparams = model::overlay(instance.osparams, instance.osparams_private);
+  spec.osparams =
+      model::overlay(model::filled_osparams(settings, instance), instance.osparams_private);
   spec.disks = disk_specs(cluster, instance);
   for (auto const& nic : instance.nics) {
     spec.nics.push_back({.nic = nic, .params = model::filled_nicparams(settings, nic)});

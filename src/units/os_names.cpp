@@ -1,8 +1,14 @@
 #include "units/os_names.h"
 
 #include <algorithm>
+#include <set>
 
 namespace flotte::units {
+namespace {
+
+constexpr std::int64_t api_with_parameters = 20;
+
+}  // namespace
 
 std::string os_base(std::string_view name) {
   return std::string(name.substr(0, name.find('+')));
@@ -44,6 +50,45 @@ Result<rpc::OsDefinition> find_os(rpc::OsList const& list, std::string_view name
                 variant, base, fmt::join(found->variants, ", "));
   }
   return *found;
+}
+
+boost::json::object os_parameter_changes(boost::json::object given) {
+  for (auto& [name, value] : given) {
+    if (value == "default") value = nullptr;
+  }
+  return given;
+}
+
+Result<void> check_os_parameters(rpc::OsDefinition const& os, boost::json::object const& params,
+                                 std::string_view node_name) {
+  if (os.api_versions.empty() || std::ranges::max(os.api_versions) < api_with_parameters) return {};
+  std::vector<std::string> known;
+  for (auto const& parameter : os.parameters) known.push_back(parameter.name);
+  std::set<std::string> unknown;
+  for (auto const& [name, value] : params) {
+    if (std::ranges::find(known, name) == known.end()) unknown.emplace(name);
+  }
+  if (unknown.empty()) return {};
+  return fail(ErrorCode::WrongInput,
+              "OS Parameters validation failed on node {}: The following parameters are not "
+              "supported by the OS {}: {}; it has: {}",
+              node_name, os.name, fmt::join(unknown, ", "),
+              known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+}
+
+Result<void> check_given_once(boost::json::object const& open, boost::json::object const& hidden,
+                              boost::json::object const& secret) {
+  std::set<std::string> seen;
+  std::set<std::string> repeated;
+  for (auto const* given : {&open, &hidden, &secret}) {
+    for (auto const& [name, value] : *given) {
+      if (!seen.emplace(name).second) repeated.emplace(name);
+    }
+  }
+  if (repeated.empty()) return {};
+  return fail(ErrorCode::WrongInput,
+              "OS parameters repeated multiple times: {}; give each of them once",
+              fmt::join(repeated, ", "));
 }
 
 }  // namespace flotte::units

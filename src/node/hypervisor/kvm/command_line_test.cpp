@@ -347,7 +347,8 @@ TEST(KvmCommandLine, a_kernel_gets_root_arguments_and_console) {
 TEST(KvmCommandLine, refuses_what_makes_no_sense) {
   EXPECT_EQ(with({{"kvm_extra", "-x 'open"}}), "ERROR kvm_extra: a quote ' is not closed");
   EXPECT_THAT(with({{"disk_aio", "native"}}), HasSubstr("disk_aio=native needs disk_cache=none"));
-  EXPECT_EQ(with({{"boot_order", "cdrom"}}), "ERROR Cannot boot from cdrom without an ISO path");
+  EXPECT_EQ(with({{"boot_order", "cdrom"}}),
+            "ERROR Cannot boot from cdrom without an ISO path; set cdrom_image_path");
   EXPECT_THAT(with({{"kvm_pci_reservations", 31}}), HasSubstr("ERROR 1 disks and 1 NICs need"));
   EXPECT_THAT(with({{"kernel_path", "/boot/vmlinuz"}, {"root_path", ""}}),
               HasSubstr("ERROR Need a root partition"));
