@@ -85,14 +85,40 @@ Failure bad_filter(std::string_view why) {
   return fail(ErrorCode::WrongInput, "Invalid filter: {}", why);
 }
 
-Result<bool> compare(std::string_view op, Cell const& cell, json::value const& wanted) {
+// Fields that hold the name of a host: a short one stands for them, too.
+bool is_hostname(std::string_view field, Row const& row) {
+  return (field == "name" && (row.instance || row.node)) || (field == "pnode" && row.instance);
+}
+
+bool is_equal(json::value const& have, json::value const& wanted, bool is_hostname) {
+  if (have.is_number() && wanted.is_number()) {
+    return have.to_number<double>() == wanted.to_number<double>();
+  }
+  if (have == wanted || !is_hostname) return have == wanted;
+  return have.is_string() && wanted.is_string() &&
+         have.get_string().starts_with(std::string(wanted.get_string()) + ".");
+}
+
+// In the words of Ganeti, which is written in Haskell here.
+Result<void> check_types(json::value const& have, json::value const& wanted) {
+  auto const is_mixed =
+      (have.is_string() && wanted.is_number()) || (have.is_number() && wanted.is_string());
+  if (!is_mixed) return {};
+  return fail_as(ErrorClass::Name, ErrorCode::WrongInput,
+                 "Invalid types in comparison, trying to compare {} with '{} {}'; {}",
+                 json::serialize(have), wanted.is_string() ? "QuotedString" : "NumericValue",
+                 json::serialize(wanted),
+                 have.is_string() ? "texts stand between quotation marks"
+                                  : "numbers stand without quotation marks");
+}
+
+Result<bool> compare(std::string_view op, Cell const& cell, json::value const& wanted,
+                     bool is_hostname) {
   if (cell.status != Status::Normal) return false;
   auto const& have = cell.value;
   if (op == "==" || op == "=" || op == "!=") {
-    auto const same = have.is_number() && wanted.is_number()
-                          ? have.to_number<double>() == wanted.to_number<double>()
-                          : have == wanted;
-    return (op == "!=") != same;
+    TRY(check_types(have, wanted));
+    return (op == "!=") != is_equal(have, wanted, is_hostname);
   }
   if (op == "=[]") {
     auto const* list = have.if_array();
@@ -109,6 +135,7 @@ Result<bool> compare(std::string_view op, Cell const& cell, json::value const& w
   if (op != "<" && op != "<=" && op != ">" && op != ">=") {
     return bad_filter(fmt::format("unknown operator '{}'", op));
   }
+  TRY(check_types(have, wanted));
   auto const order = [&]() -> std::optional<int> {
     if (have.is_number() && wanted.is_number()) {
       auto const a = have.to_number<double>();
@@ -155,12 +182,12 @@ Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row 
     auto const& value = cell.value;
     if (cell.status != Status::Normal || value.is_null()) return false;
     if (value.is_bool()) return value.get_bool();
-    if (value.is_string()) return !value.get_string().empty();
-    if (value.is_array()) return !value.get_array().empty();
-    return !value.is_number() || value.to_number<double>() != 0;
+    return fail_as(ErrorClass::Name, ErrorCode::WrongInput,
+                   "Unexpected value '{}' in boolean context; compare the field, as in {} == {}",
+                   json::serialize(value), name, json::serialize(value));
   }
   if (list->size() != 3) return bad_filter("expected [operator, field, value]");
-  return compare(op, cell, (*list)[2]);
+  return compare(op, cell, (*list)[2], is_hostname(name, row));
 }
 
 // Clients are shown 1 where Ganeti shows 1, not 1.0.

@@ -105,6 +105,28 @@ TEST_F(Query, filters) {
             R"([[[0,"web2.example"]],[[0,"web10.example"]]])");
 }
 
+TEST_F(Query, a_short_name_stands_for_a_host) {
+  EXPECT_EQ(names_that_pass(R"(["==","name","web1"])"), R"([[[0,"web1.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["!=","name","web1"])"),
+            R"([[[0,"web2.example"]],[[0,"web10.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["&",["==","pnode","node1"],["==","name","web2"]])"),
+            R"([[[0,"web2.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["==","name","web"])"), "[]");
+  EXPECT_EQ(names_that_pass(R"(["==","os","noo"])"), "[]");
+}
+
+TEST_F(Query, what_is_not_true_or_false_is_compared) {
+  EXPECT_EQ(names_that_pass(R"(["?","name"])"),
+            "Unexpected value '\"web1.example\"' in boolean context; compare the field, as in name "
+            "== \"web1.example\"");
+  EXPECT_EQ(names_that_pass(R"(["==","name",5])"),
+            "Invalid types in comparison, trying to compare \"web1.example\" with 'NumericValue "
+            "5'; texts stand between quotation marks");
+  EXPECT_EQ(names_that_pass(R"([">","be/vcpus","x"])"),
+            "Invalid types in comparison, trying to compare 1 with 'QuotedString \"x\"'; numbers "
+            "stand without quotation marks");
+}
+
 TEST_F(Query, wrong_filters_are_refused) {
   EXPECT_THAT(names_that_pass(R"(["==","nosuch",1])"),
               HasSubstr("Can't find field named 'nosuch'"));
