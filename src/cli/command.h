@@ -30,6 +30,8 @@ struct Command {
   CommandFunction function = nullptr;  // null: listed as Ganeti lists it, not built yet
   // In commands.log. What the shell asks while somebody types is not worth a line there.
   bool is_logged = true;
+  // Of one that is not built: where it can say more than that.
+  CommandFunction refusal = nullptr;
 };
 
 struct Program {

@@ -162,6 +162,7 @@ int run(Program const& program, std::vector<std::string> argv) {
     print_help(program, command);
     return 0;
   }
+  if (!command.function) command.function = command.refusal;
   if (!command.function) {
     std::fprintf(stderr, "%s %s is not built yet\n", program.name.c_str(), name.c_str());
     return exit_failure;

@@ -127,12 +127,16 @@ json::object policy_layout(json::object const& own, json::object const& actual, 
 
 }  // namespace
 
+// Also those inside.
 json::object sorted(json::object const& object) {
   std::vector<std::string> keys;
   for (auto const& [key, value] : object) keys.emplace_back(std::string_view(key));
   std::ranges::sort(keys);
   json::object out;
-  for (auto const& key : keys) out[key] = object.at(key);
+  for (auto const& key : keys) {
+    auto const& value = object.at(key);
+    out[key] = value.is_object() ? json::value(sorted(value.get_object())) : value;
+  }
   return out;
 }
 

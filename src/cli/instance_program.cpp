@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/info.h"
 #include "cli/instance_selection.h"
+#include "cli/instance_transfer.h"
 #include "cli/print.h"
 #include "cli/serial_console.h"
 #include "cli/tags.h"
@@ -66,7 +67,8 @@ Outcome<json::array> disks_of(Call& call) {
     if (disks.empty() && !size_of_one) return disks;
     return wrong("Diskless instance but disk information passed");
   }
-  if (disks.empty() && !size_of_one) return wrong("No disk information specified");
+  if (disks.empty() && !size_of_one)
+    return wrong("No disk information specified; give it with --disk 0:size=10G or -s 10G");
   if (!disks.empty() && size_of_one) {
     return wrong("Please use either the '--disk' or '-s' option");
   }
@@ -78,7 +80,10 @@ Outcome<json::array> disks_of(Call& call) {
       if (size) return wrong(fmt::format("Only one of 'size' and 'adopt' allowed (disk {})", i));
       disk["size"] = 0;
     } else if (!size) {
-      return wrong(fmt::format("Missing size or adoption source for disk {}", i));
+      return wrong(
+          fmt::format("Missing size or adoption source for disk {0}; give it with --disk "
+                      "{0}:size=10G or --disk {0}:adopt=VOLUME",
+                      i));
     } else if (size->is_string()) {
       *size = OK(disk_size(*size, fmt::format(" for disk {}", i)));
     }
@@ -142,11 +147,16 @@ Outcome<int> add(Call& call) {
         std::pair{"os-parameters-secret", "osparams_secret"}}) {
     OK((put_pairs(call, op, option, field).map([] { return 0; })));
   }
-  if (auto const node = arguments.value("node")) op["pnode"] = text_value(*node);
+  if (auto const node = arguments.value("node")) {
+    auto const colon = node->find(':');
+    op["pnode"] = text_value(node->substr(0, colon));
+    if (colon != std::string::npos) op["snode"] = text_value(node->substr(colon + 1));
+  }
   if (auto const os = arguments.value("os-type")) op["os_type"] = text_value(*os);
   if (auto const directory = arguments.value("file-storage-dir")) {
     op["file_storage_dir"] = text_value(*directory);
   }
+  if (auto const driver = arguments.value("file-driver")) op["file_driver"] = text_value(*driver);
   if (auto const tags = arguments.value("tags")) {
     json::array list;
     for (auto const& tag : split(*tags, ',')) list.push_back(text_value(tag));
@@ -645,7 +655,7 @@ std::vector<Option> add_options() {
           {0, "disk", true, "A disk: 0:size=10G,vg=vms"},
           disk_template_option("Disk template"),
           {0, "file-storage-dir", true, "Directory below the file storage"},
-          {0, "file-driver", true, "Driver of file disks", false},
+          choice({0, "file-driver", true, "Driver of file disks"}, {"blktap", "blktap2", "loop"}),
           {'H', "hypervisor-parameters", true, "Hypervisor and parameters: kvm:acpi=no"},
           {'I', "iallocator", true, "What chooses the node", false},
           {0, "net", true, "A NIC: 0:link=br0"},
@@ -769,15 +779,7 @@ Program instance_program() {
           {"deactivate-disks", "[-f] <instance-name>", 1, 1,
            with({{'f', "force", false, "Also where it should run"}}, {submit_options()}),
            "Deactivate an instance's disks", deactivate_disks},
-          {"failover",
-           "[-f] <instance-name>",
-           1,
-           1,
-           {},
-           "Stops the instance, changes its primary node and (if it was originally running) starts "
-           "it "
-           "on the new node (the secondary for mirrored instances or any node for shared "
-           "storage)."},
+          failover_command(),
           {"grow-disk", "<instance-name> <disk> <size>", 3, 3,
            with({{0, "absolute", false, "The size is the new size"},
                  {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
@@ -804,12 +806,7 @@ Program instance_program() {
            {},
            "List the tags of the given instance",
            list_tags},
-          {"migrate",
-           "[-f] <instance-name>",
-           1,
-           1,
-           {},
-           "Migrate instance to its secondary node (only for mirrored instances)"},
+          migrate_command(),
           {"modify", "<instance-name>", 1, 1,
            with(
                {{'B', "backend-parameters", true, "Backend parameters"},
@@ -840,12 +837,7 @@ Program instance_program() {
                 {0, "os-parameters-private", true, "OS parameters kept from lists"}},
                {submit_options()}),
            "Alters the parameters of an instance", modify},
-          {"move",
-           "[-f] <instance-name>",
-           1,
-           1,
-           {},
-           "Move instance to an arbitrary node (only for instances of type file and lv)"},
+          move_command(),
           {"reboot", "<instance-name>", 0, many,
            with({choice({'t', "type", true, "soft, hard or full"}, {"soft", "hard", "full"}),
                  integer({0, "shutdown-timeout", true, "Seconds"}),
@@ -882,12 +874,7 @@ Program instance_program() {
                  {0, "no-ip-check", false, "Accepted for older scripts"}},
                 {submit_options()}),
            "Rename the instance", rename},
-          {"replace-disks",
-           "[-s|-p|-a|-n NODE|-I NAME] <instance-name>",
-           1,
-           1,
-           {},
-           "Replaces disks for the instance"},
+          replace_disks_command(),
           {"shutdown", "<instance-name>", 0, many,
            with({integer({0, "timeout", true, "Seconds before the plug is pulled"})},
                 {remember, selection_options(), submit_options()}),
