@@ -26,6 +26,12 @@ constexpr std::size_t runtime_bytes_max = 4 << 20;
 constexpr std::size_t processes_looked_at_max = 1'000'000;
 constexpr std::string_view user_down_suffix = ".shutdown";
 
+// What stands there already was written to stay.
+Result<void> keep_in(std::string const& path, std::string const& content, mode_t mode) {
+  if (sys::read_file(path, runtime_bytes_max).value_or("") == content) return {};
+  return sys::write_file(path, content, mode);
+}
+
 std::vector<std::string> split_arguments(std::string const& cmdline) {
   std::vector<std::string> argv;
   for (std::size_t at = 0; at < cmdline.size();) {
@@ -242,7 +248,7 @@ Result<void> KvmRuntime::save(std::string const& name, KvmGuest const& guest) co
   if (!tags.empty()) ours["tags"] = std::move(tags);
   json::array const runtime{std::move(command), std::move(nics), guest.hvparams, std::move(disks),
                             std::move(ours)};
-  TRY(sys::write_file(runtime_file(name), json::serialize(runtime), 0600));
+  TRY(keep_in(runtime_file(name), json::serialize(runtime), 0600));
   return save_taps(name, guest);
 }
 
@@ -251,7 +257,7 @@ Result<void> KvmRuntime::save_taps(std::string const& name, KvmGuest const& gues
   std::size_t index = 0;
   for (; index < guest.nics.size(); ++index) {
     auto const& tap = guest.nics[index].tap;
-    if (!tap.empty()) TRY(sys::write_file(fmt::format("{}/{}", directory, index), tap, 0640));
+    if (!tap.empty()) TRY(keep_in(fmt::format("{}/{}", directory, index), tap, 0640));
   }
   // Those of NICs that it no longer has.
   for (auto path = fmt::format("{}/{}", directory, index); sys::exists(path);
