@@ -32,7 +32,10 @@ struct Proof {
 
 std::vector<Proof> proofs() {
   Options const one{.hours = 0.3};
-  Options const deadly{.hours = 0.1, .pace = 10, .kills = 20};
+  Options const deadly{.hours = 0.1,
+                       .pace = 10,
+                       .kills = 20,
+                       .opcodes = {"OP_INSTANCE_CREATE", "OP_INSTANCE_REMOVE"}};
   Options const two{.hours = 0.3, .nodes = 2, .controllers = 2, .pace = 4};
   Options const crowded{.hours = 0.3, .machines = 4};
   return {{SeededFault::UndoNotJournaled, "an undo that is not journaled", deadly},
@@ -126,7 +129,8 @@ void usage() {
   fmt::print(
       "usage: simulate [--seed N] [--hours H] [--nodes N] [--controllers N] [--machines N] [--pace "
       "N]\n"
-      "                [--seeds N | --seconds S] [--trace] [--no-faults] [--no-shrink]\n"
+      "                [--kills N] [--opcode OP_ID]... [--seeds N | --seconds S] [--trace]\n"
+      "                [--no-faults] [--no-shrink]\n"
       "                [--only ENTRY,ENTRY,...]\n"
       "       simulate --prove\n"
       "       simulate --replay FILE\n");
@@ -162,6 +166,8 @@ Wish read(int argc, char** argv) {
       wish.options.is_traced = true;
     else if (flag == "--pace")
       wish.options.pace = std::max<std::uint64_t>(1, std::stoull(value()));
+    else if (flag == "--opcode")
+      wish.options.opcodes.insert(value());
     else if (flag == "--kills")
       wish.options.kills = std::max<std::uint64_t>(1, std::stoull(value()));
     else if (flag == "--replay")
@@ -212,6 +218,8 @@ int run(Wish wish) {
                outcome.broken->what);
     if (wish.shrinks && options.only.empty()) {
       auto const script = shrink(options, outcome.broken->invariant);
+      std::string opcodes;
+      for (auto const& one : options.opcodes) opcodes += " --opcode " + one;
       std::string only;
       for (auto const& entry : script) {
         only += fmt::format("{}{}", only.empty() ? "" : ",", entry.index);
@@ -220,11 +228,11 @@ int run(Wish wish) {
       }
       fmt::print(
           "  ./simulate --seed {} --hours {} --nodes {} --controllers {} --machines {} --pace {} "
-          "--kills {}{} "
+          "--kills {}{}{} "
           "--trace "
           "--only {}\n",
           options.seed, options.hours, options.nodes, options.controllers, options.machines,
-          options.pace, options.kills, options.has_faults ? "" : " --no-faults", only);
+          options.pace, options.kills, options.has_faults ? "" : " --no-faults", opcodes, only);
     }
     return 1;
   }

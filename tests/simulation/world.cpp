@@ -315,14 +315,19 @@ void World::operate(Entry const& entry) {
   SeededRandom random(entry.seed);
   json::array ops;
   std::uint64_t total = 0;
-  for (auto const& [name, generator] : generators()) total += generator.weight;
+  auto const weight_of = [&](auto const& entry) -> std::uint64_t {
+    auto const& wanted = options_.opcodes;
+    return wanted.empty() || wanted.contains(entry.first) ? entry.second.weight : 0;
+  };
+  for (auto const& one : generators()) total += weight_of(one);
   for (auto left = 1 + (random.below(10) == 0 ? random.below(3) : 0); left > 0; --left) {
     auto place = random.below(total);
-    for (auto const& [name, generator] : generators()) {
-      if (place >= generator.weight) {
-        place -= generator.weight;
+    for (auto const& one : generators()) {
+      if (place >= weight_of(one)) {
+        place -= weight_of(one);
         continue;
       }
+      auto const& generator = one.second;
       auto made = generator.make(invariants_.cluster(), random);
       if (!made) break;
       if (generator.needs_lost_disk) lose_disks(*made);
