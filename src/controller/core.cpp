@@ -89,6 +89,12 @@ Result<void> Core::destroy() {
     return fail(ErrorCode::WrongState, "There are still {} instance(s) in this cluster",
                 cluster->instances().size());
   }
+  if (!cluster->detached_disks().empty()) {
+    return fail(ErrorCode::WrongState,
+                "There are still {} detached disk(s) in this cluster; attach them to an instance "
+                "('gnt-instance modify --disk attach:uuid={}') and remove that",
+                cluster->detached_disks().size(), cluster->detached_disks().begin()->first.text());
+  }
   run_destroy_hooks(*cluster);
   return config_->forget();
 }

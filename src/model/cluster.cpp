@@ -45,7 +45,8 @@ auto by_name(Map const& objects) {
   std::vector<typename Map::mapped_type> list;
   list.reserve(objects.size());
   for (auto const& [id, object] : objects) list.push_back(object);
-  std::ranges::sort(list, {}, [](auto const& object) -> auto const& { return object->name; });
+  std::ranges::sort(
+      list, {}, [](auto const& object) -> auto const& { return object->name; });
   return list;
 }
 
@@ -109,6 +110,11 @@ void Cluster::put(Instance instance) {
   instances_[std::move(id)] = std::make_shared<Instance const>(std::move(instance));
 }
 
+void Cluster::put(DetachedDisk disk) {
+  auto id = disk.disk.uuid;
+  detached_disks_[std::move(id)] = std::make_shared<DetachedDisk const>(std::move(disk));
+}
+
 void Cluster::remove(InstanceId const& id) {
   auto const old = instances_.find(id);
   if (old == instances_.end()) return;
@@ -124,6 +130,9 @@ void Cluster::remove(NodeId const& id) {
 }
 void Cluster::remove(GroupId const& id) {
   groups_.erase(id);
+}
+void Cluster::remove(DiskId const& id) {
+  detached_disks_.erase(id);
 }
 
 }  // namespace flotte::model

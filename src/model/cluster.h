@@ -110,6 +110,7 @@ struct Settings {
 using InstancePtr = std::shared_ptr<Instance const>;
 using NodePtr = std::shared_ptr<Node const>;
 using GroupPtr = std::shared_ptr<Group const>;
+using DetachedDiskPtr = std::shared_ptr<DetachedDisk const>;
 
 class Cluster {
  public:
@@ -118,6 +119,7 @@ class Cluster {
   std::map<GroupId, GroupPtr> const& groups() const { return groups_; }
   // By UUID. Lookup by name is indexed.
   std::map<InstanceId, InstancePtr> const& instances() const { return instances_; }
+  std::map<DiskId, DetachedDiskPtr> const& detached_disks() const { return detached_disks_; }
 
   // By full name, by unambiguous short name ("web1" for "web1.example.com") or by UUID.
   // Fails with UnknownEntity: "Instance 'x' not known".
@@ -137,15 +139,18 @@ class Cluster {
   void put(Node node);
   void put(Group group);
   void put(Instance instance);
+  void put(DetachedDisk disk);
   void remove(InstanceId const& id);
   void remove(NodeId const& id);
   void remove(GroupId const& id);
+  void remove(DiskId const& id);
 
  private:
   std::shared_ptr<Settings const> settings_ = std::make_shared<Settings const>();
   std::map<NodeId, NodePtr> nodes_;
   std::map<GroupId, GroupPtr> groups_;
   std::map<InstanceId, InstancePtr> instances_;
+  std::map<DiskId, DetachedDiskPtr> detached_disks_;
   // Shared until a name changes, so that a snapshot of thousands of instances stays cheap to copy.
   std::shared_ptr<std::map<std::string, InstanceId, std::less<>> const> instance_names_ =
       std::make_shared<std::map<std::string, InstanceId, std::less<>> const>();

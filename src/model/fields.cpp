@@ -63,6 +63,16 @@ Fields Instance::fields() {
   return table;
 }
 
+Fields DetachedDisk::fields() {
+  static constexpr Field table[] = {
+      required<&DetachedDisk::disk>("disk", "The disk."),
+      required<&DetachedDisk::node>("node", "UUID of the node it is on."),
+      required<&DetachedDisk::owner>("owner", "The instance it was taken from."),
+      field<&DetachedDisk::epoch>("epoch", "That instance's epoch then."),
+  };
+  return table;
+}
+
 Fields Node::fields() {
   static constexpr Field table[] = {
       required<&Node::uuid>("uuid", "The node's UUID."),

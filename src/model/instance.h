@@ -66,4 +66,15 @@ struct Instance {
   static schema::Fields fields();
 };
 
+// A disk that `gnt-instance modify --disk N:detach` took from its instance: it stays on its node
+// until one attaches it.
+struct DetachedDisk {
+  Disk disk;
+  NodeId node;
+  std::string owner;       // its instance's name then, by which its node still knows it
+  std::int64_t epoch = 0;  // its instance's then
+
+  static schema::Fields fields();
+};
+
 }  // namespace flotte::model

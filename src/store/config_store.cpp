@@ -14,6 +14,7 @@ constexpr std::string_view settings_key = "/config/settings";
 constexpr std::string_view nodes_prefix = "/config/nodes/";
 constexpr std::string_view groups_prefix = "/config/groups/";
 constexpr std::string_view instances_prefix = "/config/instances/";
+constexpr std::string_view detached_disks_prefix = "/config/disks/";
 constexpr int update_tries_max = 50;
 constexpr std::int64_t port_highest = 14'999;
 
@@ -32,6 +33,19 @@ Result<T> decode(KeyValue const& kv) {
 template <class T>
 std::string text_of(T const& object) {
   return json::serialize(schema::encode(object));
+}
+
+// What was edited becomes that of `next`; what is not in `edited` was removed.
+template <class Objects, class Ids>
+void take_over(model::Cluster& next, Objects const& edited, Ids const& ids) {
+  for (auto const& id : ids) {
+    auto const found = edited.find(id);
+    if (found == edited.end()) {
+      next.remove(id);
+    } else {
+      next.put(*found->second);
+    }
+  }
 }
 
 double seconds(WallTime time) {
@@ -65,6 +79,15 @@ void ClusterEdit::remove_instance(InstanceId const& id) {
   if (known == edited_.instances().end()) return;
   if (known->second->network_port) release_port(*known->second->network_port);
   instances_.insert(id);
+  edited_.remove(id);
+}
+
+void ClusterEdit::put(model::DetachedDisk disk) {
+  detached_disks_.insert(disk.disk.uuid);
+  edited_.put(std::move(disk));
+}
+void ClusterEdit::remove_detached_disk(DiskId const& id) {
+  detached_disks_.insert(id);
   edited_.remove(id);
 }
 
@@ -119,6 +142,8 @@ Result<void> ConfigStore::load() {
       cluster.put(TRY(decode<model::Group>(kv)));
     } else if (kv.key.starts_with(instances_prefix)) {
       cluster.put(TRY(decode<model::Instance>(kv)));
+    } else if (kv.key.starts_with(detached_disks_prefix)) {
+      cluster.put(TRY(decode<model::DetachedDisk>(kv)));
     } else {
       return fail(ErrorCode::EnvironmentError, "The store has an unknown object: {}", kv.key);
     }
@@ -147,6 +172,10 @@ struct ConfigStore::Prepared {
     txn.put(key, text_of(object));
     puts.push_back(std::move(key));
   }
+  void remove(std::string key) {
+    txn.remove(key);
+    removals.push_back(std::move(key));
+  }
 };
 
 Result<ConfigStore::Prepared> ConfigStore::prepare(ClusterEdit& edit) const {
@@ -171,8 +200,7 @@ Result<ConfigStore::Prepared> ConfigStore::prepare(ClusterEdit& edit) const {
       edit.edited_.put(bumped(*edit.edited_.groups().at(id)));
       prepared.put(std::move(key), *edit.edited_.groups().at(id));
     } else {
-      prepared.txn.remove(key);
-      prepared.removals.push_back(std::move(key));
+      prepared.remove(std::move(key));
     }
   }
   for (auto const& id : edit.instances_) {
@@ -181,8 +209,17 @@ Result<ConfigStore::Prepared> ConfigStore::prepare(ClusterEdit& edit) const {
       edit.edited_.put(bumped(*edit.edited_.instances().at(id)));
       prepared.put(std::move(key), *edit.edited_.instances().at(id));
     } else {
-      prepared.txn.remove(key);
-      prepared.removals.push_back(std::move(key));
+      prepared.remove(std::move(key));
+    }
+  }
+  for (auto const& id : edit.detached_disks_) {
+    auto key = std::string(detached_disks_prefix) + id.text();
+    auto const& disks = edit.edited_.detached_disks();
+    auto const known = disks.find(id);
+    if (known == disks.end()) {
+      prepared.remove(std::move(key));
+    } else {
+      prepared.put(std::move(key), *known->second);
     }
   }
   TRY(validate(edit.edited_, edit.instances_));
@@ -214,24 +251,12 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
     for (auto const& key : prepared.removals) revisions_.erase(key);
     // Others may have committed to other objects meanwhile: only ours are taken over.
     auto next = *snapshot_;
-    if (changes.has_settings_) next.put(changes.edited_.settings());
-    for (auto const& id : changes.nodes_) next.put(*changes.edited_.nodes().at(id));
-    for (auto const& id : changes.groups_) {
-      auto const found = changes.edited_.groups().find(id);
-      if (found == changes.edited_.groups().end()) {
-        next.remove(id);
-      } else {
-        next.put(*found->second);
-      }
-    }
-    for (auto const& id : changes.instances_) {
-      auto const found = changes.edited_.instances().find(id);
-      if (found == changes.edited_.instances().end()) {
-        next.remove(id);
-      } else {
-        next.put(*found->second);
-      }
-    }
+    auto const& edited = changes.edited_;
+    if (changes.has_settings_) next.put(edited.settings());
+    for (auto const& id : changes.nodes_) next.put(*edited.nodes().at(id));
+    take_over(next, edited.groups(), changes.groups_);
+    take_over(next, edited.instances(), changes.instances_);
+    take_over(next, edited.detached_disks(), changes.detached_disks_);
     snapshot_ = std::make_shared<model::Cluster const>(std::move(next));
     return {};
   }

@@ -35,8 +35,11 @@ class ClusterEdit {
   void put(model::Node node);
   void put(model::Group group);
   void put(model::Instance instance);
+  void put(model::DetachedDisk disk);
   // Its port goes back to the pool. One that isn't there is no error.
   void remove_instance(InstanceId const& id);
+  // One that isn't there is no error.
+  void remove_detached_disk(DiskId const& id);
   // One that isn't there is no error; one that has nodes is.
   Result<void> remove_group(GroupId const& id);
 
@@ -53,6 +56,7 @@ class ClusterEdit {
   std::set<NodeId> nodes_;
   std::set<GroupId> groups_;
   std::set<InstanceId> instances_;
+  std::set<DiskId> detached_disks_;
 };
 
 class ConfigStore {

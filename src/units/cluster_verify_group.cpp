@@ -449,14 +449,16 @@ class Reserved {
 void verify_orphans(model::Cluster const& cluster, ClusterVerifyGroup::Facts const& facts,
                     VerifyReport& report) {
   std::set<std::string> known;
+  auto const know = [&](model::Disk const& disk) {
+    if (disk.logical_id.size() != 2) return;
+    known.insert(disk.dev_type == model::DiskTemplate::Plain
+                     ? fmt::format("{}/{}", disk.logical_id[0], disk.logical_id[1])
+                     : disk.logical_id[1]);
+  };
   for (auto const& [id, instance] : cluster.instances()) {
-    for (auto const& disk : instance->disks) {
-      if (disk.logical_id.size() != 2) continue;
-      known.insert(disk.dev_type == model::DiskTemplate::Plain
-                       ? fmt::format("{}/{}", disk.logical_id[0], disk.logical_id[1])
-                       : disk.logical_id[1]);
-    }
+    for (auto const& disk : instance->disks) know(disk);
   }
+  for (auto const& [id, detached] : cluster.detached_disks()) know(detached->disk);
   auto const& settings = cluster.settings();
   Reserved const reserved(settings.reserved_lvs);
   for (auto const& state : facts.nodes) {

@@ -89,8 +89,8 @@ std::string text_or_none(std::optional<std::string> const& text) {
 
 class Changer {
  public:
-  Changer(DeviceMaker& maker, model::Settings const& settings, model::Instance& instance)
-      : maker_(maker), settings_(settings), instance_(instance) {}
+  Changer(DeviceMaker& maker, model::Cluster const& cluster, model::Instance& instance)
+      : maker_(maker), cluster_(cluster), settings_(cluster.settings()), instance_(instance) {}
 
   Result<void> disk(Change const& change) {
     auto& list = instance_.disks;
@@ -100,10 +100,7 @@ class Changer {
                     "{} is diskless; give it a disk template first (gnt-instance modify -t)",
                     instance_.name);
       }
-      if (list.size() >= disks_max) {
-        return fail(ErrorCode::WrongState, "An instance has at most {} disks", disks_max);
-      }
-      auto const at = TRY(place(list, change.which, "disk", instance_.name));
+      auto const at = TRY(place_of_disk(change));
       auto made = TRY(maker_.disk(instance_, change.params, at));
       tell(fmt::format("disk/{}", at),
            fmt::format("add:size={},mode={}", made.size.value, schema::name_of(made.mode)));
@@ -111,9 +108,12 @@ class Changer {
       list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), std::move(made));
       return {};
     }
+    if (change.action == "attach") return attach(change);
     auto const at = TRY(find(list, change.which, "disk", instance_.name));
+    if (change.action == "detach") return detach(change, at);
     if (change.action == "remove") {
       TRY(refuse_params(change));
+      TRY(refuse_attached(list[at], at));
       tell(fmt::format("disk/{}", at), "remove");
       // One that was just made has never been.
       auto const made = std::ranges::find(changes_.created, list[at].uuid, &model::Disk::uuid);
@@ -125,7 +125,7 @@ class Changer {
       list.erase(list.begin() + static_cast<std::ptrdiff_t>(at));
       return {};
     }
-    if (change.action != "modify") return unknown(change);
+    if (change.action != "modify") return unknown(change, "attach, detach, ");
     if (change.params.contains("size")) {
       return fail(ErrorCode::WrongInput, "The size of disk {} is changed by gnt-instance grow-disk",
                   at);
@@ -163,7 +163,7 @@ class Changer {
       list.erase(list.begin() + static_cast<std::ptrdiff_t>(at));
       return {};
     }
-    if (change.action != "modify") return unknown(change);
+    if (change.action != "modify") return unknown(change, "");
     TRY(maker_.change(instance_, list[at], change.params, at));
     auto const& nic = list[at];
     if (change.params.contains("mac")) tell(fmt::format("nic.mac/{}", at), nic.mac);
@@ -195,14 +195,104 @@ class Changer {
                 json::serialize(change.params));
   }
 
-  Result<void> unknown(Change const& change) const {
-    if (change.action == "attach" || change.action == "detach") {
-      return fail(ErrorCode::WrongInput, "'{}' of disks is not built yet", change.action);
+  static Result<void> unknown(Change const& change, std::string_view more) {
+    return fail(ErrorCode::WrongInput, "Unknown action '{}': add, {}modify or remove",
+                change.action, more);
+  }
+
+  Result<std::size_t> place_of_disk(Change const& change) const {
+    if (instance_.disks.size() >= disks_max) {
+      return fail(ErrorCode::WrongState, "An instance has at most {} disks", disks_max);
     }
-    return fail(ErrorCode::WrongInput, "Unknown action '{}': add, modify or remove", change.action);
+    return place(instance_.disks, change.which, "disk", instance_.name);
+  }
+
+  // --- Disks that come from nobody and go to nobody
+
+  Result<void> attach(Change const& change) {
+    auto const at = TRY(place_of_disk(change));
+    auto const from = TRY(find_detached(change));
+    auto disk = from->disk;
+    TRY(check_fits(*from, at));
+    give_to(disk, from->owner, instance_.name);
+    tell(fmt::format("disk/{}", at),
+         fmt::format("attach:size={},mode={}", disk.size.value, schema::name_of(disk.mode)));
+    changes_.attached.push_back(*from);
+    instance_.disk_template = disk.dev_type;
+    instance_.disks.insert(instance_.disks.begin() + static_cast<std::ptrdiff_t>(at),
+                           std::move(disk));
+    return {};
+  }
+
+  Result<model::DetachedDiskPtr> find_detached(Change const& change) const {
+    auto const uuid = text_in(change.params, "uuid");
+    auto const name = text_in(change.params, "name");
+    if (change.params.size() != 1 || (!uuid && !name)) {
+      return fail(ErrorCode::WrongInput,
+                  "'attach' takes the disk's uuid=… or name=… and nothing else, not {}",
+                  json::serialize(change.params));
+    }
+    model::DetachedDiskPtr found;
+    std::vector<std::string> known;
+    for (auto const& [id, one] : cluster_.detached_disks()) {
+      if (std::ranges::find(changes_.attached, id, id_of) != changes_.attached.end()) continue;
+      known.push_back(fmt::format("{} ({}, of {})", id.text(),
+                                  one->disk.name.value_or("without a name"), one->owner));
+      if (uuid ? id.text() != *uuid : one->disk.name != name) continue;
+      if (found) {
+        return fail(ErrorCode::WrongInput,
+                    "Several detached disks are called '{}': take uuid={} or uuid={}", *name,
+                    found->disk.uuid.text(), id.text());
+      }
+      found = one;
+    }
+    if (found) return found;
+    return fail(
+        ErrorCode::UnknownEntity, "Could not find disk with identifier: {}; detached disks are: {}",
+        uuid ? *uuid : *name, known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+  }
+
+  Result<void> check_fits(model::DetachedDisk const& from, std::size_t at) const {
+    if (from.node != instance_.primary_node) {
+      auto const there = cluster_.node(from.node);
+      return fail(ErrorCode::WrongState, "Disk {} is on node {}, {} is not", from.disk.uuid.text(),
+                  there ? (*there)->name : from.node.text(), instance_.name);
+    }
+    auto const is_diskless = instance_.disk_template == model::DiskTemplate::Diskless;
+    if (is_diskless || instance_.disk_template == from.disk.dev_type) return {};
+    return fail(ErrorCode::WrongState,
+                "Instance has '{}' template while disk {} has '{}' template; 'gnt-instance modify "
+                "-t {}' makes them alike",
+                schema::name_of(instance_.disk_template), at, schema::name_of(from.disk.dev_type),
+                schema::name_of(from.disk.dev_type));
+  }
+
+  Result<void> detach(Change const& change, std::size_t at) {
+    TRY(refuse_params(change));
+    auto const& disk = instance_.disks[at];
+    TRY(refuse_attached(disk, at));
+    if (std::ranges::find(changes_.created, disk.uuid, &model::Disk::uuid) !=
+        changes_.created.end()) {
+      return fail(ErrorCode::WrongInput, "Disk {} would be made only to be detached", at);
+    }
+    tell(fmt::format("disk/{}", at), "detach");
+    changes_.detached.push_back(disk);
+    instance_.disks.erase(instance_.disks.begin() + static_cast<std::ptrdiff_t>(at));
+    return {};
+  }
+
+  static DiskId const& id_of(model::DetachedDisk const& one) { return one.disk.uuid; }
+
+  Result<void> refuse_attached(model::Disk const& disk, std::size_t at) const {
+    if (std::ranges::find(changes_.attached, disk.uuid, id_of) == changes_.attached.end()) {
+      return {};
+    }
+    return fail(ErrorCode::WrongInput,
+                "Disk {} is being attached: take it away by a command of its own", at);
   }
 
   DeviceMaker& maker_;
+  model::Cluster const& cluster_;
   model::Settings const& settings_;
   model::Instance& instance_;
   DeviceChanges changes_;
@@ -210,10 +300,10 @@ class Changer {
 
 }  // namespace
 
-Result<DeviceChanges> change_devices(DeviceMaker& maker, model::Settings const& settings,
+Result<DeviceChanges> change_devices(DeviceMaker& maker, model::Cluster const& cluster,
                                      model::Instance& instance, json::array const& disks,
                                      json::array const& nics) {
-  Changer changer(maker, settings, instance);
+  Changer changer(maker, cluster, instance);
   for (auto const& given : disks) TRY(changer.disk(TRY(change_in(given, "disk"))));
   for (auto const& given : nics) TRY(changer.nic(TRY(change_in(given, "nic"))));
   return std::move(changer).done();

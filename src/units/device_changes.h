@@ -9,12 +9,14 @@ namespace flotte::units {
 struct DeviceChanges {
   std::vector<model::Disk> created;
   std::vector<model::Disk> removed;
-  json::array told;  // [[name, value], ...], as Ganeti says it
+  std::vector<model::Disk> detached;
+  std::vector<model::DetachedDisk> attached;  // as they were
+  json::array told;                           // [[name, value], ...], as Ganeti says it
 };
 
 // Applies [action, index | name | UUID, {parameters}] one after the other, disks first.
 // UnknownEntity or WrongInput: what is named isn't there, or can't be done to it.
-Result<DeviceChanges> change_devices(DeviceMaker& maker, model::Settings const& settings,
+Result<DeviceChanges> change_devices(DeviceMaker& maker, model::Cluster const& cluster,
                                      model::Instance& instance, json::array const& disks,
                                      json::array const& nics);
 

@@ -40,10 +40,20 @@ class DeviceChangesTest : public ::testing::Test {
     instance_.nics.push_back(nic);
   }
 
+  model::DetachedDisk add_detached(std::string const& name, std::string const& owner) {
+    model::DetachedDisk one{.owner = owner};
+    one.disk.uuid = DiskId(name + "-uuid");
+    one.disk.name = name;
+    one.disk.dev_type = model::DiskTemplate::Plain;
+    one.disk.size = {2048};
+    cluster_.put(one);
+    return one;
+  }
+
   Result<DeviceChanges> change(std::string_view disks, std::string_view nics) {
     SeededRandom random(1);
     DeviceMaker maker(cluster_, random);
-    return change_devices(maker, cluster_.settings(), instance_, json::parse(disks).as_array(),
+    return change_devices(maker, cluster_, instance_, json::parse(disks).as_array(),
                           json::parse(nics).as_array());
   }
   std::string told(std::string_view disks, std::string_view nics) {
@@ -99,6 +109,74 @@ TEST_F(DeviceChangesTest, are_made_one_after_the_other) {
   ASSERT_EQ(changes->removed.size(), 2U);
   EXPECT_EQ(changes->removed[0].name, "root");
   EXPECT_EQ(changes->removed[1].name, "data");
+}
+
+TEST_F(DeviceChangesTest, a_disk_becomes_nobody_s) {
+  EXPECT_EQ(disk(R"(["detach", "root", {}])"), R"([["disk/0","detach"]])");
+  EXPECT_EQ(disks(), "data");
+  auto const changes = change(R"([["detach", 0, {}]])", "[]");
+  ASSERT_TRUE(changes);
+  EXPECT_EQ(changes->detached.at(0).name, "data");
+  EXPECT_TRUE(changes->removed.empty());
+}
+
+TEST_F(DeviceChangesTest, a_disk_that_is_nobody_s_comes) {
+  add_detached("spare", "old1");
+  EXPECT_EQ(disk(R"(["attach", 1, {"name": "spare"}])"),
+            R"([["disk/1","attach:size=2048,mode=rw"]])");
+  EXPECT_EQ(disks(), "root spare data");
+  instance_.disks.clear();
+  instance_.disk_template = model::DiskTemplate::Diskless;
+  auto const changes = change(R"([["attach", -1, {"uuid": "spare-uuid"}]])", "[]");
+  ASSERT_TRUE(changes) << changes.error().message;
+  EXPECT_EQ(changes->attached.at(0).owner, "old1");
+  EXPECT_EQ(instance_.disk_template, model::DiskTemplate::Plain);
+}
+
+// It lies in a directory of its instance's name.
+TEST_F(DeviceChangesTest, a_file_that_comes_moves) {
+  instance_.disks.clear();
+  instance_.disk_template = model::DiskTemplate::File;
+  auto one = add_detached("spare", "old1");
+  one.disk.dev_type = model::DiskTemplate::File;
+  one.disk.logical_id = {"loop", "/srv/files/old1/x.file.disk0"};
+  cluster_.put(one);
+  EXPECT_EQ(disk(R"(["attach", -1, {"name": "spare"}])"),
+            R"([["disk/0","attach:size=2048,mode=rw"]])");
+  EXPECT_EQ(instance_.disks.at(0).logical_id.back(), "/srv/files/web1/x.file.disk0");
+}
+
+TEST_F(DeviceChangesTest, what_can_not_come_is_named) {
+  EXPECT_EQ(disk(R"(["attach", -1, {"name": "spare"}])"),
+            "Could not find disk with identifier: spare; detached disks are: none");
+  auto one = add_detached("spare", "old1");
+  EXPECT_EQ(disk(R"(["attach", -1, {"uuid": "nosuch"}])"),
+            "Could not find disk with identifier: nosuch; detached disks are: spare-uuid (spare, "
+            "of old1)");
+  EXPECT_EQ(
+      disk(R"(["attach", -1, {"name": "spare", "size": "1G"}])"),
+      R"('attach' takes the disk's uuid=… or name=… and nothing else, not {"name":"spare","size":"1G"})");
+  EXPECT_EQ(told(R"([["attach", -1, {"name": "spare"}], ["attach", -1, {"name": "spare"}]])", "[]"),
+            "Could not find disk with identifier: spare; detached disks are: none");
+  instance_.disks.pop_back();
+  EXPECT_EQ(told(R"([["attach", -1, {"name": "spare"}], ["remove", -1, {}]])", "[]"),
+            "Disk 3 is being attached: take it away by a command of its own");
+  one.node = NodeId("n2");
+  cluster_.put(one);
+  cluster_.put(model::Node{.uuid = NodeId("n2"), .name = "node2"});
+  EXPECT_EQ(disk(R"(["attach", -1, {"name": "spare"}])"),
+            "Disk spare-uuid is on node node2, web1 is not");
+  one.node = {};
+  one.disk.dev_type = model::DiskTemplate::File;
+  cluster_.put(one);
+  EXPECT_EQ(disk(R"(["attach", -1, {"name": "spare"}])"),
+            "Instance has 'plain' template while disk 4 has 'file' template; 'gnt-instance modify "
+            "-t file' makes them alike");
+  auto other = one;
+  other.disk.uuid = DiskId("other-uuid");
+  cluster_.put(other);
+  EXPECT_EQ(disk(R"(["attach", -1, {"name": "spare"}])"),
+            "Several detached disks are called 'spare': take uuid=other-uuid or uuid=spare-uuid");
 }
 
 TEST_F(DeviceChangesTest, what_comes_and_goes_at_once_has_never_been) {

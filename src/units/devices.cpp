@@ -1,6 +1,7 @@
 #include "units/devices.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "model/nic_rules.h"
 
@@ -70,6 +71,14 @@ void set_text(std::optional<std::string>& place, json::object const& given, std:
 }
 
 }  // namespace
+
+void give_to(model::Disk& disk, std::string const& old_owner, std::string const& new_owner) {
+  if (disk.dev_type == model::DiskTemplate::Plain) return;
+  std::filesystem::path const path = disk.logical_id.back();
+  auto const directory = path.parent_path();
+  if (directory.filename() != old_owner) return;
+  disk.logical_id.back() = directory.parent_path() / new_owner / path.filename();
+}
 
 std::optional<std::string> text_in(json::object const& given, std::string_view key) {
   auto const* value = given.if_contains(key);

@@ -50,6 +50,9 @@ class DeviceMaker {
   Random& random_;
 };
 
+// A file lies in a directory of its instance's name, wherever that is; a volume stays.
+void give_to(model::Disk& disk, std::string const& old_owner, std::string const& new_owner);
+
 // The text of a key; null where it is missing or "none".
 std::optional<std::string> text_in(json::object const& given, std::string_view key);
 

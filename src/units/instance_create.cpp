@@ -206,6 +206,15 @@ class Planner {
                     volume.vg, volume.name, other->name);
       }
     }
+    for (auto const& [id, detached] : cluster_.detached_disks()) {
+      auto const is_it = detached->node.text() == adopting_node_ &&
+                         detached->disk.logical_id == std::vector{volume.vg, volume.name};
+      if (!is_it) continue;
+      return fail(ErrorCode::ResourceNotUnique,
+                  "LV named {}/{} is a detached disk: create the instance without it, then "
+                  "'gnt-instance modify --disk attach:uuid={}'",
+                  volume.vg, volume.name, id.text());
+    }
     if (volume.is_open) {
       return fail(ErrorCode::WrongState,
                   "Online logical volumes found, cannot adopt: {}/{}; unmount it, or stop what has "

@@ -1,9 +1,8 @@
 #include "units/instance_rename.h"
 
-#include <filesystem>
-
 #include "jobs/job_context.h"
 #include "store/config_store.h"
+#include "units/devices.h"
 #include "units/hooks.h"
 #include "units/instance_names.h"
 #include "units/instance_steps.h"
@@ -13,21 +12,8 @@ namespace {
 
 constexpr std::chrono::hours os_timeout{24};
 
-// A file lies in a directory of its instance's name, wherever that is.
-std::vector<std::string> moved(std::vector<std::string> logical_id, std::string const& old_name,
-                               std::string const& new_name) {
-  std::filesystem::path const path = logical_id.back();
-  auto const directory = path.parent_path();
-  if (directory.filename() != old_name) return logical_id;
-  logical_id.back() = directory.parent_path() / new_name / path.filename();
-  return logical_id;
-}
-
 model::Instance renamed(model::Instance instance, std::string const& name) {
-  for (auto& disk : instance.disks) {
-    if (disk.dev_type == model::DiskTemplate::Plain) continue;
-    disk.logical_id = moved(std::move(disk.logical_id), instance.name, name);
-  }
+  for (auto& disk : instance.disks) give_to(disk, instance.name, name);
   instance.name = name;
   return instance;
 }

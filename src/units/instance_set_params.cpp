@@ -25,6 +25,10 @@ bool changes_devices(opcodes::InstanceSetParams const& op) {
   return !op.disks.empty() || !op.nics.empty() || op.disk_template.has_value();
 }
 
+bool needs_room(opcodes::InstanceSetParams const& op) {
+  return !op.disks.empty() || op.disk_template || op.runtime_mem;
+}
+
 bool concerns_its_node(opcodes::InstanceSetParams const& op) {
   return changes_devices(op) || op.runtime_mem.has_value();
 }
@@ -46,7 +50,7 @@ Result<DeviceChanges> change(opcodes::InstanceSetParams const& op, model::Cluste
   DeviceMaker maker(cluster, random);
   DeviceChanges converted;
   if (op.disk_template) converted = TRY(convert_disks(op, maker, instance, facts.disks));
-  auto changes = TRY(change_devices(maker, cluster.settings(), instance, op.disks, op.nics));
+  auto changes = TRY(change_devices(maker, cluster, instance, op.disks, op.nics));
   if (!op.disk_template) return changes;
   converted.told.insert(converted.told.end(), changes.told.begin(), changes.told.end());
   return converted;
@@ -124,6 +128,21 @@ rpc::InstanceSpec device_spec(model::Cluster const& cluster, model::Instance con
   return spec;
 }
 
+bool holds(std::vector<model::Disk> const& disks, DiskId const& uuid) {
+  return std::ranges::find(disks, uuid, &model::Disk::uuid) != disks.end();
+}
+
+bool takes_disks(InstanceSetParams::DevicePlan const& plan) {
+  return !plan.removed.empty() || !plan.detached.empty();
+}
+
+bool asks_for(opcodes::InstanceSetParams const& op, std::string_view action) {
+  return std::ranges::any_of(op.disks, [&](json::value const& given) {
+    auto const* parts = given.if_array();
+    return parts && !parts->empty() && (*parts)[0] == json::string_view(action);
+  });
+}
+
 // Those that must be connected, or connected anew.
 std::vector<rpc::NicSpec> changed_nics(model::Settings const& settings,
                                        model::Instance const& before,
@@ -148,22 +167,27 @@ Result<InstanceSetParams::DevicePlan> plan_devices(opcodes::InstanceSetParams co
   InstanceSetParams::DevicePlan plan{.before = device_spec(cluster, before),
                                      .after = device_spec(cluster, after),
                                      .wipes = cluster.settings().prealloc_wipe_disks,
+                                     .deactivates = facts.running || before.disks_active,
                                      .plugs = facts.running && op.hotplug,
                                      .may_not_plug = op.hotplug_if_possible,
                                      .conversion = op.disk_template};
   // What is copied need not be overwritten before.
   if (plan.conversion) plan.wipes = false;
   for (std::size_t i = 0; i < after.disks.size(); ++i) {
-    auto const is_new = std::ranges::find(changes.created, after.disks[i].uuid,
-                                          &model::Disk::uuid) != changes.created.end();
-    if (is_new) plan.created.push_back(disk_spec(cluster, after, i));
+    auto const& uuid = after.disks[i].uuid;
+    if (holds(changes.created, uuid)) plan.created.push_back(disk_spec(cluster, after, i));
+    auto const from = std::ranges::find(
+        changes.attached, uuid, [](model::DetachedDisk const& one) { return one.disk.uuid; });
+    if (from != changes.attached.end()) {
+      plan.attached.push_back({*from, disk_spec(cluster, after, i)});
+    }
   }
   for (std::size_t i = 0; i < before.disks.size(); ++i) {
-    auto const is_gone = std::ranges::find(changes.removed, before.disks[i].uuid,
-                                           &model::Disk::uuid) != changes.removed.end();
-    if (is_gone) plan.removed.push_back(disk_spec(cluster, before, i));
+    auto const& uuid = before.disks[i].uuid;
+    if (holds(changes.removed, uuid)) plan.removed.push_back(disk_spec(cluster, before, i));
+    if (holds(changes.detached, uuid)) plan.detached.push_back(disk_spec(cluster, before, i));
   }
-  if (facts.running && !op.hotplug && !plan.removed.empty()) {
+  if (facts.running && !op.hotplug && takes_disks(plan)) {
     return fail(ErrorCode::WrongState,
                 "Instance '{}' is running and uses the disk; leave out --no-hotplug, or stop it "
                 "first",
@@ -258,9 +282,48 @@ Result<void> fill_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& j
   return {};
 }
 
+// From the name by which the node knows it to that of the instance, and back where that is undone.
+Result<void> attach_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
+  for (auto const& [from, to] : plan.devices->attached) {
+    auto was = to;
+    was.disk = from.disk;
+    rpc::BlockdevRename const call{.instance = plan.name,
+                                   .disk = was,
+                                   .owner = from.owner,
+                                   .new_disk = to,
+                                   .new_owner = plan.name,
+                                   .epoch = plan.devices->before.epoch};
+    rpc::BlockdevRename const back{.instance = plan.name,
+                                   .disk = to,
+                                   .owner = plan.name,
+                                   .new_disk = was,
+                                   .new_owner = from.owner,
+                                   .epoch = from.epoch,
+                                   .is_undo = true};
+    TRY(job.step(fmt::format("Attaching disk {} to {}", to.index, plan.name), plan.node, call,
+                 {.undo = jobs::undo_call(plan.node, back)}));
+  }
+  return {};
+}
+
+// When no guest has them; the node knows them by the name that the instance had.
+Result<void> release_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
+  if (!plan.devices->deactivates) return {};
+  for (auto const& disk : plan.devices->detached) {
+    rpc::BlockdevAssemble const back{plan.name, disk, plan.devices->before.epoch};
+    TRY(job.step(fmt::format("Deactivating disk {} of {}", disk.index, plan.name), plan.node,
+                 rpc::BlockdevShutdown{plan.name, disk},
+                 {.undo = jobs::undo_call(plan.node, back)}));
+  }
+  return {};
+}
+
 Result<void> make_devices(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
   auto const& devices = *plan.devices;
-  if (!devices.conversion) return create_disks(plan, job);
+  if (!devices.conversion) {
+    TRY(attach_disks(plan, job));
+    return create_disks(plan, job);
+  }
   auto const from =
       devices.removed.empty() ? "?" : schema::name_of(devices.removed[0].disk.dev_type);
   auto const to = schema::name_of(*devices.conversion);
@@ -285,8 +348,8 @@ Result<void> adjust_guest(InstanceSetParams::Plan const& plan, jobs::JobContext&
                {.undo = jobs::undo_call(plan.node, rpc::InstanceAdjust{devices.before}),
                 .timeout = adjust_timeout});
   if (done) return {};
-  // A disk can't be removed while the guest has it.
-  auto const must_be_done = !devices.may_not_plug || !devices.removed.empty();
+  // A disk can't be taken away while the guest has it.
+  auto const must_be_done = !devices.may_not_plug || takes_disks(devices);
   if (must_be_done || done.error().error_class == ErrorClass::Unreachable) {
     return Failure(done.error());
   }
@@ -324,13 +387,21 @@ Result<void> remove_disks(InstanceSetParams::Plan const& plan, jobs::JobContext&
 
 // Those to be removed stay behind the others until they are gone: there is never a disk that the
 // configuration doesn't know.
-void take_devices(InstanceSetParams::DevicePlan const& plan, model::Instance& instance) {
+void take_devices(InstanceSetParams::DevicePlan const& plan, model::Instance& instance,
+                  store::ClusterEdit& edit) {
   instance.disks.clear();
   for (auto const& one : plan.after.disks) instance.disks.push_back(one.disk);
   for (auto const& one : plan.removed) instance.disks.push_back(one.disk);
   if (plan.conversion) {
     instance.disk_template = *plan.conversion;
     instance.disks_active = false;
+  }
+  for (auto const& one : plan.detached) {
+    edit.put(model::DetachedDisk{one.disk, instance.primary_node, instance.name, instance.epoch});
+  }
+  for (auto const& [from, to] : plan.attached) {
+    edit.remove_detached_disk(from.disk.uuid);
+    instance.disk_template = to.disk.dev_type;
   }
   instance.nics.clear();
   for (auto const& one : plan.after.nics) instance.nics.push_back(one.nic);
@@ -343,7 +414,9 @@ Result<jobs::LockSet> InstanceSetParams::locks(Op const& op, model::Cluster cons
   jobs::LockSet locks{jobs::exclusive(jobs::LockLevel::Instance, instance->name)};
   if (concerns_its_node(op)) {
     locks.push_back(jobs::shared(jobs::LockLevel::Node, instance->primary_node.text()));
-    locks.push_back(jobs::shared(jobs::LockLevel::NodeRes, instance->primary_node.text()));
+    // A disk that is nobody's may be wanted by two.
+    auto const mode = asks_for(op, "attach") ? jobs::LockMode::Exclusive : jobs::LockMode::Shared;
+    locks.push_back({jobs::LockLevel::NodeRes, instance->primary_node.text(), mode});
   }
   return locks;
 }
@@ -379,7 +452,9 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
   TRY(change(op, cluster, facts, changed));
   auto const nics = changed_nics(cluster.settings(), *instance, changed);
   if (!nics.empty()) TRY(nodes.ask(*node, rpc::NicsValidate{nics}));
-  facts.node = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
+  if (needs_room(op)) {
+    facts.node = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
+  }
   return facts;
 }
 
@@ -418,10 +493,7 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
                 model::number_of(filled, "minmem"), model::number_of(filled, "maxmem"));
   }
   auto const changes = TRY(change(op, cluster, facts, instance));
-  auto const adds = std::ranges::any_of(op.disks, [](json::value const& given) {
-    return given.is_array() && !given.get_array().empty() && given.get_array()[0] == "add";
-  });
-  if (adds && !op.wait_for_sync && !instance.disks_active) {
+  if (asks_for(op, "add") && !op.wait_for_sync && !instance.disks_active) {
     return fail(ErrorCode::WrongInput,
                 "Can't add a disk to an instance with deactivated disks and --no-wait-for-sync "
                 "given");
@@ -491,6 +563,7 @@ Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext&
   if (plan.devices) {
     TRY(make_devices(plan, job));
     TRY(adjust_guest(plan, job));
+    TRY(release_disks(plan, job));
   }
   if (plan.memory) {
     auto const to = [&](MiB memory) {
@@ -511,12 +584,21 @@ Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext&
     if (plan.offline) {
       instance.admin_state = *plan.offline ? model::AdminState::Offline : model::AdminState::Down;
     }
-    if (plan.devices) take_devices(*plan.devices, instance);
+    if (plan.devices) take_devices(*plan.devices, instance, edit);
     edit.put(std::move(instance));
     return {};
   }));
   TRY(remove_disks(plan, job));
   return plan.changes;
+}
+
+schema::Fields InstanceSetParams::Attachment::fields() {
+  using schema::field;
+  static constexpr schema::Field table[] = {
+      field<&Attachment::from>("from", "The disk as it was."),
+      field<&Attachment::to>("to", "The disk as it will be."),
+  };
+  return table;
 }
 
 schema::Fields InstanceSetParams::DevicePlan::fields() {
@@ -526,7 +608,10 @@ schema::Fields InstanceSetParams::DevicePlan::fields() {
       field<&DevicePlan::after>("after", "What it is told."),
       field<&DevicePlan::created>("created", "Disks that are made."),
       field<&DevicePlan::removed>("removed", "Disks that are removed."),
+      field<&DevicePlan::detached>("detached", "Disks that become nobody's."),
+      field<&DevicePlan::attached>("attached", "Disks that were nobody's."),
       field<&DevicePlan::wipes>("wipes", "Whether new disks are overwritten first."),
+      field<&DevicePlan::deactivates>("deactivates", "Whether the detached ones are in use."),
       field<&DevicePlan::plugs>("plugs", "Whether the running guest is changed, too."),
       field<&DevicePlan::may_not_plug>("may_not_plug", "Whether that may fail."),
       field<&DevicePlan::conversion>("conversion", "The template that they become of."),

@@ -20,13 +20,23 @@ struct InstanceSetParams {
     std::optional<rpc::OsList> operating_systems;
     DiskStates disks;  // where they become others
   };
+  // A disk that was nobody's.
+  struct Attachment {
+    model::DetachedDisk from;
+    rpc::DiskSpec to;
+
+    static schema::Fields fields();
+  };
   // What its disks and NICs become.
   struct DevicePlan {
     rpc::InstanceSpec before;
     rpc::InstanceSpec after;
     std::vector<rpc::DiskSpec> created;
     std::vector<rpc::DiskSpec> removed;
+    std::vector<rpc::DiskSpec> detached;
+    std::vector<Attachment> attached;
     bool wipes = false;
+    bool deactivates = false;   // the detached ones are in use
     bool plugs = false;         // the running guest is changed, too
     bool may_not_plug = false;  // and if that can't be, it is at its next start
     // What they become, with what is on them: the n-th removed disk is copied to the n-th created.

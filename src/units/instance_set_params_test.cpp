@@ -148,6 +148,35 @@ TEST_F(Devices, plans_are_pure_survive_the_journal_and_hold_no_secret) {
   EXPECT_TRUE(again->devices->after.osparams.empty());
 }
 
+TEST_F(Devices, one_disk_goes_to_nobody_another_comes) {
+  model::DetachedDisk spare{.node = NodeId("node-1"), .owner = "old1", .epoch = 9};
+  spare.disk.uuid = DiskId("spare");
+  spare.disk.size = {1024};
+  cluster_.put(spare);
+  op_.disks = change("detach", 0);
+  op_.disks.push_back(change("attach", 0, {{"uuid", "spare"}}).at(0));
+  auto const made = plan();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->devices->detached.at(0).disk.uuid.text(), "root");
+  EXPECT_FALSE(made->devices->deactivates);
+  EXPECT_EQ(made->devices->attached.at(0).from.owner, "old1");
+  EXPECT_EQ(made->devices->attached.at(0).to.index, 0);
+  EXPECT_TRUE(made->devices->created.empty() && made->devices->removed.empty());
+  it_runs();
+  EXPECT_TRUE(plan()->devices->deactivates);
+  op_.hotplug = false;
+  EXPECT_EQ(error(),
+            "Instance 'web1' is running and uses the disk; leave out --no-hotplug, or stop it "
+            "first");
+}
+
+TEST_F(Devices, a_disk_that_is_nobody_s_is_had_by_one_at_a_time) {
+  op_.disks = change("attach", 0, {{"uuid", "spare"}});
+  auto const locks = InstanceSetParams::locks(op_, cluster_);
+  ASSERT_TRUE(locks);
+  EXPECT_EQ(locks->back(), jobs::exclusive(jobs::LockLevel::NodeRes, "node-1"));
+}
+
 TEST_F(Devices, a_volume_group_must_have_room) {
   op_.disks = change("add", -1, {{"size", 20481}});
   EXPECT_EQ(error(),

@@ -104,6 +104,44 @@ def test_later_if_so_wished(cluster, guest):
     assert plugged(cluster, "nic") == 2
 
 
+def test_a_disk_goes_from_one_machine_to_another(cluster, stopped):
+    cluster.ok(f"{ADD} --no-start vm2")
+    cluster.ok("gnt-instance modify --disk add:size=32M,name=data vm1")
+    [_, data] = files(cluster)
+    cluster.ok(f"printf precious | dd of={data} conv=notrunc status=none")
+    assert cluster.ok("gnt-instance modify --disk data:detach vm1").startswith("Modified instance vm1\n - disk/1 -> detach\n")
+    assert field(cluster, "disk.count") == "1"
+    # It is nobody's, and nothing that is left over.
+    assert "data" not in cluster.ok("gnt-cluster verify").replace("metadata", "")
+    assert "Could not find disk with identifier: nosuch; detached disks are:" in cluster.refused("gnt-instance modify --disk attach:name=nosuch vm2")
+    # A running machine gets it at once, wherever it was before.
+    cluster.ok("gnt-instance start vm2")
+    said = cluster.ok("gnt-instance modify --disk attach:name=data vm2")
+    assert said.startswith("Modified instance vm2\n - disk/1 -> attach:size=32,mode=rw\n")
+    assert cluster.ok("cat /srv/ganeti/file-storage/vm2/*.disk1 | head -c 8") == "precious"
+    assert cluster.run(f"ls {data}").returncode != 0
+    assert "data" in cluster.ok("gnt-instance info vm2")
+    cluster.ok("gnt-instance reboot --shutdown-timeout=0 vm2")
+    cluster.ok("gnt-instance stop --timeout=0 vm2")
+    # And back, to the first place.
+    cluster.ok("gnt-instance modify --disk 1:detach vm2")
+    cluster.ok("gnt-instance modify --disk 0:attach,name=data vm1")
+    assert cluster.ok("cat /srv/ganeti/file-storage/vm1/*.disk1 | head -c 8") == "precious"
+    assert field(cluster, "disk.sizes") == "32,16"
+    cluster.ok("gnt-instance remove -f vm2; gnt-instance start vm1; gnt-cluster verify")
+
+
+def test_a_cluster_with_a_detached_disk_is_not_destroyed(cluster, stopped):
+    cluster.ok("gnt-instance modify --disk add:size=16M,name=left vm1")
+    cluster.ok("gnt-instance modify --disk left:detach vm1")
+    cluster.ok("gnt-instance add -t file -s 16M -o noop --no-install --no-name-check --no-ip-check --no-start -H fake keeper && gnt-instance remove -f vm1")
+    cluster.ok("gnt-instance modify --disk attach:name=left keeper")
+    cluster.ok("gnt-instance modify --disk left:detach keeper && gnt-instance remove -f keeper")
+    assert "There are still 1 detached disk(s) in this cluster" in cluster.refused("gnt-cluster destroy --yes-do-it")
+    cluster.ok(f"{ADD} --no-start vm1")
+    cluster.ok("gnt-instance modify --disk attach:name=left vm1 && gnt-instance modify --disk left:remove vm1")
+
+
 def test_a_disk_is_plugged_in(cluster, guest):
     assert cluster.ok("gnt-instance modify --disk add:size=32M vm1") == "Modified instance vm1\n - disk/1 -> add:size=32,mode=rw\n"
     assert plugged(cluster, "disk") == 2

@@ -54,6 +54,17 @@ void expect_hooks(Outcome const& undisturbed, Outcome const& outcome) {
   EXPECT_GE(outcome.hooks_after, undisturbed.hooks_after);
 }
 
+void prepare(World& world, std::string const& what, Random& random) {
+  auto const slash = what.find('/');
+  auto const& before = generators().find(what.substr(0, slash))->second.before;
+  auto const known =
+      slash == std::string::npos ? before.end() : before.find(what.substr(slash + 1));
+  if (known == before.end()) return;
+  auto const op = known->second(world.invariants().cluster(), random);
+  auto const job = op ? world.submit(json::array{*op}) : std::nullopt;
+  if (job) world.wait_for(*job, 1h);
+}
+
 // The same world each time: some machines that run and some that don't, with disks and without.
 Outcome run(std::string const& what, std::uint64_t argument_seed,
             std::vector<CrashAt> const& crashes) {
@@ -61,6 +72,7 @@ Outcome run(std::string const& what, std::uint64_t argument_seed,
   Outcome outcome;
   world.run([&](World& it) {
     SeededRandom random(argument_seed);
+    prepare(it, what, random);
     auto const op = arguments_of(what)(it.invariants().cluster(), random);
     if (!op) return;
     auto const known = generators().find(what.substr(0, what.find('/')));

@@ -110,13 +110,18 @@ Made remove(model::Cluster const& cluster, Random& random) {
   return made;
 }
 
-Made grow(model::Cluster const& cluster, Random& random) {
+// One with disks; null where none has any.
+model::InstancePtr any_with_disks(model::Cluster const& cluster, Random& random) {
   std::vector<model::InstancePtr> with_disks;
   for (auto const& instance : cluster.instances_by_name()) {
     if (!instance->disks.empty()) with_disks.push_back(instance);
   }
-  if (with_disks.empty()) return {};
-  auto const& instance = any(with_disks, random);
+  return with_disks.empty() ? nullptr : any(with_disks, random);
+}
+
+Made grow(model::Cluster const& cluster, Random& random) {
+  auto const instance = any_with_disks(cluster, random);
+  if (!instance) return {};
   auto made = op("OP_INSTANCE_GROW_DISK");
   made["instance_name"] = json::string(instance->name);
   made["disk"] = static_cast<std::int64_t>(random.below(instance->disks.size()));
@@ -133,17 +138,31 @@ std::int64_t some_index(std::size_t count, Random& random) {
   return static_cast<std::int64_t>(random.below(count + 1)) - 1;
 }
 
-json::array disk_changes(std::size_t count, Random& random) {
+// There is one that is nobody's.
+json::array attachment(model::Cluster const& cluster, std::int64_t index, Random& random) {
+  std::vector<model::DetachedDiskPtr> detached;
+  for (auto const& [id, disk] : cluster.detached_disks()) detached.push_back(disk);
+  json::object which{{"uuid", json::string(any(detached, random)->disk.uuid.text())}};
+  return change("attach", index, std::move(which));
+}
+
+json::array disk_changes(model::Cluster const& cluster, std::size_t count, Random& random) {
   json::array changes;
+  if (!cluster.detached_disks().empty() && one_in(random, 2)) {
+    changes.push_back(attachment(cluster, some_index(count++, random), random));
+  }
   for (auto left = random.below(3); left > 0; --left) {
     json::object size{{"size", static_cast<std::int64_t>(1024 + random.below(2048))}};
-    switch (random.below(count > 2 ? 4 : 3)) {
+    switch (random.below(count > 2 ? 5 : 3)) {
       case 0:
         changes.push_back(change("modify", some_index(count, random), {{"name", "data"}}));
         break;
       case 1:
       case 2:
         changes.push_back(change("add", some_index(count++, random), std::move(size)));
+        break;
+      case 3:
+        changes.push_back(change("detach", some_index(count--, random), {}));
         break;
       default:
         changes.push_back(change("remove", some_index(count--, random), {}));
@@ -186,7 +205,8 @@ Made set_devices(model::Cluster const& cluster, Random& random) {
   auto made = op("OP_INSTANCE_SET_PARAMS");
   made["instance_name"] = json::string(instance->name);
   made["nics"] = nic_changes(instance->nics.size(), random);
-  if (!instance->disks.empty()) made["disks"] = disk_changes(instance->disks.size(), random);
+  if (!instance->disks.empty())
+    made["disks"] = disk_changes(cluster, instance->disks.size(), random);
   made["ignore_ipolicy"] = true;
   if (one_in(random, 5)) made["hotplug"] = false;
   if (one_in(random, 5)) made["hotplug_if_possible"] = true;
@@ -194,6 +214,22 @@ Made set_devices(model::Cluster const& cluster, Random& random) {
     made["runtime_mem"] = static_cast<std::int64_t>(128 + random.below(128));
     made["force"] = true;
   }
+  return made;
+}
+
+Made detach(model::Cluster const& cluster, Random& random) {
+  auto const instance = any_with_disks(cluster, random);
+  if (!instance) return {};
+  auto made = op("OP_INSTANCE_SET_PARAMS");
+  made["instance_name"] = json::string(instance->name);
+  made["disks"] = json::array{change("detach", 0, {})};
+  return made;
+}
+
+Made attach(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_INSTANCE_SET_PARAMS", cluster, random);
+  if (!made || cluster.detached_disks().empty()) return {};
+  (*made)["disks"] = json::array{attachment(cluster, -1, random)};
   return made;
 }
 
@@ -234,12 +270,8 @@ Made rename(model::Cluster const& cluster, Random& random) {
 
 // As if files had been lost: no instance's name tells that.
 Made recreate(model::Cluster const& cluster, Random& random) {
-  std::vector<model::InstancePtr> with_disks;
-  for (auto const& instance : cluster.instances_by_name()) {
-    if (!instance->disks.empty()) with_disks.push_back(instance);
-  }
-  if (with_disks.empty()) return {};
-  auto const& instance = any(with_disks, random);
+  auto const instance = any_with_disks(cluster, random);
+  if (!instance) return {};
   auto made = op("OP_INSTANCE_RECREATE_DISKS");
   made["instance_name"] = json::string(instance->name);
   if (one_in(random, 2)) {
@@ -388,7 +420,11 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_INSTANCE_SET_PARAMS",
        {.weight = 10,
         .changes_nodes = true,
-        .ways = {{"devices", set_devices}, {"convert", convert}},
+        .ways = {{"devices", set_devices},
+                 {"convert", convert},
+                 {"detach", detach},
+                 {"attach", attach}},
+        .before = {{"attach", detach}},
         .make = set_params}},
       {"OP_INSTANCE_RENAME", on_nodes(4, rename)},
       {"OP_INSTANCE_RECREATE_DISKS",

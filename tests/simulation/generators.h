@@ -22,6 +22,8 @@ struct Generator {
   // Ways of the opcode that a random draw seldom takes; each is tried at all crash points.
   using Make = std::function<std::optional<json::object>(model::Cluster const&, Random&)>;
   std::map<std::string, Make> ways = {};
+  // What somebody must have done before one of the ways has anything to do.
+  std::map<std::string, Make> before = {};
   // Whether it needs a disk that got lost: then one is lost before.
   bool needs_lost_disk = false;
   // None: nothing here fits it, for example no instance exists.

@@ -21,15 +21,16 @@ Result<T> decode(std::string const& value) {
   return schema::decode<T>(TRY(schema::parse(value)), schema::UnknownKeys::Refuse);
 }
 
-bool removes_disks(json::object const& op) {
+bool takes_disks(json::object const& op) {
   auto const* disks = op.if_contains("disks");
   if (opcodes::op_id_of(op) != "OP_INSTANCE_SET_PARAMS") return false;
   if (auto const* wanted = op.if_contains("disk_template"); wanted && !wanted->is_null()) {
     return true;
   }
   if (!disks) return false;
-  return std::ranges::any_of(disks->as_array(),
-                             [](json::value const& change) { return change.at(0) == "remove"; });
+  return std::ranges::any_of(disks->as_array(), [](json::value const& change) {
+    return change.at(0) == "remove" || change.at(0) == "detach";
+  });
 }
 
 JobId job_of(std::string_view key) {
@@ -97,6 +98,10 @@ void Invariants::take_config(std::string const& key, std::string const* value) {
   if (key.starts_with("/config/groups/")) {
     if (value) return take(static_cast<model::Group const*>(nullptr));
     return cluster_.remove(GroupId(key.substr(std::string_view("/config/groups/").size())));
+  }
+  if (key.starts_with("/config/disks/")) {
+    if (value) return take(static_cast<model::DetachedDisk const*>(nullptr));
+    return cluster_.remove(DiskId(key.substr(std::string_view("/config/disks/").size())));
   }
   InstanceId const id(key.substr(std::string_view("/config/instances/").size()));
   auto const known = cluster_.instances().find(id);
@@ -169,7 +174,7 @@ void Invariants::take_job(std::string const& key, std::string const& value) {
     }
     if (status != jobs::Status::Error && status != jobs::Status::Canceled) continue;
     if (name &&
-        (id == "OP_INSTANCE_REMOVE" || id == "OP_INSTANCE_GROW_DISK" || removes_disks(op.input))) {
+        (id == "OP_INSTANCE_REMOVE" || id == "OP_INSTANCE_GROW_DISK" || takes_disks(op.input))) {
       spoiled_.insert(std::string(std::string_view(name->get_string())));
     }
   }
@@ -178,6 +183,7 @@ void Invariants::take_job(std::string const& key, std::string const& value) {
 void Invariants::check_config() {
   std::set<std::string> names;
   std::set<std::string> macs;
+  std::set<DiskId> disks;
   std::set<std::int64_t> ports;
   std::set<std::string> group_names;
   for (auto const& [id, group] : cluster_.groups()) {
@@ -190,6 +196,11 @@ void Invariants::check_config() {
     if (!names.insert(instance->name).second) fail("names are unique", instance->name);
     if (!cluster_.nodes().contains(instance->primary_node)) {
       fail("the configuration is valid", fmt::format("{} has no primary node", instance->name));
+    }
+    for (auto const& disk : instance->disks) {
+      if (!disks.insert(disk.uuid).second || cluster_.detached_disks().contains(disk.uuid)) {
+        fail("a disk is one instance's, or nobody's", disk.uuid.text());
+      }
     }
     for (auto const& nic : instance->nics) {
       if (!macs.insert(nic.mac).second) fail("MAC addresses are unique", nic.mac);
@@ -358,6 +369,11 @@ void Invariants::check_disks_of(NodeId const& node) {
       wished.emplace(rpc::fake_disk_key(disk), disk);
       owners[rpc::fake_disk_key(disk)] = instance->name;
     }
+  }
+  for (auto const& [id, detached] : cluster_.detached_disks()) {
+    if (detached->node != node) continue;
+    wished.emplace(rpc::fake_disk_key(detached->disk), detached->disk);
+    owners[rpc::fake_disk_key(detached->disk)] = detached->owner;
   }
   nodes_.fake().change(node, [&](rpc::FakeNodeState& state) {
     for (auto const& [name, volume] : state.other_volumes) {
