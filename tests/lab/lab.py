@@ -81,6 +81,20 @@ def probe_image():
     return cached("probe", [HERE / "probe" / name for name in ("build", "init", "probe.cpp")], build) / "probe.raw"
 
 
+def probe_cd():
+    """An image that boots the probe as an installer's CD does."""
+    probe = probe_image()
+
+    def build(path):
+        path.mkdir(parents=True)
+        try:
+            subprocess.run([HERE / "probe" / "cd", probe, path / "probe.iso"], check=True)
+        except BaseException:
+            shutil.rmtree(path)
+            raise
+    return cached("cd", [HERE / "probe" / name for name in ("build", "init", "probe.cpp", "cd")], build) / "probe.iso"
+
+
 def debian_tree():
     """A Debian with kernel and boot loader, as an OS definition's cache has it: a tar, compressed by zstd."""
     return cached("tree", [HERE / "tree"], lambda path: subprocess.run([HERE / "tree" / "build", path], check=True)) / "tree.tar.zst"

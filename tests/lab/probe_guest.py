@@ -70,7 +70,7 @@ class Guest:
                 if where(value):
                     return value
 
-    def wait_until_ready(self, timeout=60):
+    def wait_until_ready(self, timeout=240):
         """Also of one that was ready before we looked."""
         deadline = time.monotonic() + timeout
         while True:

@@ -1,4 +1,4 @@
-"""The operations manual on LVM and KVM, as it is typed: what does not stand in test_cluster.py (O1), test_machines.py (O5, O9, O11 to O13, O16, O19)
+"""The operations manual on LVM and KVM, as it is typed: what does not stand in test_cluster.py (O1), test_machines.py (O5, O11 to O13, O16, O19)
 or test_debian_definitions.py (O4, O5)."""
 import hashlib
 import json
@@ -12,6 +12,7 @@ from probe_guest import QEMU, Guest
 from terminal import Terminal
 
 RFB = pathlib.Path(__file__).resolve().parents[1] / "functional" / "rfb.py"
+ISO = "/srv/installer.iso"
 STATUS = "gnt-instance list --no-headers -o status"
 QUICK = "-B memory=128M --no-name-check --no-ip-check"
 
@@ -25,7 +26,40 @@ def next_look(node):
     node.ok("systemctl restart flotte-controllerd")
 
 
+def qemu(node):
+    """Its command line, word for word."""
+    return node.ok(f"tr '\\0' ' ' < /proc/$(pgrep {QEMU})/cmdline")
+
+
+def says(guest, command):
+    """What a guest's shell answers, in one line."""
+    guest.say(f"sh {command}")
+    line = guest.expect("out")["line"]
+    guest.expect("exit")
+    return line
+
+
+def next_start(node):
+    """What `gnt-instance info` says of the next start: {parameter: text}."""
+    told = node.ok("gnt-instance info vm1").partition("Takes effect at the next start: \n")[2]
+    return dict(line.strip().split(": ", 1) for line in told.splitlines())
+
+
 # --- The cluster
+
+
+def test_O2_every_cpu_feature(running):
+    assert " -cpu " not in qemu(running)
+    said = running.run("gnt-cluster modify -H kvm:cpu_type=host")
+    assert said.returncode == 0 and "a guest that migrates to a node with another CPU breaks" in said.stdout + said.stderr, said
+    assert next_start(running) == {"hv/cpu_type": "nothing now, host after the next start"}
+    running.ok("gnt-instance reboot vm1")
+    assert " -cpu host " in running.ok("ps -ww -C kvm,qemu-system-x86 -o args=")
+    assert next_start(running) == {}
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
+        model = running.ok("grep -m1 '^model name' /proc/cpuinfo").split(": ")[1].strip()
+        assert guest.report()["cpu"]["model"] == model
 
 
 def test_O3_commands_and_files_on_all_nodes(node, tmp_path):
@@ -50,6 +84,53 @@ def test_O3_commands_and_files_on_all_nodes(node, tmp_path):
     assert node.ok("gnt-cluster copyfile /etc/some.conf") == ""
     assert node.ok("cat /etc/some.conf") == "content\n"
     assert "/nosuch" in node.refused("gnt-cluster copyfile /nosuch")
+
+
+# --- Creating machines, and their rescue
+
+
+def test_O6_by_hand_from_an_installer_s_cd(node):
+    node.send(labs.probe_cd(), ISO)
+    node.ok("gnt-instance add -o noop -t plain -s 10G -B memory=500M --net=0:link=br-rzn-205 --no-name-check --no-ip-check --no-start vm1")
+    assert status(node) == "ADMIN_down"
+    node.ok(f"gnt-instance start -H boot_order=cdrom,cdrom_image_path={ISO} vm1")
+    assert next_start(node) == {"hv/boot_order": "cdrom now, disk after the next start", "hv/cdrom_image_path": f"{ISO} now, nothing after the next start"}
+    assert node.ok("gnt-instance list --no-headers -o hv/boot_order,hv/cdrom_image_path vm1").split() == ["disk"]
+    with Guest(node, "vm1") as guest:
+        guest.wait_until_ready()
+        assert "probe.medium=cd" in says(guest, "cat /proc/cmdline")
+        disks = guest.report()["disk"]
+        [cd] = [name for name, disk in disks.items() if disk["read_only"]]
+        [disk] = [name for name, disk in disks.items() if disk["size"] == 10 << 30]
+        guest.say(f"sh mkdir /cd && mount -t iso9660 -o ro /dev/{cd} /cd && dd if=/cd/probe.raw of=/dev/{disk} bs=1M && sync")
+        assert guest.expect("exit", timeout=120)["code"] == 0
+        # The machine has another disk than it will have; a reboot ends that.
+        node.ok("gnt-instance reboot vm1")
+    with Guest(node, "vm1") as guest:
+        guest.wait_until_ready()
+        assert "probe.medium" not in says(guest, "cat /proc/cmdline")
+        assert [(disk["size"], disk["read_only"]) for disk in guest.report()["disk"].values()] == [(10 << 30, False)]
+    assert ISO not in qemu(node) and next_start(node) == {}
+
+
+def test_O10_the_rescue_of_an_installer_s_cd(running):
+    running.send(labs.probe_cd(), ISO)
+    running.ok("gnt-instance shutdown vm1")
+    running.ok(f"gnt-instance start -H cdrom_image_path={ISO},boot_order=cdrom vm1")
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
+        assert "probe.medium=cd" in says(guest, "cat /proc/cmdline")
+        # The machine's own disks are there to be mended.
+        assert [disk["size"] for disk in guest.report()["disk"].values() if not disk["read_only"]] == [1 << 30, 1 << 30]
+    running.ok("gnt-instance shutdown vm1")
+    running.ok("gnt-instance start vm1")
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
+        assert "probe.medium" not in says(guest, "cat /proc/cmdline")
+    # An image that is not there is said before anything stops, and nothing is remembered.
+    running.ok("gnt-instance shutdown vm1")
+    assert "/srv/nosuch.iso" in running.refused("gnt-instance start -H cdrom_image_path=/srv/nosuch.iso,boot_order=cdrom vm1")
+    running.ok("gnt-instance start vm1")
 
 
 # --- O7
@@ -118,6 +199,34 @@ def test_O7_many_at_once(running):
     assert statuses() == ["running", "ADMIN_down", "ADMIN_down"]
     running.ok("gnt-instance startup --force-multiple --all && gnt-instance shutdown --force-multiple --timeout=0 --all")
     assert statuses() == ["ADMIN_down"] * 3
+
+
+# --- O9
+
+
+def test_O9_the_serial_console_in_a_terminal(running):
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
+        for number in range(3):
+            guest.say(f"echo before {number}")
+        guest.expect("echo", where=lambda value: "before 2" in str(value))
+    with Terminal(running, "gnt-instance console vm1") as terminal:
+        shown = terminal.expect("before 2", timeout=60)
+        assert "Leave with Ctrl-]" in shown and "before 0" in shown and "before 1" in shown
+        terminal.type("echo typed here\n")
+        terminal.expect("probe: echo .*typed here", timeout=60)
+        # Whoever restarts the daemons leaves it open.
+        running.ok("systemctl restart flotte-noded flotte-controllerd")
+        terminal.type("echo still here\n")
+        terminal.expect("probe: echo .*still here", timeout=60)
+        terminal.type("\x1d")
+        terminal.end()
+    with Terminal(running, "gnt-instance console vm1") as terminal:
+        assert "typed here" in terminal.expect("still here", timeout=60)
+        running.ok("gnt-instance shutdown vm1")
+        terminal.expect("Instance vm1 has stopped", timeout=60)
+        terminal.end()
+    assert "vm1 is not running" in running.refused("gnt-instance console vm1")
 
 
 # --- O8
