@@ -269,6 +269,34 @@ TEST_P(KvmTest, a_guest_that_does_not_listen_is_stopped_at_the_timeout) {
   EXPECT_TRUE(list().empty());
 }
 
+TEST_P(KvmTest, a_guest_that_missed_the_button_hears_it_the_next_time) {
+  auto const machine = with_disk();
+  // Enables the button, says "R", waits for it, takes it for none (as if it had been booting), and
+  // goes off at the next.
+  unsigned char const program[] = {
+      0xba, 0x02, 0x06, 0xb8, 0x00, 0x01, 0xef,              // PM1 enable (0x602) := button
+      0xba, 0xf8, 0x03, 0xb0, 'R',  0xee,                    // COM1 := 'R'
+      0xba, 0x00, 0x06, 0xed, 0xf6, 0xc4, 0x01, 0x74, 0xfa,  // until PM1 status (0x600) has it
+      0xb8, 0x00, 0x01, 0xef,                                // it has been seen
+      0xed, 0xf6, 0xc4, 0x01, 0x74, 0xfa,                    // until it has it again
+      0xba, 0x04, 0x06, 0xb8, 0x00, 0x20, 0xef, 0xf4};       // PM1 control (0x604) := off
+  std::string sector(std::begin(program), std::end(program));
+  constexpr std::size_t signature_at = 510;
+  sector.resize(signature_at);
+  sector += "\x55\xaa";
+  std::fstream(disk_paths_[0], std::ios::in | std::ios::out | std::ios::binary) << sector;
+  start(machine);
+  auto const heard = [&] {
+    auto const said = sys::read_file(runtime().files("web1").console_log).value_or("");
+    return said.find('R') != std::string::npos;
+  };
+  for (int look = 0; look < 600 && !heard(); ++look) std::this_thread::sleep_for(50ms);
+  ASSERT_TRUE(heard());
+  auto const before = std::chrono::steady_clock::now();
+  stop("web1", 60s);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 30s);
+}
+
 TEST_P(KvmTest, a_paused_guest_is_not_waited_for) {
   start(spec(), true);
   auto const before = std::chrono::steady_clock::now();

@@ -41,6 +41,7 @@ constexpr auto look_again = 20ms;
 constexpr int looks_max = 10;
 constexpr auto tend_interval = 2s;
 constexpr int rounds_between_filters = 5;
+constexpr auto button_interval = 5s;
 constexpr auto term_timeout = 5s;
 constexpr auto kill_timeout = 10s;
 constexpr std::size_t log_lines_quoted = 8;
@@ -381,22 +382,31 @@ class Kvm final : public Hypervisor {
 
   // --- Stopping
 
-  // Asks the guest, and waits for the end of QEMU, which ends by itself when the guest is off.
+  // Asks the guest, and waits for the end of QEMU, which ends by itself when the guest is off. One
+  // that boots doesn't hear the button: it is pressed again and again.
   void power_down(std::string const& name, KvmProcess const& process,
                   std::chrono::seconds timeout) {
     if (process.argument("-machine").find("acpi=off") != std::string::npos) return;
-    {
-      auto qmp = Qmp::connect(runtime_.files(name).qmp, qmp_timeout);
-      if (!qmp) return;
-      // Who stands still can't hear.
-      if (status_of(*qmp) != "running") return;
-      // This time its end is wished: QEMU goes with it.
-      if (process.has_flag("-no-shutdown") && !qmp->run("set-action", {{"shutdown", "poweroff"}})) {
-        return;
-      }
-      if (!qmp->run("system_powerdown")) return;
+    auto const until = std::chrono::steady_clock::now() + timeout;
+    auto left = std::chrono::milliseconds(timeout);
+    if (!press_button(name, process)) return;
+    while (!process.wait_for_end(std::min<std::chrono::milliseconds>(left, button_interval))) {
+      left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          until - std::chrono::steady_clock::now());
+      if (left <= 0ms) return;
+      press_button(name, process);
     }
-    process.wait_for_end(timeout);
+  }
+
+  // False when nobody could hear it.
+  bool press_button(std::string const& name, KvmProcess const& process) {
+    auto qmp = Qmp::connect(runtime_.files(name).qmp, qmp_timeout);
+    if (!qmp || status_of(*qmp) != "running") return false;
+    // This time its end is wished: QEMU goes with it.
+    if (process.has_flag("-no-shutdown") && !qmp->run("set-action", {{"shutdown", "poweroff"}})) {
+      return false;
+    }
+    return qmp->run("system_powerdown").has_value();
   }
 
   // A QEMU that is just becoming a daemon may have forked behind the first look.
