@@ -201,6 +201,33 @@ def test_O7_many_at_once(running):
     assert statuses() == ["ADMIN_down"] * 3
 
 
+def test_O7_a_guest_that_switches_itself_off(running):
+    def switches_itself_off():
+        with Guest(running, "vm1") as guest:
+            guest.wait_until_ready()
+            guest.say("poweroff")
+            running.wait_until(f"! {STATUS} vm1 | grep -q running")
+
+    running.ok("gnt-cluster modify -H kvm:user_shutdown=true")
+    running.ok("gnt-cluster modify --user-shutdown=yes")
+    running.ok("gnt-instance reboot vm1")
+    switches_itself_off()
+    assert status(running) == "USER_down"
+    # The watcher has nothing against it.
+    next_look(running)
+    time.sleep(10)
+    assert status(running) == "USER_down" and running.run(f"pgrep {QEMU}").returncode != 0
+    # A guest is what it was started as.
+    running.ok("gnt-cluster modify --user-shutdown=no")
+    running.ok("gnt-instance start vm1")
+    switches_itself_off()
+    assert status(running) in ("ERROR_down", "running")
+    next_look(running)
+    running.wait_until(f"{STATUS} vm1 | grep -q running", timeout=100)
+    with Guest(running, "vm1") as guest:
+        guest.wait_until_ready()
+
+
 # --- O9
 
 
