@@ -1,5 +1,6 @@
 #include "cli/manual.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace flotte::cli {
@@ -95,7 +96,7 @@ Known by name, and refused: **sell**.
 
 TEST(Manual, prose_that_fits_no_command) {
   auto const with_heading = [](std::string const& heading) {
-    return std::string(prose) + "## " + heading + "\n\nWords.\n";
+    return fmt::format("{}## {}\n\nWords.\n", prose, heading);
   };
   EXPECT_EQ(error_of("gnt-pump", with_heading("paint")), "gnt-pump: there is no command 'paint'");
   EXPECT_EQ(error_of("gnt-pump", with_heading("sell")), "gnt-pump: 'sell' is not built yet");
