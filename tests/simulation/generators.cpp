@@ -223,6 +223,7 @@ Made detach(model::Cluster const& cluster, Random& random) {
   auto made = op("OP_INSTANCE_SET_PARAMS");
   made["instance_name"] = json::string(instance->name);
   made["disks"] = json::array{change("detach", 0, {})};
+  made["ignore_ipolicy"] = true;
   return made;
 }
 
@@ -230,6 +231,7 @@ Made attach(model::Cluster const& cluster, Random& random) {
   auto made = on_instance("OP_INSTANCE_SET_PARAMS", cluster, random);
   if (!made || cluster.detached_disks().empty()) return {};
   (*made)["disks"] = json::array{attachment(cluster, -1, random)};
+  (*made)["ignore_ipolicy"] = true;
   return made;
 }
 

@@ -315,9 +315,9 @@ void World::operate(Entry const& entry) {
   SeededRandom random(entry.seed);
   json::array ops;
   std::uint64_t total = 0;
-  auto const weight_of = [&](auto const& entry) -> std::uint64_t {
+  auto const weight_of = [&](auto const& one) -> std::uint64_t {
     auto const& wanted = options_.opcodes;
-    return wanted.empty() || wanted.contains(entry.first) ? entry.second.weight : 0;
+    return wanted.empty() || wanted.contains(one.first) ? one.second.weight : 0;
   };
   for (auto const& one : generators()) total += weight_of(one);
   for (auto left = 1 + (random.below(10) == 0 ? random.below(3) : 0); left > 0; --left) {
