@@ -107,7 +107,7 @@ def test_later_if_so_wished(cluster, guest):
 def test_a_disk_goes_from_one_machine_to_another(cluster, stopped):
     cluster.ok(f"{ADD} --no-start vm2")
     cluster.ok("gnt-instance modify --disk add:size=32M,name=data vm1")
-    [_, data] = files(cluster)
+    data = cluster.ok("ls /srv/ganeti/file-storage/vm1/*.disk1").strip()
     cluster.ok(f"printf precious | dd of={data} conv=notrunc status=none")
     assert cluster.ok("gnt-instance modify --disk data:detach vm1").startswith("Modified instance vm1\n - disk/1 -> detach\n")
     assert field(cluster, "disk.count") == "1"
