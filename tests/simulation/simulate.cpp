@@ -32,7 +32,7 @@ struct Proof {
 
 std::vector<Proof> proofs() {
   Options const one{.hours = 0.3};
-  Options const deadly{.hours = 0.1,
+  Options const deadly{.hours = 0.03,
                        .pace = 10,
                        .kills = 20,
                        .opcodes = {"OP_INSTANCE_CREATE", "OP_INSTANCE_REMOVE"}};
