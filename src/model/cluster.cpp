@@ -45,8 +45,7 @@ auto by_name(Map const& objects) {
   std::vector<typename Map::mapped_type> list;
   list.reserve(objects.size());
   for (auto const& [id, object] : objects) list.push_back(object);
-  std::ranges::sort(
-      list, {}, [](auto const& object) -> auto const& { return object->name; });
+  std::ranges::sort(list, {}, [](auto const& object) -> auto const& { return object->name; });
   return list;
 }
 

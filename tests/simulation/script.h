@@ -44,8 +44,8 @@ struct Options {
   std::int64_t controllers = 1;
   std::int64_t machines = 0;  // that exist before anything happens
   bool has_faults = true;
-  std::uint64_t pace = 1;   // everything comes so many times as often
-  std::uint64_t kills = 1;  // and kills of controllers so many times more
+  std::uint64_t pace = 1;                      // everything comes so many times as often
+  std::uint64_t kills = 1;                     // and kills of controllers so many times more
   std::set<std::string, std::less<>> opcodes;  // what users submit; empty: all
   bool is_traced = false;
   std::set<std::size_t> only;  // entries of the script; empty: all

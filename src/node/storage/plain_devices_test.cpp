@@ -81,7 +81,8 @@ class UdevLooks final : public sys::Processes {
     auto const& what = command.argv[0];
     if (what == "lvs") return sys::Finished{.output = times_ > 0 ? our_open_volume : our_volume};
     if (what == "udevadm") --times_;
-    if (what == "lvremove" && times_ > 0) return sys::Finished{.exit_status = 5, .errors = "in use"};
+    if (what == "lvremove" && times_ > 0)
+      return sys::Finished{.exit_status = 5, .errors = "in use"};
     return sys::Finished{};
   }
 
