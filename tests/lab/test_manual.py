@@ -185,7 +185,7 @@ def test_O7_many_at_once(running):
         return running.ok("gnt-instance list --no-headers -o status").split()
     assert statuses() == ["running", "ADMIN_down", "ADMIN_down"]
     # Somebody is asked, and who can't be has said no.
-    for answer, exit_code, after in (("n", 13, "ADMIN_down"), ("y", 0, "running")):
+    for answer, exit_code, after in (("n", 1, "ADMIN_down"), ("y", 0, "running")):
         with Terminal(running, "gnt-instance start --tags spare") as terminal:
             asked = terminal.expect(r"y/\[n\]/\?: ")
             assert "The startup will operate on 2 instances.\r\nDo you want to continue?\r\nAffected instances:\r\n  vm2\r\n  vm3\r\n" in asked
