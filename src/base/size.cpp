@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/text.h"
+
 namespace flotte {
 namespace {
 
@@ -12,7 +14,6 @@ constexpr double size_max_mib = 1e15;
 
 Result<double> factor_of(std::string_view suffix, std::string_view text) {
   auto const is = [&](char letter) {
-    auto const lower = [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; };
     if (suffix.empty() || lower(suffix[0]) != letter) return false;
     if (suffix.size() == 1) return true;
     if (suffix.size() == 2) return lower(suffix[1]) == 'b';

@@ -1,8 +1,9 @@
 #include "cli/values.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
+
+#include "base/text.h"
 
 namespace flotte::cli {
 
@@ -142,12 +143,10 @@ Result<std::int64_t> parse_count(std::string_view text, std::string_view option)
 }
 
 Result<bool> parse_yes_no(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (lower == "yes" || lower == "true") return true;
-  if (lower == "no" || lower == "false") return false;
-  return fail_as(ErrorClass::Name, ErrorCode::WrongInput, "Invalid boolean value '{}'", lower);
+  auto const said = lower_case(std::string(text));
+  if (said == "yes" || said == "true") return true;
+  if (said == "no" || said == "false") return false;
+  return fail_as(ErrorClass::Name, ErrorCode::WrongInput, "Invalid boolean value '{}'", said);
 }
 
 std::string strip(std::string_view text) {

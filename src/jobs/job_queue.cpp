@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/seeded_fault.h"
+#include "base/text.h"
 #include "jobs/execution.h"
 #include "jobs/keys.h"
 #include "jobs/row.h"
@@ -64,9 +65,7 @@ Result<void> make_absolute(json::object& op, std::vector<Result<JobId>> const& b
 
 // What was submitted is the last word of why.
 void add_to_reason_trail(json::object& op, JobId job, std::size_t index, WallTime now) {
-  auto name = std::string(opcodes::op_id_of(op).substr(3));
-  std::ranges::transform(name, name.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  auto const name = lower_case(std::string(opcodes::op_id_of(op).substr(3)));
   auto& reason = op["reason"];
   if (!reason.is_array()) reason.emplace_array();
   reason.get_array().push_back(

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace flotte::model {
 namespace {
 
 // Host names are the same in either case.
 bool begins_with(std::string_view name, std::string_view beginning) {
-  auto const lower = [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; };
   return name.size() >= beginning.size() &&
          std::ranges::equal(name.substr(0, beginning.size()), beginning, {}, lower, lower);
 }

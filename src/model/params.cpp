@@ -4,8 +4,9 @@
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <cctype>
 #include <charconv>
+
+#include "base/text.h"
 
 namespace flotte::model {
 namespace {
@@ -231,11 +232,9 @@ Failure wrong_value(Param const& param, json::value const& given, std::string_vi
 Result<json::value> to_bool(Param const& param, json::value const& given) {
   if (given.is_bool()) return given;
   if (given.is_string()) {
-    std::string lower(view(given));
-    std::ranges::transform(lower, lower.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (lower == "true" || lower == "yes") return json::value(true);
-    if (lower == "false" || lower == "no" || lower.empty()) return json::value(false);
+    auto const said = lower_case(std::string(view(given)));
+    if (said == "true" || said == "yes") return json::value(true);
+    if (said == "false" || said == "no" || said.empty()) return json::value(false);
   }
   return wrong_value(param, given, "boolean");
 }
@@ -290,10 +289,7 @@ Result<json::value> convert(Param const& param, json::value const& given) {
 }
 
 bool is_default(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower == "default";
+  return lower_case(std::string(text)) == "default";
 }
 
 Result<json::value> enforce_one(Param const& param, json::value const& given) {
@@ -463,6 +459,10 @@ json::object filled_osparams(Settings const& settings, Instance const& instance)
     filled = overlay(std::move(filled), member_object(settings.osparams, instance.os));
   }
   return overlay(std::move(filled), instance.osparams);
+}
+
+json::object script_osparams(Settings const& settings, Instance const& instance) {
+  return overlay(filled_osparams(settings, instance), instance.osparams_private);
 }
 
 json::object filled_beparams(Settings const& settings) {

@@ -58,8 +58,9 @@ json::object filled_hvparams(Settings const& settings, HypervisorKind kind);
 json::object filled_hvparams(Settings const& settings, Instance const& instance);
 // What a start is told: `user_shutdown` holds only where the cluster allows it.
 json::object start_hvparams(Settings const& settings, Instance const& instance);
-// Those that are no secret.
+// Those that are no secret, and with those kept from lists: what the scripts of its OS are told.
 json::object filled_osparams(Settings const& settings, Instance const& instance);
+json::object script_osparams(Settings const& settings, Instance const& instance);
 json::object filled_beparams(Settings const& settings);
 json::object filled_beparams(Settings const& settings, Instance const& instance);
 json::object filled_nicparams(Settings const& settings);

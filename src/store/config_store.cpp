@@ -180,48 +180,35 @@ struct ConfigStore::Prepared {
 
 Result<ConfigStore::Prepared> ConfigStore::prepare(ClusterEdit& edit) const {
   auto const now = seconds(clock_.wall());
-  auto const bumped = [&](auto object) {
-    ++object.serial_no;
-    object.mtime = now;
+  auto const bump = [&](auto object) {
+    if constexpr (requires { object.serial_no; }) {
+      ++object.serial_no;
+      object.mtime = now;
+    }
     return object;
   };
+  auto& edited = edit.edited_;
   Prepared prepared;
+  auto const write = [&](std::string_view prefix, auto const& objects, auto const& ids) {
+    for (auto const& id : ids) {
+      auto key = std::string(prefix) + id.text();
+      auto const known = objects.find(id);
+      if (known == objects.end()) {
+        prepared.remove(std::move(key));
+      } else {
+        edited.put(bump(*known->second));
+        prepared.put(std::move(key), *objects.at(id));
+      }
+    }
+  };
   if (edit.has_settings_) {
-    edit.edited_.put(bumped(edit.edited_.settings()));
-    prepared.put(std::string(settings_key), edit.edited_.settings());
+    edited.put(bump(edited.settings()));
+    prepared.put(std::string(settings_key), edited.settings());
   }
-  for (auto const& id : edit.nodes_) {
-    edit.edited_.put(bumped(*edit.edited_.nodes().at(id)));
-    prepared.put(std::string(nodes_prefix) + id.text(), *edit.edited_.nodes().at(id));
-  }
-  for (auto const& id : edit.groups_) {
-    auto key = std::string(groups_prefix) + id.text();
-    if (edit.edited_.groups().contains(id)) {
-      edit.edited_.put(bumped(*edit.edited_.groups().at(id)));
-      prepared.put(std::move(key), *edit.edited_.groups().at(id));
-    } else {
-      prepared.remove(std::move(key));
-    }
-  }
-  for (auto const& id : edit.instances_) {
-    auto key = std::string(instances_prefix) + id.text();
-    if (edit.edited_.instances().contains(id)) {
-      edit.edited_.put(bumped(*edit.edited_.instances().at(id)));
-      prepared.put(std::move(key), *edit.edited_.instances().at(id));
-    } else {
-      prepared.remove(std::move(key));
-    }
-  }
-  for (auto const& id : edit.detached_disks_) {
-    auto key = std::string(detached_disks_prefix) + id.text();
-    auto const& disks = edit.edited_.detached_disks();
-    auto const known = disks.find(id);
-    if (known == disks.end()) {
-      prepared.remove(std::move(key));
-    } else {
-      prepared.put(std::move(key), *known->second);
-    }
-  }
+  write(nodes_prefix, edited.nodes(), edit.nodes_);
+  write(groups_prefix, edited.groups(), edit.groups_);
+  write(instances_prefix, edited.instances(), edit.instances_);
+  write(detached_disks_prefix, edited.detached_disks(), edit.detached_disks_);
   TRY(validate(edit.edited_, edit.instances_));
   return prepared;
 }
@@ -253,7 +240,7 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
     auto next = *snapshot_;
     auto const& edited = changes.edited_;
     if (changes.has_settings_) next.put(edited.settings());
-    for (auto const& id : changes.nodes_) next.put(*edited.nodes().at(id));
+    take_over(next, edited.nodes(), changes.nodes_);
     take_over(next, edited.groups(), changes.groups_);
     take_over(next, edited.instances(), changes.instances_);
     take_over(next, edited.detached_disks(), changes.detached_disks_);

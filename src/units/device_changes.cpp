@@ -235,7 +235,7 @@ class Changer {
     model::DetachedDiskPtr found;
     std::vector<std::string> known;
     for (auto const& [id, one] : cluster_.detached_disks()) {
-      if (std::ranges::find(changes_.attached, id, id_of) != changes_.attached.end()) continue;
+      if (is_being_attached(id)) continue;
       known.push_back(fmt::format("{} ({}, of {})", id.text(),
                                   one->disk.name.value_or("without a name"), one->owner));
       if (uuid ? id.text() != *uuid : one->disk.name != name) continue;
@@ -281,12 +281,13 @@ class Changer {
     return {};
   }
 
-  static DiskId const& id_of(model::DetachedDisk const& one) { return one.disk.uuid; }
+  bool is_being_attached(DiskId const& id) const {
+    return std::ranges::any_of(changes_.attached,
+                               [&](auto const& one) { return one.disk.uuid == id; });
+  }
 
   Result<void> refuse_attached(model::Disk const& disk, std::size_t at) const {
-    if (std::ranges::find(changes_.attached, disk.uuid, id_of) == changes_.attached.end()) {
-      return {};
-    }
+    if (!is_being_attached(disk.uuid)) return {};
     return fail(ErrorCode::WrongInput,
                 "Disk {} is being attached: take it away by a command of its own", at);
   }

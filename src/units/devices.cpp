@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/text.h"
 #include "model/nic_rules.h"
 
 namespace flotte::units {
@@ -232,8 +233,7 @@ Result<std::string> DeviceMaker::mac(model::Instance const& owner, std::string w
     }
     return fail(ErrorCode::InsufficientResources, "Can't generate an unused MAC address");
   }
-  std::ranges::transform(wanted, wanted.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  wanted = lower_case(std::move(wanted));
   if (!is_mac(wanted)) return fail(ErrorCode::WrongInput, "Invalid MAC address '{}'", wanted);
   if (mac_is_used(owner, wanted)) {
     return fail(ErrorCode::ResourceNotUnique, "MAC address {} already in use in cluster", wanted);

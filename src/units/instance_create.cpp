@@ -331,9 +331,7 @@ class Planner {
   }
 
   json::object os_parameters() const {
-    auto known =
-        model::overlay(model::filled_osparams(settings_, instance_), instance_.osparams_private);
-    return model::overlay(std::move(known), secret_);
+    return model::overlay(model::script_osparams(settings_, instance_), secret_);
   }
 
   opcodes::InstanceCreate const& op_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace flotte::units {
 namespace {
 
@@ -10,9 +12,7 @@ constexpr std::size_t name_bytes_max = 253;
 }  // namespace
 
 Result<std::string> normalized_name(std::string_view given) {
-  std::string name(given);
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
+  auto name = lower_case(std::string(given));
   auto const fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
   };

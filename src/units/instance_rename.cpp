@@ -18,29 +18,19 @@ model::Instance renamed(model::Instance instance, std::string const& name) {
   return instance;
 }
 
-rpc::BlockdevRename rename_call(rpc::InstanceSpec const& from, rpc::InstanceSpec const& to,
-                                std::size_t index, std::string const& turn) {
-  return {.instance = turn,
-          .disk = from.disks[index],
-          .owner = from.name,
-          .new_disk = to.disks[index],
-          .new_owner = to.name,
-          .epoch = to.epoch};
-}
-
-rpc::BlockdevRename rename_back(InstanceRename::Plan const& plan, std::size_t index) {
-  auto call = rename_call(plan.after, plan.before, index, plan.before.name);
-  call.is_undo = true;
-  return call;
-}
-
 // The old name is whose turn it is, in both directions: what comes too late is refused.
 Result<void> rename_disks(InstanceRename::Plan const& plan, jobs::JobContext& job) {
-  auto const& turn = plan.before.name;
-  for (std::size_t i = 0; i < plan.before.disks.size(); ++i) {
-    TRY(job.step(fmt::format("Renaming disk {}", i), plan.node,
-                 rename_call(plan.before, plan.after, i, turn),
-                 {.undo = jobs::undo_call(plan.node, rename_back(plan, i))}));
+  auto const& before = plan.before;
+  auto const& after = plan.after;
+  for (std::size_t i = 0; i < before.disks.size(); ++i) {
+    rpc::BlockdevRename const call{.instance = before.name,
+                                   .disk = before.disks[i],
+                                   .owner = before.name,
+                                   .new_disk = after.disks[i],
+                                   .new_owner = after.name,
+                                   .epoch = after.epoch};
+    TRY(job.step(fmt::format("Renaming disk {}", i), plan.node, call,
+                 {.undo = jobs::undo_call(plan.node, undo_of(call, before.epoch))}));
   }
   return {};
 }

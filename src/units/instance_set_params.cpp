@@ -30,7 +30,7 @@ bool needs_room(opcodes::InstanceSetParams const& op) {
 }
 
 bool concerns_its_node(opcodes::InstanceSetParams const& op) {
-  return changes_devices(op) || op.runtime_mem.has_value();
+  return needs_room(op) || !op.nics.empty();
 }
 
 bool changes_os_parameters(opcodes::InstanceSetParams const& op) {
@@ -95,10 +95,7 @@ Result<void> check_os(opcodes::InstanceSetParams const& op, model::Cluster const
   instance.osparams =
       model::overlay(std::move(instance.osparams), os_parameter_changes(op.osparams));
   instance.osparams_private = model::overlay(std::move(instance.osparams_private), hidden);
-  return check_os_parameters(*os,
-                             model::overlay(model::filled_osparams(cluster.settings(), instance),
-                                            instance.osparams_private),
-                             node->name);
+  return check_os_parameters(*os, model::script_osparams(cluster.settings(), instance), node->name);
 }
 
 void note(json::array& changes, std::string name, json::value value) {
@@ -293,15 +290,8 @@ Result<void> attach_disks(InstanceSetParams::Plan const& plan, jobs::JobContext&
                                    .new_disk = to,
                                    .new_owner = plan.name,
                                    .epoch = plan.devices->before.epoch};
-    rpc::BlockdevRename const back{.instance = plan.name,
-                                   .disk = to,
-                                   .owner = plan.name,
-                                   .new_disk = was,
-                                   .new_owner = from.owner,
-                                   .epoch = from.epoch,
-                                   .is_undo = true};
     TRY(job.step(fmt::format("Attaching disk {} to {}", to.index, plan.name), plan.node, call,
-                 {.undo = jobs::undo_call(plan.node, back)}));
+                 {.undo = jobs::undo_call(plan.node, undo_of(call, from.epoch))}));
   }
   return {};
 }

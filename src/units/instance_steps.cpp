@@ -56,8 +56,7 @@ rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance c
   spec.os = instance.os;
   spec.hvparams = model::overlay(model::start_hvparams(settings, instance), overrides.hvparams);
   spec.beparams = model::overlay(model::filled_beparams(settings, instance), overrides.beparams);
-  spec.osparams =
-      model::overlay(model::filled_osparams(settings, instance), instance.osparams_private);
+  spec.osparams = model::script_osparams(settings, instance);
   spec.disks = disk_specs(cluster, instance);
   for (auto const& nic : instance.nics) {
     spec.nics.push_back({.nic = nic, .params = model::filled_nicparams(settings, nic)});
@@ -123,6 +122,14 @@ Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::Insta
                rpc::InstanceShutdown{spec.name, spec.hypervisor, timeout_s},
                {.timeout = std::chrono::seconds(timeout_s) + stop_slack}));
   return deactivate_disks(job, node, spec);
+}
+
+rpc::BlockdevRename undo_of(rpc::BlockdevRename call, std::int64_t epoch) {
+  std::swap(call.disk, call.new_disk);
+  std::swap(call.owner, call.new_owner);
+  call.epoch = epoch;
+  call.is_undo = true;
+  return call;
 }
 
 Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& cluster,

@@ -45,6 +45,9 @@ Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
 Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
                            std::int64_t timeout_s);
 
+// The same with both sides exchanged; `epoch` is the one before.
+rpc::BlockdevRename undo_of(rpc::BlockdevRename call, std::int64_t epoch);
+
 // What runs on the instance's primary node under its name; null when it doesn't run.
 Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& cluster,
                                                          model::Instance const& instance,

@@ -70,29 +70,28 @@ def node_image():
     return cached("node", [HERE / "image"], lambda path: subprocess.run([HERE / "image" / "build", path], check=True))
 
 
-def probe_image():
+def cached_file(kind, recipe, name, *command):
+    """One file of the cache, which a command makes that is told its path last."""
     def build(path):
         path.mkdir(parents=True)
         try:
-            subprocess.run([HERE / "probe" / "build", path / "probe.raw"], check=True)
+            subprocess.run([*command, path / name], check=True)
         except BaseException:
             shutil.rmtree(path)
             raise
-    return cached("probe", [HERE / "probe" / name for name in ("build", "init", "probe.cpp")], build) / "probe.raw"
+    return cached(kind, recipe, build) / name
+
+
+PROBE = [HERE / "probe" / name for name in ("build", "init", "probe.cpp")]
+
+
+def probe_image():
+    return cached_file("probe", PROBE, "probe.raw", HERE / "probe" / "build")
 
 
 def probe_cd():
     """An image that boots the probe as an installer's CD does."""
-    probe = probe_image()
-
-    def build(path):
-        path.mkdir(parents=True)
-        try:
-            subprocess.run([HERE / "probe" / "cd", probe, path / "probe.iso"], check=True)
-        except BaseException:
-            shutil.rmtree(path)
-            raise
-    return cached("cd", [HERE / "probe" / name for name in ("build", "init", "probe.cpp", "cd")], build) / "probe.iso"
+    return cached_file("cd", [*PROBE, HERE / "probe" / "cd"], "probe.iso", HERE / "probe" / "cd", probe_image())
 
 
 def debian_tree():

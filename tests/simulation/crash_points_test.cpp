@@ -31,10 +31,19 @@ struct Outcome {
 };
 
 // "OP_INSTANCE_CREATE", or one way of it: "OP_INSTANCE_CREATE/adopt".
-Generator::Make const& arguments_of(std::string const& what) {
+Generator const& generator_of(std::string const& what) {
+  return generators().find(what.substr(0, what.find('/')))->second;
+}
+
+// Empty: whatever the generator draws.
+std::string way_of(std::string const& what) {
   auto const slash = what.find('/');
-  auto const& generator = generators().find(what.substr(0, slash))->second;
-  return slash == std::string::npos ? generator.make : generator.ways.at(what.substr(slash + 1));
+  return slash == std::string::npos ? "" : what.substr(slash + 1);
+}
+
+Generator::Make const& arguments_of(std::string const& what) {
+  auto const way = way_of(what);
+  return way.empty() ? generator_of(what).make : generator_of(what).ways.at(way);
 }
 
 void count_hooks(World& world, JobId job, Outcome& outcome) {
@@ -55,10 +64,8 @@ void expect_hooks(Outcome const& undisturbed, Outcome const& outcome) {
 }
 
 void prepare(World& world, std::string const& what, Random& random) {
-  auto const slash = what.find('/');
-  auto const& before = generators().find(what.substr(0, slash))->second.before;
-  auto const known =
-      slash == std::string::npos ? before.end() : before.find(what.substr(slash + 1));
+  auto const& before = generator_of(what).before;
+  auto const known = before.find(way_of(what));
   if (known == before.end()) return;
   auto const op = known->second(world.invariants().cluster(), random);
   auto const job = op ? world.submit(json::array{*op}) : std::nullopt;
@@ -75,8 +82,7 @@ Outcome run(std::string const& what, std::uint64_t argument_seed,
     prepare(it, what, random);
     auto const op = arguments_of(what)(it.invariants().cluster(), random);
     if (!op) return;
-    auto const known = generators().find(what.substr(0, what.find('/')));
-    if (known->second.needs_lost_disk) it.lose_disks(*op);
+    if (generator_of(what).needs_lost_disk) it.lose_disks(*op);
     it.crash_at(crashes);
     auto const job = it.submit(json::array{*op});
     if (job) outcome.status = it.wait_for(*job, 1h);
@@ -124,8 +130,7 @@ TEST_P(CrashPoints, hold_the_invariants) {
   choose_arguments();
   ASSERT_GT(seed_, 0u) << "no arguments of the generator let it succeed";
   ASSERT_FALSE(undisturbed_.broken) << undisturbed_.broken->what;
-  auto const op_id = GetParam().substr(0, GetParam().find('/'));
-  auto const changes_nodes = generators().find(op_id)->second.changes_nodes;
+  auto const changes_nodes = generator_of(GetParam()).changes_nodes;
   auto const tries_all = std::getenv("FLOTTE_EVERY_MOMENT") != nullptr;
 
   std::size_t singles = 0;
