@@ -43,7 +43,12 @@ class Deeds {
  public:
   explicit Deeds(FakeNodeState& state) : state_(state) {}
 
-  Result<NodeFacts> node_info(NodeInfo const&) { return state_.facts; }
+  // Of a node that has given more than it has, nothing is free.
+  Result<NodeFacts> node_info(NodeInfo const&) {
+    auto facts = state_.facts;
+    facts.memory_free = std::max(facts.memory_free, MiB{0});
+    return facts;
+  }
 
   Result<HookResults> run_hooks(HooksRun const& call, CallContext const& context) {
     for (auto const& name : call.later) TRY(check_hooks(name));

@@ -1,5 +1,7 @@
 #include "scheduler.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
@@ -16,6 +18,25 @@ constexpr auto step = 2us;
 // 2026-01-01 00:00:00 UTC.
 constexpr auto wall_begin = 1'767'225'600s;
 
+// Binds this thread, and those that it starts, to the CPU that it is on. Threads of which one runs
+// at a time change places twice as fast there: nobody wakes another CPU.
+class OneCpu {
+ public:
+  OneCpu() {
+    CHECK(::sched_getaffinity(0, sizeof before_, &before_) == 0);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+  }
+  ~OneCpu() { ::sched_setaffinity(0, sizeof before_, &before_); }
+  OneCpu(OneCpu const&) = delete;
+  OneCpu& operator=(OneCpu const&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
+
 }  // namespace
 
 Scheduler::Scheduler(std::uint64_t seed) : random_(seed), now_(Duration(1h)) {}
@@ -29,6 +50,7 @@ Scheduler::~Scheduler() {
 }
 
 void Scheduler::run(std::function<void()> world) {
+  OneCpu const bound;
   world_ = std::make_shared<Process>(Process{.name = "world"});
   spawn(world_, "world", [this, world = std::move(world)] {
     world_task_ = current_;
