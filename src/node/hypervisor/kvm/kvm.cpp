@@ -337,7 +337,6 @@ class Kvm final : public Hypervisor {
     auto qmp = TRY(Qmp::connect(runtime_.files(spec.name).qmp, qmp_timeout));
     TRY(prepare(qmp, spec, password));
     TRY(qmp.run("cont"));
-    TRY(qmp.run("query-status"));
     runtime_.unmark_paused(spec.name);
     return {};
   }
