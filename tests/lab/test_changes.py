@@ -59,7 +59,7 @@ def test_recreate_a_lost_volume(node):
 
 def test_from_volumes_to_files_and_back(node):
     with_files(node)
-    node.ok(ADD + " --no-start vm1", timeout=120)
+    node.ok(ADD.replace("1G", "128M") + " --no-start vm1", timeout=120)
     [root] = node.ok("ls /dev/vms_hdd/*").split()
     wanted = sum_of(node, root)
     # Somebody has it open: it stays what it is.
@@ -77,7 +77,7 @@ def test_from_volumes_to_files_and_back(node):
     node.ok("gnt-instance stop --timeout=0 vm1")
     wanted = sum_of(node, file)
     # A new volume may lie where others were: what was there must not shine through.
-    node.ok("lvcreate -q -y -n dirt -l 100%FREE vms && tr '\\0' x < /dev/zero | dd of=/dev/vms/dirt bs=1M count=2200 status=none; lvremove -f vms/dirt", timeout=300)
+    node.ok("lvcreate -q -y -n dirt -l 100%FREE vms && tr '\\0' x < /dev/zero | dd of=/dev/vms/dirt bs=1M count=300 status=none; lvremove -f vms/dirt", timeout=300)
     node.ok("gnt-instance modify -t plain vm1", timeout=300)
     assert node.ok(f"find {FILES} -type f") == ""
     volumes = node.ok("gnt-node volumes --no-headers --separator=: -o vg,instance").split()

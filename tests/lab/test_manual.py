@@ -289,11 +289,12 @@ def test_O16_which_tap_belongs_to_which_nic(running):
     # The guest's packets come out of it.
     with Guest(running, "vm1") as guest:
         guest.wait_until_ready()
-        before = int(running.ok(f"cat /sys/class/net/{tap}/statistics/rx_packets"))
+        packets = f"cat /sys/class/net/{tap}/statistics/rx_packets"
+        before = int(running.ok(packets))
         guest.say("ip 192.0.2.77/24")
         guest.say("sh ping -c 1 -W 1 192.0.2.78")
         guest.expect("exit")
-        assert int(running.ok(f"cat /sys/class/net/{tap}/statistics/rx_packets")) > before
+        running.wait_until(f"test $({packets}) -gt {before}")
     running.ok("gnt-instance shutdown vm1")
     assert tap not in running.ok("ip -brief link show")
     assert running.run("ls /var/run/kvm-hypervisor/nic/vm1").returncode != 0
