@@ -5,7 +5,7 @@ SETTINGS = "/etc/ganeti/instance-debootstrap"
 CACHE = "/var/cache/ganeti-instance-debootstrap"
 # What the cache has been filled with.
 VARIANT = """SUITE=bookworm
-EXTRA_PKGS="linux-image-cloud-amd64,grub-pc,systemd-sysv,udev,ifupdown,fdisk,openssh-server"
+EXTRA_PKGS="linux-image-cloud-amd64,grub-pc,systemd-sysv,udev,ifupdown,fdisk,openssh-server,acpi-support-base"
 """
 # As the package's example does, without the network.
 GRUB_HOOK = r"""#!/bin/bash

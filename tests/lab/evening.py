@@ -8,13 +8,16 @@ from terminal import Terminal
 DOCUMENT = labs.ROOT / "docs" / "a-first-evening.md"
 MACHINE = "web1"
 ADDRESS = "198.51.100.21"
-CONSOLE_SAYS = r"login: "
+# Not one of an earlier start: more would follow.
+CONSOLE_SAYS = r"login: $"
 WIDTH = 132
 
 
 def prepare(node):
-    """What the document begins with: the package, volume groups, a debootstrap that has been used before."""
+    """What the document begins with: the package, volume groups, a debootstrap that has been used before, a rescue system's CD."""
     debian_guest.prepare(node, {MACHINE: ADDRESS})
+    node.ok("mkdir /srv/iso")
+    node.send(labs.probe_cd(), "/srv/iso/rescue.iso")
     node.ok(f"printf '{ADDRESS} {MACHINE}\\n' >> /etc/hosts")
     node.ok(f"printf 'Host {MACHINE}\\n  StrictHostKeyChecking accept-new\\n  LogLevel ERROR\\n' > /root/.ssh/config")
 
