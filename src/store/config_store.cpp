@@ -180,7 +180,7 @@ struct ConfigStore::Prepared {
 
 Result<ConfigStore::Prepared> ConfigStore::prepare(ClusterEdit& edit) const {
   auto const now = seconds(clock_.wall());
-  auto const bump = [&](auto object) {
+  auto const bumped = [&](auto object) {
     if constexpr (requires { object.serial_no; }) {
       ++object.serial_no;
       object.mtime = now;
@@ -196,13 +196,14 @@ Result<ConfigStore::Prepared> ConfigStore::prepare(ClusterEdit& edit) const {
       if (known == objects.end()) {
         prepared.remove(std::move(key));
       } else {
-        edited.put(bump(*known->second));
-        prepared.put(std::move(key), *objects.at(id));
+        auto const object = bumped(*known->second);
+        prepared.put(std::move(key), object);
+        edited.put(object);
       }
     }
   };
   if (edit.has_settings_) {
-    edited.put(bump(edited.settings()));
+    edited.put(bumped(edited.settings()));
     prepared.put(std::string(settings_key), edited.settings());
   }
   write(nodes_prefix, edited.nodes(), edit.nodes_);
