@@ -2,6 +2,7 @@
 
 A node runs Debian's own kernel under an emulated CPU with SVM, so that guests inside run under real KVM. Everything of a lab
 lies in one directory; images are cached by the content of their recipe."""
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -12,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -340,3 +342,18 @@ class Lab:
             node.power_cut()
         subprocess.run(["ip", "netns", "delete", self.namespace], capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def fresh_node(namespace):
+    """A node with volume groups and our package, for a tool; it goes with the end of the block."""
+    with tempfile.TemporaryDirectory(prefix=f"{namespace}-") as directory:
+        lab = Lab.create(pathlib.Path(directory) / "lab", namespace, 1)
+        try:
+            [node] = lab.nodes
+            lab.boot()
+            lab.prepare(node)
+            lab.install(node)
+            yield node
+        finally:
+            lab.destroy()
