@@ -10,6 +10,7 @@
 #include "store/config_store.h"
 #include "units/group_rules.h"
 #include "units/hooks.h"
+#include "units/os_names.h"
 
 namespace flotte::units {
 namespace {
@@ -29,6 +30,64 @@ Result<json::object> changed_hvparams(json::object all, json::object const& give
     all[name] = model::overlay(object_in(all, name), enforced);
   }
   return all;
+}
+
+Failure no_object(std::string_view what, std::string_view os) {
+  return fail(ErrorCode::WrongInput, "The {} parameters of OS '{}' must be a dict", what, os);
+}
+
+// What is left empty goes.
+void put(json::object& all, std::string_view name, json::object params) {
+  if (params.empty()) {
+    all.erase(name);
+  } else {
+    all[name] = std::move(params);
+  }
+}
+
+// Of each OS, by hypervisor: what it sets for its instances must also fit with what it leaves.
+Result<void> change_os_hvp(json::object const& given, model::Settings& settings) {
+  for (auto const& [os, by_kind] : given) {
+    if (!by_kind.is_object()) return no_object("hypervisor", os);
+    auto changed = TRY(changed_hvparams(object_in(settings.os_hvp, os), by_kind.get_object()));
+    for (auto const kind : settings.enabled_hypervisors) {
+      TRY(model::check_hypervisor(kind, model::overlay(model::filled_hvparams(settings, kind),
+                                                       object_in(changed, schema::name_of(kind)))));
+    }
+    json::object kept;
+    for (auto const& [kind, params] : changed) put(kept, kind, params.get_object());
+    put(settings.os_hvp, os, std::move(kept));
+  }
+  return {};
+}
+
+Result<void> change_osparams(json::object const& given, model::Settings& settings) {
+  for (auto const& [os, params] : given) {
+    if (!params.is_object()) return no_object("OS", os);
+    put(settings.osparams, os,
+        model::overlay(object_in(settings.osparams, os),
+                       os_parameter_changes(params.get_object())));
+  }
+  return {};
+}
+
+// A definition that a node lacks can't say what its parameters are: that is told, and no error.
+Result<void> check_osparams(json::object const& given, ClusterSetParams::Facts const& facts,
+                            ClusterSetParams::Plan& plan) {
+  for (auto const& [os, params] : given) {
+    for (auto const& state : facts.nodes) {
+      if (!state.operating_systems) continue;
+      auto const& known = state.operating_systems->definitions;
+      auto const found = std::ranges::find(known, os_base(os), &rpc::OsDefinition::name);
+      if (found == known.end() || !found->diagnose.empty()) {
+        plan.warnings.push_back(fmt::format("OS {} not found on node {}, skipping validation",
+                                            std::string_view(os), state.node));
+        continue;
+      }
+      TRY(check_os_parameters(*found, object_in(plan.settings.osparams, os), state.node));
+    }
+  }
+  return {};
 }
 
 // [["add", name], ["remove", name]]: hidden and refused OS definitions.
@@ -174,7 +233,7 @@ Result<void> check_nics(model::Cluster const& cluster, model::Settings const& se
 // What the nodes know: whether a volume group or a directory is there.
 Result<void> check_nodes(opcodes::ClusterSetParams const& op, model::Settings const& settings,
                          ClusterSetParams::Facts const& facts) {
-  for (auto const& [node, groups, faults] : facts.nodes) {
+  for (auto const& [node, groups, faults, operating_systems] : facts.nodes) {
     auto const& wanted = settings.volume_group_name;
     auto const is_wanted = op.vg_name || op.enabled_disk_templates;
     if (is_wanted && !wanted.empty() &&
@@ -230,13 +289,17 @@ Result<ClusterSetParams::Facts> ClusterSetParams::inspect(Op const& op,
   for (auto const& directory : {op.file_storage_dir, op.shared_file_storage_dir}) {
     if (directory && directory->starts_with('/')) look.storage_dirs.push_back(*directory);
   }
-  if (!op.vg_name && !op.enabled_disk_templates && look.storage_dirs.empty()) return facts;
+  auto const are_groups_asked = op.vg_name || op.enabled_disk_templates;
+  if (!are_groups_asked && !op.osparams && look.storage_dirs.empty()) return facts;
   for (auto const& node : cluster.nodes_by_name()) {
     if (node->offline) continue;
     Facts::NodeState state{.node = node->name};
-    for (auto const& group : TRY(nodes.ask(*node, rpc::NodeInfo{})).volume_groups) {
-      state.volume_groups.push_back(group.name);
+    if (are_groups_asked) {
+      for (auto const& group : TRY(nodes.ask(*node, rpc::NodeInfo{})).volume_groups) {
+        state.volume_groups.push_back(group.name);
+      }
     }
+    if (op.osparams) state.operating_systems = TRY(nodes.ask(*node, rpc::OsDiagnose{}));
     if (!look.storage_dirs.empty()) {
       for (auto const& fault : TRY(nodes.ask(*node, look)).storage_faults) {
         state.storage_faults.push_back(fault.fault);
@@ -295,12 +358,15 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
     settings.ipolicy =
         TRY(model::changed_ipolicy(settings.ipolicy, *op.ipolicy, model::PolicyLevel::Cluster));
   }
-  if (op.os_hvp) settings.os_hvp = model::overlay(settings.os_hvp, *op.os_hvp);
+  if (op.os_hvp) TRY(change_os_hvp(*op.os_hvp, settings));
   for (auto const& [changes, names] : {std::pair{&op.hidden_os, &settings.hidden_os},
                                        std::pair{&op.blacklisted_os, &settings.blacklisted_os}}) {
     if (*changes) TRY(change_names(**changes, *names));
   }
-  if (op.osparams) settings.osparams = model::overlay(settings.osparams, *op.osparams);
+  if (op.osparams) {
+    TRY(change_osparams(*op.osparams, settings));
+    TRY(check_osparams(*op.osparams, facts, plan));
+  }
   take(op.vg_name, settings.volume_group_name);
   take(op.candidate_pool_size, settings.candidate_pool_size);
   take(op.max_running_jobs, settings.max_running_jobs);

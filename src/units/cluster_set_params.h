@@ -14,7 +14,8 @@ struct ClusterSetParams {
     struct NodeState {
       std::string node;
       std::vector<std::string> volume_groups;
-      std::vector<std::string> storage_faults;  // of the new directories
+      std::vector<std::string> storage_faults;       // of the new directories
+      std::optional<rpc::OsList> operating_systems;  // where their parameters change
     };
     std::vector<NodeState> nodes;  // where something depends on them
   };

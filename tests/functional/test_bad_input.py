@@ -313,4 +313,22 @@ def test_a_parameter_that_the_os_declares_is_taken_and_taken_back(guests):
     assert "  Operating system parameters: \n    mirror: a\n" in guests.ok("gnt-instance info asks1")
     guests.ok("gnt-instance modify -O mirror=default asks1 && gnt-os modify -O mirror=b asks")
     assert "  Operating system parameters: \n    mirror: default (b)\n" in guests.ok("gnt-instance info asks1")
-    guests.ok("gnt-instance remove -f asks1")
+    guests.ok("gnt-instance remove -f asks1 && gnt-os modify -O mirror=default asks")
+
+
+def test_a_definition_s_own_parameters_are_changed_one_by_one_and_checked(guests):
+    def settings():
+        known = guests.ok("gnt-cluster info")
+        return known[known.index("OS-specific hypervisor parameters"):known.index("Hidden OSes")]
+
+    guests.ok("cp -r /usr/share/ganeti/os/noop /usr/share/ganeti/os/own; printf 'mirror from where\\nsuite which\\n' > /usr/share/ganeti/os/own/parameters.list")
+    guests.ok("gnt-os modify -O mirror=a,suite=b own && gnt-os modify -O suite=c own")
+    guests.ok("gnt-os modify -H kvm:acpi=false own && gnt-os modify -H kvm:serial_speed=9600 own")
+    assert re.findall(r"\w+: \w+$", settings(), re.MULTILINE) == ["acpi: False", "serial_speed: 9600", "mirror: a", "suite: c"]
+    assert "not supported by the OS own: nosuch; it has: mirror, suite" in guests.refused("gnt-os modify -O nosuch=1 own")
+    assert "Parameter 'nosuch' is not supported" in guests.refused("gnt-os modify -H kvm:nosuch=1 own")
+    assert "Unknown hypervisor 'nosuch'" in guests.refused("gnt-os modify -H nosuch:acpi=false own")
+    assert "OS elsewhere not found on node" in guests.ok("gnt-os modify -O mirror=a elsewhere")
+    guests.ok("gnt-os modify -O mirror=default,suite=default own && gnt-os modify -O mirror=default elsewhere")
+    guests.ok("gnt-os modify -H kvm:acpi=default,serial_speed=default own")
+    assert not re.search("own|elsewhere", settings())
