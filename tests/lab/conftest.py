@@ -2,6 +2,7 @@
 import os
 import pathlib
 import sys
+import warnings
 
 import pytest
 
@@ -16,12 +17,18 @@ def pytest_configure(config):
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item):
-    """What the node's journal and logs say stands below a failure."""
+def pytest_runtest_makereport(item, call):
+    """What the node's journal and logs say stands below a failure. That a node hung as a whole is no failure of the test: ./check begins it again (--only-rerun)."""
+    node = next((item.funcargs[name] for name in ("node", "installed", "running") if name in item.funcargs), None)
+    failed = call.when == "call" and call.excinfo is not None and node is not None and node.is_on()
+    if failed and node.hangs():
+        hung = labs.NodeHung(f"{node.name}: {node.what_it_hangs_in()}")
+        warnings.warn(str(hung))
+        hung.__cause__ = call.excinfo.value
+        call.excinfo = pytest.ExceptionInfo.from_exc_info((labs.NodeHung, hung, call.excinfo.tb))
     outcome = yield
     report = outcome.get_result()
-    node = next((item.funcargs[name] for name in ("node", "installed", "running") if name in item.funcargs), None)
-    if report.when == "call" and report.failed and node is not None and node.is_on():
+    if failed and report.failed:
         said = node.run("journalctl --no-pager -n 40 -u 'flotte*'; tail -n 40 /var/log/ganeti/*.log /var/log/ganeti/kvm/*.log", timeout=60)
         report.sections.append((f"{node.name}", said.stdout))
 

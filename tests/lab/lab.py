@@ -23,6 +23,7 @@ SSH_PORT = 51083
 MEMORY_MIB = 2560
 VOLUME_GROUPS = {"vms": "12G", "vms_hdd": "8G", "vms_ssd": "4G"}
 BOOT_SECONDS_MAX = 180
+HANG_SECONDS_MIN = 60
 CACHE_SECONDS = 24 * 3600
 # operations.md, O1
 INIT = ('gnt-cluster init --vg-name vms --master-netdev br-grenode --enabled-hypervisors kvm --hypervisor-parameters kvm:kernel_path="" '
@@ -31,6 +32,10 @@ INIT = ('gnt-cluster init --vg-name vms --master-netdev br-grenode --enabled-hyp
 
 class LabError(Exception):
     """What can't be done in the lab, for the person who asked."""
+
+
+class NodeHung(Exception):
+    """An emulated machine under an emulated hypervisor hangs as a whole now and then, which is no fault of what runs on it."""
 
 
 def run(*command, **options):
@@ -162,6 +167,10 @@ class Node:
 
     def is_on(self):
         return self._pid() is not None
+
+    def hangs(self):
+        """It is on, and says nothing for longer than the busiest node needs."""
+        return self.is_on() and self.run("true", timeout=HANG_SECONDS_MIN).returncode == 255
 
     def what_it_hangs_in(self):
         """Of a machine that doesn't answer: what its processors do, and the end of its console."""
