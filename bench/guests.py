@@ -1,21 +1,20 @@
-"""Rows about guests (O5, O7, O9, O12, O13), each beside the same done by hand: the same QEMU, the same QMP commands, ip(8), truncate(1), socat(1)."""
+"""Rows about guests (O5, O7, O9, O12, O13), each beside the same typed by hand: the same QEMU, the same QMP commands, ip(8), truncate(1), socat(1)."""
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
 import pty
 import re
 import select
+import shlex
 import shutil
 import socket
 import statistics
-import struct
 import subprocess
 import sys
 import time
 
-from measure import ROOT, ms
+from measure import ROOT, median_ms, ms
 
 sys.path.insert(0, str(ROOT / "tests/lab"))
 import lab as labs  # noqa: E402
@@ -24,8 +23,9 @@ ADD = ["gnt-instance", "add", "-t", "file", "-o", "noop", "--no-nics", "-B", "me
 ROUNDS = 7
 BRIDGE = "flotte-bench"
 ANSWER_SECONDS_MAX = 120
-# linux/if_tun.h
-TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 0x2, 0x1000, 0x4000
+GUEST_USER = "flotte-vm"
+TUN = pathlib.Path("/dev/net/tun")
+QMP = pathlib.Path(__file__).with_name("qmp")
 
 
 class Guest:
@@ -44,36 +44,22 @@ class Guest:
         return pathlib.Path(f"/proc/{self.pid()}/cmdline").read_bytes().split(b"\0")[:-1]
 
     @contextlib.contextmanager
-    def started_by_hand(self, argv, disk):
-        """The same QEMU, until the end of the block at the latest; says how many milliseconds it took until its guest was let go."""
-        def start():
-            subprocess.run(argv, check=True, capture_output=True)
-            self.qmp(("cont", {}))
-
+    def started_by_hand(self, argv, disk, before=":"):
+        """The same QEMU, until the end of the block at the latest; says how many milliseconds it took until its guest was let go, with what is typed before."""
         self.link.symlink_to(disk)
         try:
-            yield ms(start)
+            yield ms(lambda: typed(before, shlex.join(os.fsdecode(word) for word in argv), self.qmp("cont")))
         finally:
             with contextlib.suppress(ProcessLookupError):
                 wait_for_end(self.pid(), lambda: os.kill(self.pid(), 9))
             (self.runtime / f"pid/{self.name}").unlink(missing_ok=True)
             self.link.unlink()
 
-    def qmp(self, *commands, event=None, descriptor=None):
-        """As a script would: connects, says them one after the other, and waits for the event that ends the first. A descriptor goes with `getfd`."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self.runtime / f"ctrl/{self.name}.qmp"))
-            stream = connection.makefile()
-            stream.readline()
-            for execute, arguments in (("qmp_capabilities", {}), *commands):
-                said = json.dumps({"execute": execute, "arguments": arguments}).encode() + b"\n"
-                socket.send_fds(connection, [said], [descriptor] if execute == "getfd" else [])
-                awaited = {"return"} | ({event} if event and execute == commands[0][0] else set())
-                while awaited:
-                    said = json.loads(stream.readline())
-                    if "error" in said:
-                        raise RuntimeError(f"{execute}: {said['error']['desc']}")
-                    awaited -= {"return"} if "return" in said else {said["event"]}
+    def qmp(self, *commands):
+        """What is typed to say these to its monitor: names, or (name, arguments)."""
+        pairs = [(command, {}) if isinstance(command, str) else command for command in commands]
+        said = [json.dumps({"execute": name, "arguments": arguments}) for name, arguments in pairs]
+        return shlex.join([str(QMP), f"{self.runtime}/ctrl/{self.name}.qmp", *said])
 
     def answers(self, *console):
         """A console program on a terminal, until the guest has answered what was typed."""
@@ -100,6 +86,12 @@ class Guest:
         return "socat", "-,rawer", f"UNIX-CONNECT:{self.runtime}/ctrl/{self.name}.serial"
 
 
+def typed(*commands):
+    done = subprocess.run(["sh", "-c", " && ".join(commands)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0 or done.stderr:
+        raise RuntimeError(f"{' && '.join(commands)}: {done.stderr}")
+
+
 def wait_for_end(pid, end):
     process = os.pidfd_open(pid)
     try:
@@ -120,18 +112,17 @@ def life_rows(cluster):
     """O5 and O7, of a guest without a system."""
     added, by_hand = [], []
     scratch = cluster.root / "srv/scratch.img"
+    script = cluster.root / "usr/share/ganeti/os/noop/create"
     guest = Guest(cluster, "q1")
     for _ in range(ROUNDS):
         added.append(ms(lambda: cluster.run(*ADD, "-s", "64M", "q1")))
         argv, disk = guest.argv(), guest.link.resolve()
         cluster.run("gnt-instance", "shutdown", "--timeout", "0", "q1")
-        made = ms(lambda: subprocess.run(["truncate", "-s", "64M", scratch], check=True))
-        scripted = ms(lambda: subprocess.run([cluster.root / "usr/share/ganeti/os/noop/create"], env=cluster.env, check=True))
-        with guest.started_by_hand(argv, disk) as started:
-            by_hand.append(made + scripted + started)
+        with guest.started_by_hand(argv, disk, f"truncate -s 64M {scratch} && {script}") as took:
+            by_hand.append(took)
         scratch.unlink()
         cluster.run("gnt-instance", "remove", "-f", "q1")
-    rows = [row("O5: adding a guest, file, noop OS, started", 1.2, "1150", added, "truncate, the script, the same QEMU", by_hand)]
+    rows = [row("O5: adding a guest, file, noop OS, started", 1.2, "1150", added, "truncate, the script, the same QEMU, cont", by_hand)]
 
     cluster.run(*ADD, "-s", "64M", "--no-start", "q1")
     starts, stops, reboots, by_hand, ended = [], [], [], [], []
@@ -142,11 +133,11 @@ def life_rows(cluster):
         stops.append(ms(lambda: cluster.run("gnt-instance", "shutdown", "--timeout", "0", "q1")))
         with guest.started_by_hand(argv, disk) as started:
             by_hand.append(started)
-            ended.append(ms(lambda: wait_for_end(guest.pid(), lambda: subprocess.run(["kill", "-9", str(guest.pid())], check=True))))
+            ended.append(ms(lambda: wait_for_end(guest.pid(), lambda: typed(f"kill -9 {guest.pid()}"))))
     cluster.run("gnt-instance", "remove", "-f", "q1")
-    rows.append(row("O7: starting a guest", None, "1200", starts, "the same QEMU", by_hand))
+    rows.append(row("O7: starting a guest", None, "1200", starts, "the same QEMU, cont", by_hand))
     rows.append(row("O7: stopping it, --timeout 0", None, "1760", stops, "kill -9", ended))
-    rows.append(row("O7: rebooting it, --type hard", 1.2, "2080", reboots, "kill -9, the same QEMU", [a + b for a, b in zip(by_hand, ended)]))
+    rows.append(row("O7: rebooting it, --type hard", 1.2, "2080", reboots, "kill -9, the same QEMU, cont", [a + b for a, b in zip(by_hand, ended)]))
     return rows
 
 
@@ -157,42 +148,53 @@ def change_rows(cluster):
     [disk] = (cluster.root / "srv/files/p1").glob("*.disk0")
     shutil.copyfile(labs.probe_image(), disk)
     subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
+    mode = TUN.stat().st_mode
     try:
+        TUN.chmod(0o666)  # as udev has it
         cluster.run("gnt-instance", "startup", "p1")
         guest.answers(*guest.serial())
-        rows = [*nic_rows(guest), grow_row(guest), console_row(guest), shutdown_row(guest)]
+        rows = [query_row(guest), *nic_rows(guest), grow_row(guest), console_row(guest), shutdown_row(guest)]
         cluster.run("gnt-instance", "remove", "-f", "p1")
         return rows
     finally:
+        TUN.chmod(mode)
         subprocess.run(["ip", "link", "delete", BRIDGE], check=True)
+
+
+def query_row(guest):
+    """What of the rows by hand is the start of socat(1) and a shell."""
+    def said_by_us():
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(guest.runtime / f"ctrl/{guest.name}.qmp"))
+            stream = connection.makefile("rw")
+            stream.readline()
+            for command in ("qmp_capabilities", "query-status"):
+                stream.write(json.dumps({"execute": command}) + "\n")
+                stream.flush()
+                stream.readline()
+
+    by_hand = median_ms(lambda: typed(guest.qmp("query-status")))
+    return "(by hand, one QMP command)", by_hand, "", "", f"from a program that runs already: {median_ms(said_by_us):.1f}"
 
 
 def nic_rows(guest):
     modify = ["gnt-instance", "modify", "--net"]
 
-    def add_by_hand():
-        tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-        try:
-            fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", b"bench0", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
-            subprocess.run(["ip", "link", "set", "bench0", "master", BRIDGE, "up"], check=True)
-            guest.qmp(("getfd", {"fdname": "hand"}), ("netdev_add", {"type": "tap", "id": "hand", "fd": "hand"}),
-                      ("device_add", {"driver": "virtio-net-pci", "id": "hand", "netdev": "hand", "mac": "aa:00:00:00:00:01"}), descriptor=tap)
-        finally:
-            os.close(tap)
-
-    def remove_by_hand():
-        guest.qmp(("device_del", {"id": "hand"}), ("netdev_del", {"id": "hand"}), event="DEVICE_DELETED")
+    add_by_hand = (f"ip tuntap add dev bench0 mode tap vnet_hdr user {GUEST_USER}", f"ip link set bench0 master {BRIDGE} up",
+                   guest.qmp(("netdev_add", {"type": "tap", "id": "hand", "ifname": "bench0", "script": "no", "downscript": "no"}),
+                             ("device_add", {"driver": "virtio-net-pci", "id": "hand", "netdev": "hand", "mac": "aa:00:00:00:00:01"})))
+    remove_by_hand = guest.qmp(("device_del", {"id": "hand"}), ("netdev_del", {"id": "hand"})), "ip link delete bench0"
 
     figures = {"add": [], "remove": [], "add by hand": [], "remove by hand": []}
     for _ in range(ROUNDS):
         figures["add"].append(ms(lambda: guest.cluster.run(*modify, f"add:link={BRIDGE}", "p1")))
         time.sleep(1)  # until the guest knows it
         figures["remove"].append(ms(lambda: guest.cluster.run(*modify, "remove", "p1")))
-        figures["add by hand"].append(ms(add_by_hand))
+        figures["add by hand"].append(ms(lambda: typed(*add_by_hand)))
         time.sleep(1)
-        figures["remove by hand"].append(ms(remove_by_hand))
-    return [row("O12: adding a NIC to a running guest", 1.2, "", figures["add"], "a tap, ip, three QMP commands", figures["add by hand"]),
-            row("O12: removing it", 1.2, "", figures["remove"], "two QMP commands", figures["remove by hand"])]
+        figures["remove by hand"].append(ms(lambda: typed(*remove_by_hand)))
+    return [row("O12: adding a NIC to a running guest", 1.2, "", figures["add"], "ip, ip, two QMP commands", figures["add by hand"]),
+            row("O12: removing it", 1.2, "", figures["remove"], "two QMP commands, ip", figures["remove by hand"])]
 
 
 def grow_row(guest):
@@ -200,17 +202,13 @@ def grow_row(guest):
     node = re.search(r"driver=raw,node-name=([^,]+),discard", b" ".join(guest.argv()).decode()).group(1)
     ours, by_hand = [], []
 
-    def grow_by_hand(mib):
-        subprocess.run(["truncate", "-s", f"{mib}M", disk], check=True)
-        guest.qmp(("block_resize", {"node-name": node, "size": mib << 20}))
-
     mib = 64
     for _ in range(ROUNDS):
         mib += 16
         ours.append(ms(lambda: guest.cluster.run("gnt-instance", "grow-disk", "--absolute", "p1", "0", f"{mib}M")))
     for _ in range(ROUNDS):
         mib += 16
-        by_hand.append(ms(lambda: grow_by_hand(mib)))
+        by_hand.append(ms(lambda: typed(f"truncate -s {mib}M {disk}", guest.qmp(("block_resize", {"node-name": node, "size": mib << 20})))))
     return row("O13: growing a running guest's disk", 1.2, "810", ours, "truncate, one QMP command", by_hand)
 
 
@@ -228,7 +226,7 @@ def shutdown_row(guest):
         ours.append(ms(lambda: guest.cluster.run("gnt-instance", "shutdown", "p1")))
         with guest.started_by_hand(argv, disk):
             guest.answers(*guest.serial())
-            by_hand.append(ms(lambda: wait_for_end(guest.pid(), lambda: guest.qmp(("system_powerdown", {})))))
+            by_hand.append(ms(lambda: wait_for_end(guest.pid(), lambda: typed(guest.qmp("system_powerdown")))))
         guest.cluster.run("gnt-instance", "startup", "p1")
         guest.answers(*guest.serial())
     return row("O7: shutting down a guest that hears it", 1.2, "", ours, "system_powerdown", by_hand)

@@ -61,6 +61,9 @@ class Cluster:
             (self.root / directory).mkdir(parents=True)
         (self.root / "etc/ganeti/file-storage-paths").write_text(f"{files}\n")
         (self.root / "usr/share/ganeti/os").symlink_to(ROOT / "os")
+        # In memory, as on every machine.
+        (self.root / "var/run").mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "run", self.root / "var/run"], check=True)
         self.run("flotte", "daemons", "start")
         self.run("gnt-cluster", "init", "--enabled-hypervisors=fake,kvm", "--enabled-disk-templates=diskless,file",
                  f"--file-storage-dir={files}", "-H", "kvm:kernel_path=", "--ipolicy-bounds-specs="
@@ -74,6 +77,7 @@ class Cluster:
         for pidfile in (self.root / "var/run/ganeti/kvm-hypervisor/pid").glob("*"):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pidfile.read_text()), signal.SIGKILL)
+        subprocess.run(["umount", "--lazy", self.root / "var/run"], check=False)
 
     def run_jobs(self, jobs):
         """Submits jobs in one request and waits for the end of each."""

@@ -87,8 +87,8 @@ std::vector<std::string> environment_of(Command const& command) {
   return list;
 }
 
-// Between fork and exec only async-signal-safe calls are allowed: all that is needed is made
-// before.
+// Between vfork and exec the memory is the daemon's own, and only async-signal-safe calls are
+// allowed: all that is needed is made before.
 [[noreturn]] void become(Command const& command, char* const* argv, char* const* environment,
                          int output, int errors, int status_fd, std::vector<int> const& keep) {
   ::setsid();
@@ -165,7 +165,8 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
     return fail(ErrorCode::EnvironmentError, "Can't make a pipe: {}", std::strerror(errno));
   }
   moment("run", command.argv[0]);
-  pid_t const pid = ::fork();
+  // Unlike after a fork, none of the daemon's pages have to be copied.
+  pid_t const pid = ::vfork();
   if (pid < 0) return fail(ErrorCode::EnvironmentError, "Can't fork: {}", std::strerror(errno));
   if (pid == 0) {
     become(command, argv.data(), environment.data(), output.write.get(), errors.write.get(),

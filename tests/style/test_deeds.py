@@ -10,10 +10,10 @@ CALLS = ("unlink unlinkat rename renameat renameat2 rmdir mkdir mkdirat symlink 
 RAW = re.compile(r"(?<![\w>])::(" + "|".join(CALLS) + r")\(")
 OTHERS = re.compile(r"std::(?:filesystem::(?:remove\w*|rename|create_\w+|resize_file|copy\w*|permissions|last_write_time)|ofstream|fstream|remove|rename|system)\b|"
                     r"\bfopen\(|SYS_pidfd_send_signal|(?:O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE)\b")
-# Questions to the kernel, and what a child does between fork and exec, where no hook may run.
+# Questions to the kernel, and what a child does between vfork and exec, where no hook may run.
 EXEMPT = {"src/sys/deeds.cpp": None,
           "src/sys/network.cpp": {"::ioctl("},
-          "src/sys/process.cpp": {"::fork(", "::write(", "::execvpe("},
+          "src/sys/process.cpp": {"::vfork(", "::write(", "::execvpe("},
           "src/sys/sessions.cpp": {"::write(", "O_CREAT", "O_TRUNC"}}
 
 

@@ -77,6 +77,12 @@ std::vector<std::string> names_in(std::string const& directory, std::string_view
   return names;
 }
 
+// Threads of the kernel have none; they are most of what is in /proc.
+bool has_executable(pid_t pid) {
+  char first = 0;
+  return ::readlink(fmt::format("/proc/{}/exe", pid).c_str(), &first, 1) > 0;
+}
+
 // What can't be read is left out.
 void take_nic(KvmGuest& guest, json::value const& entry) {
   auto const* object = entry.if_object();
@@ -201,7 +207,7 @@ std::vector<KvmProcess> KvmRuntime::find_all(std::string const& name) const {
   for (std::filesystem::directory_iterator entry("/proc", error), end;
        !error && entry != end && ++looked_at < processes_looked_at_max; entry.increment(error)) {
     auto const pid = pid_from(entry->path().filename().string());
-    if (!pid) continue;
+    if (!pid || !has_executable(*pid)) continue;
     if (auto process = KvmProcess::open(*pid, name, file("pid", name))) {
       found.push_back(std::move(*process));
     }
