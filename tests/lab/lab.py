@@ -24,6 +24,7 @@ MEMORY_MIB = 2560
 VOLUME_GROUPS = {"vms": "12G", "vms_hdd": "8G", "vms_ssd": "4G"}
 BOOT_SECONDS_MAX = 180
 HANG_SECONDS_MIN = 60
+QEMU = "-f '^/usr/bin/kvm '"  # the processes of guests, for pgrep and pkill
 CACHE_SECONDS = 24 * 3600
 # operations.md, O1
 INIT = ('gnt-cluster init --vg-name vms --master-netdev br-grenode --enabled-hypervisors kvm --hypervisor-parameters kvm:kernel_path="" '
@@ -185,18 +186,22 @@ class Node:
         return f"{said}\n{console.read_text(errors='replace')[-20000:]}"
 
     def save(self, snapshot):
+        """Its guests stand still meanwhile: QEMU can't load what it saved of an emulated processor that was inside of one."""
+        self.run(f"pkill -STOP {QEMU}; sleep 0.3")
         self._forget_connection()
         self._monitor_silently(f"savevm {snapshot}")
+        self.run(f"pkill -CONT {QEMU}")
 
     def load(self, snapshot):
         """Back to what was saved; a machine that is off is started there."""
         self._forget_connection()
         if self.is_on():
             self._monitor_silently(f"loadvm {snapshot}")
+            self._monitor_silently("cont")  # it stands where the last load failed
         else:
             self.power_on(snapshot)
         self.wait_for_ssh()
-        self.ok(f"date -s @{time.time():.3f} > /dev/null")
+        self.ok(f"pkill -CONT {QEMU}; date -s @{time.time():.3f} > /dev/null")
 
     def wait_for_ssh(self):
         deadline = time.monotonic() + BOOT_SECONDS_MAX

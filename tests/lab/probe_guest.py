@@ -6,8 +6,6 @@ import time
 
 import lab as labs
 
-# The process of a guest, for pgrep and pkill.
-QEMU = "-f '^/usr/bin/kvm '"
 DEFINITION = "/usr/share/ganeti/os/probe"
 ADD = ("gnt-instance add -o probe -t plain --disk 0:size=1G,vg=vms_hdd --disk 1:size=1G,vg=vms_ssd -B memory=128M "
        "--net=0:link=br-rzn-205 --no-name-check --no-ip-check")

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from probe_guest import ADD, QEMU, Guest
+from lab import QEMU
+from probe_guest import ADD, Guest
 
 
 def nothing_is_left(node, name):

@@ -8,7 +8,8 @@ import subprocess
 import time
 
 import lab as labs
-from probe_guest import QEMU, Guest
+from lab import QEMU
+from probe_guest import Guest
 from terminal import Terminal
 
 RFB = pathlib.Path(__file__).resolve().parents[1] / "functional" / "rfb.py"

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import lab as labs
 import probe_guest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "functional"))
@@ -33,7 +34,7 @@ SITE = Site(
     disk="--disk {index}:size={size}M,vg=vms",
     templates=["plain", "plain", "plain", "diskless"],
     nics=["--net 0:link=br-rzn-205", "--no-nics"],
-    qemu=probe_guest.QEMU,
+    qemu=labs.QEMU,
     disk_paths="/dev/(dm-|mapper)",
     list_disks="lvs --noheadings --nosuffix --units b -o lv_name,lv_size vms vms_hdd vms_ssd",
     list_left="lvs --noheadings -o lv_full_name; dmsetup ls; ip -br link | cut -d' ' -f1; systemctl list-units --all --plain --no-legend 'flotte-guest-*'; "

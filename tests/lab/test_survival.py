@@ -5,7 +5,8 @@ import time
 import pytest
 
 import lab as labs
-from probe_guest import ADD, QEMU, Guest
+from lab import QEMU
+from probe_guest import ADD, Guest
 
 
 @contextlib.contextmanager

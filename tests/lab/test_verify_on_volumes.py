@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from probe_guest import QEMU
+from lab import QEMU
 
 NODE = "node1.lab.test"
 KEY = "/var/lib/ganeti/hmac.key"
