@@ -90,7 +90,7 @@ std::vector<std::string> environment_of(Command const& command) {
 // Between vfork and exec the memory is the daemon's own, and only async-signal-safe calls are
 // allowed: all that is needed is made before.
 [[noreturn]] void become(Command const& command, char* const* argv, char* const* environment,
-                         int output, int errors, int status_fd, std::vector<int> const& keep) {
+                         int output, int errors, int status_fd) {
   ::setsid();
   if (!command.session_record.empty()) record_own_session(command.session_record.c_str());
   sigset_t none;
@@ -103,11 +103,22 @@ std::vector<std::string> environment_of(Command const& command) {
   ::dup2(errors, 2);
   // Everything above the standard three is closed at exec, but what the caller wants kept.
   ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
-  for (int const fd : keep) ::fcntl(fd, F_SETFD, 0);
+  for (int const fd : command.keep_fds) ::fcntl(fd, F_SETFD, 0);
   if (::chdir(command.directory.c_str()) == 0) ::execvpe(argv[0], argv, environment);
   int const reason = errno;
   (void)!::write(status_fd, &reason, sizeof reason);
   ::_exit(127);
+}
+
+// Unlike after a fork, none of the daemon's pages have to be copied. In a function of its own: what
+// it has in registers, the child could change.
+[[gnu::noinline]] pid_t start(Command const& command, char* const* argv, char* const* environment,
+                              int output, int errors, int status_fd) {
+  pid_t const pid = ::vfork();
+  if (pid == 0) {
+    become(command, argv, environment, output, errors, status_fd);
+  }
+  return pid;
 }
 
 // Collects one stream: its tail, and its lines for the sink.
@@ -165,13 +176,9 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
     return fail(ErrorCode::EnvironmentError, "Can't make a pipe: {}", std::strerror(errno));
   }
   moment("run", command.argv[0]);
-  // Unlike after a fork, none of the daemon's pages have to be copied.
-  pid_t const pid = ::vfork();
+  pid_t const pid = start(command, argv.data(), environment.data(), output.write.get(),
+                          errors.write.get(), status.write.get());
   if (pid < 0) return fail(ErrorCode::EnvironmentError, "Can't fork: {}", std::strerror(errno));
-  if (pid == 0) {
-    become(command, argv.data(), environment.data(), output.write.get(), errors.write.get(),
-           status.write.get(), command.keep_fds);
-  }
   output.write.close();
   errors.write.close();
   status.write.close();
