@@ -179,7 +179,9 @@ class Node:
         if not self.is_on():
             said = "its QEMU has ended"
         else:
-            said = self._monitor("info status") + self._monitor("info cpus")
+            said = self._monitor("info status")
+            for _ in range(2):  # do they go on?
+                said += "".join(f"{line}\n" for line in self._monitor("info registers -a").splitlines() if line.startswith(("CPU#", "RIP=")))
             for key in ("l", "w", "m"):  # backtraces of processors, blocked tasks, memory
                 self._monitor(f"sendkey alt-sysrq-{key}")
                 time.sleep(3)
