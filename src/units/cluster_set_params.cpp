@@ -50,13 +50,14 @@ Result<void> change_os_hvp(json::object const& given, model::Settings& settings)
   for (auto const& [os, by_kind] : given) {
     if (!by_kind.is_object()) return no_object("hypervisor", os);
     auto changed = TRY(changed_hvparams(object_in(settings.os_hvp, os), by_kind.get_object()));
-    for (auto const kind : settings.enabled_hypervisors) {
-      TRY(model::check_hypervisor(kind, model::overlay(model::filled_hvparams(settings, kind),
-                                                       object_in(changed, schema::name_of(kind)))));
-    }
     json::object kept;
     for (auto const& [kind, params] : changed) put(kept, kind, params.get_object());
     put(settings.os_hvp, os, std::move(kept));
+    model::Instance any{.os = std::string(std::string_view(os))};
+    for (auto const kind : settings.enabled_hypervisors) {
+      any.hypervisor = kind;
+      TRY(model::check_hypervisor(kind, model::filled_hvparams(settings, any)));
+    }
   }
   return {};
 }
