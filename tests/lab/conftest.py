@@ -21,14 +21,15 @@ def pytest_runtest_makereport(item, call):
     """What the node's journal and logs say stands below a failure. That a node hung as a whole is no failure of the test: ./check begins it again (--only-rerun)."""
     node = next((item.funcargs[name] for name in ("node", "installed", "running") if name in item.funcargs), None)
     failed = call.when == "call" and call.excinfo is not None and node is not None and node.is_on()
-    if failed and node.hangs():
+    has_hung = failed and node.hangs()
+    if has_hung:
         hung = labs.NodeHung(f"{node.name}: {node.what_it_hangs_in()}")
         warnings.warn(str(hung))
         hung.__cause__ = call.excinfo.value
         call.excinfo = pytest.ExceptionInfo.from_exc_info((labs.NodeHung, hung, call.excinfo.tb))
     outcome = yield
     report = outcome.get_result()
-    if failed and report.failed:
+    if failed and not has_hung and report.failed:
         said = node.run("journalctl --no-pager -n 40 -u 'flotte*'; tail -n 40 /var/log/ganeti/*.log /var/log/ganeti/kvm/*.log", timeout=60)
         report.sections.append((f"{node.name}", said.stdout))
 

@@ -8,7 +8,6 @@ import subprocess
 import time
 
 import lab as labs
-from lab import QEMU
 from probe_guest import Guest
 from terminal import Terminal
 
@@ -29,7 +28,7 @@ def next_look(node):
 
 def qemu(node):
     """Its command line, word for word."""
-    return node.ok(f"tr '\\0' ' ' < /proc/$(pgrep {QEMU})/cmdline")
+    return node.ok(f"tr '\\0' ' ' < /proc/$(pgrep {labs.QEMU})/cmdline")
 
 
 def says(guest, command):
@@ -145,7 +144,7 @@ def test_O7_the_button_then_the_plug(running):
     begun = time.monotonic()
     running.ok("gnt-instance shutdown --timeout=4 vm1")
     assert 4 <= time.monotonic() - begun < 30
-    assert status(running) == "ADMIN_down" and running.run(f"pgrep {QEMU}").returncode != 0
+    assert status(running) == "ADMIN_down" and running.run(f"pgrep {labs.QEMU}").returncode != 0
 
 
 def test_O7_a_wish_that_is_not_remembered(running):
@@ -166,7 +165,7 @@ def test_O7_a_wish_that_is_not_remembered(running):
 
 def test_O7_reboot_soft_hard_and_full(running):
     for kind, is_same in (("soft", True), ("hard", False), ("full", False)):
-        before = running.ok(f"pgrep {QEMU}")
+        before = running.ok(f"pgrep {labs.QEMU}")
         with Guest(running, "vm1") as guest:
             guest.wait_until_ready()
             running.ok(f"gnt-instance reboot --type={kind} vm1")
@@ -174,7 +173,7 @@ def test_O7_reboot_soft_hard_and_full(running):
                 guest.expect("ready")
         with Guest(running, "vm1") as guest:
             guest.wait_until_ready()
-        assert (running.ok(f"pgrep {QEMU}") == before) is is_same, kind
+        assert (running.ok(f"pgrep {labs.QEMU}") == before) is is_same, kind
         assert status(running) == "running"
 
 
@@ -217,7 +216,7 @@ def test_O7_a_guest_that_switches_itself_off(running):
     # The watcher has nothing against it.
     next_look(running)
     time.sleep(10)
-    assert status(running) == "USER_down" and running.run(f"pgrep {QEMU}").returncode != 0
+    assert status(running) == "USER_down" and running.run(f"pgrep {labs.QEMU}").returncode != 0
     # A guest is what it was started as.
     running.ok("gnt-cluster modify --user-shutdown=no")
     running.ok("gnt-instance start vm1")

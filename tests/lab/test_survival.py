@@ -5,7 +5,6 @@ import time
 import pytest
 
 import lab as labs
-from lab import QEMU
 from probe_guest import ADD, Guest
 
 
@@ -16,10 +15,10 @@ def a_beating_guest(node):
         guest.wait_until_ready()
         guest.say("heartbeat start")
         guest.wait_for_beats(20)
-        pid = node.ok(f"pgrep {QEMU}")
+        pid = node.ok(f"pgrep {labs.QEMU}")
         yield guest
         guest.wait_for_beats(20)
-        assert node.ok(f"pgrep {QEMU}") == pid
+        assert node.ok(f"pgrep {labs.QEMU}") == pid
         numbers = [number for number, _ in guest.beats]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "beats are missing"
         guest.say("heartbeat stop")
