@@ -23,6 +23,8 @@ SSH_PORT = 51083
 MEMORY_MIB = 2560
 VOLUME_GROUPS = {"vms": "12G", "vms_hdd": "8G", "vms_ssd": "4G"}
 BOOT_SECONDS_MAX = 180
+# For what comes soon: a node and its guests are emulated, and stand still for half a minute when their host has other work.
+PATIENCE_SECONDS = 180
 HANG_SECONDS_MIN = 60
 QEMU = "-f '^/usr/bin/kvm '"  # the processes of guests, for pgrep and pkill
 CACHE_SECONDS = 24 * 3600
@@ -36,7 +38,7 @@ class LabError(Exception):
 
 
 class NodeHung(Exception):
-    """An emulated machine under an emulated hypervisor hangs as a whole now and then, which is no fault of what runs on it."""
+    """The emulated machine stands still as a whole, which is no fault of what runs on it."""
 
 
 def run(*command, **options):
@@ -146,7 +148,8 @@ class Node:
             disks += ["-drive", f"file={self._disk(name)},if=none,id={name},cache={cache},discard=unmap",
                       "-device", f"virtio-blk-pci,drive={name},serial={name}"]
         run("ip", "netns", "exec", self.lab.namespace, "qemu-system-x86_64", "-name", self.name,
-            "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "EPYC,+svm", "-smp", "2", "-m", MEMORY_MIB, "-nodefaults", "-display", "none",
+            # One processor: a second one may go on with code that the first has changed (README.md).
+            "-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm", "-smp", "1", "-m", MEMORY_MIB, "-nodefaults", "-display", "none",
             "-daemonize", "-pidfile", self.directory / "pid",
             "-chardev", f"socket,id=serial,path={self.directory}/serial,server=on,wait=off,logfile={self.directory}/console.log,logappend=on",
             "-serial", "chardev:serial", "-qmp", f"unix:{self.directory}/qmp,server=on,wait=off",
@@ -246,7 +249,7 @@ class Node:
         assert done.returncode == exit_code, f"$ {command}\n{done.stdout}{done.stderr}= {done.returncode}"
         return done.stderr
 
-    def wait_until(self, command, timeout=60):
+    def wait_until(self, command, timeout=PATIENCE_SECONDS):
         """Until a command succeeds; its output."""
         deadline = time.monotonic() + timeout
         while True:

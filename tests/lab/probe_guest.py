@@ -1,6 +1,7 @@
 """The probe guest, seen through its serial console (see probe/README.md)."""
 import json
 import queue
+import re
 import threading
 import time
 
@@ -53,20 +54,13 @@ class Guest:
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
 
-    def expect(self, key, timeout=60, where=lambda value: True):
+    def expect(self, key, timeout=labs.PATIENCE_SECONDS, where=lambda value: True):
         """The next `probe: KEY {...}` whose value fits."""
         deadline = time.monotonic() + timeout
         while True:
-            try:
-                line = self._said.get(timeout=max(0, deadline - time.monotonic()))
-            except queue.Empty:
-                line = None
-            assert line is not None, f"{self.name} did not say '{key}' within {timeout} s:\n" + "\n".join(self.lines[-30:])
-            start = line.find(f"probe: {key} ")
-            if start >= 0:
-                value = json.loads(line[start + len(f"probe: {key} "):])
-                if where(value):
-                    return value
+            said, value = self._next(deadline, key)
+            if said == key and where(value):
+                return value
 
     def wait_until_ready(self, timeout=240):
         """Also of one that was ready before we looked."""
@@ -83,24 +77,32 @@ class Guest:
         """All that it sees: {"disk": {name: ...}, "nic": {name: ...}, "cpu": ..., ...}"""
         self.say("report")
         seen = {"disk": {}, "nic": {}, "cdrom": {}}
+        deadline = time.monotonic() + labs.PATIENCE_SECONDS
         while True:
-            line = self._said.get(timeout=20)
-            start = line.find("probe: ")
-            if start < 0:
-                continue
-            key, _, text = line[start + len("probe: "):].partition(" ")
+            key, value = self._next(deadline, "reported")
             if key == "reported":
                 return seen
-            value = json.loads(text)
             if key in ("disk", "nic", "cdrom"):
                 seen[key][value["name"]] = value
             else:
                 seen[key] = value
 
-    def wait_for_beats(self, count, timeout=60):
+    def wait_for_beats(self, count, timeout=labs.PATIENCE_SECONDS):
         """Until so many more have come."""
         wanted = len(self.beats) + count
         deadline = time.monotonic() + timeout
         while len(self.beats) < wanted:
             assert time.monotonic() < deadline, f"{self.name}: {wanted - len(self.beats)} beats are missing:\n" + "\n".join(self.lines[-10:])
             time.sleep(0.05)
+
+    def _next(self, deadline, awaited):
+        """The next that it says as a probe: the key and its value."""
+        while True:
+            try:
+                line = self._said.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                line = None
+            assert line is not None, f"{self.name} did not say '{awaited}' in time:\n" + "\n".join(self.lines[-30:])
+            said = re.search(r"probe: (\w+) (.*)", line)
+            if said:
+                return said[1], json.loads(said[2])

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lab import QEMU
+from lab import PATIENCE_SECONDS, QEMU
 from probe_guest import ADD, Guest
 
 
@@ -33,7 +33,7 @@ def test_O5_a_machine_from_creation_to_removal(node):
 
         # O7: the guest hears the power button.
         node.ok("gnt-instance shutdown vm1")
-        guest.expect("power_button", timeout=5)
+        guest.expect("power_button")
     assert node.ok("gnt-instance list --no-headers -o status vm1") == "ADMIN_down\n"
     assert "tap" not in node.ok("ip -brief link show")
     node.ok("gnt-instance start vm1")
@@ -63,7 +63,7 @@ def test_O9_the_serial_console(running):
         console.wait()
 
 
-def until(sees, wanted, timeout=20):
+def until(sees, wanted, timeout=PATIENCE_SECONDS):
     """A guest looks for what is new when it finds the time."""
     deadline = time.monotonic() + timeout
     while (seen := sees()) != wanted:
@@ -126,7 +126,7 @@ def test_O13_the_guest_sees_a_grown_disk_at_once(running):
     with Guest(running, "vm1") as guest:
         guest.wait_until_ready()
         running.ok("gnt-instance grow-disk vm1 1 512m")
-        guest.expect("disk", timeout=5, where=lambda disk: disk["name"] == "vdb" and disk["size"] == 1536 << 20)
+        guest.expect("disk", where=lambda disk: disk["name"] == "vdb" and disk["size"] == 1536 << 20)
 
 
 @pytest.mark.parametrize("where", ["-n node1.lab.test", ""])
@@ -168,7 +168,7 @@ def test_a_guest_that_the_kernel_kills(running):
     """The list tells the truth, and the watcher's next look starts it again."""
     running.ok(f"pkill -9 {QEMU}")
     assert running.ok("gnt-instance list --no-headers -o status vm1") in ("ERROR_down\n", "running\n")
-    running.wait_until("gnt-instance list --no-headers -o status vm1 | grep -q running", timeout=100)
+    running.wait_until("gnt-instance list --no-headers -o status vm1 | grep -q running")
 
 
 # --- Mistakes and mishaps

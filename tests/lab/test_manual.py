@@ -103,7 +103,7 @@ def test_O6_by_hand_from_an_installer_s_cd(node):
         [cd] = [name for name, disk in disks.items() if disk["read_only"]]
         [disk] = [name for name, disk in disks.items() if disk["size"] == 10 << 30]
         guest.say(f"sh mkdir /cd && mount -t iso9660 -o ro /dev/{cd} /cd && dd if=/cd/probe.raw of=/dev/{disk} bs=1M && sync")
-        assert guest.expect("exit", timeout=120)["code"] == 0
+        assert guest.expect("exit")["code"] == 0
         # The machine has another disk than it will have; a reboot ends that.
         node.ok("gnt-instance reboot vm1")
     with Guest(node, "vm1") as guest:
@@ -190,7 +190,7 @@ def test_O7_many_at_once(running):
             asked = terminal.expect(r"y/\[n\]/\?: ")
             assert "The startup will operate on 2 instances.\r\nDo you want to continue?\r\nAffected instances:\r\n  vm2\r\n  vm3\r\n" in asked
             terminal.type(answer + "\n")
-            assert terminal.process.wait(timeout=120) == exit_code
+            assert terminal.process.wait(timeout=labs.PATIENCE_SECONDS) == exit_code
         assert statuses() == ["running", after, after]
     assert running.run("gnt-instance stop --all --timeout=0").returncode == 1
     assert statuses() == ["running"] * 3
@@ -223,7 +223,7 @@ def test_O7_a_guest_that_switches_itself_off(running):
     switches_itself_off()
     assert status(running) in ("ERROR_down", "running")
     next_look(running)
-    running.wait_until(f"{STATUS} vm1 | grep -q running", timeout=100)
+    running.wait_until(f"{STATUS} vm1 | grep -q running")
     with Guest(running, "vm1") as guest:
         guest.wait_until_ready()
 
@@ -238,20 +238,20 @@ def test_O9_the_serial_console_in_a_terminal(running):
             guest.say(f"echo before {number}")
         guest.expect("echo", where=lambda value: "before 2" in str(value))
     with Terminal(running, "gnt-instance console vm1") as terminal:
-        shown = terminal.expect("before 2", timeout=60)
+        shown = terminal.expect("before 2", timeout=labs.PATIENCE_SECONDS)
         assert "Leave with Ctrl-]" in shown and "before 0" in shown and "before 1" in shown
         terminal.type("echo typed here\n")
-        terminal.expect("probe: echo .*typed here", timeout=60)
+        terminal.expect("probe: echo .*typed here", timeout=labs.PATIENCE_SECONDS)
         # Whoever restarts the daemons leaves it open.
         running.ok("systemctl restart flotte-noded flotte-controllerd")
         terminal.type("echo still here\n")
-        terminal.expect("probe: echo .*still here", timeout=60)
+        terminal.expect("probe: echo .*still here", timeout=labs.PATIENCE_SECONDS)
         terminal.type("\x1d")
         terminal.end()
     with Terminal(running, "gnt-instance console vm1") as terminal:
-        assert "typed here" in terminal.expect("still here", timeout=60)
+        assert "typed here" in terminal.expect("still here", timeout=labs.PATIENCE_SECONDS)
         running.ok("gnt-instance shutdown vm1")
-        terminal.expect("Instance vm1 has stopped", timeout=60)
+        terminal.expect("Instance vm1 has stopped", timeout=labs.PATIENCE_SECONDS)
         terminal.end()
     assert "vm1 is not running" in running.refused("gnt-instance console vm1")
 
@@ -277,7 +277,7 @@ def test_O8_a_display_through_its_tunnel_off_and_on(running):
     known = ["-i", str(running.lab.image / "key"), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", f"HostName={running.address}"]
     inside = ["ip", "netns", "exec", running.lab.namespace]
     subprocess.run([*inside, "ssh", "-q", *known, *tunnel.replace("sleep 60", "sleep 20").split()[1:]], check=True, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=labs.PATIENCE_SECONDS)
     seen = json.loads(subprocess.run([*inside, "/usr/bin/python3", RFB, "127.0.0.1", port], capture_output=True, text=True, check=True).stdout)
     assert seen["is_let_in"] and seen["name"] == "QEMU (vm1)", seen
 

@@ -12,7 +12,7 @@ class Talker(Guest):
 
     def shell(self, command):
         self.say(f"sh {command}")
-        return self.expect("exit", timeout=60)["code"]
+        return self.expect("exit")["code"]
 
     def has_address(self, address):
         self.wait_until_ready()

@@ -31,7 +31,7 @@ def test_logrotate(installed):
     before = installed.ok("pgrep -x flotte-controll")
     installed.ok("logrotate -f /etc/logrotate.d/flotte && systemctl kill --kill-who=main -s TERM flotte-controllerd")
     # Its last words are in the new file, not in the one that was moved away.
-    installed.wait_until(f"grep -q 'pid={before.strip()}.*Ending' /var/log/ganeti/flotte-controllerd.log", timeout=20)
+    installed.wait_until(f"grep -q 'pid={before.strip()}.*Ending' /var/log/ganeti/flotte-controllerd.log")
 
 
 def test_a_daemon_that_hangs_is_restarted(installed):
@@ -41,7 +41,7 @@ def test_a_daemon_that_hangs_is_restarted(installed):
     started = installed.ok("pgrep -x flotte-noded")
     assert started != before
     installed.ok("kill -STOP $(pgrep -x flotte-noded)")
-    installed.wait_until(f"pgrep -x flotte-noded | grep -vq {started.strip()} && systemctl is-active -q flotte-noded", timeout=40)
+    installed.wait_until(f"pgrep -x flotte-noded | grep -vq {started.strip()} && systemctl is-active -q flotte-noded")
 
 
 def test_debian_s_os_definitions_are_found(node):

@@ -23,7 +23,7 @@ def a_beating_guest(node):
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "beats are missing"
         guest.say("heartbeat stop")
         guest.say("heartbeat check")
-        assert guest.expect("heartbeat", timeout=30, where=lambda value: "missing" in value)["missing"] == []
+        assert guest.expect("heartbeat", where=lambda value: "missing" in value)["missing"] == []
     node.wait_until("gnt-instance list --no-headers -o status vm1 | grep -q running")
     assert node.run("gnt-cluster verify").returncode == 0
 
@@ -37,7 +37,7 @@ def test_restart_of_both_daemons(running):
 def test_kill_9_of_both_daemons(running):
     with a_beating_guest(running):
         running.ok("pkill -9 -x flotte-noded; pkill -9 -x flotte-controll; true")
-        running.wait_until("systemctl is-active -q flotte-noded flotte-controllerd", timeout=20)
+        running.wait_until("systemctl is-active -q flotte-noded flotte-controllerd")
 
 
 def test_service_ganeti_is_a_name_for_both(running):
@@ -102,11 +102,11 @@ def test_power_loss_of_the_node(running):
     running.power_cut()
     running.power_on()
     running.wait_for_ssh()
-    running.wait_until("gnt-instance list --no-headers -o status vm1 | grep -q running", timeout=120)
+    running.wait_until("gnt-instance list --no-headers -o status vm1 | grep -q running")
     with Guest(running, "vm1") as guest:
         guest.wait_until_ready()
     assert running.ok("gnt-instance list --no-headers -o name,status") == "vm1 running\nvm2 ADMIN_down\n"
-    running.wait_until("ip -4 address show br-grenode | grep -q 192.0.2.9/32", timeout=30)
+    running.wait_until("ip -4 address show br-grenode | grep -q 192.0.2.9/32")
 
 
 @pytest.mark.long
