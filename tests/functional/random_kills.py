@@ -1,6 +1,6 @@
 """Random operations of a few users while daemons and guests are killed, and what must hold all the while, seen from outside.
 
-Used on a machine made of namespaces (test_random_kills.py) and on a node of the lab (tests/lab/test_random_kills_on_lvm.py). One seed decides what
+Used on a machine made of namespaces (test_random_kills.py) and on a node of the lab (tests/lab/test_random_kills_on_volumes.py). One seed decides what
 each user, and who kills, does next; how they meet is up to the machine."""
 import base64
 import collections
@@ -24,7 +24,7 @@ HANGS_MAX = 3
 # How often the watcher starts a guest within eight hours.
 WATCHER_TRIES_MAX = 5
 FINAL = {"success", "error", "canceled"}
-LOOKS_WITHOUT_DISK_MAX = 3
+WITHOUT_DISK_SECONDS_MAX = 10
 LINES_TOLD = 80
 # Around what should not have been, in seconds.
 TOLD_AROUND = 30
@@ -33,20 +33,32 @@ MAY_END_A_GUEST = {"OP_INSTANCE_SHUTDOWN", "OP_INSTANCE_REBOOT", "OP_INSTANCE_RE
 # Words that no answer has, whatever was killed.
 NEVER_SAID = re.compile(r"internal_error|Unhandled Ganeti error|CHECK failed|terminate called|out_of_range|Could not undo")
 
-# Says again and again: a line for each guest with its process, start, name and disks, then "end" and the time. A process without a disk is none yet.
+# Says again and again: "begin" and the time, a line for each guest with its process, start, name and disks, then "end" and the time. A process without a disk is none
+# yet. Two programs a look, however many guests there are: under load each takes long to start.
 WATCH = r"""
 while :; do
-  for pid in $(pgrep {qemu}); do
-    disks=$(readlink /proc/$pid/fd/* 2> /dev/null | grep -E '^({disks})' | tr ' ' _ | sort -u | tr '\n' ' ')
-    [ -n "$disks" ] || continue
+  echo "begin $EPOCHREALTIME"
+  declare -A disks=()
+  pids=($(pgrep {qemu}))
+  if [ ${{#pids[@]}} -gt 0 ]; then
+    folders=("${{pids[@]/#//proc/}}")
+    while read -r folder disk; do
+      [[ $disk =~ ^({disks}) ]] && disks[${{folder//[^0-9]/}}]+=" ${{disk// /_}}"
+    done < <(find "${{folders[@]/%//fd}}" -mindepth 1 -printf '%h %l\n')
+  fi
+  for pid in "${{!disks[@]}}"; do
     read -r stat < /proc/$pid/stat || continue
+    mapfile -d "" -t words < /proc/$pid/cmdline || continue
     set -- ${{stat##*) }}
-    name=$(tr '\0' '\n' < /proc/$pid/cmdline | sed -n '/^-name$/{{n;s/,.*//p}}')
-    [ -z "$name" ] || echo "guest $pid ${{20}} $name $disks" # it is ending
+    name=
+    for index in "${{!words[@]}}"; do
+      [ "${{words[index]}}" != -name ] || name=${{words[index + 1]%%,*}}
+    done
+    [ -z "$name" ] || echo "guest $pid ${{20}} $name${{disks[$pid]}}" # it is ending
   done
   echo "end $EPOCHREALTIME"
   sleep {pause}
-done
+done 2> /dev/null
 """
 
 # An OS whose script takes a while and notices when another one writes to the same disk.
@@ -94,10 +106,10 @@ class Campaign:
         self.counts = collections.Counter()
         self.violations = []
         self.known_jobs = {}  # id: its final status, or None
-        self.guest_ends = []  # (name, last seen, first missed)
+        self.guest_ends = []  # (name, beginning of the last look that saw it, end of the first that missed it)
         self.killed_guests = set()  # (process, start)
         self.ended = set()  # (process, start)
-        self.seen = {}  # (process, start): (name, disks, last seen)
+        self.seen = {}  # (process, start): (name, disks, beginning of the last look that saw it)
         self.tags = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -106,7 +118,7 @@ class Campaign:
         self._watching = None
         self._is_dark = False
         self._is_over = False
-        self._without_disk = collections.Counter()
+        self._without_disk = {}  # process: since when
 
     # --- the course of it
 
@@ -407,16 +419,20 @@ class Campaign:
             time.sleep(0.1)
 
     def _follow(self, watching):
+        begun = None
         now = {}
         for line in watching.stdout:
             words = line.split()
-            if words and words[0] == "guest" and len(words) > 4:
-                now[(int(words[1]), words[2])] = (words[3], words[4:])
-            elif words and words[0] == "end":
-                self._look(now, float(words[1]))
+            if words and words[0] == "begin":
+                begun = float(words[1])
                 now = {}
+            elif words and words[0] == "guest" and len(words) > 4:
+                now[(int(words[1]), words[2])] = (words[3], set(words[4:]))
+            elif words and words[0] == "end" and begun:
+                self._look(now, begun, float(words[1]))
 
-    def _look(self, now, when):
+    def _look(self, now, begun, ended):
+        """A guest that a look saw was there at some time of it."""
         with self._lock:
             if self._is_dark:
                 return
@@ -426,9 +442,8 @@ class Campaign:
                 for disk in disks:
                     users[disk].append(f"{name} (process {pid})")
                 if any(disk.endswith("_(deleted)") for disk in disks):
-                    self._without_disk[pid] += 1
                     # One that is being ended may outlive its disks by a moment.
-                    if self._without_disk[pid] == LOOKS_WITHOUT_DISK_MAX:
+                    if begun - self._without_disk.setdefault(pid, begun) > WITHOUT_DISK_SECONDS_MAX:
                         self.violations.append(f"{name} (process {pid}) goes on without its disks: {disks}")
             for disk, names in users.items():
                 if len(names) > 1:
@@ -439,14 +454,14 @@ class Campaign:
                 del self.seen[guest]
                 if guest in self.killed_guests:
                     continue
-                self.guest_ends.append((name, last, when))
+                self.guest_ends.append((name, last, ended))
                 self.ended.add(guest)
                 if name == STEADY and not self._is_ending:
                     self.violations.append(f"the QEMU of {STEADY} (process {guest[0]}) ended, and nobody asked for it")
             for guest, (name, disks) in now.items():
                 if guest in self.ended:
                     self.violations.append(f"the QEMU of {name} (process {guest[0]}) was there, was not, and is there again")
-                self.seen[guest] = (name, disks, when)
+                self.seen[guest] = (name, disks, begun)
             if self.violations:
                 self._stop.set()
 
