@@ -148,8 +148,7 @@ class Node:
             disks += ["-drive", f"file={self._disk(name)},if=none,id={name},cache={cache},discard=unmap",
                       "-device", f"virtio-blk-pci,drive={name},serial={name}"]
         run("ip", "netns", "exec", self.lab.namespace, "qemu-system-x86_64", "-name", self.name,
-            # One processor: a second one may go on with code that the first has changed (README.md).
-            "-accel", "tcg,tb-size=512", "-cpu", "EPYC,+svm", "-smp", "1", "-m", MEMORY_MIB, "-nodefaults", "-display", "none",
+            "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "EPYC,+svm", "-smp", self.lab.processors, "-m", MEMORY_MIB, "-nodefaults", "-display", "none",
             "-daemonize", "-pidfile", self.directory / "pid",
             "-chardev", f"socket,id=serial,path={self.directory}/serial,server=on,wait=off,logfile={self.directory}/console.log,logappend=on",
             "-serial", "chardev:serial", "-qmp", f"unix:{self.directory}/qmp,server=on,wait=off",
@@ -309,17 +308,18 @@ class Node:
 class Lab:
     """Its directory tells what there is of it, so that a person's commands and tests find it again."""
 
-    def __init__(self, directory, namespace, image):
+    def __init__(self, directory, namespace, image, processors):
         self.directory = pathlib.Path(directory)
         self.namespace = namespace
         self.image = image
+        self.processors = processors  # of each node; with more than one it may hang as a whole (README.md)
         self.nodes = []
 
     @classmethod
-    def create(cls, directory, namespace, count):
-        lab = cls(directory, namespace, node_image())
+    def create(cls, directory, namespace, count, processors=1):
+        lab = cls(directory, namespace, node_image(), processors)
         lab.directory.mkdir(parents=True)
-        (lab.directory / "lab.json").write_text(json.dumps({"namespace": namespace, "image": str(lab.image), "nodes": count}))
+        (lab.directory / "lab.json").write_text(json.dumps({"namespace": namespace, "image": str(lab.image), "nodes": count, "processors": processors}))
         run("ip", "netns", "add", namespace)
         for command in ("link set lo up", "link add br0 type bridge", "address add 192.0.2.1/24 dev br0", "link set br0 up"):
             run("ip", "-n", namespace, *command.split())
@@ -334,7 +334,7 @@ class Lab:
             known = json.loads((pathlib.Path(directory) / "lab.json").read_text())
         except FileNotFoundError:
             raise LabError("There is no lab; start one with: ./lab up [1-3]") from None
-        lab = cls(directory, known["namespace"], pathlib.Path(known["image"]))
+        lab = cls(directory, known["namespace"], pathlib.Path(known["image"]), known["processors"])
         lab.nodes = [Node(lab, number) for number in range(1, known["nodes"] + 1)]
         return lab
 
@@ -364,10 +364,10 @@ class Lab:
 
 
 @contextlib.contextmanager
-def fresh_node(namespace):
-    """A node with volume groups and our package, for a tool; it goes with the end of the block."""
+def fresh_node(namespace, processors=1):
+    """A node with volume groups and our package, of one's own; it goes with the end of the block."""
     with tempfile.TemporaryDirectory(prefix=f"{namespace}-") as directory:
-        lab = Lab.create(pathlib.Path(directory) / "lab", namespace, 1)
+        lab = Lab.create(pathlib.Path(directory) / "lab", namespace, 1, processors)
         try:
             [node] = lab.nodes
             lab.boot()

@@ -110,6 +110,15 @@ class CampaignOnVolumes(Campaign):
             raise Violation(f"{STEADY} said that it had written these beats, and they are not on its volume: {missing}")
 
 
+@pytest.fixture
+def node():
+    """Of two processors: four users leave none to a guest. Should the node hang, its power is cut."""
+    with labs.fresh_node(f"flotte-kills-{os.getpid()}", processors=2) as node:
+        probe_guest.install_definition(node)
+        node.ok(labs.INIT)
+        yield node
+
+
 @pytest.mark.long
 def test_random_kills_on_volumes(node):
     CampaignOnVolumes(node, SITE, SEED, SECONDS).run()
