@@ -125,7 +125,7 @@ class Machine:
     def kill(self, program, number=signal.SIGKILL):
         self.ok(f"pkill -{int(number)} -x {program[:15]}")
 
-    def wait_until(self, command, timeout=60):
+    def wait_until(self, command, timeout=120):
         """Until a command succeeds."""
         deadline = time.monotonic() + timeout
         while True:

@@ -27,7 +27,7 @@ class Terminal:
         os.close(self.master)
         os.close(self.slave)
 
-    def expect(self, pattern, timeout=20):
+    def expect(self, pattern, timeout=120):
         """What was shown since the last match, up to the end of this one."""
         deadline = time.monotonic() + timeout
         while not (found := re.search(pattern, self.text)):
@@ -53,5 +53,5 @@ class Terminal:
 
     def end(self, exit_code=0):
         """Ends by itself, and leaves the terminal as it was."""
-        assert self.process.wait(timeout=20) == exit_code
+        assert self.process.wait(timeout=120) == exit_code
         assert termios.tcgetattr(self.slave) == self.before

@@ -33,13 +33,13 @@ def clean(cluster):
     cluster.run("gnt-instance remove -f --shutdown-timeout=0 vm1")
     assert cluster.ok("gnt-instance list --no-headers -o name; find /srv/ganeti -type f") == ""
     # A process that has ended is there until the machine's first one has noticed.
-    cluster.wait_until("! pgrep qemu-system", timeout=10)
+    cluster.wait_until("! pgrep qemu-system")
 
 
 def kill_when_reached(cluster, daemon, command):
     """Types a command, kills a daemon when the instant has come, starts it again; the command's output and exit code."""
     waiting = cluster.start(command)
-    cluster.wait_until("test -e /tmp/reached", timeout=30)
+    cluster.wait_until("test -e /tmp/reached")
     cluster.kill(daemon)
     cluster.wait_until(f"! pgrep -x {daemon[:15]}")
     cluster.ok("flotte daemons start")
@@ -109,7 +109,7 @@ store.commit()
 
 def test_a_damaged_journal_is_set_aside_by_name(cluster):
     job = cluster.run(f"{ADD} --no-start --submit --print-jobid vm1").stdout.split()[-1]
-    cluster.wait_until("test -e /tmp/reached", timeout=30)
+    cluster.wait_until("test -e /tmp/reached")
     cluster.kill("flotte-controllerd")
     cluster.wait_until("! pgrep -x flotte-controll")
     cluster.write("/tmp/damage.py", DAMAGE.encode())
