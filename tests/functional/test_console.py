@@ -188,7 +188,7 @@ def test_O9_the_record_is_root_s_and_bounded(talker, guest):
         terminal.expect("hello from vm1")
         terminal.type("*")
         terminal.expect("a{1000}")
-        talker.wait_until(f"test $(stat -c %s {LOG}) -gt 2000000")
+        talker.wait_until(f"test $(stat -c %s {LOG}) -gt 2000000", timeout=600)
         terminal.type("\x1d")
         deadline = time.monotonic() + 120
         while terminal.process.poll() is None and time.monotonic() < deadline:
