@@ -58,8 +58,8 @@ class Guest:
         """The next `probe: KEY {...}` whose value fits."""
         deadline = time.monotonic() + timeout
         while True:
-            said, value = self._next(deadline, key)
-            if said == key and where(value):
+            said, text = self._next(deadline, key)
+            if said == key and where(value := json.loads(text)):
                 return value
 
     def wait_until_ready(self, timeout=240):
@@ -79,9 +79,10 @@ class Guest:
         seen = {"disk": {}, "nic": {}, "cdrom": {}}
         deadline = time.monotonic() + labs.PATIENCE_SECONDS
         while True:
-            key, value = self._next(deadline, "reported")
+            key, text = self._next(deadline, "reported")
             if key == "reported":
                 return seen
+            value = json.loads(text)
             if key in ("disk", "nic", "cdrom"):
                 seen[key][value["name"]] = value
             else:
@@ -96,7 +97,7 @@ class Guest:
             time.sleep(0.05)
 
     def _next(self, deadline, awaited):
-        """The next that it says as a probe: the key and its value."""
+        """The next that it says as a probe: the key, and its value as JSON, which may have been cut off where it ended."""
         while True:
             try:
                 line = self._said.get(timeout=max(0, deadline - time.monotonic()))
@@ -105,4 +106,4 @@ class Guest:
             assert line is not None, f"{self.name} did not say '{awaited}' in time:\n" + "\n".join(self.lines[-30:])
             said = re.search(r"probe: (\w+) (.*)", line)
             if said:
-                return said[1], json.loads(said[2])
+                return said.groups()
