@@ -63,9 +63,9 @@ def test_O9_the_serial_console(running):
         console.wait()
 
 
-def until(sees, wanted, timeout=PATIENCE_SECONDS):
+def until(sees, wanted):
     """A guest looks for what is new when it finds the time."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while (seen := sees()) != wanted:
         assert time.monotonic() < deadline, f"{seen} instead of {wanted}"
         time.sleep(0.2)

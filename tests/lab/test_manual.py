@@ -238,20 +238,20 @@ def test_O9_the_serial_console_in_a_terminal(running):
             guest.say(f"echo before {number}")
         guest.expect("echo", where=lambda value: "before 2" in str(value))
     with Terminal(running, "gnt-instance console vm1") as terminal:
-        shown = terminal.expect("before 2", timeout=labs.PATIENCE_SECONDS)
+        shown = terminal.expect("before 2")
         assert "Leave with Ctrl-]" in shown and "before 0" in shown and "before 1" in shown
         terminal.type("echo typed here\n")
-        terminal.expect("probe: echo .*typed here", timeout=labs.PATIENCE_SECONDS)
+        terminal.expect("probe: echo .*typed here")
         # Whoever restarts the daemons leaves it open.
         running.ok("systemctl restart flotte-noded flotte-controllerd")
         terminal.type("echo still here\n")
-        terminal.expect("probe: echo .*still here", timeout=labs.PATIENCE_SECONDS)
+        terminal.expect("probe: echo .*still here")
         terminal.type("\x1d")
         terminal.end()
     with Terminal(running, "gnt-instance console vm1") as terminal:
-        assert "typed here" in terminal.expect("still here", timeout=labs.PATIENCE_SECONDS)
+        assert "typed here" in terminal.expect("still here")
         running.ok("gnt-instance shutdown vm1")
-        terminal.expect("Instance vm1 has stopped", timeout=labs.PATIENCE_SECONDS)
+        terminal.expect("Instance vm1 has stopped")
         terminal.end()
     assert "vm1 is not running" in running.refused("gnt-instance console vm1")
 
