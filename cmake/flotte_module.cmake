@@ -3,12 +3,8 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
-# Headers are compiled with the first module, base, for all. What is installed is built without: at -O2
-# g++ 12 reports false positives in them.
+# Headers are compiled with the first module, base, for all.
 function(flotte_precompile target owner header)
-  if(NOT FLOTTE_TESTS)
-    return()
-  endif()
   if(target STREQUAL owner)
     target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/base/${header})
   else()
@@ -34,7 +30,7 @@ function(flotte_module name)
     target_link_libraries(flotte_${name} INTERFACE ${arg_DEPS} ${arg_LINKS} Threads::Threads)
     target_include_directories(flotte_${name} INTERFACE ${CMAKE_CURRENT_SOURCE_DIR})
   endif()
-  if(FLOTTE_TESTS AND tests)
+  if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE flotte_${name} GTest::gtest_main GTest::gmock)
     flotte_precompile(${name}_test base_test precompiled_test.h)

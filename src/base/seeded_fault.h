@@ -1,9 +1,7 @@
-// SeededFault: faults that a test build can switch on in the product, so that the simulation can
-// prove that it would find them (`./simulate --prove`). In other builds they cost nothing and can't
-// be had.
+// SeededFault: faults that the simulation can switch on in the product, to prove that it would find
+// them (`./simulate --prove`). What is installed is linked without the switch: has_fault() is always
+// false there. The switch is in tests/simulation/seeded_faults.cpp.
 #pragma once
-
-#include <atomic>
 
 namespace flotte {
 
@@ -18,15 +16,6 @@ enum class SeededFault {
   WishNotLookedAtAgain,
 };
 
-#ifdef FLOTTE_SEEDED_FAULTS
-inline std::atomic<SeededFault> seeded_fault = SeededFault::None;
-inline bool has_fault(SeededFault fault) {
-  return seeded_fault.load(std::memory_order_relaxed) == fault;
-}
-#else
-constexpr bool has_fault(SeededFault) {
-  return false;
-}
-#endif
+bool has_fault(SeededFault fault);
 
 }  // namespace flotte

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "base/log.h"
-#include "base/seeded_fault.h"
+#include "seeded_faults.h"
 #include "world.h"
 
 namespace flotte::simulation {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/seeded_fault.h"
+#include "seeded_faults.h"
 #include "world.h"
 
 namespace flotte::simulation {
