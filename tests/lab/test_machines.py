@@ -218,11 +218,3 @@ def test_a_bridge_that_is_removed_under_a_running_guest(node):
     assert "br-foo" in said and "ip link add" in said
     node.ok("gnt-instance remove -f vm1")
     nothing_is_left(node, "vm1")
-
-
-@pytest.mark.long
-def test_the_contract_of_nodes_on_a_real_volume_group(node, machine):
-    from lab import ROOT
-    node.send(ROOT / "build" / "dev" / "src" / "node_test", "/root/node_test")
-    node.ok("chmod +x node_test && FLOTTE_TEST_VG=vms ./node_test --gtest_filter='*/volume_group'", timeout=300)
-    assert node.ok("lvs --noheadings vms") == ""

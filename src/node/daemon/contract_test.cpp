@@ -42,7 +42,7 @@ class NodeContract : public ::testing::TestWithParam<WorldRow> {
     return list ? list->instances.size() : 0;
   }
   std::unique_ptr<World> world_ = GetParam().make();
-  rpc::CallContext context_{.leader_epoch = 1, .job = 1, .step = 0, .timeout = 30s};
+  rpc::CallContext context_{.leader_epoch = 1, .job = 1, .step = 0, .timeout = 300s};
   std::vector<std::string> said_;
 };
 
@@ -496,7 +496,8 @@ TEST_P(NodeContract, root_s_calls_and_unknown_ones_are_refused) {
   EXPECT_THAT(unknown.error().message, ::testing::HasSubstr("'frobnicate'"));
 }
 
-// A real volume group, of which it may remove volumes, is named by FLOTTE_TEST_VG: in the lab.
+// A real volume group, of which it may remove volumes, is named by FLOTTE_TEST_VG: tests/volumes
+// has one.
 std::vector<WorldRow> worlds() {
   std::vector<WorldRow> worlds{{"in_memory", make<InMemory>},
                                {"in_memory_volumes", make<OnVolumeGroup<InMemory>>},

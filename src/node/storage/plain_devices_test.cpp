@@ -1,5 +1,5 @@
 // What a real volume group can't be made to do at will: the command of a daemon that was killed
-// goes on behind the back of the next one. The rest is in the contract of node calls, in the lab.
+// goes on behind the back of the next one. The rest is in the contract of node calls, see tests/volumes.
 #include <gmock/gmock.h>
 
 #include <functional>
