@@ -32,15 +32,36 @@ std::vector<Option> list_options() {
       {0, "json", false, "Print JSON: a list of objects"}};
 }
 
-std::vector<Option> not_built_options(std::vector<std::string> const& names) {
+std::vector<Option> known_options(std::vector<std::string> const& names) {
   std::vector<Option> options;
-  for (auto const& name : names) {
-    // "name=" has a value.
-    auto const has_value = name.ends_with('=');
-    options.push_back(
-        {0, has_value ? name.substr(0, name.size() - 1) : name, has_value, "", false});
+  for (std::string_view name : names) {
+    Option option;
+    if (name.size() > 2 && name[1] == '/') {
+      option.letter = name[0];
+      name.remove_prefix(2);
+    }
+    option.has_value = name.ends_with('=');
+    option.name = name.substr(0, name.size() - (option.has_value ? 1 : 0));
+    options.push_back(std::move(option));
   }
   return options;
+}
+
+std::vector<Option> not_built_options(std::vector<std::string> const& names) {
+  auto options = known_options(names);
+  for (auto& option : options) option.is_built = false;
+  return options;
+}
+
+std::vector<Option> without(std::vector<Option> options, std::vector<std::string> const& names) {
+  std::erase_if(options, [&](Option const& option) {
+    return std::ranges::find(names, option.name) != names.end();
+  });
+  return options;
+}
+
+std::vector<Option> list_fields_options() {
+  return without(list_options(), {"units", "output", "verbose", "filter"});
 }
 
 std::vector<Option> priority_option() {

@@ -47,6 +47,10 @@ Program group_program();
 Program job_program();
 Program os_program();
 Program debug_program();
+Program backup_program();
+Program network_program();
+Program storage_program();
+Program filter_program();
 Program flotte_program();
 std::vector<Program> programs();  // all of them
 
@@ -58,11 +62,16 @@ int run_command_line(int argc, char** argv);
 
 std::vector<Option> common_options();  // of every command: --help --debug --reason
 std::vector<Option> with(std::vector<Option> own, std::vector<std::vector<Option>> const& more);
-// Parsed, and refused by name.
+// Of a command that is not built: known, so that its help and what is mistyped are Ganeti's. Named
+// as "force", "f/force", or with a value "I/iallocator=".
+std::vector<Option> known_options(std::vector<std::string> const& names);
+// Named likewise; parsed, and refused by name.
 std::vector<Option> not_built_options(std::vector<std::string> const& names);
+std::vector<Option> without(std::vector<Option> options, std::vector<std::string> const& names);
 std::vector<Option> priority_option();
-std::vector<Option> list_options();    // --no-headers --separator --units -o -v -F --json
-std::vector<Option> submit_options();  // --submit --print-jobid --dry-run --priority
+std::vector<Option> list_options();         // --no-headers --separator --units -o -v -F --json
+std::vector<Option> list_fields_options();  // --no-headers --separator --json
+std::vector<Option> submit_options();       // --submit --print-jobid --dry-run --priority
 
 // An opcode with the common parameters from the options.
 Outcome<json::object> opcode(Call& call, std::string_view op_id);

@@ -209,9 +209,8 @@ std::map<std::string, std::string> const& kinds_of_arguments() {
   static std::map<std::string, std::string> const kinds{
       {"file", "@file"},           {"filename", "@file"},     {"group", "@group"},
       {"group-name", "@group"},    {"instance", "@instance"}, {"instance-name", "@instance"},
-      {"instances.json", "@file"}, {"job-id", "@job"},        {"job_id", "@job"},
-      {"node", "@node"},           {"node-name", "@node"},    {"node_name", "@node"},
-      {"nodes", "@node"},          {"op_list_file", "@file"}, {"tag", "@tag"}};
+      {"instances.json", "@file"}, {"job-id", "@job"},        {"node", "@node"},
+      {"node-name", "@node"},      {"op-list-file", "@file"}, {"tag", "@tag"}};
   return kinds;
 }
 
@@ -253,13 +252,14 @@ std::string arguments_of(Program const& program, Command const& command) {
   // repeated; a choice of words.
   static std::regex const part(
       R"((--?[A-Za-z-]+ <[a-z-]+>)|<([a-z_.-]*[a-z])(\.\.\.>|>( ?\.\.\.)?))"
-      R"(|\b(fields|instance|job_id|nodes|tag)( ?\.\.\.))"
+      R"(|\b(fields)( ?\.\.\.))"
       R"(|\{([a-z]+(\|[a-z]+)*)\}|^([a-z]+(\|[a-z]+)+)$)");
   std::vector<std::string> kinds;
   auto const& text = command.arguments;
   for (auto at = std::sregex_iterator(text.begin(), text.end(), part); at != std::sregex_iterator();
        ++at) {
     auto const& match = *at;
+    if (match[2] == "opts") continue;
     if (match[2].matched) {
       kinds.push_back(kind_of_argument(program, command, match[2]) +
                       (match[3].str().size() > 1 ? "..." : ""));

@@ -28,7 +28,6 @@ Outcome<int> debug_delay(Call& call) {
   json::array nodes;
   for (auto const& node : call.arguments.values("n")) nodes.push_back(text_value(node));
   op["on_nodes"] = std::move(nodes);
-  op["interruptible"] = call.arguments.has("interruptible");
   if (auto const repeat = call.arguments.value("repeat"))
     op["repeat"] = GIVEN(parse_count(*repeat, "--repeat"));
   OK(submit_or_run(call, std::move(op)));
@@ -78,36 +77,39 @@ Outcome<int> debug_locks(Call& call) {
 }  // namespace
 
 Program debug_program() {
-  return {"gnt-debug",
-          {{"delay", "[opts...] <duration>", 1, 1,
-            with({{'n', "n", true, "A node that waits too, locked"},
-                  {0, "no-master", false, "The controller does not wait"},
-                  {'l', "no-locks", false, "Take no lock"},
-                  integer({'r', "repeat", true, "Rounds"}),
-                  {'i', "interruptible", false, "Accepted"}},
-                 {submit_options()}),
-            "Executes a TestDelay OpCode", debug_delay},
-           {"iallocator", "{opts...} <instance>", 1, many, {}, "Executes a TestAllocator OpCode"},
-           {"locks", "[--interval N]", 0, 0,
-            with({integer({0, "interval", true, "Show it again after so many seconds"})},
-                 {list_options()}),
-            "Show a list of locks in the master daemon", debug_locks},
-           {"metad", "<cmd> <args...>", 1, many, {}, "Directly talk to Metad"},
-           {"submit-job", "<op_list_file...>", 1, many,
-            with({{0, "each", false, "Each opcode is a job of its own"}},
-                 {not_built_options({"verbose", "op-repeat=", "job-repeat=", "timing-stats",
-                                     "dry-run", "priority="})}),
-            "Submits jobs built from json files containing a list of serialized opcodes",
-            debug_submit_job},
-           {"test-jobqueue", "", 0, 0, {}, "Test a few aspects of the job queue"},
-           {"test-osparams",
-            "[--os-parameters-secret <params>]",
-            0,
-            0,
-            {},
-            "Test secret os parameter transmission"},
-           {"wconfd", "<cmd> <args...>", 1, many, {}, "Directly talk to WConfD"}},
-          {{"allocator", "iallocator"}}};
+  return {
+      "gnt-debug",
+      {{"delay", "[<opts>...] <duration>", 1, 1,
+        with({{'n', "n", true, "A node that waits too, locked"},
+              {0, "no-master", false, "The controller does not wait"},
+              {'l', "no-locks", false, "Take no lock"},
+              integer({'r', "repeat", true, "Rounds"}),
+              {'i', "interruptible", false, "Can be ended through a socket", false}},
+             {submit_options()}),
+        "Executes a TestDelay OpCode", debug_delay},
+       {"iallocator", "{<opts>...} <instance-name>", 1, many,
+        with(known_options({"dir=", "I/iallocator=", "m/mode=", "memory=", "disks=",
+                            "t/disk-template=", "nics=", "o/os-type=", "p/vcpus=", "tags=",
+                            "evac-mode=", "target-groups=", "spindle-use=", "count=", "dry-run"}),
+             {priority_option()}),
+        "Executes a TestAllocator OpCode"},
+       {"locks", "[--interval N]", 0, 0,
+        with({integer({0, "interval", true, "Show it again after so many seconds"})},
+             {without(list_options(), {"units", "filter"})}),
+        "Show a list of locks in the master daemon", debug_locks},
+       {"metad", "<cmd> <args...>", 1, many, {}, "Directly talk to Metad"},
+       {"submit-job", "<op-list-file>...", 1, many,
+        with({{0, "each", false, "Each opcode is a job of its own"}},
+             {not_built_options({"v/verbose", "op-repeat=", "job-repeat=", "timing-stats",
+                                 "dry-run", "priority="})}),
+        "Submits jobs built from json files containing a list of serialized opcodes",
+        debug_submit_job},
+       {"test-jobqueue", "", 0, 0, priority_option(), "Test a few aspects of the job queue"},
+       {"test-osparams", "[--os-parameters-secret <params>]", 0, 0,
+        known_options({"os-parameters-secret=", "submit", "print-jobid"}),
+        "Test secret os parameter transmission"},
+       {"wconfd", "<cmd> <args...>", 1, many, {}, "Directly talk to WConfD"}},
+      {{"allocator", "iallocator"}}};
 }
 
 }  // namespace flotte::cli

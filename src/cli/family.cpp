@@ -24,6 +24,8 @@ constexpr std::pair<std::string_view, Program (*)()> family[] = {
     {"gnt-instance", instance_program}, {"gnt-cluster", cluster_program},
     {"gnt-node", node_program},         {"gnt-group", group_program},
     {"gnt-job", job_program},           {"gnt-os", os_program},
+    {"gnt-backup", backup_program},     {"gnt-network", network_program},
+    {"gnt-storage", storage_program},   {"gnt-filter", filter_program},
     {"gnt-debug", debug_program},       {"flotte", flotte_program}};
 
 std::vector<std::string> wrapped(std::string const& text, std::size_t width) {
@@ -59,8 +61,9 @@ std::string usage_line(Program const& program, Command const& command) {
 }
 
 void print_help(Program const& program, Command const& command) {
-  std::printf("%s\n%s\n\nOptions\n=======\n", usage_line(program, command).c_str(),
-              command.help.c_str());
+  std::printf("%s\n", usage_line(program, command).c_str());
+  for (auto const& line : wrapped(command.help, help_width - 2)) std::printf("%s\n", line.c_str());
+  std::printf("\nOptions\n=======\n");
   for (auto const& option : command.options) {
     auto const value = option.has_value ? "=VALUE" : "";
     auto const names = option.letter ? fmt::format("-{}, --{}{}", option.letter, option.name, value)
@@ -146,7 +149,7 @@ int run(Program const& program, std::vector<std::string> argv) {
     std::printf("%s (flotte 0.1.0) 3.0.2\n", program.name.c_str());
     return 0;
   }
-  if (argv[0] == "--help" || argv[0] == "-h") {
+  if (argv[0] == "--help") {
     print_usage(program);
     return 0;
   }
@@ -169,13 +172,13 @@ int run(Program const& program, std::vector<std::string> argv) {
     print_help(program, command);
     return 0;
   }
+  if (auto const fault = argument_fault(command, parsed->positional().size()); !fault.empty()) {
+    std::fprintf(stderr, "Error: Command %s expects %s\n", name.c_str(), fault.c_str());
+    return exit_failure;
+  }
   if (!command.function) command.function = command.refusal;
   if (!command.function) {
     std::fprintf(stderr, "%s %s is not built yet\n", program.name.c_str(), name.c_str());
-    return exit_failure;
-  }
-  if (auto const fault = argument_fault(command, parsed->positional().size()); !fault.empty()) {
-    std::fprintf(stderr, "Error: Command %s expects %s\n", name.c_str(), fault.c_str());
     return exit_failure;
   }
   Session session(Paths::from_environment());
@@ -219,10 +222,9 @@ int run_command_line(int argc, char** argv) {
   for (auto const& [known, make] : family) {
     if (known == name) return run(make(), std::move(words));
   }
-  std::fprintf(stderr,
-               "%s: no such program; this binary is: gnt-cluster, gnt-instance, gnt-node, "
-               "gnt-group, gnt-job, gnt-os, gnt-debug, flotte\n",
-               name.c_str());
+  std::string names;
+  for (auto const& [known, make] : family) names += fmt::format(" {}", known);
+  std::fprintf(stderr, "%s: no such program; this binary is:%s\n", name.c_str(), names.c_str());
   return exit_failure;
 }
 

@@ -45,7 +45,6 @@ Outcome<int> assign_nodes(Call& call) {
   auto op = OK(opcode(call, "OP_GROUP_ASSIGN_NODES"));
   auto const& words = call.arguments.positional();
   op["group_name"] = text_value(words[0]);
-  op["force"] = call.arguments.has("force");
   json::array nodes;
   for (std::size_t i = 1; i < words.size(); ++i) nodes.push_back(text_value(words[i]));
   op["nodes"] = std::move(nodes);
@@ -127,54 +126,52 @@ std::vector<Option> parameter_options() {
 }  // namespace
 
 Program group_program() {
-  return {
-      "gnt-group",
-      {
-          {"add", "<group-name>", 1, 1, parameter_options(), "Add a new node group to the cluster",
-           add},
-          {"add-tags", "<group> <tag>...", 1, many, tag_options(), "Add tags to the given group",
-           add_tags},
-          {"assign-nodes", "<group-name> <node-name>...", 1, many,
-           with({{'f', "force", false, "Also where that splits instances"}}, {submit_options()}),
-           "Assign nodes to a group", assign_nodes},
-          {"evacuate",
-           "[-I <iallocator>] [--to <group>] <source-group>",
-           1,
-           1,
-           {},
-           "Evacuate all instances within a group"},
-          {"info",
-           "[<group>...]",
-           0,
-           many,
-           {{0, "json", false, "Print JSON"}},
-           "Show group information",
-           info},
-          {"list", "[<group-name>...]", 0, many, list_options(),
-           "Lists the node groups in the cluster. The available fields can be shown using the "
-           "\"list-fields\" command (see the man page for details). The default list is (in "
-           "order): name, node_cnt, pinst_cnt, alloc_policy, ndparams.",
-           group_list},
-          {"list-fields", "[fields...]", 0, many, list_options(),
-           "Lists all available fields for node groups", group_list_fields},
-          {"list-tags", "<group>", 1, 1, {}, "List the tags of the given group", list_tags},
-          {"modify", "<group>", 1, 1, parameter_options(), "Alters the parameters of a node group",
-           modify},
-          {"remove", "[--dry-run] <group>", 1, 1, submit_options(),
-           "Remove an (empty) node group from the cluster", remove},
-          {"remove-tags", "<group> <tag>...", 1, many, tag_options(),
-           "Remove tags from the given group", remove_tags},
-          {"rename", "[--dry-run] <old-name> <new-name>", 2, 2, submit_options(),
-           "Rename a node group", rename},
-          {"show-ispecs-cmd",
-           "[--include-defaults] [<group>...]",
-           0,
-           many,
-           {{0, "include-defaults", false, "Also what it has from the cluster"}},
-           "Show the command line to re-create a group",
-           show_ispecs},
-      },
-      {}};
+  return {"gnt-group",
+          {
+              {"add", "<group-name>", 1, 1, parameter_options(),
+               "Add a new node group to the cluster", add},
+              {"add-tags", "<group> <tag>...", 1, many, tag_options(),
+               "Add tags to the given group", add_tags},
+              {"assign-nodes", "<group-name> <node-name>...", 1, many,
+               with({{'f', "force", false, "No effect: no instance has two nodes yet"}},
+                    {submit_options()}),
+               "Assign nodes to a group", assign_nodes},
+              {"evacuate", "[-I <iallocator>] [--to <group>] <source-group>", 1, 1,
+               known_options({"to=", "I/iallocator=", "early-release", "sequential",
+                              "force-failover", "submit", "print-jobid"}),
+               "Evacuate all instances within a group"},
+              {"info",
+               "[<group>...]",
+               0,
+               many,
+               {{0, "json", false, "Print JSON"}},
+               "Show group information",
+               info},
+              {"list", "[<group-name>...]", 0, many, without(list_options(), {"units"}),
+               "Lists the node groups in the cluster. The available fields can be shown using the "
+               "\"list-fields\" command (see the man page for details). The default list is (in "
+               "order): name, node_cnt, pinst_cnt, alloc_policy, ndparams.",
+               group_list},
+              {"list-fields", "[fields...]", 0, many, list_fields_options(),
+               "Lists all available fields for node groups", group_list_fields},
+              {"list-tags", "<group>", 1, 1, {}, "List the tags of the given group", list_tags},
+              {"modify", "<group>", 1, 1, parameter_options(),
+               "Alters the parameters of a node group", modify},
+              {"remove", "[--dry-run] <group>", 1, 1, submit_options(),
+               "Remove an (empty) node group from the cluster", remove},
+              {"remove-tags", "<group> <tag>...", 1, many, tag_options(),
+               "Remove tags from the given group", remove_tags},
+              {"rename", "[--dry-run] <old-name> <new-name>", 2, 2, submit_options(),
+               "Rename a node group", rename},
+              {"show-ispecs-cmd",
+               "[--include-defaults] [<group>...]",
+               0,
+               many,
+               {{0, "include-defaults", false, "Also what it has from the cluster"}},
+               "Show the command line to re-create a group",
+               show_ispecs},
+          },
+          {}};
 }
 
 }  // namespace flotte::cli

@@ -385,7 +385,6 @@ Outcome<int> grow_disk(Call& call) {
   op["amount"] = GIVEN(parse_size(words[2])).value;
   op["absolute"] = call.arguments.has("absolute");
   op["ignore_ipolicy"] = call.arguments.has("ignore-ipolicy");
-  op["wait_for_sync"] = !call.arguments.has("no-wait-for-sync");
   OK(submit_or_run(call, std::move(op)));
   return 0;
 }
@@ -475,8 +474,6 @@ Outcome<int> modify(Call& call) {
   op["ignore_ipolicy"] = arguments.has("ignore-ipolicy");
   op["force"] = arguments.has("force");
   op["force_variant"] = arguments.has("force-variant");
-  op["wait_for_sync"] = !arguments.has("no-wait-for-sync");
-  op["conflicts_check"] = !arguments.has("no-conflicts-check");
   auto const result = OK(submit_or_run(call, std::move(op)));
   if (!result) return 0;
   auto const& changes = result->at(0).as_array();
@@ -662,12 +659,12 @@ std::vector<Option> add_options() {
           {'n', "node", true, "The node"},
           {'g', "node-group", true, "The node group", false},
           {0, "ip-check", false, "Refuse an address that answers"},
-          {0, "no-ip-check", false, "Accepted for older scripts"},
+          {0, "no-ip-check", false, "No effect: that is the default"},
           {0, "name-check", false, "Resolve the name first"},
-          {0, "no-name-check", false, "Accepted for older scripts"},
-          {0, "no-conflicts-check", false, "Accept conflicting addresses"},
+          {0, "no-name-check", false, "No effect: that is the default"},
+          {0, "no-conflicts-check", false, "No effect: there are no networks yet"},
           {0, "no-nics", false, "No NIC"},
-          {0, "no-wait-for-sync", false, "Do not wait for mirrors"},
+          {0, "no-wait-for-sync", false, "No effect: there are no mirrors yet"},
           {'O', "os-parameters", true, "OS parameters"},
           {0, "os-parameters-private", true, "OS parameters kept from lists"},
           {0, "os-parameters-secret", true, "OS parameters that are not stored"},
@@ -689,8 +686,6 @@ std::vector<Option> add_options() {
 Outcome<int> activate_disks(Call& call) {
   auto op = OK(opcode(call, "OP_INSTANCE_ACTIVATE_DISKS"));
   op["instance_name"] = text_value(call.arguments.positional()[0]);
-  op["ignore_size"] = call.arguments.has("ignore-size");
-  op["wait_for_sync"] = call.arguments.has("wait-for-sync");
   auto const results = OK(submit_or_run(call, std::move(op)));
   if (!results) return 0;
   for (auto const& disk : results->at(0).as_array()) {
@@ -751,8 +746,8 @@ Program instance_program() {
       "gnt-instance",
       {
           {"activate-disks", "<instance-name>", 1, 1,
-           with({{0, "ignore-size", false, "Accept another size than the recorded one"},
-                 {0, "wait-for-sync", false, "Accepted: there are no mirrors yet"}},
+           with({{0, "ignore-size", false, "No effect: disks of any size are activated"},
+                 {0, "wait-for-sync", false, "No effect: there are no mirrors yet"}},
                 {submit_options()}),
            "Activate an instance's disks", activate_disks},
           {"add", "[...] -t disk-type -n node[:secondary-node] -o os-type <instance-name>", 1, 1,
@@ -763,11 +758,9 @@ Program instance_program() {
           {"batch-create", "<instances.json>", 1, 1,
            with({{'I', "iallocator", true, "What chooses nodes", false}}, {submit_options()}),
            "Create a bunch of instances based on specs in the file.", batch_create},
-          {"change-group",
-           "[-I <iallocator>] [--to <group>] <instance-name>",
-           1,
-           1,
-           {},
+          {"change-group", "[-I <iallocator>] [--to <group>] <instance-name>", 1, 1,
+           with(known_options({"to=", "I/iallocator=", "early-release"}),
+                {without(submit_options(), {"dry-run"})}),
            "Change group of instance"},
           {"console", "[--show-cmd] <instance-name>", 1, 1,
            with({{0, "show-cmd", false, "Print the command instead"},
@@ -783,7 +776,7 @@ Program instance_program() {
           {"grow-disk", "<instance-name> <disk> <size>", 3, 3,
            with({{0, "absolute", false, "The size is the new size"},
                  {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
-                 {0, "no-wait-for-sync", false, "Do not wait for mirrors"}},
+                 {0, "no-wait-for-sync", false, "No effect: there are no mirrors yet"}},
                 {submit_options()}),
            "Grow an instance's disk", grow_disk},
           {"info", "[-s] {--all | <instance-name>...}", 0, many,
@@ -797,7 +790,7 @@ Program instance_program() {
            "\"list-fields\" command (see the man page for details). The default field list is (in "
            "order): name, hypervisor, os, pnode, status, oper_ram.",
            list_command},
-          {"list-fields", "[fields...]", 0, many, list_options(),
+          {"list-fields", "[fields...]", 0, many, list_fields_options(),
            "Lists all available fields for instances", list_fields_command},
           {"list-tags",
            "<instance-name>",
@@ -828,8 +821,8 @@ Program instance_program() {
                 {'n', "node", true, "With -t: the secondary node of mirrored disks"},
                 {'I', "iallocator", true, "With -t: what chooses that node"},
                 {0, "new-primary", true, "Where the disks were taken to"},
-                {0, "no-wait-for-sync", false, "Do not wait for mirrors"},
-                {0, "no-conflicts-check", false, "Accept conflicting addresses"},
+                {0, "no-wait-for-sync", false, "No effect: there are no mirrors yet"},
+                {0, "no-conflicts-check", false, "No effect: there are no networks yet"},
                 {'c', "communication", true, "yes or no: a NIC for metad"},
                 size({'m', "runtime-memory", true, "What the running guest is left of its memory"}),
                 {'f', "force", false, "Accept what is only dangerous"},
@@ -838,11 +831,11 @@ Program instance_program() {
                {submit_options()}),
            "Alters the parameters of an instance", modify},
           move_command(),
-          {"reboot", "<instance-name>", 0, many,
+          {"reboot", "<instance>", 0, many,
            with({choice({'t', "type", true, "soft, hard or full"}, {"soft", "hard", "full"}),
                  integer({0, "shutdown-timeout", true, "Seconds"}),
-                 {0, "ignore-secondaries", false, "Go on though a secondary fails"}},
-                {selection_options(), submit_options()}),
+                 {0, "ignore-secondaries", false, "No effect: there are no secondary nodes yet"}},
+                {without(selection_options(), {"force"}), submit_options()}),
            "Reboots an instance", reboot},
           {"recreate-disks", "<instance-name>", 1, 1,
            with({{0, "disk", true, "Only this one: 1, or 1:size=10G"},
@@ -850,7 +843,7 @@ Program instance_program() {
                  {'I', "iallocator", true, "What chooses the node", false}},
                 {submit_options()}),
            "Recreate an instance's disks", recreate_disks},
-          {"reinstall", "[-f] <instance-name>", 0, many,
+          {"reinstall", "[-f] <instance>", 0, many,
            with({{'o', "os-type", true, "The OS"},
                  {'O', "os-parameters", true, "OS parameters"},
                  {0, "force-variant", false, "Accept an unlisted variant"},
@@ -868,18 +861,19 @@ Program instance_program() {
           {"remove-tags", "<instance-name> <tag>...", 1, many, tag_options(),
            "Remove tags from given instance", remove_tags},
           {"rename", "<old-name> <new-name>", 2, 2,
-           with({{0, "name-check", false, "Look the new name up first"},
+           with({{'f', "force", false, "No effect: nothing is asked"},
+                 {0, "name-check", false, "Look the new name up first"},
                  {0, "ip-check", false, "Refuse an address that answers"},
-                 {0, "no-name-check", false, "Accepted for older scripts"},
-                 {0, "no-ip-check", false, "Accepted for older scripts"}},
+                 {0, "no-name-check", false, "No effect: that is the default"},
+                 {0, "no-ip-check", false, "No effect: that is the default"}},
                 {submit_options()}),
            "Rename the instance", rename},
           replace_disks_command(),
-          {"shutdown", "<instance-name>", 0, many,
+          {"shutdown", "<instance>", 0, many,
            with({integer({0, "timeout", true, "Seconds before the plug is pulled"})},
                 {remember, selection_options(), submit_options()}),
            "Stops an instance", shutdown},
-          {"startup", "<instance-name>", 0, many,
+          {"startup", "<instance>", 0, many,
            with({{'H', "hypervisor-parameters", true, "For this start only"},
                  {'B', "backend-parameters", true, "For this start only"},
                  {0, "paused", false, "Leave it paused"}},
