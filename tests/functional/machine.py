@@ -118,12 +118,29 @@ class Machine:
         """Into a file of the machine."""
         self.ok(f"base64 -d > {path} <<END\n{base64.b64encode(content).decode()}\nEND")
 
+    def pids(self, program):
+        """Of all processes of a program, as the machine itself numbers them; one that has ended and waits for its parent is none."""
+        return [int(pid) for pid in self.run(f"pgrep -r S,R,D,T,t,I -x {program[:15]}").stdout.split()]
+
     def pid(self, program):
-        """Of a daemon, as the machine itself numbers it."""
-        return int(self.ok(f"pgrep -x {program[:15]}"))
+        """Of a program that runs once."""
+        [pid] = self.pids(program)
+        return pid
 
     def kill(self, program, number=signal.SIGKILL):
-        self.ok(f"pkill -{int(number)} -x {program[:15]}")
+        """Returns when they have ended: what is started next must not meet them."""
+        found = self.pids(program)
+        assert found, f"{program} does not run"
+        self.ok(f"kill -{int(number)} {' '.join(map(str, found))}")
+        self.wait_until_gone(program, found)
+
+    def wait_until_gone(self, program, which=None, timeout=120):
+        """Until none of these processes (of all that a program has now) is left."""
+        deadline = time.monotonic() + timeout
+        which = set(self.pids(program) if which is None else which)
+        while which & set(self.pids(program)):
+            assert time.monotonic() < deadline, f"{program} has not ended within {timeout} s"
+            time.sleep(0.05)
 
     def wait_until(self, command, timeout=120):
         """Until a command succeeds."""

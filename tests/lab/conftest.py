@@ -2,7 +2,6 @@
 import os
 import pathlib
 import sys
-import warnings
 
 import pytest
 
@@ -12,26 +11,19 @@ import lab as labs  # noqa: E402
 import probe_guest  # noqa: E402
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "long: of the long suite, ./check --lab-all")
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """What the node's journal and logs say stands below a failure. That a node hung as a whole is no failure of the test: ./check begins it again (--only-rerun)."""
-    node = next((item.funcargs[name] for name in ("node", "installed", "running") if name in item.funcargs), None)
-    failed = call.when == "call" and call.excinfo is not None and node is not None and node.is_on()
-    has_hung = failed and node.hangs()
-    if has_hung:
-        hung = labs.NodeHung(f"{node.name}: {node.what_it_hangs_in()}")
-        warnings.warn(str(hung))
-        hung.__cause__ = call.excinfo.value
-        call.excinfo = pytest.ExceptionInfo.from_exc_info((labs.NodeHung, hung, call.excinfo.tb))
+    """Below a failure stands what the node's journal and logs say, or what a node hangs in that answers no more."""
     outcome = yield
     report = outcome.get_result()
-    if failed and not has_hung and report.failed:
-        said = node.run("journalctl --no-pager -n 40 -u 'flotte*'; tail -n 40 /var/log/ganeti/*.log /var/log/ganeti/kvm/*.log", timeout=60)
-        report.sections.append((f"{node.name}", said.stdout))
+    node = next((item.funcargs[name] for name in ("node", "installed", "running") if name in item.funcargs), None)
+    if call.when != "call" or not report.failed or node is None or not node.is_on():
+        return
+    if node.hangs():
+        said = node.what_it_hangs_in()
+    else:
+        said = node.run("journalctl --no-pager -n 40 -u 'flotte*'; tail -n 40 /var/log/ganeti/*.log /var/log/ganeti/kvm/*.log", timeout=60).stdout
+    report.sections.append((node.name, said))
 
 
 @pytest.fixture(scope="session")

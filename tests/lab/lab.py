@@ -37,10 +37,6 @@ class LabError(Exception):
     """What can't be done in the lab, for the person who asked."""
 
 
-class NodeHung(Exception):
-    """The emulated machine stands still as a whole, which is no fault of what runs on it."""
-
-
 def run(*command, **options):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
     if done.returncode != 0:

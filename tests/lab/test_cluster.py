@@ -1,6 +1,7 @@
 """gnt-cluster init as operations.md has it, and the mistakes that people make with it."""
 import subprocess
 
+import pytest
 from lab import INIT
 
 
@@ -14,6 +15,7 @@ def nothing_is_left(node):
     assert "not initialized" in node.refused("gnt-cluster info", exit_code=1)
 
 
+@pytest.mark.core
 def test_O1_install_and_initialise(installed):
     assert installed.ok(INIT) == ""
     assert installed.ok("gnt-cluster getmaster") == "node1.lab.test\n"

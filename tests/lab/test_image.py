@@ -5,8 +5,10 @@ import subprocess
 import time
 
 import lab as labs
+import pytest
 
 
+@pytest.mark.lab  # it takes as long as a node's start
 def test_an_interrupted_build_leaves_nothing_that_looks_finished(tmp_path):
     target = tmp_path / "image"
     build = subprocess.Popen([labs.HERE / "image" / "build", target], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

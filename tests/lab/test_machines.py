@@ -17,6 +17,7 @@ def nothing_is_left(node, name):
     assert node.ok("gnt-instance list --no-headers") == ""
 
 
+@pytest.mark.core
 def test_O5_a_machine_from_creation_to_removal(node):
     node.ok(ADD + " vm1", timeout=120)
     assert node.ok("lvs --noheadings -o vg_name,lv_size --units m --nosuffix").split() == ["vms_hdd", "1024.00", "vms_ssd", "1024.00"]
@@ -71,6 +72,7 @@ def until(sees, wanted):
         time.sleep(0.2)
 
 
+@pytest.mark.core
 def test_O12_nics_while_the_machine_runs(running):
     def macs():
         return [nic.get("mac") for nic in guest.report()["nic"].values()]
@@ -129,7 +131,7 @@ def test_O13_the_guest_sees_a_grown_disk_at_once(running):
         guest.expect("disk", where=lambda disk: disk["name"] == "vdb" and disk["size"] == 1536 << 20)
 
 
-@pytest.mark.parametrize("where", ["-n node1.lab.test", ""])
+@pytest.mark.parametrize("where", ["-n node1.lab.test", pytest.param("", marks=pytest.mark.core)])
 def test_O19_adopt_a_volume_that_is_already_here(node, where):
     node.ok("lvcreate -q -n moved-in -L 1G vms && dd if=/srv/probe.raw of=/dev/vms/moved-in bs=1M conv=fsync status=none")
     adopt = f'gnt-instance add {where} -o noop -t plain --disk 0:adopt=moved-in -B memory="512M",vcpus="1" --net=0:link=br-foo --no-name-check --no-ip-check --no-start vm1'

@@ -143,7 +143,7 @@ def test_O7_the_button_then_the_plug(running):
         guest.expect("out", where=lambda value: value["line"] == "deaf")
     begun = time.monotonic()
     running.ok("gnt-instance shutdown --timeout=4 vm1")
-    assert 4 <= time.monotonic() - begun < 30
+    assert time.monotonic() - begun >= 4
     assert status(running) == "ADMIN_down" and running.run(f"pgrep {labs.QEMU}").returncode != 0
 
 

@@ -34,6 +34,7 @@ def test_restart_of_both_daemons(running):
         running.ok("systemctl restart flotte")
 
 
+@pytest.mark.core
 def test_kill_9_of_both_daemons(running):
     with a_beating_guest(running):
         running.ok("pkill -9 -x flotte-noded; pkill -9 -x flotte-controll; true")
@@ -59,6 +60,7 @@ def test_the_daemons_are_down_for_a_while(running, seconds):
         running.ok("systemctl start flotte")
 
 
+@pytest.mark.core
 def test_upgrade_of_the_package(running, tmp_path):
     [deb] = [path for path in labs.packages() if path.name.startswith("flotte_")]
     newer = tmp_path / "flotte_99_amd64.deb"
@@ -93,6 +95,7 @@ def test_a_package_over_a_half_configured_one(running):
         assert running.ok("dpkg-query -W -f '${db:Status-Status}' flotte") == "installed"
 
 
+@pytest.mark.core
 def test_power_loss_of_the_node(running):
     """Guests are started again by the watcher, the cluster's address is up again."""
     running.ok(ADD.replace("vms_hdd", "vms").replace("vms_ssd", "vms") + " --no-start vm2", timeout=120)
