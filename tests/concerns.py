@@ -27,7 +27,7 @@ PROGRAMS = [
 COMMANDS = ("tests/functional/test_commands.py tests/functional/test_bad_input.py tests/functional/test_transcript.py tests/functional/test_instances.py "
             "tests/functional/test_groups.py")
 STORAGE = ("tests/functional/test_conversion.py tests/functional/test_recreate_disks.py tests/functional/test_rename.py tests/functional/test_devices.py tests/functional/test_crash.py "
-           "tests/functional/test_instances.py tests/lab/test_machines.py tests/lab/test_changes.py tests/lab/test_verify_on_volumes.py")
+           "tests/functional/test_instances.py tests/lab/test_machines.py tests/lab/test_changes.py tests/lab/test_verify_on_volumes.py tests/volumes")
 GUESTS = ("tests/functional/test_instances.py tests/functional/test_devices.py tests/functional/test_vnc.py tests/functional/test_user_shutdown.py tests/functional/test_console.py "
           "tests/functional/test_crash.py tests/lab/test_machines.py tests/lab/test_manual.py tests/lab/test_nics.py tests/lab/test_survival.py")
 NETWORK = "tests/functional/test_network.py tests/functional/test_devices.py tests/lab/test_nics.py tests/lab/test_cluster.py"
@@ -50,7 +50,7 @@ BLACK_BOX = [
     ("src/CMakeLists.txt", ""), ("os/*", OS), ("debian/*", PACKAGES), ("tools/package", PACKAGES), ("tools/man-pages", PACKAGES), ("tools/first-evening", "tests/lab/test_first_evening.py"),
     ("tests/functional/test_*", "{}"), ("tests/functional/transcript/*", "tests/functional/test_transcript.py"), ("tests/functional/random_kills.py", "tests/functional/test_random_kills.py tests/lab/test_random_kills_on_volumes.py"),
     ("tests/functional/*", "tests/functional"), ("tests/lab/test_*", "{}"), ("tests/lab/evening.py", "tests/lab/test_first_evening.py"), ("tests/lab/image/*", "tests/lab/test_image.py tests/lab"),
-    ("tests/lab/*", "tests/lab"), ("tests/os/*", "tests/os"), ("tests/conftest.py", EVERYTHING), ("docs/a-first-evening.md", "tests/lab/test_first_evening.py"),
+    ("tests/lab/*", "tests/lab"), ("tests/os/*", "tests/os"), ("tests/volumes/*", "tests/volumes"), ("tests/conftest.py", EVERYTHING), ("docs/a-first-evening.md", "tests/lab/test_first_evening.py"),
     ("tests/simulation/*", ""), ("tests/style/*", ""), ("tests/*", ""), ("*", ""),
 ]
 
