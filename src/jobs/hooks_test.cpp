@@ -86,8 +86,9 @@ class HooksOfJobs : public testing::Test {
           settings.cluster_name = "cluster";
           settings.master_node = NodeId("node-1");
           edit.put(settings);
-          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1"});
-          edit.put(model::Node{.uuid = NodeId("node-2"), .name = "n2"});
+          edit.put(model::Group{.uuid = GroupId("g"), .name = "default"});
+          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1", .group = GroupId("g")});
+          edit.put(model::Node{.uuid = NodeId("node-2"), .name = "n2", .group = GroupId("g")});
           return {};
         },
         {});
@@ -252,7 +253,8 @@ TEST_F(HooksOfJobs, an_answer_that_is_lost_is_asked_for_again) {
 TEST_F(HooksOfJobs, an_offline_node_is_not_asked) {
   auto const changed = config_->update(
       [](store::ClusterEdit& edit) -> Result<void> {
-        edit.put(model::Node{.uuid = NodeId("node-2"), .name = "n2", .offline = true});
+        edit.put(model::Node{
+            .uuid = NodeId("node-2"), .name = "n2", .group = GroupId("g"), .offline = true});
         return {};
       },
       {});

@@ -79,7 +79,8 @@ class JobQueueTest : public testing::Test {
           settings.uuid = ClusterId("c");
           settings.cluster_name = "cluster";
           edit.put(settings);
-          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1"});
+          edit.put(model::Group{.uuid = GroupId("g"), .name = "default"});
+          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1", .group = GroupId("g")});
           return {};
         },
         {});

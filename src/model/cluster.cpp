@@ -23,22 +23,10 @@ bool is_short_for(std::string_view short_name, std::string_view full_name) {
          begins_with(full_name, short_name);
 }
 
-template <class Map>
-auto find_object(Map const& objects, std::string_view wanted, std::string_view kind)
-    -> Result<typename Map::mapped_type> {
-  typename Map::mapped_type found;
-  for (auto const& [id, object] : objects) {
-    if (is_same(object->name, wanted) || id.text() == wanted) return object;
-    if (is_short_for(wanted, object->name)) {
-      if (found) {
-        return fail(ErrorCode::WrongInput, "{} name '{}' is ambiguous: {} and {} both match", kind,
-                    wanted, found->name, object->name);
-      }
-      found = object;
-    }
-  }
-  if (!found) return fail(ErrorCode::UnknownEntity, "{} '{}' not known", kind, wanted);
-  return found;
+// What only one instance may have.
+bool has_same_claims(Instance const& a, Instance const& b) {
+  return a.name == b.name && a.network_port == b.network_port &&
+         std::ranges::equal(a.nics, b.nics, {}, &Nic::mac, &Nic::mac);
 }
 
 template <class Map>
@@ -53,13 +41,52 @@ auto by_name(Map const& objects) {
 }  // namespace
 
 Result<InstancePtr> Cluster::instance(std::string_view name_or_uuid) const {
-  auto const exact = instance_names_->find(name_or_uuid);
-  if (exact != instance_names_->end()) return instances_.at(exact->second);
-  return find_object(instances_, name_or_uuid, "Instance");
+  auto const name = lower_case(std::string(name_or_uuid));
+  if (auto const exact = names_.find(name); exact != names_.end()) {
+    return instances_.at(exact->second.front());
+  }
+  auto const by_uuid = instances_.find(InstanceId(std::string(name_or_uuid)));
+  if (by_uuid != instances_.end()) return by_uuid->second;
+  auto const found = TRY(instance_by_short_name(name_or_uuid));
+  if (!found) return fail(ErrorCode::UnknownEntity, "Instance '{}' not known", name_or_uuid);
+  return found;
+}
+
+// Null: it is of none.
+Result<InstancePtr> Cluster::instance_by_short_name(std::string_view name) const {
+  auto const beginning = lower_case(fmt::format("{}.", name));
+  InstancePtr found;
+  for (auto at = names_.lower_bound(beginning);
+       at != names_.end() && at->first.starts_with(beginning); ++at) {
+    auto const& one = instances_.at(at->second.front());
+    if (found) {
+      return fail(ErrorCode::WrongInput, "Instance name '{}' is ambiguous: {} and {} both match",
+                  name, found->name, one->name);
+    }
+    found = one;
+  }
+  return found;
 }
 
 Result<NodePtr> Cluster::node(std::string_view name_or_uuid) const {
-  return find_object(nodes_, name_or_uuid, "Node");
+  std::vector<NodePtr> by_short_name;
+  for (auto const& [id, node] : nodes_) {
+    if (is_same(node->name, name_or_uuid) || id.text() == name_or_uuid) return node;
+    if (is_short_for(name_or_uuid, node->name)) by_short_name.push_back(node);
+  }
+  if (by_short_name.empty()) {
+    return fail(ErrorCode::UnknownEntity, "Node '{}' not known", name_or_uuid);
+  }
+  if (by_short_name.size() == 1) return by_short_name.front();
+  return fail(ErrorCode::WrongInput, "Node name '{}' is ambiguous: {} and {} both match",
+              name_or_uuid, by_short_name[0]->name, by_short_name[1]->name);
+}
+
+Result<NodePtr> Cluster::node(NodeId const& id) const {
+  auto const found = nodes_.find(id);
+  if (found == nodes_.end())
+    return fail(ErrorCode::UnknownEntity, "Node '{}' not known", id.text());
+  return found->second;
 }
 
 // Groups have no short names.
@@ -87,42 +114,115 @@ std::vector<GroupPtr> Cluster::groups_by_name() const {
   return by_name(groups_);
 }
 
+template <class Key, class Wanted>
+InstancePtr Cluster::other_in(Holders<Key> const& holders, Wanted const& key,
+                              InstanceId const& than) const {
+  auto const found = holders.find(key);
+  if (found == holders.end()) return nullptr;
+  auto const other =
+      std::ranges::find_if(found->second, [&](InstanceId const& holder) { return holder != than; });
+  return other == found->second.end() ? nullptr : instances_.at(*other);
+}
+
+InstancePtr Cluster::other_with_name(std::string_view name, InstanceId const& than) const {
+  return other_in(names_, lower_case(std::string(name)), than);
+}
+InstancePtr Cluster::other_with_mac(std::string_view mac, InstanceId const& than) const {
+  return other_in(macs_, lower_case(std::string(mac)), than);
+}
+InstancePtr Cluster::other_with_port(std::int64_t port, InstanceId const& than) const {
+  return other_in(ports_, port, than);
+}
+
+std::optional<std::int64_t> Cluster::free_port(
+    std::int64_t first, std::int64_t last,
+    std::function<bool(std::int64_t)> const& is_taken) const {
+  while (first <= last) {
+    // From `first` on all are in use until as many have been counted as there are numbers.
+    auto const below = ports_.rank(first);
+    auto low = first;
+    auto high = last + 1;
+    while (low < high) {
+      auto const middle = low + (high - low) / 2;
+      auto const in_use = static_cast<std::int64_t>(ports_.rank(middle + 1) - below);
+      if (in_use == middle + 1 - first) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    if (low > last) return std::nullopt;
+    if (!is_taken(low)) return low;
+    first = low + 1;
+  }
+  return std::nullopt;
+}
+
+void Cluster::enter(Instance const& instance) {
+  auto const add = [&](auto& holders, auto key) {
+    auto const known = holders.find(key);
+    auto all = known == holders.end() ? std::vector<InstanceId>() : known->second;
+    if (std::ranges::find(all, instance.uuid) != all.end()) return;
+    all.push_back(instance.uuid);
+    holders.insert_or_assign(std::move(key), std::move(all));
+  };
+  add(names_, lower_case(instance.name));
+  for (auto const& nic : instance.nics) {
+    if (!nic.mac.empty()) add(macs_, lower_case(nic.mac));
+  }
+  if (instance.network_port) add(ports_, *instance.network_port);
+}
+
+void Cluster::strike_out(Instance const& instance) {
+  auto const take = [&](auto& holders, auto const& key) {
+    auto const known = holders.find(key);
+    if (known == holders.end()) return;
+    auto others = known->second;
+    std::erase(others, instance.uuid);
+    if (others.empty()) {
+      holders.erase(key);
+    } else {
+      holders.insert_or_assign(key, std::move(others));
+    }
+  };
+  take(names_, lower_case(instance.name));
+  for (auto const& nic : instance.nics) take(macs_, lower_case(nic.mac));
+  if (instance.network_port) take(ports_, *instance.network_port);
+}
+
 void Cluster::put(Node node) {
   auto id = node.uuid;
-  nodes_[std::move(id)] = std::make_shared<Node const>(std::move(node));
+  nodes_.insert_or_assign(std::move(id), std::make_shared<Node const>(std::move(node)));
 }
 
 void Cluster::put(Group group) {
   auto id = group.uuid;
-  groups_[std::move(id)] = std::make_shared<Group const>(std::move(group));
+  groups_.insert_or_assign(std::move(id), std::make_shared<Group const>(std::move(group)));
 }
 
 void Cluster::put(Instance instance) {
   auto const old = instances_.find(instance.uuid);
-  if (old == instances_.end() || old->second->name != instance.name) {
-    auto names = *instance_names_;
-    if (old != instances_.end()) names.erase(old->second->name);
-    names[instance.name] = instance.uuid;
-    instance_names_ =
-        std::make_shared<std::map<std::string, InstanceId, std::less<>> const>(std::move(names));
+  if (old == instances_.end()) {
+    enter(instance);
+  } else if (!has_same_claims(*old->second, instance)) {
+    strike_out(*old->second);
+    enter(instance);
   }
   auto id = instance.uuid;
-  instances_[std::move(id)] = std::make_shared<Instance const>(std::move(instance));
+  instances_.insert_or_assign(std::move(id), std::make_shared<Instance const>(std::move(instance)));
 }
 
 void Cluster::put(DetachedDisk disk) {
   auto id = disk.disk.uuid;
-  detached_disks_[std::move(id)] = std::make_shared<DetachedDisk const>(std::move(disk));
+  detached_disks_.insert_or_assign(std::move(id),
+                                   std::make_shared<DetachedDisk const>(std::move(disk)));
 }
 
 void Cluster::remove(InstanceId const& id) {
   auto const old = instances_.find(id);
   if (old == instances_.end()) return;
-  auto names = *instance_names_;
-  names.erase(old->second->name);
-  instance_names_ =
-      std::make_shared<std::map<std::string, InstanceId, std::less<>> const>(std::move(names));
-  instances_.erase(old);
+  strike_out(*old->second);
+  instances_.erase(id);
 }
 
 void Cluster::remove(NodeId const& id) {

@@ -1,16 +1,18 @@
-// The configuration of a cluster as one immutable value. Cheap to copy: objects are shared.
+// The configuration of a cluster as one immutable value. A copy costs nothing and a change little,
+// however many machines there are: copies share what they have in common.
 //
 // A Cluster is handed out by ConfigStore and never changes; use from any thread.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/shared_map.h"
 #include "model/instance.h"
 #include "model/types.h"
 
@@ -98,8 +100,6 @@ struct Settings {
   std::vector<std::string> tags;
   std::string ssh_key_type = "rsa";
   std::int64_t ssh_key_bits = 2048;
-  std::int64_t highest_used_port = 11000;
-  std::vector<std::int64_t> tcpudp_port_pool;  // given back
   std::int64_t serial_no = 1;
   double ctime = 0;
   double mtime = 0;
@@ -115,17 +115,17 @@ using DetachedDiskPtr = std::shared_ptr<DetachedDisk const>;
 class Cluster {
  public:
   Settings const& settings() const { return *settings_; }
-  std::map<NodeId, NodePtr> const& nodes() const { return nodes_; }
-  std::map<GroupId, GroupPtr> const& groups() const { return groups_; }
-  // By UUID. Lookup by name is indexed.
-  std::map<InstanceId, InstancePtr> const& instances() const { return instances_; }
-  std::map<DiskId, DetachedDiskPtr> const& detached_disks() const { return detached_disks_; }
+  SharedMap<NodeId, NodePtr> const& nodes() const { return nodes_; }
+  SharedMap<GroupId, GroupPtr> const& groups() const { return groups_; }
+  // By UUID.
+  SharedMap<InstanceId, InstancePtr> const& instances() const { return instances_; }
+  SharedMap<DiskId, DetachedDiskPtr> const& detached_disks() const { return detached_disks_; }
 
   // By full name, by unambiguous short name ("web1" for "web1.example.com") or by UUID.
   // Fails with UnknownEntity: "Instance 'x' not known".
   Result<InstancePtr> instance(std::string_view name_or_uuid) const;
   Result<NodePtr> node(std::string_view name_or_uuid) const;
-  Result<NodePtr> node(NodeId const& id) const { return node(std::string_view(id.text())); }
+  Result<NodePtr> node(NodeId const& id) const;
   Result<GroupPtr> group(std::string_view name_or_uuid) const;
   // All instances in the order of their names, as lists show them.
   std::vector<InstancePtr> instances_by_name() const;
@@ -133,6 +133,14 @@ class Cluster {
   std::vector<GroupPtr> groups_by_name() const;
   // The group of a node; null where there is none.
   GroupPtr group_of(NodeId const& node) const;
+
+  // Who else has what only one instance may have; null: nobody.
+  InstancePtr other_with_name(std::string_view name, InstanceId const& than) const;
+  InstancePtr other_with_mac(std::string_view mac, InstanceId const& than) const;
+  InstancePtr other_with_port(std::int64_t port, InstanceId const& than) const;
+  // The lowest of them that no instance has and that isn't taken otherwise.
+  std::optional<std::int64_t> free_port(std::int64_t first, std::int64_t last,
+                                        std::function<bool(std::int64_t)> const& is_taken) const;
 
   // Only ConfigStore and tests build clusters.
   void put(Settings settings) { settings_ = std::make_shared<Settings const>(std::move(settings)); }
@@ -146,14 +154,25 @@ class Cluster {
   void remove(DiskId const& id);
 
  private:
+  // Who has a thing; more than one only where a configuration was damaged.
+  template <class Key>
+  using Holders = SharedMap<Key, std::vector<InstanceId>>;
+
+  void enter(Instance const& instance);
+  void strike_out(Instance const& instance);
+  template <class Key, class Wanted>
+  InstancePtr other_in(Holders<Key> const& holders, Wanted const& key,
+                       InstanceId const& than) const;
+  Result<InstancePtr> instance_by_short_name(std::string_view name) const;
+
   std::shared_ptr<Settings const> settings_ = std::make_shared<Settings const>();
-  std::map<NodeId, NodePtr> nodes_;
-  std::map<GroupId, GroupPtr> groups_;
-  std::map<InstanceId, InstancePtr> instances_;
-  std::map<DiskId, DetachedDiskPtr> detached_disks_;
-  // Shared until a name changes, so that a snapshot of thousands of instances stays cheap to copy.
-  std::shared_ptr<std::map<std::string, InstanceId, std::less<>> const> instance_names_ =
-      std::make_shared<std::map<std::string, InstanceId, std::less<>> const>();
+  SharedMap<NodeId, NodePtr> nodes_;
+  SharedMap<GroupId, GroupPtr> groups_;
+  SharedMap<InstanceId, InstancePtr> instances_;
+  SharedMap<DiskId, DetachedDiskPtr> detached_disks_;
+  Holders<std::string> names_;  // of instances, in lower case
+  Holders<std::string> macs_;   // in lower case
+  Holders<std::int64_t> ports_;
 };
 
 }  // namespace flotte::model

@@ -160,8 +160,6 @@ Fields Settings::fields() {
       field<&Settings::tags>("tags", "The cluster's tags."),
       field<&Settings::ssh_key_type>("ssh_key_type", "Type of the nodes' SSH keys."),
       field<&Settings::ssh_key_bits>("ssh_key_bits", "Their length."),
-      field<&Settings::highest_used_port>("highest_used_port", "Last port handed out."),
-      field<&Settings::tcpudp_port_pool>("tcpudp_port_pool", "Ports given back."),
       field<&Settings::serial_no>("serial_no", "Raised at every change."),
       field<&Settings::ctime>("ctime", "When the cluster was made."),
       field<&Settings::mtime>("mtime", "When it was last changed."),

@@ -1,22 +1,54 @@
 #include "store/config_store.h"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "base/log.h"
 #include "base/seeded_fault.h"
+#include "base/text.h"
 
 namespace flotte::store {
 namespace {
 
 namespace json = boost::json;
 
+// Also what every commit reads and forget() writes.
 constexpr std::string_view config_prefix = "/config/";
 constexpr std::string_view settings_key = "/config/settings";
 constexpr std::string_view nodes_prefix = "/config/nodes/";
 constexpr std::string_view groups_prefix = "/config/groups/";
 constexpr std::string_view instances_prefix = "/config/instances/";
 constexpr std::string_view detached_disks_prefix = "/config/disks/";
-constexpr int update_tries_max = 50;
+// Ganeti's range.
+constexpr std::int64_t port_lowest = 11'000;
 constexpr std::int64_t port_highest = 14'999;
+
+std::string key_of(NodeId const& id) {
+  return fmt::format("{}{}", nodes_prefix, id.text());
+}
+std::string key_of(GroupId const& id) {
+  return fmt::format("{}{}", groups_prefix, id.text());
+}
+std::string key_of(InstanceId const& id) {
+  return fmt::format("{}{}", instances_prefix, id.text());
+}
+std::string key_of(DiskId const& id) {
+  return fmt::format("{}{}", detached_disks_prefix, id.text());
+}
+
+// What only one may have, as a commit under way holds it.
+std::string name_claim(std::string_view name) {
+  return fmt::format("name/{}", lower_case(std::string(name)));
+}
+std::string mac_claim(std::string_view mac) {
+  return fmt::format("mac/{}", lower_case(std::string(mac)));
+}
+std::string port_claim(std::int64_t port) {
+  return fmt::format("port/{}", port);
+}
+std::string group_claim(std::string_view name) {
+  return fmt::format("group/{}", name);
+}
 
 template <class T>
 Result<T> decode(KeyValue const& kv) {
@@ -30,32 +62,61 @@ Result<T> decode(KeyValue const& kv) {
   return object;
 }
 
-template <class T>
-std::string text_of(T const& object) {
-  return json::serialize(schema::encode(object));
-}
-
-// What was edited becomes that of `next`; what is not in `edited` was removed.
-template <class Objects, class Ids>
-void take_over(model::Cluster& next, Objects const& edited, Ids const& ids) {
-  for (auto const& id : ids) {
-    auto const found = edited.find(id);
-    if (found == edited.end()) {
-      next.remove(id);
-    } else {
-      next.put(*found->second);
-    }
-  }
-}
-
 double seconds(WallTime time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
+Failure already_used(ErrorCode code, std::string_view what, std::string_view value,
+                     model::Instance const& by, model::Instance const& owner) {
+  return fail(code, "The {} {} of {} is already used by {}", what, value, by.name, owner.name);
+}
+
+// A build before this one could leave two with one address. They go on, and so do all others; who
+// reads the log, or runs `gnt-cluster verify`, can tell them apart.
+void tell_damage(model::Cluster const& cluster) {
+  auto const tell = [](std::string_view what, std::string_view value, model::Instance const& one,
+                       model::InstancePtr const& other) {
+    if (!other || other->uuid < one.uuid) return;
+    log::error("The {} {} is both {}'s ({}) and {}'s ({}); give one of them another", what, value,
+               one.name, one.uuid.text(), other->name, other->uuid.text());
+  };
+  for (auto const& [id, instance] : cluster.instances()) {
+    tell("name", instance->name, *instance, cluster.other_with_name(instance->name, id));
+    for (auto const& nic : instance->nics) {
+      tell("MAC address", nic.mac, *instance, cluster.other_with_mac(nic.mac, id));
+    }
+    if (!instance->network_port) continue;
+    auto const port = *instance->network_port;
+    tell("port", std::to_string(port), *instance, cluster.other_with_port(port, id));
+  }
+}
+
 }  // namespace
 
-Result<model::Instance> ClusterEdit::instance(InstanceId const& id) const {
-  return *TRY(edited_.instance(id.text()));
+template <class Objects, class Id>
+auto ClusterEdit::read(Objects const& objects, Id const& id, std::string_view kind)
+    -> Result<typename Objects::mapped_type> {
+  reads_.insert(key_of(id));
+  auto const found = objects.find(id);
+  if (found != objects.end()) return found->second;
+  return fail(ErrorCode::UnknownEntity, "{} '{}' not known", kind, id.text());
+}
+
+model::Settings const& ClusterEdit::settings() {
+  reads_.emplace(settings_key);
+  return edited_.settings();
+}
+Result<model::Node> ClusterEdit::node(NodeId const& id) {
+  return *TRY(read(edited_.nodes(), id, "Node"));
+}
+Result<model::Group> ClusterEdit::group(GroupId const& id) {
+  return *TRY(read(edited_.groups(), id, "Node group"));
+}
+Result<model::Instance> ClusterEdit::instance(InstanceId const& id) {
+  return *TRY(read(edited_.instances(), id, "Instance"));
+}
+Result<model::DetachedDisk> ClusterEdit::detached_disk(DiskId const& id) {
+  return *TRY(read(edited_.detached_disks(), id, "Detached disk"));
 }
 
 void ClusterEdit::put(model::Settings settings) {
@@ -74,17 +135,14 @@ void ClusterEdit::put(model::Instance instance) {
   instances_.insert(instance.uuid);
   edited_.put(std::move(instance));
 }
-void ClusterEdit::remove_instance(InstanceId const& id) {
-  auto const known = edited_.instances().find(id);
-  if (known == edited_.instances().end()) return;
-  if (known->second->network_port) release_port(*known->second->network_port);
-  instances_.insert(id);
-  edited_.remove(id);
-}
-
 void ClusterEdit::put(model::DetachedDisk disk) {
   detached_disks_.insert(disk.disk.uuid);
   edited_.put(std::move(disk));
+}
+
+void ClusterEdit::remove_instance(InstanceId const& id) {
+  instances_.insert(id);
+  edited_.remove(id);
 }
 void ClusterEdit::remove_detached_disk(DiskId const& id) {
   detached_disks_.insert(id);
@@ -93,6 +151,7 @@ void ClusterEdit::remove_detached_disk(DiskId const& id) {
 
 Result<void> ClusterEdit::remove_group(GroupId const& id) {
   for (auto const& [node_id, node] : edited_.nodes()) {
+    reads_.insert(key_of(node_id));
     if (node->group != id) continue;
     return fail(ErrorCode::WrongState, "Node {} is in the group meanwhile", node->name);
   }
@@ -101,28 +160,170 @@ Result<void> ClusterEdit::remove_group(GroupId const& id) {
   return {};
 }
 
-Result<std::int64_t> ClusterEdit::allocate_port() {
-  auto settings = edited_.settings();
-  std::int64_t port = 0;
-  if (!settings.tcpudp_port_pool.empty()) {
-    port = settings.tcpudp_port_pool.back();
-    settings.tcpudp_port_pool.pop_back();
-  } else {
-    if (settings.highest_used_port >= port_highest) {
-      return fail(ErrorCode::InsufficientResources,
-                  "The highest used port is greater than {}. Aborting.", port_highest);
-    }
-    port = ++settings.highest_used_port;
-  }
-  put(std::move(settings));
-  return port;
+Result<std::int64_t> ClusterEdit::allocate_port() const {
+  auto const port = edited_.free_port(port_lowest, port_highest, is_port_taken_);
+  if (port) return *port;
+  return fail(ErrorCode::InsufficientResources,
+              "The highest used port is greater than {}. Aborting.", port_highest);
 }
 
-void ClusterEdit::release_port(std::int64_t port) {
-  auto settings = edited_.settings();
-  settings.tcpudp_port_pool.push_back(port);
-  put(std::move(settings));
-}
+// A commit on its way: the configuration as it will be, and all that it touches.
+struct ConfigStore::Commit {
+  model::Cluster edited;
+  std::map<std::string, std::string> puts;  // by key
+  std::set<std::string> removals;
+  std::set<std::string> reads;   // keys that are not written
+  std::set<std::string> claims;  // what its instances and groups alone may have from now on
+  // What is taken over into the newest snapshot.
+  bool has_settings = false;
+  std::set<NodeId> nodes;
+  std::set<GroupId> groups;
+  std::set<InstanceId> instances;
+  std::set<DiskId> detached_disks;
+};
+
+// Makes a commit of an edit: checks what must be true of every configuration, of what has changed
+// alone, and writes serial numbers and times.
+class CommitMaker {
+ public:
+  CommitMaker(ClusterEdit& edit, double now) : edit_(edit), now_(now) {}
+
+  Result<ConfigStore::Commit> make() {
+    for (auto const& id : edit_.nodes_) TRY(check_node(id));
+    for (auto const& id : edit_.groups_) TRY(check_group(id));
+    for (auto const& id : edit_.instances_) TRY(check_instance(id));
+    if (edit_.has_settings_) {
+      auto const settings = bumped(edit_.edited_.settings(), &edit_.base_.settings());
+      put(std::string(settings_key), settings);
+    }
+    write(edit_.base_.nodes(), edit_.edited_.nodes(), edit_.nodes_);
+    write(edit_.base_.groups(), edit_.edited_.groups(), edit_.groups_);
+    write(edit_.base_.instances(), edit_.edited_.instances(), edit_.instances_);
+    write(edit_.base_.detached_disks(), edit_.edited_.detached_disks(), edit_.detached_disks_);
+    commit_.reads.emplace(config_prefix);
+    for (auto const& key : edit_.reads_) {
+      if (!commit_.puts.contains(key) && !commit_.removals.contains(key)) commit_.reads.insert(key);
+    }
+    commit_.has_settings = edit_.has_settings_;
+    commit_.nodes = std::move(edit_.nodes_);
+    commit_.groups = std::move(edit_.groups_);
+    commit_.instances = std::move(edit_.instances_);
+    commit_.detached_disks = std::move(edit_.detached_disks_);
+    commit_.edited = std::move(edit_.edited_);
+    return std::move(commit_);
+  }
+
+ private:
+  template <class Objects, class Id>
+  static typename Objects::mapped_type find(Objects const& objects, Id const& id) {
+    auto const found = objects.find(id);
+    return found == objects.end() ? nullptr : found->second;
+  }
+
+  Result<void> check_node(NodeId const& id) {
+    auto const after = find(edit_.edited_.nodes(), id);
+    auto const before = find(edit_.base_.nodes(), id);
+    if (!after || (before && before->group == after->group)) return {};
+    edit_.reads_.insert(key_of(after->group));
+    if (edit_.edited_.groups().contains(after->group)) return {};
+    return fail(ErrorCode::InternalError, "The group {} of {} does not exist", after->group.text(),
+                after->name);
+  }
+
+  Result<void> check_group(GroupId const& id) {
+    auto const after = find(edit_.edited_.groups(), id);
+    auto const before = find(edit_.base_.groups(), id);
+    if (!after || (before && before->name == after->name)) return {};
+    commit_.claims.insert(group_claim(after->name));
+    for (auto const& [other_id, other] : edit_.edited_.groups()) {
+      if (other_id == id || other->name != after->name) continue;
+      return fail(ErrorCode::AlreadyExists, "The name {} is already used by the group {}",
+                  after->name, other_id.text());
+    }
+    return {};
+  }
+
+  // What it had before is its own, whoever else has it, too.
+  Result<void> check_instance(InstanceId const& id) {
+    auto const after = find(edit_.edited_.instances(), id);
+    auto const before = find(edit_.base_.instances(), id);
+    if (!after) return {};
+    TRY(check_primary(*after, before.get()));
+    TRY(check_macs(*after, before.get()));
+    if (!before || before->name != after->name) {
+      commit_.claims.insert(name_claim(after->name));
+      if (auto const other = edit_.edited_.other_with_name(after->name, id)) {
+        return already_used(ErrorCode::AlreadyExists, "name", after->name, *after, *other);
+      }
+    }
+    auto const& port = after->network_port;
+    if (!port || (before && before->network_port == port)) return {};
+    commit_.claims.insert(port_claim(*port));
+    if (auto const other = edit_.edited_.other_with_port(*port, id)) {
+      return already_used(ErrorCode::ResourceNotUnique, "port", std::to_string(*port), *after,
+                          *other);
+    }
+    return {};
+  }
+
+  Result<void> check_primary(model::Instance const& after, model::Instance const* before) {
+    if (before && before->primary_node == after.primary_node) return {};
+    edit_.reads_.insert(key_of(after.primary_node));
+    if (edit_.edited_.nodes().contains(after.primary_node)) return {};
+    return fail(ErrorCode::InternalError, "The primary node of {} does not exist", after.name);
+  }
+
+  Result<void> check_macs(model::Instance const& after, model::Instance const* before) {
+    auto const count = [](model::Instance const* instance, std::string const& mac) {
+      return instance ? std::ranges::count(instance->nics, mac, &model::Nic::mac) : 0;
+    };
+    for (auto const& nic : after.nics) {
+      auto const had = count(before, nic.mac);
+      if (nic.mac.empty() || had >= count(&after, nic.mac)) continue;
+      commit_.claims.insert(mac_claim(nic.mac));
+      auto const other = edit_.edited_.other_with_mac(nic.mac, after.uuid);
+      auto const is_twice = count(&after, nic.mac) > 1;
+      if (!other && !is_twice) continue;
+      return already_used(ErrorCode::ResourceNotUnique, "MAC address", nic.mac, after,
+                          other ? *other : after);
+    }
+    return {};
+  }
+
+  // Serial numbers go on also where what was is put back.
+  template <class T>
+  T bumped(T object, [[maybe_unused]] T const* before) const {
+    if constexpr (requires { object.serial_no; }) {
+      if (before) object.serial_no = std::max(object.serial_no, before->serial_no);
+      ++object.serial_no;
+      object.mtime = now_;
+    }
+    return object;
+  }
+
+  template <class T>
+  void put(std::string key, T const& object) {
+    commit_.puts[std::move(key)] = json::serialize(schema::encode(object));
+    edit_.edited_.put(object);
+  }
+
+  template <class Objects, class Ids>
+  void write(Objects const& base, Objects const& edited, Ids const& ids) {
+    for (auto const& id : ids) {
+      auto const after = find(edited, id);
+      auto const before = find(base, id);
+      if (after) {
+        put(key_of(id), bumped(*after, before.get()));
+      } else {
+        commit_.removals.insert(key_of(id));
+      }
+    }
+  }
+
+  ClusterEdit& edit_;
+  double now_;
+  ConfigStore::Commit commit_;
+};
 
 Result<std::unique_ptr<ConfigStore>> ConfigStore::create(Store& store, Clock& clock) {
   std::unique_ptr<ConfigStore> config(new ConfigStore(store, clock));
@@ -148,6 +349,7 @@ Result<void> ConfigStore::load() {
       return fail(ErrorCode::EnvironmentError, "The store has an unknown object: {}", kv.key);
     }
   }
+  tell_damage(cluster);
   snapshot_ = std::make_shared<model::Cluster const>(std::move(cluster));
   return {};
 }
@@ -161,96 +363,117 @@ bool ConfigStore::is_initialised() const {
   return !snapshot()->settings().uuid.empty();
 }
 
-// The transaction that commits an edit, and the keys that it writes.
-struct ConfigStore::Prepared {
+// Runs the edit on the newest snapshot until nothing that it touches is on its way elsewhere.
+Result<ConfigStore::Commit> ConfigStore::wait_for_turn(std::unique_lock<std::mutex>& guard,
+                                                       Edit const& edit, double now) {
+  auto const is_port_taken = [this](std::int64_t port) {
+    return under_way_.written.contains(port_claim(port)) &&
+           !has_fault(SeededFault::CommitNotCompared);
+  };
+  for (;;) {
+    ClusterEdit changes(*snapshot_, is_port_taken);
+    TRY(edit(changes));
+    auto commit = TRY(CommitMaker(changes, now).make());
+    if (may_go(commit) || has_fault(SeededFault::CommitNotCompared)) return commit;
+    clock_.wait(guard, ended_);
+  }
+}
+
+bool ConfigStore::may_go(Commit const& commit) const {
+  auto const is_written = [this](std::string const& key) {
+    return under_way_.written.contains(key);
+  };
+  auto const is_touched = [&](std::string const& key) {
+    return is_written(key) || under_way_.read.contains(key);
+  };
+  return std::ranges::none_of(commit.reads, is_written) &&
+         std::ranges::none_of(commit.claims, is_written) &&
+         std::ranges::none_of(commit.removals, is_touched) &&
+         std::ranges::none_of(commit.puts, [&](auto const& put) { return is_touched(put.first); });
+}
+
+void ConfigStore::begin(Commit const& commit) {
+  for (auto const& key : commit.reads) ++under_way_.read[key];
+  for (auto const& [key, value] : commit.puts) under_way_.written.insert(key);
+  under_way_.written.insert(commit.removals.begin(), commit.removals.end());
+  under_way_.written.insert(commit.claims.begin(), commit.claims.end());
+}
+
+void ConfigStore::end(Commit const& commit) {
+  for (auto const& key : commit.reads) {
+    auto const readers = under_way_.read.find(key);
+    if (--readers->second == 0) under_way_.read.erase(readers);
+  }
+  for (auto const& [key, value] : commit.puts) under_way_.written.erase(key);
+  for (auto const& key : commit.removals) under_way_.written.erase(key);
+  for (auto const& key : commit.claims) under_way_.written.erase(key);
+  clock_.notify_all(ended_);
+}
+
+Txn ConfigStore::transaction(Commit const& commit, Txn const& extra) const {
   Txn txn;
-  std::vector<std::string> puts;
-  std::vector<std::string> removals;
-
-  template <class T>
-  void put(std::string key, T const& object) {
-    txn.put(key, text_of(object));
-    puts.push_back(std::move(key));
+  auto const compare = [&](std::string const& key) {
+    auto const known = revisions_.find(key);
+    txn.compare(key, known == revisions_.end() ? 0 : known->second);
+  };
+  for (auto const& [key, value] : commit.puts) {
+    compare(key);
+    txn.put(key, value);
   }
-  void remove(std::string key) {
+  for (auto const& key : commit.removals) {
+    compare(key);
     txn.remove(key);
-    removals.push_back(std::move(key));
   }
-};
-
-Result<ConfigStore::Prepared> ConfigStore::prepare(ClusterEdit& edit) const {
-  auto const now = seconds(clock_.wall());
-  auto const bumped = [&](auto object) {
-    if constexpr (requires { object.serial_no; }) {
-      ++object.serial_no;
-      object.mtime = now;
-    }
-    return object;
-  };
-  auto& edited = edit.edited_;
-  Prepared prepared;
-  auto const write = [&](std::string_view prefix, auto const& objects, auto const& ids) {
-    for (auto const& id : ids) {
-      auto key = std::string(prefix) + id.text();
-      auto const known = objects.find(id);
-      if (known == objects.end()) {
-        prepared.remove(std::move(key));
-      } else {
-        auto const object = bumped(*known->second);
-        prepared.put(std::move(key), object);
-        edited.put(object);
-      }
-    }
-  };
-  if (edit.has_settings_) {
-    edited.put(bumped(edited.settings()));
-    prepared.put(std::string(settings_key), edited.settings());
+  for (auto const& key : commit.reads) {
+    if (key != config_prefix) compare(key);
   }
-  write(nodes_prefix, edited.nodes(), edit.nodes_);
-  write(groups_prefix, edited.groups(), edit.groups_);
-  write(instances_prefix, edited.instances(), edit.instances_);
-  write(detached_disks_prefix, edited.detached_disks(), edit.detached_disks_);
-  TRY(validate(edit.edited_, edit.instances_));
-  return prepared;
+  if (has_fault(SeededFault::CommitNotCompared)) txn.compares.clear();
+  for (auto const& operation : extra.operations) txn.operations.push_back(operation);
+  return txn;
 }
 
 Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
-  for (int attempt = 0; attempt < update_tries_max; ++attempt) {
-    ClusterEdit changes(snapshot());
-    TRY(edit(changes));
-    auto prepared = TRY(prepare(changes));
-    {
-      std::lock_guard const guard(mutex_);
-      // Somebody committed since the snapshot was taken: what was read may be old.
-      if (snapshot_ != changes.base_ && !has_fault(SeededFault::CommitNotCompared)) continue;
-      for (auto const* keys : {&prepared.puts, &prepared.removals}) {
-        for (auto const& key : *keys) {
-          auto const known = revisions_.find(key);
-          prepared.txn.compare(key, known == revisions_.end() ? 0 : known->second);
-        }
+  auto const now = seconds(clock_.wall());
+  std::unique_lock guard(mutex_);
+  auto const commit = TRY(wait_for_turn(guard, edit, now));
+  auto const txn = transaction(commit, extra);
+  begin(commit);
+  guard.unlock();
+  auto const reply = store_.txn(txn);
+  guard.lock();
+  end(commit);
+  TRY(reply);
+  if (!reply->succeeded) {
+    return fail(ErrorCode::InternalError,
+                "The stored configuration is not what was read from it: something else writes to "
+                "the store. Nothing was changed; restart flotte-controllerd");
+  }
+  take_over(commit, reply->revision);
+  return {};
+}
+
+// Others have committed other things meanwhile: only what is its own becomes that of the newest
+// snapshot.
+void ConfigStore::take_over(Commit const& commit, std::int64_t revision) {
+  for (auto const& [key, value] : commit.puts) revisions_[key] = revision;
+  for (auto const& key : commit.removals) revisions_.erase(key);
+  auto next = *snapshot_;
+  auto const take = [&](auto const& edited, auto const& ids) {
+    for (auto const& id : ids) {
+      auto const found = edited.find(id);
+      if (found == edited.end()) {
+        next.remove(id);
+      } else {
+        next.put(*found->second);
       }
     }
-    if (has_fault(SeededFault::CommitNotCompared)) prepared.txn.compares.clear();
-    for (auto const& operation : extra.operations) prepared.txn.operations.push_back(operation);
-    auto const reply = TRY(store_.txn(prepared.txn));
-    if (!reply.succeeded) continue;
-    std::lock_guard const guard(mutex_);
-    for (auto const& key : prepared.puts) revisions_[key] = reply.revision;
-    for (auto const& key : prepared.removals) revisions_.erase(key);
-    // Others may have committed to other objects meanwhile: only ours are taken over.
-    auto next = *snapshot_;
-    auto const& edited = changes.edited_;
-    if (changes.has_settings_) next.put(edited.settings());
-    take_over(next, edited.nodes(), changes.nodes_);
-    take_over(next, edited.groups(), changes.groups_);
-    take_over(next, edited.instances(), changes.instances_);
-    take_over(next, edited.detached_disks(), changes.detached_disks_);
-    snapshot_ = std::make_shared<model::Cluster const>(std::move(next));
-    return {};
-  }
-  return fail(ErrorCode::TempInsufficientResources,
-              "The configuration changed {} times while it was being edited; try again",
-              update_tries_max);
+  };
+  if (commit.has_settings) next.put(commit.edited.settings());
+  take(commit.edited.nodes(), commit.nodes);
+  take(commit.edited.groups(), commit.groups);
+  take(commit.edited.instances(), commit.instances);
+  take(commit.edited.detached_disks(), commit.detached_disks);
+  snapshot_ = std::make_shared<model::Cluster const>(std::move(next));
 }
 
 Result<void> ConfigStore::forget() {
@@ -259,38 +482,18 @@ Result<void> ConfigStore::forget() {
        {"/config/", "/jobs/", "/archive/", "/journal/", "/queue/", "/watcher/"}) {
     txn.delete_prefix(prefix);
   }
-  TRY(store_.txn(txn));
-  std::lock_guard const guard(mutex_);
+  Commit all;
+  all.removals.emplace(config_prefix);
+  std::unique_lock guard(mutex_);
+  while (!may_go(all)) clock_.wait(guard, ended_);
+  begin(all);
+  guard.unlock();
+  auto const reply = store_.txn(txn);
+  guard.lock();
+  end(all);
+  TRY(reply);
   revisions_.clear();
   snapshot_ = std::make_shared<model::Cluster const>();
-  return {};
-}
-
-Result<void> validate(model::Cluster const& cluster, std::set<InstanceId> const& changed) {
-  if (changed.empty()) return {};
-  std::map<std::string, std::string> names;
-  std::map<std::string, std::string> macs;
-  std::map<std::int64_t, std::string> ports;
-  auto const once = [](auto& seen, auto const& value, std::string const& owner,
-                       std::string_view what) -> Result<void> {
-    auto const [known, is_new] = seen.emplace(value, owner);
-    if (is_new) return {};
-    return fail(ErrorCode::AlreadyExists, "{} {} of {} is already used by {}", what, value, owner,
-                known->second);
-  };
-  for (auto const& [id, instance] : cluster.instances()) {
-    TRY(once(names, instance->name, instance->name, "The name"));
-    if (instance->network_port) {
-      TRY(once(ports, *instance->network_port, instance->name, "The port"));
-    }
-    for (auto const& nic : instance->nics) {
-      if (!nic.mac.empty()) TRY(once(macs, nic.mac, instance->name, "The MAC address"));
-    }
-    if (changed.contains(id) && !cluster.nodes().contains(instance->primary_node)) {
-      return fail(ErrorCode::InternalError, "The primary node of {} does not exist",
-                  instance->name);
-    }
-  }
   return {};
 }
 

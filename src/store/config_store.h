@@ -1,16 +1,23 @@
 // ConfigStore: the configuration of the cluster on top of a Store.
 //
-// snapshot() hands out an immutable Cluster at no cost. update() runs an edit against a snapshot
-// and commits it by comparing the revisions of all it changes. Over a LeaderStore a deposed leader
-// can't write. Thread-safe.
+// snapshot() hands out an immutable Cluster at no cost. update() runs an edit on the newest one and
+// commits it in a transaction that compares all that it read and writes. Commits about different
+// things are on their way together; one that touches what another has not finished waits for that,
+// so none is ever given up because others were busy. What only one instance may have (its name, its
+// MAC addresses, its port) is looked up in indexes of the Cluster, and who commits such a thing
+// holds it until its transaction has ended: keys for it in the store would say what the instances
+// say already, and would have to be kept true. Over a LeaderStore a deposed leader can't write, and
+// nobody else can. Thread-safe.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <unordered_map>
 
 #include "base/clock.h"
 #include "model/cluster.h"
@@ -21,37 +28,49 @@ namespace flotte::store {
 // Changes on their way to the configuration, over the snapshot that they are based on.
 class ClusterEdit {
  public:
-  explicit ClusterEdit(std::shared_ptr<model::Cluster const> base)
-      : base_(std::move(base)), edited_(*base_) {}
+  using PortTaken = std::function<bool(std::int64_t)>;
 
-  model::Cluster const& base() const { return *base_; }
-  // With the changes so far.
-  model::Cluster const& edited() const { return edited_; }
+  // `is_port_taken`: by a commit that is under way.
+  ClusterEdit(model::Cluster const& base, PortTaken is_port_taken)
+      : base_(base), edited_(base), is_port_taken_(std::move(is_port_taken)) {}
 
-  // A copy to change and put() back.
-  Result<model::Instance> instance(InstanceId const& id) const;
+  // With the changes so far, to find things by their names. What is decided by it is not compared:
+  // that is read below.
+  model::Cluster const& cluster() const { return edited_; }
+
+  // What is read is compared when the edit is committed. Objects are copies, to change and put()
+  // back.
+  model::Settings const& settings();
+  Result<model::Node> node(NodeId const& id);
+  Result<model::Group> group(GroupId const& id);
+  Result<model::Instance> instance(InstanceId const& id);
+  Result<model::DetachedDisk> detached_disk(DiskId const& id);
 
   void put(model::Settings settings);
   void put(model::Node node);
   void put(model::Group group);
   void put(model::Instance instance);
   void put(model::DetachedDisk disk);
-  // Its port goes back to the pool. One that isn't there is no error.
+  // One that isn't there is no error.
   void remove_instance(InstanceId const& id);
   // One that isn't there is no error.
   void remove_detached_disk(DiskId const& id);
   // One that isn't there is no error; one that has nodes is.
   Result<void> remove_group(GroupId const& id);
 
-  // A TCP port for a display, from the pool of given-back ones or the next above the highest.
-  Result<std::int64_t> allocate_port();
+  // A TCP port for a display: the lowest that no instance has.
+  Result<std::int64_t> allocate_port() const;
 
  private:
-  friend class ConfigStore;
-  void release_port(std::int64_t port);
+  friend class CommitMaker;
+  template <class Objects, class Id>
+  auto read(Objects const& objects, Id const& id, std::string_view kind)
+      -> Result<typename Objects::mapped_type>;
 
-  std::shared_ptr<model::Cluster const> base_;
+  model::Cluster base_;
   model::Cluster edited_;
+  PortTaken is_port_taken_;
+  std::set<std::string> reads_;  // keys
   bool has_settings_ = false;
   std::set<NodeId> nodes_;
   std::set<GroupId> groups_;
@@ -61,6 +80,7 @@ class ClusterEdit {
 
 class ConfigStore {
  public:
+  // Pure and short: others wait meanwhile. It may run several times.
   using Edit = std::function<Result<void>(ClusterEdit&)>;
 
   static Result<std::unique_ptr<ConfigStore>> create(Store& store, Clock& clock);
@@ -68,28 +88,38 @@ class ConfigStore {
   std::shared_ptr<model::Cluster const> snapshot() const;
   bool is_initialised() const;
 
-  // Commits the edit and `extra` in one transaction. The edit runs again, on a fresh snapshot, when
-  // somebody else committed meanwhile; its own error ends it. InternalError: the edit leaves an
-  // invalid configuration.
+  // Commits the edit and `extra` in one transaction. The edit's own error ends it, and so does what
+  // would leave an invalid configuration: AlreadyExists, ResourceNotUnique, InternalError.
   Result<void> update(Edit const& edit, Txn const& extra);
 
   // Removes the whole configuration, all jobs and the journal: `gnt-cluster destroy`.
   Result<void> forget();
 
  private:
+  // What the commits under way touch: a thing is read by any number of them, or written by one.
+  struct UnderWay {
+    std::map<std::string, int, std::less<>> read;
+    std::set<std::string, std::less<>> written;
+  };
+  struct Commit;
+
   ConfigStore(Store& store, Clock& clock) : store_(store), clock_(clock) {}
   Result<void> load();
-  struct Prepared;
-  Result<Prepared> prepare(ClusterEdit& edit) const;
+  Result<Commit> wait_for_turn(std::unique_lock<std::mutex>& guard, Edit const& edit, double now);
+  bool may_go(Commit const& commit) const;
+  void begin(Commit const& commit);
+  void end(Commit const& commit);
+  Txn transaction(Commit const& commit, Txn const& extra) const;
+  void take_over(Commit const& commit, std::int64_t revision);
 
+  friend class CommitMaker;
   Store& store_;
   Clock& clock_;
   mutable std::mutex mutex_;
+  std::condition_variable ended_;  // a commit
   std::shared_ptr<model::Cluster const> snapshot_ = std::make_shared<model::Cluster const>();
-  std::map<std::string, std::int64_t> revisions_;  // of the stored objects
+  std::unordered_map<std::string, std::int64_t> revisions_;  // of the stored objects
+  UnderWay under_way_;
 };
-
-// What every committed configuration must be; the error names what is not.
-Result<void> validate(model::Cluster const& cluster, std::set<InstanceId> const& changed);
 
 }  // namespace flotte::store

@@ -416,11 +416,7 @@ Result<json::value> ClusterSetParams::apply(Plan const& plan, jobs::JobContext& 
                  master, *address, {.undo = jobs::undo_call(master, back)}));
   }
   TRY(job.commit("Changing the settings", [&](store::ClusterEdit& edit) -> Result<void> {
-    // Ports are handed out by instance creation meanwhile: those stay as they are now.
-    auto settings = plan.settings;
-    settings.highest_used_port = edit.base().settings().highest_used_port;
-    settings.tcpudp_port_pool = edit.base().settings().tcpudp_port_pool;
-    edit.put(std::move(settings));
+    edit.put(plan.settings);
     return {};
   }));
   json::object answer;

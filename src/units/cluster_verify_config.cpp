@@ -50,18 +50,6 @@ void verify_uniqueness(model::Cluster const& cluster, VerifyReport& report) {
                    fmt::format("{} and {} have the same logical id {}", first->second, owner, id));
     }
   }
-  auto const& settings = cluster.settings();
-  for (auto const port : settings.tcpudp_port_pool) {
-    auto const owner = ports.find(port);
-    if (owner == ports.end()) continue;
-    report.error("ECLUSTERCFG", "",
-                 fmt::format("tcp/udp port {} has duplicates: instance {}, free port pool", port,
-                             owner->second));
-  }
-  auto const highest = ports.empty() ? 0 : ports.rbegin()->first;
-  report.error_if(highest > settings.highest_used_port, "ECLUSTERCFG", "",
-                  fmt::format("Highest used port mismatch, saved {}, computed {}",
-                              settings.highest_used_port, highest));
 }
 
 void verify_settings(model::Cluster const& cluster, VerifyReport& report) {

@@ -216,12 +216,8 @@ Result<void> DeviceMaker::take(model::Instance const& owner, model::Nic& nic,
 }
 
 bool DeviceMaker::mac_is_used(model::Instance const& owner, std::string_view mac) const {
-  auto const uses = [&](model::Instance const& instance) {
-    return std::ranges::find(instance.nics, mac, &model::Nic::mac) != instance.nics.end();
-  };
-  return uses(owner) || std::ranges::any_of(cluster_.instances(), [&](auto const& entry) {
-           return entry.first != owner.uuid && uses(*entry.second);
-         });
+  return std::ranges::find(owner.nics, mac, &model::Nic::mac) != owner.nics.end() ||
+         cluster_.other_with_mac(mac, owner.uuid);
 }
 
 Result<std::string> DeviceMaker::mac(model::Instance const& owner, std::string wanted) {

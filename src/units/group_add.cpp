@@ -58,7 +58,7 @@ Result<jobs::Hooks> GroupAdd::hooks(Op const& op, model::Cluster const& cluster,
 
 Result<json::value> GroupAdd::apply(Plan const& plan, jobs::JobContext& job) {
   TRY(job.commit("Adding the group", [&](store::ClusterEdit& edit) -> Result<void> {
-    TRY(check_is_free(plan.group.name, edit.base()));
+    TRY(check_is_free(plan.group.name, edit.cluster()));
     edit.put(plan.group);
     return {};
   }));

@@ -377,8 +377,8 @@ Result<void> remove_disks(InstanceSetParams::Plan const& plan, jobs::JobContext&
 
 // Those to be removed stay behind the others until they are gone: there is never a disk that the
 // configuration doesn't know.
-void take_devices(InstanceSetParams::DevicePlan const& plan, model::Instance& instance,
-                  store::ClusterEdit& edit) {
+Result<void> take_devices(InstanceSetParams::DevicePlan const& plan, model::Instance& instance,
+                          store::ClusterEdit& edit) {
   instance.disks.clear();
   for (auto const& one : plan.after.disks) instance.disks.push_back(one.disk);
   for (auto const& one : plan.removed) instance.disks.push_back(one.disk);
@@ -390,11 +390,14 @@ void take_devices(InstanceSetParams::DevicePlan const& plan, model::Instance& in
     edit.put(model::DetachedDisk{one.disk, instance.primary_node, instance.name, instance.epoch});
   }
   for (auto const& [from, to] : plan.attached) {
+    // It must be nobody's still.
+    TRY(edit.detached_disk(from.disk.uuid));
     edit.remove_detached_disk(from.disk.uuid);
     instance.disk_template = to.disk.dev_type;
   }
   instance.nics.clear();
   for (auto const& one : plan.after.nics) instance.nics.push_back(one.nic);
+  return {};
 }
 
 }  // namespace
@@ -574,7 +577,7 @@ Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext&
     if (plan.offline) {
       instance.admin_state = *plan.offline ? model::AdminState::Offline : model::AdminState::Down;
     }
-    if (plan.devices) take_devices(*plan.devices, instance, edit);
+    if (plan.devices) TRY(take_devices(*plan.devices, instance, edit));
     edit.put(std::move(instance));
     return {};
   }));

@@ -22,8 +22,7 @@ Failure unknown_kind(std::string_view kind) {
               kind);
 }
 
-Result<void> put_tags(TagsPlan const& plan, store::ClusterEdit& edit,
-                      model::Cluster const& cluster) {
+Result<void> put_tags(TagsPlan const& plan, store::ClusterEdit& edit) {
   auto const& [kind, name, unsorted] = plan;
   auto tags = unsorted;
   std::ranges::sort(tags);
@@ -32,10 +31,11 @@ Result<void> put_tags(TagsPlan const& plan, store::ClusterEdit& edit,
     edit.put(std::move(object));
     return {};
   };
-  if (kind == "cluster") return put(cluster.settings());
-  if (kind == "instance") return put(*TRY(cluster.instance(name)));
-  if (kind == "node") return put(*TRY(cluster.node(name)));
-  if (kind == "nodegroup") return put(*TRY(cluster.group(name)));
+  auto const& cluster = edit.cluster();
+  if (kind == "cluster") return put(edit.settings());
+  if (kind == "instance") return put(TRY(edit.instance(TRY(cluster.instance(name))->uuid)));
+  if (kind == "node") return put(TRY(edit.node(TRY(cluster.node(name))->uuid)));
+  if (kind == "nodegroup") return put(TRY(edit.group(TRY(cluster.group(name))->uuid)));
   return unknown_kind(kind);
 }
 
@@ -88,9 +88,8 @@ Result<std::vector<std::string>> tags_of(std::string const& kind, std::string co
 }
 
 Result<json::value> apply_tags(TagsPlan const& plan, jobs::JobContext& job) {
-  TRY(job.commit("Changing the tags", [&](store::ClusterEdit& edit) -> Result<void> {
-    return put_tags(plan, edit, edit.base());
-  }));
+  TRY(job.commit("Changing the tags",
+                 [&](store::ClusterEdit& edit) -> Result<void> { return put_tags(plan, edit); }));
   return nullptr;
 }
 

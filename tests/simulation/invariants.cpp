@@ -13,7 +13,6 @@ constexpr std::string_view config_prefix = "/config/";
 constexpr std::string_view jobs_prefix = "/jobs/";
 constexpr std::string_view archive_prefix = "/archive/";
 constexpr std::string_view journal_prefix = "/journal/";
-constexpr std::int64_t first_port = 11'001;
 constexpr auto wait_max = 12h;
 
 template <class T>
@@ -208,14 +207,6 @@ void Invariants::check_config() {
     if (instance->network_port && !ports.insert(*instance->network_port).second) {
       fail("ports are unique", std::to_string(*instance->network_port));
     }
-  }
-  for (auto const port : cluster_.settings().tcpudp_port_pool) {
-    if (!ports.insert(port).second) {
-      fail("ports are unique", fmt::format("{} is in the pool and in use, or twice there", port));
-    }
-  }
-  for (auto port = first_port; port <= cluster_.settings().highest_used_port; ++port) {
-    if (!ports.contains(port)) fail("no port is lost", std::to_string(port));
   }
 }
 
