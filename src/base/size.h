@@ -1,5 +1,5 @@
-// Sizes in MiB and Ganeti's ways to write them (ganeti-compat T11, §1.2). Values; use from any
-// thread.
+// Sizes: bytes, as kernel, LVM and files have them; MiB, as Ganeti configures them; and Ganeti's
+// ways to write them (ganeti-compat T11, §1.2). Values; use from any thread.
 #pragma once
 
 #include <compare>
@@ -19,6 +19,28 @@ struct MiB {
   friend MiB operator+(MiB a, MiB b) { return {a.value + b.value}; }
   friend MiB operator-(MiB a, MiB b) { return {a.value - b.value}; }
 };
+
+struct Bytes {
+  std::int64_t value = 0;
+
+  friend auto operator<=>(Bytes, Bytes) = default;
+  friend Bytes operator+(Bytes a, Bytes b) { return {a.value + b.value}; }
+  friend Bytes operator-(Bytes a, Bytes b) { return {a.value - b.value}; }
+};
+
+constexpr Bytes to_bytes(MiB size) {
+  constexpr std::int64_t bytes_per_mib = 1024 * 1024;
+  return {size.value * bytes_per_mib};
+}
+// The size of what is there: nothing of a disk is left out.
+constexpr MiB round_up(Bytes size) {
+  auto const mib = to_bytes({1}).value;
+  return {(size.value + mib - 1) / mib};
+}
+// The size of what is free: no more than there is.
+constexpr MiB round_down(Bytes size) {
+  return {size.value / to_bytes({1}).value};
+}
 
 // "512", "10G", "1.5t", "500m": a bare number is MiB, powers of 1024, rounded up to a multiple of 4
 // MiB. Fails with "Can't parse the given amount 'pony'".

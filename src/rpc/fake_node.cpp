@@ -143,8 +143,9 @@ class Deeds {
       return fail(ErrorCode::EnvironmentError, "Missing logical volume(s): {}", from);
     }
     auto const& found = volume->second;
-    if (found.is_open || found.size != disk.size || found.owner != call.owner) {
-      return fail(ErrorCode::WrongState, "Volume {} is in use or has changed", from);
+    if (!found.fault.empty() || found.is_open || found.size != disk.size ||
+        found.owner != call.owner) {
+      return fail(ErrorCode::WrongState, "Volume {} is no disk, in use or has changed", from);
     }
     FakeDisk made;
     made.instance = call.instance;
@@ -302,7 +303,8 @@ class Deeds {
                               .name = name.substr(slash + 1),
                               .size = volume.size,
                               .is_open = volume.is_open,
-                              .owner = volume.owner});
+                              .owner = volume.owner,
+                              .fault = volume.fault});
     }
     return list;
   }

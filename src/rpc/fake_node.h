@@ -40,6 +40,7 @@ struct FakeVolume {
   MiB size;
   bool is_open = false;
   std::string owner;
+  std::string fault;  // as Volume has it
 };
 
 struct FakeGuest {

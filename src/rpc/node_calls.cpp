@@ -50,6 +50,7 @@ Fields VolumeGroup::fields() {
   static constexpr Field table[] = {
       field<&VolumeGroup::name>("name", "Name."),
       field<&VolumeGroup::size>("size", "Size."),
+      field<&VolumeGroup::extent>("extent", "What volumes are rounded up to."),
       field<&VolumeGroup::free>("free", "Free."),
   };
   return table;
@@ -257,13 +258,17 @@ Fields BlockdevWipe::fields() {
 
 Fields Volume::fields() {
   static constexpr Field table[] = {
-      field<&Volume::phys>("phys", "Physical device, or the directory of a file disk."),
+      field<&Volume::phys>("phys", "Physical devices."),
       field<&Volume::vg>("vg", "Vg."),
       field<&Volume::name>("name", "Name."),
       field<&Volume::size>("size", "Size."),
       field<&Volume::is_active>("is_active", "Whether it can be opened."),
       field<&Volume::is_open>("is_open", "Whether somebody has it open."),
       field<&Volume::owner>("owner", "The instance that it says it is of."),
+      field<&Volume::is_hidden>("is_hidden", "Whether it is a part of another one."),
+      field<&Volume::fault>("fault", "Why it can't be a disk, or is a broken one."),
+      field<&Volume::hindrance>("hindrance", "Why it can't be taken over now."),
+      field<&Volume::snapshots>("snapshots", "Snapshots of it, that would go with it."),
   };
   return table;
 }

@@ -66,6 +66,7 @@ struct VolumeGroup {
   std::string name;
   MiB size;
   MiB free;
+  MiB extent;  // what volumes are rounded up to; 0: unknown
 
   static schema::Fields fields();
 };
@@ -172,8 +173,9 @@ struct BlockdevRemove {
   static schema::Fields fields();
 };
 
-// The volume `volume` of the disk's volume group becomes the disk, with what is on it. It has the
-// disk's size, and `owner` as the instance that it says it is of (empty: none). Nobody has it open.
+// The volume `volume` of the disk's volume group becomes the disk, with what is on it. It is whole
+// and a volume of its own, has the disk's size, and `owner` as the instance that it says it is of
+// (empty: none). Nobody has it open.
 struct BlockdevAdopt {
   static constexpr std::string_view name = "blockdev_adopt";
   using Reply = Nothing;
@@ -296,13 +298,17 @@ struct BlockdevWipe {
 };
 
 struct Volume {
-  std::string phys;  // physical device, or the directory of a file disk
+  std::string phys;  // physical devices, "/dev/sda1,/dev/sdb1"
   std::string vg;
   std::string name;
   MiB size;
   bool is_active = true;
   bool is_open = false;
-  std::string owner;  // the instance that it says it is of
+  std::string owner;       // the instance that it says it is of
+  bool is_hidden = false;  // a part of another one, which LVM doesn't list
+  std::string fault;       // "is a thin pool: …": why it can't be a disk, or is a broken one
+  std::string hindrance;   // "is being moved …": why it can't be taken over now
+  std::vector<std::string> snapshots;  // that would go with it
 
   static schema::Fields fields();
 };

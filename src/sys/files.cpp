@@ -183,7 +183,7 @@ Result<FileSystemSpace> file_system_space(std::string const& path) {
   struct statvfs space{};
   if (::statvfs(path.c_str(), &space) != 0) return failed("Can't look at the file system of", path);
   auto const mib = [&](auto blocks) {
-    return MiB{static_cast<std::int64_t>(blocks * space.f_frsize / (1024 * 1024))};
+    return round_down({static_cast<std::int64_t>(blocks * space.f_frsize)});
   };
   return FileSystemSpace{mib(space.f_blocks), mib(space.f_bavail)};
 }

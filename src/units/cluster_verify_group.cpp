@@ -323,23 +323,30 @@ std::string_view role_of(model::Settings const& settings, model::Node const& nod
 
 // --- One instance
 
-// A disk as it was found; nothing where it isn't there.
-std::optional<rpc::DevicePath> found_volume(NodeState const& state, model::Disk const& disk) {
+// A disk as it was found.
+struct FoundDisk {
+  MiB size;   // 0: unknown
+  MiB extra;  // that it may be larger than configured
+  std::string fault;
+};
+
+std::optional<FoundDisk> found_volume(NodeState const& state, model::Disk const& disk) {
   auto const& all = state.volumes->volumes;
   auto const found = std::ranges::find_if(all, [&](rpc::Volume const& volume) {
     return disk.logical_id.size() == 2 && volume.vg == disk.logical_id[0] &&
            volume.name == disk.logical_id[1];
   });
   if (found == all.end()) return std::nullopt;
-  return rpc::DevicePath{.path = fmt::format("/dev/{}/{}", found->vg, found->name),
-                         .link = {},
-                         .device_number = {},
-                         .size = found->size,
-                         .is_active = found->is_active};
+  auto const& groups = state.facts.volume_groups;
+  auto const group = std::ranges::find(groups, found->vg, &rpc::VolumeGroup::name);
+  auto const extent = group == groups.end() ? MiB{0} : group->extent;
+  return FoundDisk{.size = found->size,
+                   .extra = {std::max<std::int64_t>(extent.value - 1, 0)},
+                   .fault = found->fault};
 }
 
 void verify_disk(model::Instance const& instance, std::size_t index, NodeState const& state,
-                 std::optional<rpc::DevicePath> const& found, VerifyReport& report) {
+                 std::optional<FoundDisk> const& found, VerifyReport& report) {
   auto const& disk = instance.disks[index];
   auto const& node = state.node->name;
   auto const is_plain = disk.dev_type == model::DiskTemplate::Plain;
@@ -351,10 +358,14 @@ void verify_disk(model::Instance const& instance, std::size_t index, NodeState c
   report.error_if(!found && instance.disks_active, "EINSTANCEFAULTYDISK", instance.name,
                   fmt::format("couldn't retrieve status for disk/{} on {}: Can't find device {}",
                               index, node, id));
-  if (!found || found->size.value == 0) return;
+  if (!found) return;
+  report.error_if(!found->fault.empty(), "EINSTANCEFAULTYDISK", instance.name,
+                  fmt::format("disk/{} on {}: volume {} {}", index, node, id, found->fault));
+  if (found->size.value == 0) return;
+  auto const is_as_configured = found->size >= disk.size && found->size <= disk.size + found->extra;
   // A disk that is larger than it should be does no harm.
   report.error_if(
-      found->size != disk.size, "EINSTANCEFAULTYDISK", instance.name,
+      !is_as_configured, "EINSTANCEFAULTYDISK", instance.name,
       fmt::format("disk/{} on {} has mismatched size: recorded {}, actual {}; 'gnt-cluster "
                   "repair-disk-sizes {}' records the actual one",
                   index, node, disk.size.value, found->size.value, instance.name),
@@ -379,7 +390,8 @@ void verify_disks(model::Instance const& instance, NodeState const& state, Verif
                    fmt::format("couldn't retrieve status for disk/{} on {}: {}", i,
                                state.node->name, error));
     } else if (i < found.size()) {
-      verify_disk(instance, i, state, found[i], report);
+      auto const disk = found[i] ? std::optional(FoundDisk{.size = found[i]->size}) : std::nullopt;
+      verify_disk(instance, i, state, disk, report);
     }
   }
 }
@@ -463,12 +475,11 @@ void verify_orphans(model::Cluster const& cluster, ClusterVerifyGroup::Facts con
   Reserved const reserved(settings.reserved_lvs);
   for (auto const& state : facts.nodes) {
     if (!can_tell(state)) continue;
-    // A volume in several pieces is listed as often.
     std::set<std::string> orphans;
     if (state.volumes) {
       for (auto const& volume : state.volumes->volumes) {
         auto const name = fmt::format("{}/{}", volume.vg, volume.name);
-        if (volume.vg == settings.volume_group_name && !known.contains(name) &&
+        if (volume.vg == settings.volume_group_name && !volume.is_hidden && !known.contains(name) &&
             !reserved.matches(name)) {
           orphans.insert(name);
         }

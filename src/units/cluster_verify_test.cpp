@@ -157,19 +157,25 @@ TEST(ClusterVerify, volumes_that_are_missing_orphaned_reserved_or_of_wrong_size)
   instance.disks_active = true;
   instance.disks = {{.logical_id = {"xenvg", "here"}, .size = {1024}},
                     {.logical_id = {"xenvg", "gone"}, .size = {1024}},
-                    {.logical_id = {"xenvg", "small"}, .size = {2048}}};
+                    {.logical_id = {"xenvg", "small"}, .size = {2048}},
+                    {.logical_id = {"xenvg", "rounded"}, .size = {1025}},
+                    {.logical_id = {"xenvg", "pool"}, .size = {1025}}};
   cluster.put(std::move(instance));
   auto settings = cluster.settings();
   settings.reserved_lvs = {"xenvg/root", "xenvg/home-.*"};
   cluster.put(settings);
   auto facts = group_facts(cluster);
-  facts.nodes[0].volumes = rpc::VolumeList{{{"/dev/sda", "xenvg", "here", {1024}},
-                                            {"/dev/sda", "xenvg", "small", {1024}},
-                                            {"/dev/sda", "xenvg", "root", {1024}},
-                                            {"/dev/sda", "xenvg", "home-a", {1024}},
-                                            {"/dev/sda", "other", "lost", {1024}},
-                                            {"/dev/sda", "xenvg", "lost", {1024}},
-                                            {"/dev/sdb", "xenvg", "lost", {1024}}}};
+  facts.nodes[0].volumes = rpc::VolumeList{
+      {{"/dev/sda", "xenvg", "here", {1024}},
+       {"/dev/sda", "xenvg", "small", {1024}},
+       {"/dev/sda", "xenvg", "rounded", {1028}},
+       {.vg = "xenvg", .name = "pool", .size = {1032}, .fault = "is a thin pool: …"},
+       {.vg = "xenvg", .name = "pool_tdata", .size = {1004}, .is_hidden = true},
+       {"/dev/sda", "xenvg", "root", {1024}},
+       {"/dev/sda", "xenvg", "home-a", {1024}},
+       {"/dev/sda", "other", "lost", {1024}},
+       {"/dev/sda", "xenvg", "lost", {1024}}}};
+  facts.nodes[0].facts.volume_groups[0].extent = {4};
   EXPECT_THAT(
       group_findings(cluster, facts),
       ::testing::ElementsAre(
@@ -178,6 +184,11 @@ TEST(ClusterVerify, volumes_that_are_missing_orphaned_reserved_or_of_wrong_size)
           "Can't find device xenvg/gone",
           "  - ERROR:EINSTANCEFAULTYDISK:instance:web1:disk/2 on n1 has mismatched size: recorded "
           "2048, actual 1024; 'gnt-cluster repair-disk-sizes web1' records the actual one",
+          "  - ERROR:EINSTANCEFAULTYDISK:instance:web1:disk/4 on n1: volume xenvg/pool is a thin "
+          "pool: …",
+          "  - WARNING:EINSTANCEFAULTYDISK:instance:web1:disk/4 on n1 has mismatched size: "
+          "recorded "
+          "1025, actual 1032; 'gnt-cluster repair-disk-sizes web1' records the actual one",
           "  - WARNING:ENODEORPHANLV:node:n1:volume xenvg/lost is unknown"));
 }
 

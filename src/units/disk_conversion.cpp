@@ -7,9 +7,14 @@
 namespace flotte::units {
 namespace {
 
-// A volume has a whole number of extents; a disk that is larger than its file would be refused as
-// another one.
-constexpr std::int64_t extent_mib = 4;
+// Why a disk can't be copied from a volume, or that could not be removed afterwards.
+std::string hindrance_of(rpc::Volume const& volume) {
+  if (!volume.fault.empty()) return volume.fault;
+  if (!volume.hindrance.empty()) return volume.hindrance;
+  if (volume.snapshots.empty()) return {};
+  return fmt::format("has snapshots, which would go with it: {}; remove them first (lvremove)",
+                     fmt::join(volume.snapshots, ", "));
+}
 
 std::string names_of(std::vector<model::DiskTemplate> const& templates) {
   std::vector<std::string_view> names;
@@ -53,7 +58,8 @@ Result<DiskStates> look_at_disks(model::Cluster const& cluster, model::Instance 
     state = DiskState{.size = found.devices[i]->size};
     for (auto const& volume : volumes.volumes) {
       if (std::vector{volume.vg, volume.name} != instance.disks[i].logical_id) continue;
-      state = DiskState{.size = volume.size, .is_open = volume.is_open};
+      state = DiskState{
+          .size = volume.size, .is_open = volume.is_open, .hindrance = hindrance_of(volume)};
     }
   }
   return states;
@@ -128,10 +134,11 @@ Result<DeviceChanges> convert_disks(opcodes::InstanceSetParams const& op, Device
       return fail(ErrorCode::WrongState,
                   "Disk {} of {} is open; unmount it, or stop what has it open", i, instance.name);
     }
-    auto size = std::max(old.size.value, state->size.value);
-    if (is_volume(instance.disk_template)) {
-      size = (size + extent_mib - 1) / extent_mib * extent_mib;
+    if (!state->hindrance.empty()) {
+      return fail(ErrorCode::WrongState, "Disk {} of {} can't be converted: its volume {}", i,
+                  instance.name, state->hindrance);
     }
+    auto const size = std::max(old.size.value, state->size.value);
     auto made = TRY(maker.disk(instance, {{"size", size}}, i, files));
     made.mode = old.mode;
     made.name = old.name;

@@ -13,6 +13,7 @@ namespace flotte::units {
 struct DiskState {
   MiB size;  // larger than configured where volumes are made of whole extents; 0: unknown
   bool is_open = false;
+  std::string hindrance;  // why what is on it can't be copied, or it not removed then
 };
 
 // By the index of each disk; null: it is missing.

@@ -215,6 +215,11 @@ class Planner {
                   "'gnt-instance modify --disk attach:uuid={}'",
                   volume.vg, volume.name, id.text());
     }
+    for (auto const& reason : {volume.fault, volume.hindrance}) {
+      if (reason.empty()) continue;
+      return fail(ErrorCode::WrongState, "Volume {}/{} can't be adopted: it {}", volume.vg,
+                  volume.name, reason);
+    }
     if (volume.is_open) {
       return fail(ErrorCode::WrongState,
                   "Online logical volumes found, cannot adopt: {}/{}; unmount it, or stop what has "
@@ -292,28 +297,8 @@ class Planner {
 
   Result<void> check_volume_groups(model::Node const& node) {
     if (instance_.disk_template != model::DiskTemplate::Plain || !adopted_.empty()) return {};
-    auto const& groups = facts_.nodes.at(node.uuid.text()).volume_groups;
-    std::map<std::string, MiB> wanted;
-    for (auto const& disk : instance_.disks) {
-      wanted[disk.logical_id[0]] = wanted[disk.logical_id[0]] + disk.size;
-    }
-    for (auto const& [vg, size] : wanted) {
-      auto const found = std::ranges::find(groups, vg, &rpc::VolumeGroup::name);
-      if (found == groups.end()) {
-        std::vector<std::string> names;
-        for (auto const& group : groups) names.push_back(group.name);
-        return fail(ErrorCode::EnvironmentError,
-                    "Volume group '{}' not found on node {}; it has: {}", vg, node.name,
-                    names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
-      }
-      if (found->free < size) {
-        return fail(ErrorCode::InsufficientResources,
-                    "Not enough disk space on target node {} vg {}: required {} MiB, available {} "
-                    "MiB",
-                    node.name, vg, size.value, found->free.value);
-      }
-    }
-    return {};
+    auto const spec = instance_spec(cluster_, instance_);
+    return check_volume_space(spec.disks, node, facts_.nodes.at(node.uuid.text()));
   }
 
   Result<void> operating_system() {

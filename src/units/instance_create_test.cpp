@@ -125,6 +125,15 @@ TEST(InstanceCreate, refuses_to_adopt) {
   EXPECT_EQ(error_of(op, facts_with_volumes({open})),
             "Online logical volumes found, cannot adopt: vms/old; unmount it, or stop what has it "
             "open");
+  auto pool = old;
+  pool.is_open = true;
+  pool.fault = "is a thin pool: what lies in it is its volumes'";
+  EXPECT_EQ(error_of(op, facts_with_volumes({pool})),
+            "Volume vms/old can't be adopted: it is a thin pool: what lies in it is its volumes'");
+  auto moving = old;
+  moving.hindrance = "is being moved";
+  EXPECT_EQ(error_of(op, facts_with_volumes({moving})),
+            "Volume vms/old can't be adopted: it is being moved");
   EXPECT_EQ(error_of(op, facts_with_volumes({})),
             "Missing logical volume(s): vms/old; not on n1.example, see 'gnt-node volumes'");
   op.disks[0]["size"] = 1024;

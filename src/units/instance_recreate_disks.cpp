@@ -116,7 +116,9 @@ class Places {
     if (!volumes_) volumes_ = TRY(nodes_.ask(node_, rpc::NodeVolumes{}));
     for (auto const& volume : volumes_->volumes) {
       if (std::vector{volume.vg, volume.name} == disk.logical_id) {
-        return fmt::format("volume {}/{}", volume.vg, volume.name);
+        auto const& what = volume.fault.empty() ? volume.hindrance : volume.fault;
+        return fmt::format("volume {}/{}{}{}", volume.vg, volume.name,
+                           what.empty() ? "" : ", which ", what);
       }
     }
     return std::string();

@@ -183,7 +183,7 @@ TEST_F(Devices, a_volume_group_must_have_room) {
             "Not enough disk space on target node n1 vg vms: required 20481 MiB, available 20480 "
             "MiB");
   op_.disks = change("add", -1, {{"size", 1024}, {"vg", "nosuch"}});
-  EXPECT_EQ(error(), "Volume group 'nosuch' not found on node n1");
+  EXPECT_EQ(error(), "Volume group 'nosuch' not found on node n1; it has: vms");
 }
 
 TEST_F(Devices, the_policy_holds) {
@@ -252,14 +252,22 @@ TEST_F(Conversion, new_disks_are_made_and_the_old_ones_go_last) {
   EXPECT_TRUE(made->warnings.empty());
 }
 
-TEST_F(Conversion, a_volume_has_whole_extents) {
+TEST_F(Conversion, a_volume_that_could_not_be_removed_afterwards) {
+  facts_.disks[1]->hindrance = "has snapshots, which would go with it: s";
+  EXPECT_EQ(error(),
+            "Disk 1 of web1 can't be converted: its volume has snapshots, which would go with it: "
+            "s");
+}
+
+TEST_F(Conversion, a_volume_takes_whole_extents) {
   becomes(model::DiskTemplate::File);
+  facts_.node->volume_groups[0].extent = {4};
   op_.disk_template = model::DiskTemplate::Plain;
   facts_.disks = {DiskState{.size = {1}}, DiskState{.size = {1025}}};
   auto const made = plan();
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(made->devices->created[0].disk.size, MiB{1024});
-  EXPECT_EQ(made->devices->created[1].disk.size, MiB{1028});
+  EXPECT_EQ(made->devices->created[1].disk.size, MiB{1025});
   EXPECT_EQ(made->devices->created[1].disk.logical_id[0], "vms");
   facts_.node->volume_groups[0].free = {1024};
   EXPECT_EQ(error(),

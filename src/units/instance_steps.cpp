@@ -198,16 +198,24 @@ Result<void> check_on_node(model::Cluster const& cluster, model::Instance const&
 Result<void> check_volume_space(std::vector<rpc::DiskSpec> const& disks, model::Node const& node,
                                 rpc::NodeFacts const& facts) {
   std::map<std::string, MiB> wanted;
+  auto const& groups = facts.volume_groups;
   for (auto const& [disk, index, params] : disks) {
     if (disk.dev_type != model::DiskTemplate::Plain) continue;
-    wanted[disk.logical_id[0]] = wanted[disk.logical_id[0]] + disk.size;
+    auto const& vg = disk.logical_id[0];
+    auto const found = std::ranges::find(groups, vg, &rpc::VolumeGroup::name);
+    if (found == groups.end()) {
+      std::vector<std::string> names;
+      for (auto const& group : groups) names.push_back(group.name);
+      return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on node {}; it has: {}",
+                  vg, node.name,
+                  names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+    }
+    // Each is rounded up for itself.
+    auto const extent = std::max<std::int64_t>(found->extent.value, 1);
+    wanted[vg] = wanted[vg] + MiB{(disk.size.value + extent - 1) / extent * extent};
   }
   for (auto const& [vg, size] : wanted) {
-    auto const found = std::ranges::find(facts.volume_groups, vg, &rpc::VolumeGroup::name);
-    if (found == facts.volume_groups.end()) {
-      return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on node {}", vg,
-                  node.name);
-    }
+    auto const found = std::ranges::find(groups, vg, &rpc::VolumeGroup::name);
     if (found->free < size) {
       return fail(ErrorCode::InsufficientResources,
                   "Not enough disk space on target node {} vg {}: required {} MiB, available {} "

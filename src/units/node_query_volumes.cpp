@@ -57,6 +57,7 @@ Result<NodeQueryVolumes::Facts> NodeQueryVolumes::inspect(Op const& op,
     auto volumes = TRY(nodes.ask(*node, rpc::NodeVolumes{})).volumes;
     std::ranges::sort(volumes, {}, &rpc::Volume::phys);
     for (auto const& volume : volumes) {
+      if (volume.is_hidden) continue;
       auto const owner = instances.find(fmt::format("{}/{}", volume.vg, volume.name));
       json::array row;
       for (auto const& field : op.output_fields) {

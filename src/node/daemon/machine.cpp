@@ -87,7 +87,7 @@ class Machine {
   Result<void> check_wish(rpc::Bootstrap const& wish) {
     if (auto const& wanted = wish.volume_group_name; !wanted.empty()) {
       std::vector<std::string> names;
-      for (auto const& group : TRY(plain_volumes(processes_)).groups) names.push_back(group.name);
+      for (auto const& group : TRY(volume_groups(processes_))) names.push_back(group.name);
       if (std::ranges::find(names, wanted) == names.end()) {
         return fail_as(ErrorClass::Prereq, ErrorCode::WrongInput,
                        "Error: volume group '{}' missing; on this node there is {}", wanted,
@@ -157,10 +157,10 @@ class Machine {
 
   // What storage there is must not decide whether the node answers at all.
   void add_storage(rpc::NodeFacts& facts, std::string const& file_storage_dir) {
-    if (auto volumes = plain_volumes(processes_)) {
-      facts.volume_groups = std::move(volumes->groups);
+    if (auto groups = volume_groups(processes_)) {
+      facts.volume_groups = std::move(*groups);
     } else {
-      log::warning("node_info: {}", volumes.error().message);
+      log::warning("node_info: {}", groups.error().message);
     }
     if (file_storage_dir.empty()) return;
     if (auto const space = sys::file_system_space(file_storage_dir)) {

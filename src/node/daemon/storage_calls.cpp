@@ -18,7 +18,7 @@
 namespace flotte::node {
 namespace {
 
-constexpr std::int64_t bytes_per_mib = 1024 * 1024;
+constexpr std::int64_t bytes_per_mib = to_bytes({1}).value;
 constexpr std::size_t files_listed_max = 100'000;
 constexpr std::size_t links_max = 64;
 
@@ -43,12 +43,12 @@ std::string device_number(std::string const& path) {
 MiB size_of(std::string const& path) {
   struct stat now{};
   if (::stat(path.c_str(), &now) != 0) return {};
-  if (S_ISREG(now.st_mode)) return {now.st_size / bytes_per_mib};
+  if (S_ISREG(now.st_mode)) return round_up({now.st_size});
   int const file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return {};
   auto const bytes = ::lseek(file, 0, SEEK_END);
   ::close(file);
-  return {bytes > 0 ? bytes / bytes_per_mib : 0};
+  return round_up({std::max<std::int64_t>(bytes, 0)});
 }
 
 // Zeros from the beginning to the end, in pieces that let it be watched and stopped.
@@ -161,7 +161,7 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
                                           Progress const&) { return find(call); });
   dispatcher.on<rpc::NodeVolumes>([this](rpc::NodeVolumes const&, CallContext const&,
                                          Progress const&) -> Result<rpc::VolumeList> {
-    return rpc::VolumeList{TRY(plain_volumes(processes_)).volumes};
+    return rpc::VolumeList{TRY(volumes(processes_))};
   });
   dispatcher.on<rpc::FileStorageList>([](rpc::FileStorageList const& call, CallContext const&,
                                          Progress const&) { return disk_files(call.directory); });
@@ -332,8 +332,8 @@ Result<rpc::DiskFileList> disk_files(std::string const& directory) {
         place->is_symlink(unreadable)) {
       continue;
     }
-    auto const size = static_cast<std::int64_t>(place->file_size(unreadable)) / bytes_per_mib;
-    if (!unreadable) list.files.push_back({place->path().string(), {size}});
+    Bytes const size{static_cast<std::int64_t>(place->file_size(unreadable))};
+    if (!unreadable) list.files.push_back({place->path().string(), round_up(size)});
     if (list.files.size() >= files_listed_max) break;
   }
   if (error && error != std::errc::no_such_file_or_directory) {

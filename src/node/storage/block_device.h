@@ -44,11 +44,9 @@ std::unique_ptr<BlockDevices> make_file_devices(Paths const& paths);
 // LVM by its commands.
 std::unique_ptr<BlockDevices> make_plain_devices(sys::Processes& processes);
 
-struct PlainVolumes {
-  std::vector<rpc::Volume> volumes;
-  std::vector<rpc::VolumeGroup> groups;
-};
-// All volume groups and volumes; empty on a machine without LVM.
-Result<PlainVolumes> plain_volumes(sys::Processes& processes);
+// All of the node; none on a machine without LVM.
+Result<std::vector<rpc::VolumeGroup>> volume_groups(sys::Processes& processes);
+// Each once, parts of others too.
+Result<std::vector<rpc::Volume>> volumes(sys::Processes& processes);
 
 }  // namespace flotte::node

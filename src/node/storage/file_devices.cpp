@@ -19,7 +19,6 @@
 namespace flotte::node {
 namespace {
 
-constexpr std::int64_t mib = 1024 * 1024;
 constexpr mode_t disk_mode = 0600;
 constexpr mode_t directory_mode = 0750;
 
@@ -32,9 +31,9 @@ class FileDevices final : public BlockDevices {
     if (sys::exists(path)) {
       auto const size = TRY(size_of(path));
       auto const is_ours = owner_of(path) == instance;
-      if (is_ours && size == disk.disk.size) return {};
+      if (is_ours && size == to_bytes(disk.disk.size)) return {};
       // A daemon that was killed while it made the file got no further.
-      if (is_ours && size == MiB{0}) return set_size(path, disk.disk.size);
+      if (is_ours && size == Bytes{0}) return set_size(path, disk.disk.size);
       return fail(ErrorCode::AlreadyExists, "File {} already exists and is not this disk", path);
     }
     auto const directory = directory_of(path);
@@ -84,6 +83,11 @@ class FileDevices final : public BlockDevices {
       return fail(ErrorCode::AlreadyExists, "File {} already exists and is not this disk", to);
     }
     if (owner_of(path) != call.owner) TRY(check_owner(call.new_owner, path));
+    auto const size = TRY(size_of(path));
+    if (!call.is_undo && round_up(size) < call.disk.disk.size) {
+      return fail(ErrorCode::WrongState, "File {} has {} bytes, less than the {} MiB of the disk",
+                  path, size.value, call.disk.disk.size.value);
+    }
     auto const directory = directory_of(to);
     TRY(sys::make_directories(directory, directory_mode));
     TRY(mark(call.new_owner, to, call.epoch));
@@ -97,8 +101,8 @@ class FileDevices final : public BlockDevices {
   Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) override {
     auto const path = TRY(path_of(disk));
     if (sys::exists(path)) TRY(check_owner(instance, path));
-    if (TRY(size_of(path)) >= size) return {};
-    if (sys::truncate(path, size.value * mib) != 0) {
+    if (TRY(size_of(path)) >= to_bytes(size)) return {};
+    if (sys::truncate(path, to_bytes(size).value) != 0) {
       return fail(errno == EFBIG ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
                   "Can't grow {} to {} MiB: {}", path, size.value, std::strerror(errno));
     }
@@ -175,12 +179,12 @@ class FileDevices final : public BlockDevices {
     return directories;
   }
 
-  Result<MiB> size_of(std::string const& path) {
+  Result<Bytes> size_of(std::string const& path) {
     struct stat status{};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
       return fail(ErrorCode::EnvironmentError, "{} is no regular file", path);
     }
-    return MiB{status.st_size / mib};
+    return Bytes{status.st_size};
   }
 
   Result<void> check_owner(std::string const& instance, std::string const& path) {
@@ -228,7 +232,7 @@ class FileDevices final : public BlockDevices {
 
   Result<void> set_size(std::string const& path, MiB size) {
     int const fd = sys::open_to_write(path);
-    auto const sized = fd >= 0 && sys::ftruncate(fd, size.value * mib) == 0 && ::fsync(fd) == 0;
+    auto const sized = fd >= 0 && sys::ftruncate(fd, to_bytes(size).value) == 0 && ::fsync(fd) == 0;
     auto const reason = errno;
     if (fd >= 0) ::close(fd);
     if (sized) return {};

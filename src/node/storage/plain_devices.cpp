@@ -1,80 +1,32 @@
 // Disks of the template plain: LVM volumes, owner and epoch as LVM tags. Command lines as Ganeti's
 // (ganeti-compat §4.4).
 #include <algorithm>
-#include <boost/json/value.hpp>
 #include <charconv>
 
 #include "node/storage/block_device.h"
-#include "schema/schema.h"
+#include "node/storage/lvm.h"
 #include "sys/files.h"
 
 namespace flotte::node {
 namespace {
 
-namespace json = boost::json;
-
 constexpr std::string_view owner_tag = "originstname+";
 constexpr std::string_view epoch_tag = "flotte-epoch+";
 constexpr int remove_tries = 3;
 
-std::string text_at(json::object const& row, std::string_view key) {
-  auto const* value = row.if_contains(key);
-  return value && value->is_string() ? std::string(std::string_view(value->get_string()))
-                                     : std::string();
-}
-
-MiB size_at(json::object const& row, std::string_view key) {
-  auto const text = text_at(row, key);
-  double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return {static_cast<std::int64_t>(value)};
-}
-
-// {"report":[{"lv":[{...}, ...]}]}
-Result<std::vector<json::object>> rows_of(std::string const& report, std::string_view kind) {
-  auto const parsed = schema::parse(report);
-  std::vector<json::object> rows;
-  auto const* reports =
-      parsed && parsed->is_object() ? parsed->get_object().if_contains("report") : nullptr;
-  if (!reports || !reports->is_array()) {
-    constexpr std::size_t said_max = 200;
-    return fail(ErrorCode::EnvironmentError, "LVM ({}s) gave no report but '{}'", kind,
-                report.substr(0, said_max));
-  }
-  for (auto const& one : reports->get_array()) {
-    auto const* list = one.is_object() ? one.get_object().if_contains(kind) : nullptr;
-    if (!list || !list->is_array()) continue;
-    for (auto const& row : list->get_array()) {
-      if (row.is_object()) rows.push_back(row.get_object());
-    }
-  }
-  return rows;
-}
-
-sys::Command lvm(std::vector<std::string> argv) {
-  return {.argv = std::move(argv), .timeout = std::chrono::seconds(120)};
-}
-
-struct Volume {
-  MiB size;
+// A volume as a disk: with what its tags say.
+struct Volume : LogicalVolume {
   std::string owner;
   std::int64_t epoch = 0;
-  bool is_open = false;
 };
 
-Volume volume_in(json::object const& row) {
-  Volume volume{.size = size_at(row, "lv_size"),
-                .is_open = text_at(row, "lv_device_open") == "open"};
-  auto const tags = text_at(row, "lv_tags");
-  for (std::size_t at = 0; at < tags.size();) {
-    auto const comma = std::min(tags.find(',', at), tags.size());
-    auto const tag = std::string_view(tags).substr(at, comma - at);
+Volume with_tags(LogicalVolume found) {
+  Volume volume{std::move(found)};
+  for (auto const& tag : volume.tags) {
     if (tag.starts_with(owner_tag)) volume.owner = tag.substr(owner_tag.size());
     if (tag.starts_with(epoch_tag)) {
-      auto const text = tag.substr(epoch_tag.size());
-      std::from_chars(text.data(), text.data() + text.size(), volume.epoch);
+      std::from_chars(tag.data() + epoch_tag.size(), tag.data() + tag.size(), volume.epoch);
     }
-    at = comma + 1;
   }
   return volume;
 }
@@ -108,7 +60,13 @@ class PlainDevices final : public BlockDevices {
     TRY(check(disk));
     auto const known = TRY(look(disk));
     if (!known) return {};
-    TRY(check_owner(instance, disk, *known));
+    TRY(check_disk(instance, disk, *known));
+    if (!known->snapshots.empty()) {
+      return fail(ErrorCode::WrongState,
+                  "Volume {} has snapshots, which would go with it: {}; remove them first "
+                  "(lvremove), if nobody needs them",
+                  full_name(disk), fmt::join(known->snapshots, ", "));
+    }
     for (int again = remove_tries - 1;; --again) {
       auto const removed = sys::run_checked(processes_, lvm({"lvremove", "-f", full_name(disk)}));
       if (removed) return {};
@@ -125,17 +83,21 @@ class PlainDevices final : public BlockDevices {
     auto const& disk = call.disk;
     TRY(check(disk));
     TRY(check_other(call.volume));
-    if (auto const known = TRY(look(disk))) return check_owner(call.instance, disk, *known);
+    if (auto const known = TRY(look(disk))) return check_disk(call.instance, disk, *known);
     auto const& vg = disk.disk.logical_id[0];
     auto const from = fmt::format("{}/{}", vg, call.volume);
     auto const found = TRY(look(vg, call.volume));
     if (!found) return fail(ErrorCode::EnvironmentError, "Missing logical volume(s): {}", from);
+    for (auto const& reason : {why_no_disk(*found), why_not_now(*found)}) {
+      if (reason.empty()) continue;
+      return fail(ErrorCode::WrongState, "Volume {} can't be adopted: it {}", from, reason);
+    }
     if (found->is_open) {
       return fail(ErrorCode::WrongState, "Online logical volumes found, cannot adopt: {}", from);
     }
-    if (found->size != disk.disk.size) {
-      return fail(ErrorCode::WrongState, "Volume {} has {} MiB, not {}", from, found->size.value,
-                  disk.disk.size.value);
+    if (round_up(found->size) != disk.disk.size) {
+      return fail(ErrorCode::WrongState, "Volume {} has {} bytes, not {} MiB", from,
+                  found->size.value, disk.disk.size.value);
     }
     if (found->owner != call.instance && found->owner != call.owner) {
       return fail(ErrorCode::WrongState, "Volume {} belongs to '{}', not to '{}'", from,
@@ -151,7 +113,7 @@ class PlainDevices final : public BlockDevices {
     TRY(check_other(call.volume));
     auto const& vg = disk.disk.logical_id[0];
     if (auto const known = TRY(look(disk))) {
-      TRY(check_owner(call.instance, disk, *known));
+      TRY(check_disk(call.instance, disk, *known));
       TRY(rename(vg, disk.disk.logical_id[1], call.volume));
     }
     auto const found = TRY(look(vg, call.volume));
@@ -179,7 +141,11 @@ class PlainDevices final : public BlockDevices {
                   full_name(call.new_disk));
     }
     auto const& now = moved ? call.new_disk : call.disk;
-    if (known->owner != call.owner) TRY(check_owner(call.new_owner, now, *known));
+    TRY(check_disk(known->owner == call.owner ? call.owner : call.new_owner, now, *known));
+    if (!call.is_undo && round_up(known->size) < call.disk.disk.size) {
+      return fail(ErrorCode::WrongState, "Volume {} has {} bytes, less than the {} MiB of the disk",
+                  full_name(now), known->size.value, call.disk.disk.size.value);
+    }
     TRY(change_tags(full_name(now), *known, call.new_owner, call.epoch));
     return moved ? Result<void>() : rename(from[0], from[1], to[1]);
   }
@@ -188,8 +154,8 @@ class PlainDevices final : public BlockDevices {
     TRY(check(disk));
     auto const known = TRY(look(disk));
     if (!known) return missing(instance, disk);
-    TRY(check_owner(instance, disk, *known));
-    if (known->size >= size) return {};
+    TRY(check_disk(instance, disk, *known));
+    if (known->size >= to_bytes(size)) return {};
     TRY(sys::run_checked(processes_,
                          lvm({"lvextend", "-L", fmt::format("{}m", size.value), full_name(disk)})));
     return {};
@@ -200,7 +166,7 @@ class PlainDevices final : public BlockDevices {
     TRY(check(disk));
     auto const known = TRY(look(disk));
     if (!known) return missing(instance, disk);
-    TRY(check_owner(instance, disk, *known));
+    TRY(check_disk(instance, disk, *known));
     if (epoch < known->epoch) {
       return fail(ErrorCode::WrongState,
                   "Disk {} of {} was started later, at epoch {}; epoch {} may not have it",
@@ -281,16 +247,25 @@ class PlainDevices final : public BlockDevices {
                 disk.index, instance, full_name(disk));
   }
 
+  // LVM rounds up, to an extent of each stripe.
   static bool is_the_same(std::string const& instance, rpc::DiskSpec const& disk,
                           Volume const& known) {
-    return known.owner == instance && known.size == disk.disk.size;
+    auto const more = known.size - to_bytes(disk.disk.size);
+    return known.owner == instance && why_no_disk(known).empty() && more.value >= 0 &&
+           (more.value == 0 || more.value < known.extent.value * stripes(disk));
   }
 
-  static Result<void> check_owner(std::string const& instance, rpc::DiskSpec const& disk,
-                                  Volume const& known) {
-    if (known.owner == instance) return {};
-    return fail(ErrorCode::WrongState, "Volume {} belongs to '{}', not to {}", full_name(disk),
-                known.owner, instance);
+  // Whose it is, and that it is a volume of its own still.
+  static Result<void> check_disk(std::string const& instance, rpc::DiskSpec const& disk,
+                                 Volume const& known) {
+    if (known.owner != instance) {
+      return fail(ErrorCode::WrongState, "Volume {} belongs to '{}', not to {}", full_name(disk),
+                  known.owner, instance);
+    }
+    auto const reason = why_no_disk(known);
+    if (reason.empty()) return {};
+    return fail(ErrorCode::WrongState, "Volume {} is no longer a disk of {}: it {}",
+                full_name(disk), instance, reason);
   }
 
   static std::int64_t stripes(rpc::DiskSpec const& disk) {
@@ -316,16 +291,8 @@ class PlainDevices final : public BlockDevices {
   }
 
   Result<std::optional<Volume>> look(std::string const& vg, std::string const& name) {
-    auto const listed =
-        TRY(processes_.run(lvm({"lvs", "--reportformat", "json", "--units=m", "--nosuffix",
-                                "-olv_name,lv_size,lv_tags,lv_device_open", vg})));
-    if (!listed.is_success()) {
-      return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on this node: {}", vg,
-                  listed.errors);
-    }
-    for (auto const& row : TRY(rows_of(listed.output, "lv"))) {
-      if (text_at(row, "lv_name") != name) continue;
-      return std::optional(volume_in(row));
+    for (auto& volume : TRY(logical_volumes(processes_, vg))) {
+      if (volume.name == name) return std::optional(with_tags(std::move(volume)));
     }
     return std::optional<Volume>();
   }
@@ -339,31 +306,38 @@ std::unique_ptr<BlockDevices> make_plain_devices(sys::Processes& processes) {
   return std::make_unique<PlainDevices>(processes);
 }
 
-Result<PlainVolumes> plain_volumes(sys::Processes& processes) {
-  PlainVolumes found;
-  if (!sys::exists("/dev/mapper/control")) return found;
-  auto const groups =
-      TRY(sys::run_checked(processes, lvm({"vgs", "--reportformat", "json", "--units=m",
-                                           "--nosuffix", "-ovg_name,vg_size,vg_free"})));
-  for (auto const& row : TRY(rows_of(groups.output, "vg"))) {
-    found.groups.push_back(
-        {text_at(row, "vg_name"), size_at(row, "vg_size"), size_at(row, "vg_free")});
+Result<std::vector<rpc::VolumeGroup>> volume_groups(sys::Processes& processes) {
+  std::vector<rpc::VolumeGroup> groups;
+  if (!sys::exists("/dev/mapper/control")) return groups;
+  for (auto const& group : TRY(logical_volume_groups(processes))) {
+    groups.push_back(
+        {group.name, round_down(group.size), round_down(group.free), round_up(group.extent)});
   }
-  auto const volumes = TRY(
-      sys::run_checked(processes, lvm({"lvs", "--reportformat", "json", "--units=m", "--nosuffix",
-                                       "-olv_name,lv_size,devices,vg_name,lv_active,lv_device_open,"
-                                       "lv_tags"})));
-  for (auto const& row : TRY(rows_of(volumes.output, "lv"))) {
-    auto const devices = text_at(row, "devices");
-    found.volumes.push_back({.phys = devices.substr(0, devices.find('(')),
-                             .vg = text_at(row, "vg_name"),
-                             .name = text_at(row, "lv_name"),
-                             .size = size_at(row, "lv_size"),
-                             .is_active = text_at(row, "lv_active") == "active",
-                             .is_open = volume_in(row).is_open,
-                             .owner = volume_in(row).owner});
+  return groups;
+}
+
+Result<std::vector<rpc::Volume>> volumes(sys::Processes& processes) {
+  std::vector<rpc::Volume> list;
+  if (!sys::exists("/dev/mapper/control")) return list;
+  for (auto const& found : TRY(logical_volumes(processes, ""))) {
+    auto const volume = with_tags(found);
+    auto fault = why_no_disk(volume);
+    auto hindrance = why_not_now(volume);
+    // What is broken is more than a hindrance.
+    if (fault.empty() && volume.is_partial) fault = std::exchange(hindrance, "");
+    list.push_back({.phys = fmt::format("{}", fmt::join(volume.devices, ",")),
+                    .vg = volume.vg,
+                    .name = volume.name,
+                    .size = round_up(volume.size),
+                    .is_active = volume.is_active,
+                    .is_open = volume.is_open,
+                    .owner = volume.owner,
+                    .is_hidden = volume.is_hidden,
+                    .fault = std::move(fault),
+                    .hindrance = std::move(hindrance),
+                    .snapshots = volume.snapshots});
   }
-  return found;
+  return list;
 }
 
 }  // namespace flotte::node

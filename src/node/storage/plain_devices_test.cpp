@@ -1,5 +1,6 @@
 // What a real volume group can't be made to do at will: the command of a daemon that was killed
-// goes on behind the back of the next one. The rest is in the contract of node calls, see tests/volumes.
+// goes on behind the back of the next one. The rest is in the contract of node calls, see
+// tests/volumes.
 #include <gmock/gmock.h>
 
 #include <functional>
@@ -13,13 +14,15 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr auto no_volume = R"({"report":[{"lv":[]}]})";
-constexpr auto our_volume =
-    R"({"report":[{"lv":[{"lv_name":"d","lv_size":"64.00","lv_tags":"originstname+web1"}]}]})";
-constexpr auto foreign_volume =
-    R"({"report":[{"lv":[{"lv_name":"d","lv_size":"64.00","lv_tags":"originstname+web2"}]}]})";
-
-constexpr auto our_open_volume =
-    R"({"report":[{"lv":[{"lv_name":"d","lv_size":"64.00","lv_tags":"originstname+web1","lv_device_open":"open"}]}]})";
+std::string volume_of(std::string_view owner, std::string_view open) {
+  return fmt::format(
+      R"({{"report":[{{"lv":[{{"lv_name":"d","lv_size":"67108864","lv_layout":"linear",)"
+      R"("lv_role":"public","lv_tags":"originstname+{}","lv_device_open":"{}"}}]}}]}})",
+      owner, open);
+}
+std::string const our_volume = volume_of("web1", "");
+std::string const foreign_volume = volume_of("web2", "");
+std::string const our_open_volume = volume_of("web1", "open");
 
 // Looks answer one after the other; whatever would change something comes too late.
 class TooLate final : public sys::Processes {
