@@ -1,8 +1,12 @@
-// Letters of ASCII, whatever the locale. Pure; use from any thread.
+// Letters and numbers of ASCII, whatever the locale. Pure; use from any thread.
 #pragma once
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace flotte {
 
@@ -13,6 +17,15 @@ constexpr char lower(char c) {
 inline std::string lower_case(std::string text) {
   std::ranges::transform(text, text.begin(), lower);
   return text;
+}
+
+// The whole text, "-12" or "+12"; none: it is no number, or does not fit.
+inline std::optional<std::int64_t> whole_number(std::string_view text) {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  std::int64_t number = 0;
+  auto const* const end = text.data() + text.size();
+  auto const [at, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && at == end ? std::optional(number) : std::nullopt;
 }
 
 }  // namespace flotte

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/values.h"
 #include "schema/schema.h"
@@ -64,7 +65,7 @@ Outcome<int> debug_submit_job(Call& call) {
 }
 
 Outcome<int> debug_locks(Call& call) {
-  auto const interval = std::stoll(call.arguments.value_or("interval", "0"));
+  auto const interval = whole_number(strip(call.arguments.value_or("interval", "0"))).value_or(0);
   for (;;) {
     auto const code = OK(list(call, "lock", "name,mode,owner,pending"));
     if (code != 0 || interval <= 0) return code;

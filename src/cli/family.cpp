@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "base/boundary.h"
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/values.h"
@@ -111,8 +112,8 @@ std::string loggable(std::vector<std::string> const& argv) {
 void log_command(Paths const& paths, std::string const& program,
                  std::vector<std::string> const& argv) {
   constexpr mode_t administrators = 0640;
-  int const fd = ::open(paths.commands_log().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-                        administrators);
+  int const fd = ::open(paths.commands_log().c_str(),
+                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, administrators);
   if (fd < 0) return;
   auto const now = SystemClock().wall();
   auto const milliseconds = std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
@@ -205,7 +206,9 @@ std::vector<Option> common_options() {
           {0, "reason", true, "The reason, for the job's history"}};
 }
 
-int run_command_line(int argc, char** argv) {
+namespace {
+
+int run_program(int argc, char** argv) {
   std::vector<std::string> words(argv, argv + argc);
   auto name =
       words[0].substr(words[0].rfind('/') == std::string::npos ? 0 : words[0].rfind('/') + 1);
@@ -225,6 +228,21 @@ int run_command_line(int argc, char** argv) {
   std::string names;
   for (auto const& [known, make] : family) names += fmt::format(" {}", known);
   std::fprintf(stderr, "%s: no such program; this binary is:%s\n", name.c_str(), names.c_str());
+  return exit_failure;
+}
+
+}  // namespace
+
+// What the controller answers is looked into with functions that throw when it is not what it was
+// declared to be: that ends here, as all else that is thrown.
+int run_command_line(int argc, char** argv) {
+  auto const ended =
+      boundary("The command", [&]() -> Result<int> { return run_program(argc, argv); });
+  if (ended) return *ended;
+  std::fflush(stdout);
+  std::fprintf(stderr,
+               "Unhandled Ganeti error: %s; what it had submitted by then goes on: gnt-job list\n",
+               ended.error().message.c_str());
   return exit_failure;
 }
 

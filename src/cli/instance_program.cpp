@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/info.h"
 #include "cli/instance_selection.h"
@@ -39,7 +40,7 @@ Outcome<json::array> numbered(Call& call, std::string const& option) {
                             option == "disk" ? "disk" : "NIC", index, option,
                             option == "disk" ? "size=10G" : "link=br0")});
     }
-    auto const at = std::stoul(index);
+    auto const at = static_cast<std::size_t>(whole_number(index).value_or(0));
     while (list.size() <= at) list.push_back(json::object());
     list[at] = pairs;
   }
@@ -230,7 +231,8 @@ Outcome<int> startup(Call& call) {
 }
 
 std::int64_t seconds_of(Call& call, std::string const& option) {
-  return std::stoll(call.arguments.value_or(option, "120"));
+  // That it is one, and fits, was checked with the option.
+  return whole_number(strip(call.arguments.value_or(option, "120"))).value_or(0);
 }
 
 Outcome<int> shutdown(Call& call) {
@@ -381,7 +383,7 @@ Outcome<int> grow_disk(Call& call) {
                                   "'{}'; disks are counted from 0",
                                   words[1])});
   }
-  op["disk"] = std::stoll(words[1]);
+  op["disk"] = whole_number(words[1]).value_or(0);
   op["amount"] = GIVEN(parse_size(words[2])).value;
   op["absolute"] = call.arguments.has("absolute");
   op["ignore_ipolicy"] = call.arguments.has("ignore-ipolicy");

@@ -2,6 +2,7 @@
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/info.h"
 #include "cli/print.h"
@@ -23,7 +24,7 @@ bool is_job_id(std::string const& text) {
 
 // `request` is what Ganeti's client would have asked for.
 Outcome<std::int64_t> job_id(std::string const& text, std::string_view request) {
-  if (is_job_id(text)) return std::stoll(text);
+  if (is_job_id(text)) return whole_number(text).value_or(0);
   return stop(
       fmt::format("Unhandled protocol error while talking to the master daemon:\nInvalid parameter "
                   "passed to {} as job id: expected integer, got value {}",

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "controller/core.h"
 #include "net/server.h"
@@ -39,7 +40,9 @@ Result<void> Controller::Parts::open() {
   store = TRY(store::SqliteStore::create(paths.store(), clock));
   nodes = std::make_unique<rpc::NodeClient>(paths);
   core = std::make_unique<Core>(Core::Seams{clock, random, *store, *nodes}, Duration::zero());
-  TRY(core->lead());
+  auto const crashes_file = paths.controller() + "/crashes";
+  TRY(core->lead(TRY(crash::record_in(crashes_file))));
+  TRY(crash::forget(crashes_file));
   api = std::make_unique<rapi::LocalApi>(rapi::Services{
       .seams = core->job_seams(),
       .queue = core->queue(),

@@ -35,13 +35,13 @@ Core::~Core() {
   stop();
 }
 
-Result<void> Core::lead() {
+Result<void> Core::lead(std::vector<std::string> const& crashes) {
   TRY(leadership_.acquire());
   leads_ = true;
   store_ = std::make_unique<store::LeaderStore>(seams_.store, leadership_.revision());
   config_ = TRY(store::ConfigStore::create(*store_, seams_.clock));
   units::add_all(units_);
-  queue_ = TRY(jobs::JobQueue::create(job_seams(), units_, epoch()));
+  queue_ = TRY(jobs::JobQueue::create(job_seams(), units_, epoch(), crashes));
   watcher_ = std::make_unique<Watcher>(job_seams(), *queue_, epoch());
   TRY(watcher_->load());
   leadership_.keep([this] {

@@ -29,8 +29,9 @@ class Core {
   // Jobs that run go on after the next start. Guests are not touched.
   ~Core();
 
-  // Waits as a standby until it leads, then reads what is stored.
-  Result<void> lead();
+  // Waits as a standby until it leads, then reads what is stored. `crashes`: the blame
+  // (base/crash.h) that earlier controllers left; when it leads they are taken note of.
+  Result<void> lead(std::vector<std::string> const& crashes = {});
   // Resumes the jobs and lets the watcher look.
   void start();
   void stop();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "base/boundary.h"
 #include "base/log.h"
 #include "store/config_store.h"
 
@@ -120,15 +121,21 @@ void Watcher::run() {
       }
       if (is_stopping_) return;
     }
-    if (seams_.config.is_initialised() && !paused_until()) {
-      look();
-      if (seams_.clock.now() >= next_hooks_) {
-        next_hooks_ = seams_.clock.now() + hooks_every;
-        run_hooks(*seams_.config.snapshot());
-      }
-    }
+    auto const looked = boundary("The watcher's look", [this]() -> Result<void> {
+      look_and_run_hooks();
+      return {};
+    });
+    if (!looked) log::error("{}", looked.error().message);
     next = seams_.clock.now() + look_every;
   }
+}
+
+void Watcher::look_and_run_hooks() {
+  if (!seams_.config.is_initialised() || paused_until()) return;
+  look();
+  if (seams_.clock.now() < next_hooks_) return;
+  next_hooks_ = seams_.clock.now() + hooks_every;
+  run_hooks(*seams_.config.snapshot());
 }
 
 // After a reboot of the master nobody else brings it up.

@@ -39,6 +39,7 @@ class Watcher {
 
  private:
   void run();
+  void look_and_run_hooks();
   void look();
   void keep_master_address(model::Cluster const& cluster);
   void run_hooks(model::Cluster const& cluster);

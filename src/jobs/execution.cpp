@@ -221,7 +221,7 @@ Result<void> Execution::keep() {
 
 Result<json::array> Execution::submit(std::vector<json::array> jobs) {
   auto* step = TRY(begin_step(fmt::format("Submitting {} jobs", jobs.size()), std::nullopt, {}));
-  if (step->is_done) return step->reply.as_array();
+  if (step->is_done && step->reply.is_array()) return step->reply.get_array();
   json::array answer;
   for (auto const& id : queue_.submit(jobs)) {
     if (id) {
@@ -263,7 +263,7 @@ void Execution::undo_all(Error const& error) {
 json::value Execution::encoded(Error const& error) const {
   auto wire = encode_error(error, ErrorClass::Exec);
   if (error.error_class == ErrorClass::HooksAbort) {
-    wire.as_array().at(1) = json::array{failed_hooks_};
+    wire.get_array()[1] = json::array{failed_hooks_};
   }
   return wire;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/lookup.h"
 #include "jobs/execution.h"
 #include "store/config_store.h"
 
@@ -52,8 +53,8 @@ std::vector<model::NodePtr> online(model::Cluster const& cluster, std::vector<No
 Result<void> Execution::run_pre_hooks(Hooks hooks) {
   auto const snapshot = cluster();
   auto const run = before_operation({unit_->op_id(), *snapshot, hooks});
-  auto const& post_directory = run.later.at(0);
-  auto const& configuration_directory = run.later.at(1);
+  auto const& post_directory = known_at(run.later, 0);
+  auto const& configuration_directory = known_at(run.later, 1);
   HooksLeft left{.hooks = hooks};
   for (auto const& node : online(*snapshot, hooks.pre_nodes)) {
     auto const answer = ask_hooks(node->uuid, run, before);

@@ -126,6 +126,9 @@ json::object encode(Job const& job) {
   out["received_timestamp"] = time_value(job.received_timestamp);
   out["start_timestamp"] = time_value(job.start_timestamp);
   out["end_timestamp"] = time_value(job.end_timestamp);
+  if (!job.crashed_epochs.empty()) {
+    out["crashed_epochs"] = json::array(job.crashed_epochs.begin(), job.crashed_epochs.end());
+  }
   return out;
 }
 
@@ -143,6 +146,11 @@ Result<Job> decode_job(json::value const& stored) {
   job.received_timestamp = TRY(time_from(object, "received_timestamp"));
   job.start_timestamp = TRY(time_from(object, "start_timestamp"));
   job.end_timestamp = TRY(time_from(object, "end_timestamp"));
+  if (auto const* epochs = object.if_contains("crashed_epochs"); epochs && epochs->is_array()) {
+    for (auto const& epoch : epochs->get_array()) {
+      if (epoch.is_int64()) job.crashed_epochs.push_back(epoch.get_int64());
+    }
+  }
   return job;
 }
 

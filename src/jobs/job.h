@@ -52,6 +52,8 @@ struct Job {
   bool is_archived = false;
   // Why a restarted controller set it aside; empty for all others.
   std::string set_aside;
+  // Of the controllers that it ended: they crashed while they worked for it.
+  std::vector<std::int64_t> crashed_epochs;
 
   // Derived from the opcodes.
   Status status() const;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "base/crash.h"
 #include "base/log.h"
+#include "base/lookup.h"
 #include "base/seeded_fault.h"
 #include "base/text.h"
 #include "jobs/execution.h"
@@ -130,9 +132,10 @@ JobQueue::~JobQueue() {
 }
 
 Result<std::unique_ptr<JobQueue>> JobQueue::create(Seams seams, UnitTable const& units,
-                                                   std::int64_t leader_epoch) {
+                                                   std::int64_t leader_epoch,
+                                                   std::vector<std::string> const& crashes) {
   std::unique_ptr<JobQueue> queue(new JobQueue(seams, units, leader_epoch));
-  TRY(queue->load());
+  TRY(queue->load(crashes));
   return queue;
 }
 
@@ -277,6 +280,7 @@ void JobQueue::schedule(std::unique_lock<std::mutex>& guard) {
 }
 
 void JobQueue::ask_for_locks(Row& row) {
+  crash::Blame const blame(blame_line(row.job.id));
   auto const* unit = units_.find(opcodes::op_id_of(row.op().input));
   auto const snapshot = seams_.config.snapshot();
   // An error here comes again when the opcode runs, and is reported then.
@@ -382,8 +386,9 @@ void JobQueue::run_worker() {
 
 // One opcode of a job whose locks are held.
 void JobQueue::execute(JobId id) {
+  crash::Blame const blame(blame_line(id));
   std::unique_lock guard(mutex_);
-  auto& row = *rows_.at(id);
+  auto& row = *known_at(rows_, id);
   row.is_executing = true;
   auto const* unit = begin_opcode(row);
   auto status = Status::Error;

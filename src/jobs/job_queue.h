@@ -59,9 +59,12 @@ struct CancelAnswer {
 
 class JobQueue {
  public:
-  // Reads the stored jobs and journals; jobs that were running go on as soon as start() is called.
+  // Reads the stored jobs and journals; jobs that were running go on as soon as start() is called,
+  // but those that ended too many controllers. `crashes`: the blame (base/crash.h) that was put
+  // down to jobs since the last start; it is taken note of durably.
   static Result<std::unique_ptr<JobQueue>> create(Seams seams, UnitTable const& units,
-                                                  std::int64_t leader_epoch);
+                                                  std::int64_t leader_epoch,
+                                                  std::vector<std::string> const& crashes = {});
   ~JobQueue();
 
   void start();
@@ -105,11 +108,13 @@ class JobQueue {
   class Writing;
 
   JobQueue(Seams seams, UnitTable const& units, std::int64_t leader_epoch);
-  Result<void> load();
+  Result<void> load(std::vector<std::string> const& crashes);
   void load_job(std::string const& key, std::string const& text);
+  Result<void> take_note_of(std::vector<std::string> const& crashes);
   Result<void> load_journals();
   Result<void> load_wishes();
   void set_aside(Row& row, std::string why);
+  std::string blame_line(JobId id) const;
   void schedule(std::unique_lock<std::mutex>& guard);
   void ask_for_locks(Row& row);
   bool dependencies_met(Row& row);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/lookup.h"
 #include "base/result.h"
 
 namespace flotte::jobs {
@@ -68,7 +69,7 @@ std::vector<JobId> LockManager::grant() {
   // One that waits is in front of all after it: they may not take what it wants.
   LockCounts in_front;
   for (auto place = waiting_.begin(); place != waiting_.end();) {
-    auto& entry = entries_.at(std::get<JobId>(*place));
+    auto& entry = known_at(entries_, std::get<JobId>(*place));
     if (held_.conflict_with(entry.locks) || in_front.conflict_with(entry.locks)) {
       in_front.add(entry.locks);
       ++place;
@@ -100,7 +101,7 @@ void LockCounts::add(LockSet const& locks) {
 
 void LockCounts::remove(LockSet const& locks) {
   for (auto const& lock : locks) {
-    auto& level = levels_.at(lock.level);
+    auto& level = known_at(levels_, lock.level);
     --(lock.name.empty() ? level.all : level.any).of(lock.mode);
     if (lock.name.empty()) continue;
     auto const named = level.named.find(lock.name);

@@ -1,8 +1,10 @@
 // What a queue reads when its controller starts: the jobs, and the journals of those that were in
 // the middle of their work. What can't be trusted is set aside by name.
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 #include <charconv>
 #include <map>
+#include <sstream>
 
 #include "base/log.h"
 #include "jobs/job_queue.h"
@@ -13,6 +15,9 @@
 
 namespace flotte::jobs {
 namespace {
+
+// So often a job may end the controller before it is not gone on with any more.
+constexpr std::size_t crashes_max = 3;
 
 // The number behind the prefix of a key; what is no number counts as 0.
 JobId id_in(std::string_view key, std::string_view prefix) {
@@ -31,17 +36,51 @@ Job unknown_job(JobId id) {
 
 }  // namespace
 
-Result<void> JobQueue::load() {
+Result<void> JobQueue::load(std::vector<std::string> const& crashes) {
   for (auto const& kv : TRY(seams_.store.range_prefix(jobs_prefix))) load_job(kv.key, kv.value);
   for (auto const& kv : TRY(seams_.store.range_prefix(serial_key))) {
     auto const serial = schema::parse(kv.value);
     if (serial && serial->is_int64()) last_id_ = std::max(last_id_, serial->get_int64());
   }
   is_drained_ = !TRY(seams_.store.range_prefix(drain_key)).empty();
+  TRY(take_note_of(crashes));
   TRY(load_journals());
   TRY(load_wishes());
   for (auto const& [id, row] : rows_) {
     if (!is_final(row->job.status())) to_ask_.insert(id);
+  }
+  return {};
+}
+
+// What a thread that works for the job is to be blamed with when it crashes.
+std::string JobQueue::blame_line(JobId id) const {
+  return fmt::format("{} {}\n", leader_epoch_, number(id));
+}
+
+// A controller crashes once: the same epoch told twice counts once, should this one die before it
+// could forget what it was told.
+Result<void> JobQueue::take_note_of(std::vector<std::string> const& crashes) {
+  store::Txn txn;
+  for (auto const& line : crashes) {
+    std::int64_t epoch = 0;
+    std::int64_t id = 0;
+    std::istringstream words(line);
+    // The last line may be half written.
+    if (!(words >> epoch >> id)) continue;
+    auto const found = rows_.find(JobId{id});
+    if (found == rows_.end() || is_final(found->second->job.status())) continue;
+    auto& job = found->second->job;
+    if (std::ranges::find(job.crashed_epochs, epoch) != job.crashed_epochs.end()) continue;
+    log::error("Job {} ended the controller of epoch {}", id, epoch);
+    job.crashed_epochs.push_back(epoch);
+    txn.put(job_key(job.id), json::serialize(encode(job)));
+  }
+  if (!txn.operations.empty()) TRY(seams_.store.txn(txn));
+  for (auto const& [id, row] : rows_) {
+    if (row->job.crashed_epochs.size() < crashes_max || is_final(row->job.status())) continue;
+    set_aside(*row, fmt::format("It ended the controller {} times (epochs {})",
+                                row->job.crashed_epochs.size(),
+                                fmt::join(row->job.crashed_epochs, ", ")));
   }
   return {};
 }

@@ -23,6 +23,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/boundary.h"
 #include "base/clock.h"
 #include "jobs/hooks.h"
 #include "jobs/locks.h"
@@ -109,24 +110,30 @@ class UnitOf final : public Unit {
   std::string_view op_id() const override { return Op::op_id; }
 
   Result<LockSet> locks(json::object const& op, model::Cluster const& cluster) const override {
-    return U::locks(TRY(opcodes::decode<Op>(op)), cluster);
+    return boundary(op_id(), [&]() -> Result<LockSet> {
+      return U::locks(TRY(opcodes::decode<Op>(op)), cluster);
+    });
   }
 
   Result<Decision> decide(json::object const& op, model::Cluster const& cluster,
                           NodeReader& nodes) const override {
-    auto const opcode = TRY(opcodes::decode<Op>(op));
-    auto const facts = TRY(U::inspect(opcode, cluster, nodes));
-    auto const plan = TRY(U::plan(opcode, cluster, facts));
-    Decision decision{json::value(schema::encode(plan)), {}};
-    if constexpr (HasHooks<U>) decision.hooks = TRY(U::hooks(opcode, cluster, plan));
-    return decision;
+    return boundary(op_id(), [&]() -> Result<Decision> {
+      auto const opcode = TRY(opcodes::decode<Op>(op));
+      auto const facts = TRY(U::inspect(opcode, cluster, nodes));
+      auto const plan = TRY(U::plan(opcode, cluster, facts));
+      Decision decision{json::value(schema::encode(plan)), {}};
+      if constexpr (HasHooks<U>) decision.hooks = TRY(U::hooks(opcode, cluster, plan));
+      return decision;
+    });
   }
 
   Result<Hooks> hooks_after(json::object const& op, model::Cluster const& cluster,
                             json::value const& plan) const override {
     if constexpr (HasHooks<U>) {
-      return U::hooks(TRY(opcodes::decode<Op>(op)), cluster,
-                      TRY(schema::decode<typename U::Plan>(plan)));
+      return boundary(op_id(), [&]() -> Result<Hooks> {
+        return U::hooks(TRY(opcodes::decode<Op>(op)), cluster,
+                        TRY(schema::decode<typename U::Plan>(plan)));
+      });
     } else {
       return fail(ErrorCode::InternalError, "{} has no hooks", Op::op_id);
     }
@@ -134,7 +141,9 @@ class UnitOf final : public Unit {
 
   Result<json::value> apply(json::value const& plan, JobContext& job) const override {
     // Always through JSON, so that a run after a crash sees exactly what the first run saw.
-    return U::apply(TRY(schema::decode<typename U::Plan>(plan)), job);
+    return boundary(op_id(), [&]() -> Result<json::value> {
+      return U::apply(TRY(schema::decode<typename U::Plan>(plan)), job);
+    });
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/lookup.h"
 #include "base/text.h"
 
 namespace flotte::model {
@@ -43,7 +44,7 @@ auto by_name(Map const& objects) {
 Result<InstancePtr> Cluster::instance(std::string_view name_or_uuid) const {
   auto const name = lower_case(std::string(name_or_uuid));
   if (auto const exact = names_.find(name); exact != names_.end()) {
-    return instances_.at(exact->second.front());
+    return known_at(instances_, exact->second.front());
   }
   auto const by_uuid = instances_.find(InstanceId(std::string(name_or_uuid)));
   if (by_uuid != instances_.end()) return by_uuid->second;
@@ -58,7 +59,7 @@ Result<InstancePtr> Cluster::instance_by_short_name(std::string_view name) const
   InstancePtr found;
   for (auto at = names_.lower_bound(beginning);
        at != names_.end() && at->first.starts_with(beginning); ++at) {
-    auto const& one = instances_.at(at->second.front());
+    auto const& one = known_at(instances_, at->second.front());
     if (found) {
       return fail(ErrorCode::WrongInput, "Instance name '{}' is ambiguous: {} and {} both match",
                   name, found->name, one->name);
@@ -121,7 +122,7 @@ InstancePtr Cluster::other_in(Holders<Key> const& holders, Wanted const& key,
   if (found == holders.end()) return nullptr;
   auto const other =
       std::ranges::find_if(found->second, [&](InstanceId const& holder) { return holder != than; });
-  return other == found->second.end() ? nullptr : instances_.at(*other);
+  return other == found->second.end() ? nullptr : known_at(instances_, *other);
 }
 
 InstancePtr Cluster::other_with_name(std::string_view name, InstanceId const& than) const {

@@ -642,8 +642,9 @@ Result<void> check_std(json::object const& policy) {
   auto const* all = policy.if_contains("minmax");
   if (!all || !all->is_array()) return {};
   for (auto const& pair : all->get_array()) {
-    auto const min = member_object(pair.as_object(), "min");
-    auto const max = member_object(pair.as_object(), "max");
+    if (!pair.is_object()) return bad_policy("Each entry of minmax must be a dict");
+    auto const min = member_object(pair.get_object(), "min");
+    auto const max = member_object(pair.get_object(), "max");
     auto const fits = [&](std::string_view name) {
       auto const value = number_of(std_spec, name);
       return value >= number_of(min, name) && value <= number_of(max, name);

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/boundary.h"
 #include "base/log.h"
 #include "net/channel.h"
 #include "net/listener.h"
@@ -81,6 +82,7 @@ struct Server::State {
   bool make_room();
   void accept_one(int listener, Transport transport);
   void serve(Guest& guest);
+  void talk_with(Guest& guest);
   void reap();
   void wake_acceptor();
   void wait_for_something(bool has_room, bool& is_tcp_ready, bool& is_unix_ready);
@@ -144,8 +146,12 @@ void Server::State::accept_until_stopped() {
     bool is_unix_ready = false;
     wait_for_something(make_room(), is_tcp_ready, is_unix_ready);
     if (is_stopping) return;
-    if (is_unix_ready) accept_one(unix_socket->socket(), Transport::Unix);
-    if (is_tcp_ready) accept_one(tcp->socket(), tls ? Transport::Tls : Transport::Tcp);
+    auto const accepted = boundary("Accepting a connection", [&]() -> Result<void> {
+      if (is_unix_ready) accept_one(unix_socket->socket(), Transport::Unix);
+      if (is_tcp_ready) accept_one(tcp->socket(), tls ? Transport::Tls : Transport::Tcp);
+      return {};
+    });
+    if (!accepted) log::warning("{}", accepted.error().message);
   }
 }
 
@@ -217,6 +223,18 @@ void Server::State::accept_one(int listener, Transport transport) {
 }
 
 void Server::State::serve(Guest& guest) {
+  auto const served = boundary("A connection", [&]() -> Result<void> {
+    talk_with(guest);
+    return {};
+  });
+  if (!served) log::error("{}", served.error().message);
+  std::lock_guard const lock(mutex);
+  guest.socket.close();
+  guest.is_finished = true;
+  wake_acceptor();
+}
+
+void Server::State::talk_with(Guest& guest) {
   auto const socket = guest.socket.number();
   auto channel = Io<std::unique_ptr<Channel>>();
   if (guest.transport == Transport::Tls) {
@@ -232,12 +250,6 @@ void Server::State::serve(Guest& guest) {
     // The alert that says why must not be overtaken by a reset.
     linger(socket, *plain_channel(socket));
   }
-  channel = nullptr;
-
-  std::lock_guard const lock(mutex);
-  guest.socket.close();
-  guest.is_finished = true;
-  wake_acceptor();
 }
 
 void Server::State::reap() {

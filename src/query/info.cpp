@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "base/text.h"
 #include "model/params.h"
 
 namespace flotte::query {
@@ -63,8 +64,8 @@ json::array disks_of(model::Instance const& instance, InstanceObserved const& ob
       json::value major = nullptr;
       json::value minor = nullptr;
       if (is_block) {
-        major = std::stoll(device.device_number.substr(0, colon));
-        minor = std::stoll(device.device_number.substr(colon + 1));
+        major = whole_number(std::string_view(device.device_number).substr(0, colon)).value_or(0);
+        minor = whole_number(std::string_view(device.device_number).substr(colon + 1)).value_or(0);
       }
       row["pstatus"] =
           json::array{text(device.path), major, minor, nullptr, nullptr, false, nullptr};

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/lookup.h"
 #include "model/params.h"
 #include "query/field.h"
 
@@ -274,7 +275,8 @@ FieldTable parameter_fields() {
     table.push_back(
         {be.name, be.title, be.kind, fmt::format("The \"{}\" backend parameter", be.key), false,
          [key = be.key](Row const& row) {
-           return plain(model::filled_beparams(row.cluster->settings(), *row.instance).at(key));
+           auto const all = model::filled_beparams(row.cluster->settings(), *row.instance);
+           return plain(known_at(all, key));
          }});
   }
   return table;

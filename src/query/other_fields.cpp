@@ -1,6 +1,7 @@
 // Fields of nodes, groups, jobs and locks.
 #include <algorithm>
 
+#include "base/lookup.h"
 #include "model/params.h"
 #include "query/field.h"
 
@@ -73,10 +74,12 @@ FieldTable ndparam_fields(std::function<json::object(Row const&)> filled) {
         std::tuple{"ovs_name", "OpenvSwitchName", "other"},
         std::tuple{"spindle_count", "SpindleCount", "number"},
         std::tuple{"ssh_port", "ndp/ssh_port", "number"}}) {
-    table.push_back(
-        {fmt::format("ndp/{}", key), title, kind, fmt::format("The \"{}\" node parameter", key),
-         false,
-         [filled, key = std::string(key)](Row const& row) { return plain(filled(row).at(key)); }});
+    table.push_back({fmt::format("ndp/{}", key), title, kind,
+                     fmt::format("The \"{}\" node parameter", key), false,
+                     [filled, key = std::string(key)](Row const& row) {
+                       auto const all = filled(row);
+                       return plain(known_at(all, key));
+                     }});
   }
   return table;
 }

@@ -1,8 +1,8 @@
 #include "rapi/local_api.h"
 
 #include <boost/json/serialize.hpp>
-#include <charconv>
 
+#include "base/text.h"
 #include "rapi/live_query.h"
 #include "store/config_store.h"
 
@@ -44,12 +44,8 @@ Result<json::object> body_of(net::Request const& request) {
 }
 
 Result<std::int64_t> parse_number(std::string_view text) {
-  std::int64_t number = 0;
-  auto const [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (status != std::errc() || end != text.data() + text.size()) {
-    return fail(ErrorCode::WrongInput, "Invalid job ID '{}'", text);
-  }
-  return number;
+  if (auto const number = whole_number(text)) return *number;
+  return fail(ErrorCode::WrongInput, "Invalid job ID '{}'", text);
 }
 
 Result<std::vector<json::array>> jobs_in(json::object const& body) {

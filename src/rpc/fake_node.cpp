@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "base/lookup.h"
 #include "model/params.h"
 #include "model/vlans.h"
 #include "rpc/dispatch.h"
@@ -290,8 +291,8 @@ class Deeds {
     for (auto const& [key, disk] : state_.disks) {
       if (disk.disk.dev_type != model::DiskTemplate::Plain) continue;
       list.volumes.push_back({.phys = "/dev/sda1",
-                              .vg = disk.disk.logical_id.at(0),
-                              .name = disk.disk.logical_id.at(1),
+                              .vg = known_at(disk.disk.logical_id, 0),
+                              .name = known_at(disk.disk.logical_id, 1),
                               .size = disk.size,
                               .is_open = uses_disk(key),
                               .owner = disk.instance});
@@ -330,7 +331,7 @@ class Deeds {
     TRY(check_os(spec.os, call.force_variant));
     if (progress) progress(say_line(fmt::format("installing {} on {}", spec.os, spec.name)));
     for (auto const& disk : spec.disks) {
-      state_.disks.at(fake_disk_key(disk.disk)).installed_os = spec.os;
+      known_at(state_.disks, fake_disk_key(disk.disk)).installed_os = spec.os;
     }
     return Nothing{};
   }
@@ -402,7 +403,7 @@ class Deeds {
     if (!is_running(call.instance)) {
       return fail(ErrorCode::WrongState, "Instance {} is not running", call.instance);
     }
-    ++state_.guests.at(call.instance).starts;
+    ++known_at(state_.guests, call.instance).starts;
     return Nothing{};
   }
 
@@ -412,7 +413,7 @@ class Deeds {
     if (!is_running(spec.name)) return Nothing{};
     for (auto const& disk : spec.disks) TRY(assemble({spec.name, disk, spec.epoch}));
     TRY(check_nics(spec));
-    auto& guest = state_.guests.at(spec.name);
+    auto& guest = known_at(state_.guests, spec.name);
     std::vector<std::string> taps;
     for (auto const& nic : spec.nics) {
       if (spec.hypervisor != model::HypervisorKind::Kvm) break;
@@ -430,7 +431,7 @@ class Deeds {
   }
 
   Result<Nothing> balloon(InstanceBalloon const& call) {
-    if (is_running(call.instance)) state_.guests.at(call.instance).balloon = call.memory;
+    if (is_running(call.instance)) known_at(state_.guests, call.instance).balloon = call.memory;
     return Nothing{};
   }
 
@@ -615,7 +616,7 @@ class Deeds {
                   "A disk of {} MiB does not fit on a file system of {} MiB", size.value,
                   state_.facts.file_total.value);
     }
-    auto const& name = disk.logical_id.at(0);
+    auto const& name = known_at(disk.logical_id, 0);
     auto const group = std::ranges::find(state_.facts.volume_groups, name, &VolumeGroup::name);
     if (group == state_.facts.volume_groups.end()) {
       return fail(ErrorCode::EnvironmentError, "Volume group '{}' not found on this node", name);

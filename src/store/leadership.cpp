@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/boundary.h"
 #include "base/log.h"
 
 namespace flotte::store {
@@ -84,7 +85,7 @@ void Leadership::run(std::function<void()> const& lost) {
   auto lives_until = clock_.now() + lease_;
   while (pause(lease_ / heartbeats_a_lease)) {
     auto const asked = clock_.now();
-    auto const leads = write_heartbeat();
+    auto const leads = boundary("The heartbeat", [this] { return write_heartbeat(); });
     if (leads && *leads) {
       lives_until = asked + lease_;
     } else if (leads || clock_.now() >= lives_until) {

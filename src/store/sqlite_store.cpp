@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/boundary.h"
 #include "base/log.h"
 
 namespace flotte::store {
@@ -259,7 +260,7 @@ Result<void> SqliteStore::write(Table::Batch const& batch, std::int64_t revision
     TRY(step(mark.get()));
     return execute("COMMIT");
   };
-  auto const outcome = write_all();
+  auto const outcome = boundary("The store", write_all);
   if (!outcome) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
   return outcome;
 }

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <filesystem>
@@ -149,11 +150,7 @@ Result<void> make_directories(std::string const& path, mode_t mode) {
 }
 
 Result<void> remove_directory(std::string const& path) {
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
-       entry.increment(error)) {
-    TRY(remove_file(entry->path().string()));
-  }
+  for (auto const& name : names_in(path)) TRY(remove_file(path + "/" + name));
   if (rmdir(path) == 0 || errno == ENOENT) return {};
   return failed("Can't remove", path);
 }
@@ -165,18 +162,38 @@ Result<LogFile> LogFile::open(std::string const& path, mode_t mode) {
   return file;
 }
 
-LogFile::LogFile(LogFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+LogFile::LogFile(LogFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), added_(other.added_) {}
 
 LogFile::~LogFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
 void LogFile::add(std::string_view line) {
-  write_all(fd_, std::string(line) + "\n");
+  if (added_ > bytes_max) return;
+  added_ += line.size() + 1;
+  write_all(fd_, added_ > bytes_max ? "(There was more, which is not kept.)\n"
+                                    : std::string(line) + "\n");
 }
 
 bool exists(std::string const& path) {
   return ::access(path.c_str(), F_OK) == 0;
+}
+
+bool is_directory(std::string const& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+std::vector<std::string> names_in(std::string const& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 Result<FileSystemSpace> file_system_space(std::string const& path) {

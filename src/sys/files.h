@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/size.h"
@@ -31,10 +32,17 @@ Result<void> make_directories(std::string const& path, mode_t mode);
 // With the files in it.
 Result<void> remove_directory(std::string const& path);
 bool exists(std::string const& path);
+// Also behind a link; one that leads nowhere or in a circle is none.
+bool is_directory(std::string const& path);
+// What lies in a directory, sorted; nothing where there is none, or it can't be read.
+std::vector<std::string> names_in(std::string const& directory);
 
-// A file that grows line by line. Whether a line found room is nobody's concern.
+// A file that grows line by line, up to a bound, which is said in it. Whether a line found room is
+// nobody's concern.
 class LogFile {
  public:
+  static constexpr std::size_t bytes_max = 16 << 20;
+
   static Result<LogFile> open(std::string const& path, mode_t mode);
   ~LogFile();
   LogFile(LogFile&& other) noexcept;
@@ -45,6 +53,7 @@ class LogFile {
  private:
   explicit LogFile(int fd) : fd_(fd) {}
   int fd_;
+  std::size_t added_ = 0;
 };
 
 struct FileSystemSpace {

@@ -73,6 +73,28 @@ TEST_F(Files, a_log_grows) {
   EXPECT_EQ(*read_file(file_), "one\ntwo\n");
 }
 
+TEST_F(Files, a_log_ends_where_it_is_too_large_and_says_so) {
+  auto log = LogFile::open(file_, 0600);
+  ASSERT_TRUE(log);
+  std::string const line(1 << 20, 'x');
+  for (int i = 0; i < 40; ++i) log->add(line);
+  auto const kept = *read_file(file_, 2 * LogFile::bytes_max);
+  EXPECT_LE(kept.size(), LogFile::bytes_max + 100);
+  EXPECT_TRUE(kept.ends_with("x\n(There was more, which is not kept.)\n"));
+}
+
+TEST_F(Files, names_are_listed_whatever_lies_there) {
+  ASSERT_TRUE(make_directories(directory_ + "/a", 0700));
+  ASSERT_EQ(::symlink("loop", (directory_ + "/loop").c_str()), 0);
+  ASSERT_TRUE(write_file(file_, "", 0600));
+  EXPECT_THAT(names_in(directory_), ::testing::IsSupersetOf({"a", "loop"}));
+  EXPECT_TRUE(is_directory(directory_ + "/a"));
+  EXPECT_FALSE(is_directory(directory_ + "/loop"));
+  EXPECT_FALSE(is_directory(directory_ + "/nosuch"));
+  EXPECT_TRUE(names_in(directory_ + "/nosuch").empty());
+  EXPECT_TRUE(names_in(directory_ + "/loop").empty());
+}
+
 TEST_F(Files, a_directory_goes_with_its_files) {
   auto const inner = directory_ + "/a/b";
   ASSERT_TRUE(make_directories(inner, 0700));

@@ -84,15 +84,7 @@ bool filters_vlans(std::string const& bridge) {
 }
 
 std::vector<std::string> ports_of(std::string const& bridge) {
-  std::vector<std::string> ports;
-  std::error_code error;
-  auto const path = fmt::format("/sys/class/net/{}/brif", bridge);
-  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
-       entry.increment(error)) {
-    ports.push_back(entry->path().filename().string());
-  }
-  std::ranges::sort(ports);
-  return ports;
+  return names_in(fmt::format("/sys/class/net/{}/brif", bridge));
 }
 
 bool has_address(std::string const& ip) {

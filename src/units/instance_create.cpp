@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/lookup.h"
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
 #include "store/config_store.h"
@@ -291,14 +292,14 @@ class Planner {
     TRY(check_volume_groups(*best));
     if (!op_.start) return {};
     auto const spec = instance_spec(cluster_, instance_);
-    return check_memory(*best, facts_.nodes.at(best->uuid.text()), spec,
+    return check_memory(*best, known_at(facts_.nodes, best->uuid.text()), spec,
                         fmt::format("creating instance {}", instance_.name));
   }
 
   Result<void> check_volume_groups(model::Node const& node) {
     if (instance_.disk_template != model::DiskTemplate::Plain || !adopted_.empty()) return {};
     auto const spec = instance_spec(cluster_, instance_);
-    return check_volume_space(spec.disks, node, facts_.nodes.at(node.uuid.text()));
+    return check_volume_space(spec.disks, node, known_at(facts_.nodes, node.uuid.text()));
   }
 
   Result<void> operating_system() {

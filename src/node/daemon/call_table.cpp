@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/log.h"
+#include "base/boundary.h"
 #include "rpc/wire.h"
 
 namespace flotte::node {
@@ -106,7 +106,7 @@ bool CallTable::stop(Instant deadline) {
 }
 
 void CallTable::run(Call& call, Work const& work) {
-  auto answer = work([&](std::string_view line) {
+  auto const take_line = [&](std::string_view line) {
     std::lock_guard const lock(mutex_);
     if (line != just_asking) {
       call.lines.emplace_back(line);
@@ -117,7 +117,8 @@ void CallTable::run(Call& call, Work const& work) {
       clock_.notify_all(changed_);
     }
     return !call.is_canceled;
-  });
+  };
+  auto answer = boundary(call.identity.call, [&] { return work(take_line); });
   std::lock_guard const lock(mutex_);
   call.answer = std::move(answer);
   clock_.notify_all(changed_);

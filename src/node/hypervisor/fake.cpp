@@ -97,13 +97,11 @@ class Fake final : public Hypervisor {
   Result<std::vector<rpc::RunningInstance>> list() override {
     std::lock_guard const guard(mutex_);
     std::vector<rpc::RunningInstance> found;
-    std::error_code error;
-    for (auto const& entry : std::filesystem::directory_iterator(directory_, error)) {
-      auto const name = entry.path().filename().string();
+    for (auto const& name : sys::names_in(directory_)) {
       // Beside the guests lie wishes for misbehaviour, and files that are just being written.
       if (!name.starts_with(guest_prefix)) continue;
       auto const guest = read(name.substr(guest_prefix.size()));
-      if (!guest || !*guest || file_of((*guest)->running.name) != entry.path()) continue;
+      if (!guest || !*guest || file_of((*guest)->running.name) != directory_ + "/" + name) continue;
       found.push_back((*guest)->running);
     }
     return found;
