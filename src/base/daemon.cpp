@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -15,8 +16,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
+#include "base/crash.h"
 #include "base/log.h"
 
 namespace flotte {
@@ -75,6 +76,23 @@ Result<void> become(std::string const& user) {
   return fail(ErrorCode::EnvironmentError, "Can't become user {}: {}", user, std::strerror(errno));
 }
 
+// Held until the process ends.
+int pid_fd = -1;
+
+// Never through a link: it would be somebody else's file that is emptied.
+Result<void> lock_pid_file(std::string const& file) {
+  pid_fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (pid_fd < 0) {
+    return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", file, std::strerror(errno));
+  }
+  struct stat status{};
+  if (::fstat(pid_fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1) {
+    return fail(ErrorCode::EnvironmentError, "{} is no plain file of its own; remove it", file);
+  }
+  if (::flock(pid_fd, LOCK_EX | LOCK_NB) == 0) return {};
+  return fail(ErrorCode::WrongState, "It runs already; see {}", file);
+}
+
 }  // namespace
 
 tl::expected<DaemonOptions, int> DaemonOptions::parse(std::string name, int argc, char** argv) {
@@ -114,16 +132,11 @@ Result<void> daemon_begin(DaemonOptions const& options) {
   if (!options.user.empty()) TRY(become(options.user));
   std::error_code ignored;
   std::filesystem::create_directories(options.paths.logs(), ignored);
-  log::open(options.logs_to_stderr ? "" : options.log_file(), log::Level::Info);
-  std::filesystem::create_directories(options.paths.run(), ignored);
-  // Held until the process ends.
-  int const lock = ::open(options.pid_file().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock < 0) {
-    return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", options.pid_file(),
-                std::strerror(errno));
-  }
-  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return {};
-  return fail(ErrorCode::WrongState, "It runs already; see {}", options.pid_file());
+  std::filesystem::create_directories(std::filesystem::path(options.pid_file()).parent_path(),
+                                      ignored);
+  TRY(log::open(options.logs_to_stderr ? "" : options.log_file(), log::Level::Info));
+  crash::name_exceptions();
+  return lock_pid_file(options.pid_file());
 }
 
 int daemon_failed(DaemonOptions const& options, Error const& error) {
@@ -133,7 +146,10 @@ int daemon_failed(DaemonOptions const& options, Error const& error) {
 }
 
 void daemon_serve(DaemonOptions const& options, std::function<bool()> const& is_alive) {
-  std::ofstream(options.pid_file()) << ::getpid() << "\n";
+  auto const pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(pid_fd, 0) != 0 || ::pwrite(pid_fd, pid.data(), pid.size(), 0) < 0) {
+    log::warning("Can't write {}: {}", options.pid_file(), std::strerror(errno));
+  }
   notify_systemd("READY=1");
   auto const signals = awaited_signals();
   auto const interval = ping_interval();

@@ -21,7 +21,7 @@ struct DaemonOptions {
   // error is an exit code.
   static tl::expected<DaemonOptions, int> parse(std::string name, int argc, char** argv);
   std::string log_file() const { return paths.logs() + "/" + name + ".log"; }
-  std::string pid_file() const { return paths.run() + "/" + name + ".pid"; }
+  std::string pid_file() const { return paths.daemon_pid_file(name); }
 };
 
 // Before any thread starts: blocks the signals that end the daemon, gives up root's rights where

@@ -1,11 +1,13 @@
 #include "base/log.h"
 
-#include <spdlog/details/file_helper.h>
+#include <fcntl.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <mutex>
 
@@ -26,25 +28,41 @@ spdlog::level::level_enum spdlog_level(Level level) {
   return spdlog::level::err;
 }
 
-// spdlog's own basic_file_sink opens a file once.
+// spdlog's own sinks open a file once, and through a link.
 class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit FileSink(std::string const& file) : file_(file) { reopen(); }
-  void reopen() {
+  explicit FileSink(std::string file) : file_(std::move(file)) {}
+  ~FileSink() override {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileSink(FileSink const&) = delete;
+  FileSink& operator=(FileSink const&) = delete;
+
+  Result<void> open() {
+    constexpr mode_t administrators = 0640;
+    int const fd = ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+                          administrators);
+    if (fd < 0) {
+      return fail(ErrorCode::EnvironmentError, "Can't write the log {}: {}", file_,
+                  std::strerror(errno));
+    }
     std::lock_guard const guard(mutex_);
-    helper_.open(file_, false);
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = fd;
+    return {};
   }
 
  private:
+  // A line that finds no room is lost.
   void sink_it_(spdlog::details::log_msg const& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    helper_.write(line);
+    (void)!::write(fd_, line.data(), line.size());
   }
-  void flush_() override { helper_.flush(); }
+  void flush_() override {}
 
   std::string file_;
-  spdlog::details::file_helper helper_;
+  int fd_ = -1;
 };
 
 std::shared_ptr<spdlog::logger>& logger() {
@@ -54,18 +72,23 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 }  // namespace
 
-void open(std::string const& file, Level least) {
-  if (!file.empty())
-    logger() = std::make_shared<spdlog::logger>(program_invocation_short_name,
-                                                std::make_shared<FileSink>(file));
+Result<void> open(std::string const& file, Level least) {
+  if (!file.empty()) {
+    auto const sink = std::make_shared<FileSink>(file);
+    TRY(sink->open());
+    logger() = std::make_shared<spdlog::logger>(program_invocation_short_name, sink);
+  }
   logger()->set_level(spdlog_level(least));
   logger()->flush_on(spdlog::level::info);
   logger()->set_pattern("%Y-%m-%d %H:%M:%S,%e: %n pid=%P %l %v");
+  return {};
 }
 
 void reopen() {
   for (auto const& sink : logger()->sinks()) {
-    if (auto* file = dynamic_cast<FileSink*>(sink.get())) file->reopen();
+    auto* file = dynamic_cast<FileSink*>(sink.get());
+    auto const reopened = file ? file->open() : Result<void>();
+    if (!reopened) error("{}", reopened.error().message);
   }
 }
 

@@ -7,14 +7,17 @@
 #include <string_view>
 #include <utility>
 
+#include "base/result.h"
+
 namespace flotte::log {
 
 enum class Level { Debug, Info, Warning, Error };
 
 // Empty `file` means standard error. Lines below `least` are dropped. Call once, before threads
-// start.
-void open(std::string const& file, Level least);
-// Goes on in a new file of the same name, after the old one was renamed.
+// start. A link is not followed: root would write into somebody else's file.
+Result<void> open(std::string const& file, Level least);
+// Goes on in a new file of the same name, after the old one was renamed; in the old one where that
+// can't be.
 void reopen();
 void write(Level level, std::string_view line);
 

@@ -13,6 +13,11 @@ Paths Paths::from_environment() {
   return Paths(prefix);
 }
 
+std::string Paths::daemon_pid_file(std::string_view daemon) const {
+  auto const directory = daemon == "flotte-controllerd" ? controller_run() : run();
+  return fmt::format("{}/{}.pid", directory, daemon);
+}
+
 std::string Paths::kvm_socket(std::string_view instance, std::string_view suffix) const {
   constexpr std::size_t path_bytes_max = 107;  // unix(7)
   auto const path = fmt::format("{}/ctrl/{}.{}", kvm(), instance, suffix);

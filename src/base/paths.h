@@ -27,10 +27,18 @@ class Paths {
   // The controller's own state: the store.
   std::string controller() const { return lib() + "/controller"; }
   std::string store() const { return controller() + "/store.sqlite"; }
+  // Below run() and logs() only root writes, but for these two directories, which are the
+  // controller's own: who may write beside root's files could put links in their places.
+  std::string controller_run() const { return run() + "/controller"; }
+  std::string controller_sockets() const { return run() + "/socket"; }
   // The commands speak HTTP over this socket; mode 0660, group gnt-admin where it exists.
-  std::string controller_socket() const { return run() + "/socket/flotte-controller"; }
+  std::string controller_socket() const { return controller_sockets() + "/flotte-controller"; }
   // Root's local door to the node daemon: cluster init and destroy. Mode 0600.
-  std::string node_socket() const { return run() + "/socket/flotte-node"; }
+  std::string node_socket() const { return run() + "/flotte-node"; }
+  // The process number of a daemon, which holds a lock on it.
+  std::string daemon_pid_file(std::string_view daemon) const;
+  // Made by root, as a file of the controller's user.
+  std::string controller_log() const { return logs() + "/flotte-controllerd.log"; }
   // The TCP port of the node daemon where it is not the standard one, written when it starts.
   std::string node_port_file() const { return run() + "/flotte-noded.port"; }
 
@@ -58,6 +66,8 @@ class Paths {
   std::string os_logs() const { return logs() + "/os"; }
   std::string commands_log() const { return logs() + "/commands.log"; }
   std::string file_storage_paths_file() const { return etc() + "/file-storage-paths"; }
+  // Programs that root may run beside those which are allowed anyway.
+  std::string allowed_programs_file() const { return etc() + "/allowed-programs"; }
 
  private:
   std::string root_;

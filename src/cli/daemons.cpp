@@ -46,14 +46,13 @@ bool answers(std::string const& socket) {
   return ::access(socket.c_str(), F_OK) == 0 && net::answers(socket, answer_timeout);
 }
 
-std::string pid_file(Paths const& paths, char const* name) {
-  return fmt::format("{}/{}.pid", paths.run(), name);
-}
-
-// The process of the pid file, if it is that daemon: process ids are used again.
+// The process of the pid file, if it is that daemon: process ids are used again. One that was
+// started by an older version has its file where that one had it.
 pid_t running_pid(Paths const& paths, char const* name) {
   pid_t pid = 0;
-  std::ifstream(pid_file(paths, name)) >> pid;
+  if (!(std::ifstream(paths.daemon_pid_file(name)) >> pid)) {
+    std::ifstream(fmt::format("{}/{}.pid", paths.run(), name)) >> pid;
+  }
   if (pid <= 1) return 0;
   std::ifstream file(fmt::format("/proc/{}/comm", pid));
   std::string comm;
@@ -69,25 +68,35 @@ std::string binary_of(char const* name) {
                                                 : "/usr/sbin/" + std::string(name);
 }
 
+// Owner and mode go through the descriptor: a link in its place is not followed.
 void make_directory(std::string const& path, mode_t mode, passwd const* owner) {
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   ::mkdir(path.c_str(), mode);
-  if (owner) (void)!::chown(path.c_str(), owner->pw_uid, owner->pw_gid);
+  int const fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)!::fchown(fd, owner ? owner->pw_uid : 0, owner ? owner->pw_gid : 0);
+  ::fchmod(fd, mode);
+  ::close(fd);
+}
+
+void make_log(std::string const& path, passwd const& owner) {
+  int const fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+  if (fd < 0) return;
+  (void)!::fchown(fd, owner.pw_uid, owner.pw_gid);
+  ::close(fd);
 }
 
 // What the controller writes belongs to its user; what only root may write stays root's.
 void prepare_directories(Paths const& paths, passwd const* user) {
-  make_directory(paths.lib(), 0755, nullptr);
-  make_directory(paths.controller(), 0700, user);
-  make_directory(paths.run(), 01775, nullptr);
-  make_directory(paths.run() + "/socket", 01775, nullptr);
-  make_directory(paths.logs(), 01775, nullptr);
-  if (!user) return;
-  for (auto const& shared : {paths.run(), paths.run() + "/socket", paths.logs()}) {
-    (void)!::chown(shared.c_str(), 0, user->pw_gid);
-    ::chmod(shared.c_str(), 01775);
+  for (auto const& path : {paths.lib(), paths.run(), paths.logs()}) {
+    make_directory(path, 0755, nullptr);
   }
+  make_directory(paths.controller(), 0700, user);
+  for (auto const& path : {paths.controller_run(), paths.controller_sockets()}) {
+    make_directory(path, 0755, user);
+  }
+  if (user) make_log(paths.controller_log(), *user);
 }
 
 // A child of nobody: its parent ends at once, its session is its own. The end of a pipe from which

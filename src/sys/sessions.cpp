@@ -95,7 +95,7 @@ Result<void> end_recorded_sessions(std::string const& directory) {
 void record_own_session(char const* path) {
   char text[1024];
   int const from = ::open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-  int const into = ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  int const into = ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   auto const size = from < 0 ? -1 : ::read(from, text, sizeof text);
   if (size > 0 && into >= 0) (void)!::write(into, text, static_cast<std::size_t>(size));
   if (from >= 0) ::close(from);

@@ -48,12 +48,10 @@ std::array<Placed, 8> cluster_files(Paths const& paths) {
            {membership_file(paths), mode_public, self}}};
 }
 
-std::array<Placed, 12> cluster_directories(Paths const& paths) {
+std::array<Placed, 13> cluster_directories(Paths const& paths) {
   constexpr mode_t open_to_all = 0755;
   constexpr mode_t administrators = 0750;
   constexpr mode_t own_only = 0700;
-  // The controller puts its socket, pid file and log there, and must not touch root's.
-  constexpr mode_t shared_with_controller = 01775;
   auto const self = Owner::self();
   auto const controller = Owner::controller();
   Owner const shared{self.uid, controller.gid};
@@ -61,10 +59,11 @@ std::array<Placed, 12> cluster_directories(Paths const& paths) {
            {paths.lib(), open_to_all, self},
            {paths.lib() + "/rapi", administrators, shared},
            {paths.controller(), own_only, controller},
-           {paths.run(), shared_with_controller, shared},
-           {paths.run() + "/socket", shared_with_controller, shared},
+           {paths.run(), open_to_all, self},
+           {paths.controller_run(), open_to_all, controller},
+           {paths.controller_sockets(), open_to_all, controller},
            {paths.instance_disks(), open_to_all, self},
-           {paths.logs(), shared_with_controller, shared},
+           {paths.logs(), open_to_all, self},
            {paths.os_logs(), administrators, self},
            {paths.logs() + "/kvm", administrators, self},
            {paths.srv(), open_to_all, self},
@@ -207,14 +206,8 @@ Result<void> write_ssconf(Paths const& paths, rpc::Bootstrap const& wish,
 }
 
 Result<void> remove_ssconf(Paths const& paths) {
-  std::error_code error;
-  for (auto const& entry : std::filesystem::directory_iterator(paths.lib(), error)) {
-    if (entry.path().filename().string().starts_with(ssconf_prefix)) {
-      TRY(remove_state_file(entry.path().string()));
-    }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", paths.lib(), error.message());
+  for (auto const& name : sys::names_in(paths.lib())) {
+    if (name.starts_with(ssconf_prefix)) TRY(remove_state_file(paths.lib() + "/" + name));
   }
   return {};
 }
@@ -249,7 +242,8 @@ Result<void> prepare_directories(Paths const& paths) {
   for (auto const& directory : cluster_directories(paths)) {
     TRY(ensure_directory(directory.path, directory.mode, directory.owner));
   }
-  return {};
+  constexpr mode_t administrators = 0640;
+  return ensure_file(paths.controller_log(), administrators, Owner::controller());
 }
 
 Result<std::optional<Membership>> read_membership(Paths const& paths) {

@@ -100,6 +100,11 @@ TEST(NodeDaemon, bootstrap_makes_the_files_and_opens_the_port_at_once) {
   EXPECT_EQ(contents_of(lib + "/ssconf_cluster_name"), "c1.example.com\n");
   EXPECT_EQ(contents_of(lib + "/cluster-name"), "c1.example.com\n");
   EXPECT_EQ(mode_of(test.paths.controller()), 0700U);
+  for (auto const& path : {test.paths.run(), test.paths.logs(), test.paths.controller_run(),
+                           test.paths.controller_sockets(), test.paths.etc()}) {
+    EXPECT_EQ(mode_of(path), 0755U) << path;
+  }
+  EXPECT_EQ(mode_of(test.paths.controller_log()), 0640U);
   auto const certificate = net::inspect_certificate(contents_of(lib + "/node.pem"));
   EXPECT_EQ(certificate->common_name, test_uuid);
   EXPECT_EQ(contents_of(lib + "/ssconf_master_candidates_certs"),

@@ -85,6 +85,14 @@ Result<void> remove_state_file(std::string const& path) {
   return sys::remove_file(path);
 }
 
+Result<void> ensure_file(std::string const& path, mode_t mode, Owner owner) {
+  if (sys::exists(path)) return {};
+  OpenFile const file(sys::open_to_append(path, mode));
+  if (!file.is_open()) return failed("make", path);
+  if (sys::fchown(file.number(), owner.uid, owner.gid) == 0) return {};
+  return failed("change owner of", path);
+}
+
 Result<void> ensure_directory(std::string const& path, mode_t mode, Owner owner) {
   constexpr mode_t parent_mode = 0755;
   for (auto slash = path.find('/', 1); slash != std::string::npos;

@@ -35,6 +35,9 @@ Result<void> write_state_file(std::string const& path, std::string_view contents
 // Fine when it isn't there.
 Result<void> remove_state_file(std::string const& path);
 
+// An empty file for another one to write, where there is none.
+Result<void> ensure_file(std::string const& path, mode_t mode, Owner owner);
+
 // Makes it, and its parents with mode 0755; corrects mode and owner of one that is there.
 Result<void> ensure_directory(std::string const& path, mode_t mode, Owner owner = Owner::self());
 
