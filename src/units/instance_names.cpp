@@ -3,25 +3,22 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "model/names.h"
 
 namespace flotte::units {
-namespace {
-
-constexpr std::size_t name_bytes_max = 253;
-
-}  // namespace
 
 Result<std::string> normalized_name(std::string_view given) {
   auto name = lower_case(std::string(given));
   auto const fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
   };
-  if (name.empty() || name.size() > name_bytes_max || !std::ranges::all_of(name, fits) ||
-      name.front() == '.' || name.front() == '-' || name.find("..") != std::string::npos) {
+  if (name.empty() || name.size() > model::instance_name_bytes_max ||
+      !std::ranges::all_of(name, fits) || name.front() == '.' || name.front() == '-' ||
+      name.find("..") != std::string::npos) {
     return fail(ErrorCode::WrongInput,
                 "Invalid hostname '{}'; it may have letters, digits, '-', '_' and '.', at most {} "
                 "of them, and begins with none of '-' and '.'",
-                name, name_bytes_max);
+                name, model::instance_name_bytes_max);
   }
   if (name.back() == '.') name.pop_back();
   return name;

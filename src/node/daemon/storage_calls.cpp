@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "model/names.h"
 #include "node/storage/disk_copy.h"
 #include "rpc/wire.h"
 #include "sys/deeds.h"
@@ -308,9 +309,8 @@ Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) con
 }
 
 Result<void> check_instance_name(std::string_view instance) {
-  constexpr std::size_t bytes_max = 253;
-  if (!instance.empty() && instance.size() <= bytes_max && instance.front() != '.' &&
-      instance.find('/') == std::string_view::npos &&
+  if (!instance.empty() && instance.size() <= model::instance_name_bytes_max &&
+      instance.front() != '.' && instance.find('/') == std::string_view::npos &&
       instance.find('\0') == std::string_view::npos) {
     return {};
   }
