@@ -237,17 +237,20 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
       stop();
     }
   }
-  // Whatever it left running in its group goes too; then what is still in the pipes is read.
+  // Whatever it left running in its group goes too; then what is still in the pipes is read, and no
+  // more: who left the group may go on writing for ever.
   moment("ended", command.argv[0]);
   kill(-pid, SIGKILL);
   for (auto const& [fd, stream] : {std::pair{&output.read, &out}, std::pair{&errors.read, &err}}) {
-    while (fd->get() >= 0) {
+    auto left = fd->get() < 0 ? 0 : ::fcntl(fd->get(), F_GETPIPE_SZ);
+    while (left > 0) {
       pollfd one{fd->get(), POLLIN, 0};
       std::array<char, 16384> buffer{};
       if (::poll(&one, 1, 0) <= 0) break;
       auto const got = ::read(fd->get(), buffer.data(), buffer.size());
       if (got <= 0) break;
       stream->add({buffer.data(), static_cast<std::size_t>(got)});
+      left -= static_cast<int>(got);
     }
     stream->flush();
   }

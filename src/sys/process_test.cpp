@@ -1,6 +1,7 @@
 #include "sys/process.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace flotte::sys {
 namespace {
@@ -37,6 +38,41 @@ TEST(Process, a_deadline_ends_the_whole_group) {
   auto const finished = processes.run(command);
   ASSERT_TRUE(finished);
   EXPECT_TRUE(finished->timed_out);
+}
+
+// One that has a session of its own is not ended with the group.
+TEST(Process, who_left_the_group_and_goes_on_writing_holds_nobody_up) {
+  SystemProcesses processes;
+  auto const begun = fmt::format("/tmp/flotte-process-test-{}", ::getpid());
+  auto command = shell(fmt::format(
+      "setsid sh -c 'touch {0}; exec yes' & while ! [ -e {0} ]; do :; done; rm {0}", begun));
+  command.output_bytes_max = 1000;
+  auto const finished = processes.run(command);
+  ASSERT_TRUE(finished);
+  EXPECT_TRUE(finished->is_success());
+  EXPECT_LE(finished->output.size(), 1000U);
+}
+
+TEST(Process, keeps_the_end_of_what_is_said_and_no_more) {
+  SystemProcesses processes;
+  auto command = shell("yes | head -c 1000000; echo the end; yes | head -c 1000000 >&2");
+  command.output_bytes_max = 1000;
+  std::size_t longest = 0;
+  auto const finished = processes.run(command, [&](std::string_view line) {
+    longest = std::max(longest, line.size());
+    return true;
+  });
+  ASSERT_TRUE(finished);
+  EXPECT_EQ(finished->output.size(), 1000U);
+  EXPECT_EQ(finished->errors.size(), 1000U);
+  EXPECT_TRUE(finished->output.ends_with("the end\n"));
+  auto const endless =
+      processes.run(shell("tr '\\0' x < /dev/zero | head -c 100000"), [&](std::string_view line) {
+        longest = std::max(longest, line.size());
+        return true;
+      });
+  ASSERT_TRUE(endless);
+  EXPECT_LE(longest, 4096U) << "a line without an end comes in pieces";
 }
 
 TEST(Process, the_sink_can_stop_it) {

@@ -23,7 +23,9 @@ def daemons(node):
 
 
 def stopped(node):
-    return node.run("pgrep -x 'flotte-noded|flotte-controll'").returncode != 0
+    """They are gone as soon as somebody has reaped them."""
+    node.wait_until("! pgrep -x 'flotte-noded|flotte-controll'")
+    return True
 
 
 def test_the_package_installs_them_all():

@@ -42,12 +42,12 @@ def test_numbers_that_fit_nowhere_end_no_command(cluster):
 
 
 def test_a_job_that_ends_the_controller_three_times_is_set_aside(cluster):
-    cluster.write("/tmp/crash.py", CRASH.encode())
+    cluster.write("/srv/crash.py", CRASH.encode())
     cluster.ok("flotte daemons stop && flotte daemons start")
     job = cluster.ok("gnt-debug delay --submit --print-jobid 600").split()[-1]
     for _ in range(3):
         cluster.wait_until(f"gnt-job list --no-headers -o status {job} | grep -x running")
-        cluster.wait_until(f"/usr/bin/python3 /tmp/crash.py {cluster.pid('flotte-controllerd')}")
+        cluster.wait_until(f"/usr/bin/python3 /srv/crash.py {cluster.pid('flotte-controllerd')}")
         cluster.wait_until("! pgrep -x flotte-controll")
         cluster.ok("flotte daemons start")
     why = "It ended the controller 3 times"

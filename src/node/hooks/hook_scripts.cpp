@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 
+#include "node/programs/allowed_programs.h"
 #include "rpc/wire.h"
 #include "sys/files.h"
 
@@ -65,18 +65,6 @@ std::string with_reason(std::string const& output, std::string_view reason) {
 
 }  // namespace
 
-std::string why_not_trusted(std::string const& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
-    return fmt::format("{} belongs to user {}; if it is meant to run as root: chown root {}", path,
-                       status.st_uid, path);
-  }
-  if ((status.st_mode & S_IWOTH) == 0) return {};
-  return fmt::format("everybody can change {}; if it is meant to run as root: chmod o-w {}", path,
-                     path);
-}
-
 Result<rpc::HookResults> HookScripts::run(rpc::HooksRun const& call, sys::LineSink const& goes_on) {
   TRY(check(call));
   rpc::HookResults answer;
@@ -96,14 +84,8 @@ Result<rpc::HookResults> HookScripts::run(rpc::HooksRun const& call, sys::LineSi
 
 // Those that can be seen, in order.
 std::vector<std::string> HookScripts::names_in(std::string const& directory) const {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(path_of(directory), error), end;
-       !error && entry != end; entry.increment(error)) {
-    auto name = entry->path().filename().string();
-    if (!name.starts_with('.')) names.push_back(std::move(name));
-  }
-  std::ranges::sort(names);
+  auto names = sys::names_in(path_of(directory));
+  std::erase_if(names, [](std::string const& name) { return name.starts_with('.'); });
   return names;
 }
 

@@ -40,7 +40,4 @@ class HookScripts {
   std::atomic<std::uint64_t> sessions_ = 0;
 };
 
-// Why root must not run it: somebody else may have put it there, or changed it. Empty: it may.
-std::string why_not_trusted(std::string const& path);
-
 }  // namespace flotte::node

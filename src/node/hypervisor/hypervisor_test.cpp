@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -236,6 +237,35 @@ TEST_P(KvmTest, a_foreign_process_in_the_pid_file_is_not_believed) {
   stop("web1");
   start(spec());
   EXPECT_EQ(list().size(), 1U);
+}
+
+// Anybody can give a process such a command line: it must neither keep a guest from starting nor be
+// taken for it.
+TEST_P(KvmTest, an_imitation_by_another_user_is_no_guest) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be another user";
+  ASSERT_TRUE(runtime().make_directories("web1"));
+  auto const pid_file = runtime().files("web1").pid;
+  auto const imitation = ::fork();
+  if (imitation == 0) {
+    if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(1);
+    ::execl("/bin/sh", "kvm", "-c", "kill -STOP $$; :", "-name", "web1", "-pidfile",
+            pid_file.c_str(), "-uuid", "22222222-0000-4000-8000-000000000000", nullptr);
+    ::_exit(1);
+  }
+  auto const shown = fmt::format("/proc/{}/cmdline", imitation);
+  while (sys::read_file(shown).value_or("").find("-pidfile") == std::string::npos) {
+    std::this_thread::sleep_for(1ms);
+  }
+  std::ofstream(pid_file) << imitation << '\n';
+  EXPECT_TRUE(list().empty());
+  EXPECT_TRUE(runtime().find_all("web1").empty());
+  start(spec());
+  ASSERT_EQ(list().size(), 1U);
+  EXPECT_NE(list()[0].pid, imitation);
+  stop("web1");
+  EXPECT_EQ(::kill(imitation, 0), 0) << "what isn't ours is not ended";
+  ::kill(imitation, SIGKILL);
+  ::waitpid(imitation, nullptr, 0);
 }
 
 TEST_P(KvmTest, a_guest_left_between_its_start_and_its_first_instruction_is_let_go) {

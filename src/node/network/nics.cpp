@@ -6,9 +6,11 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/lookup.h"
 #include "model/params.h"
 #include "node/network/bridge_vlans.h"
 #include "node/network/open_vswitch.h"
+#include "node/programs/allowed_programs.h"
 #include "sys/files.h"
 #include "sys/network.h"
 
@@ -73,7 +75,7 @@ Result<void> Nics::check(rpc::NicSpec const& nic) const {
 }
 
 Result<OpenTap> Nics::open(rpc::InstanceSpec const& spec, std::size_t index) {
-  TRY(check(spec.nics.at(index)));
+  TRY(check(known_at(spec.nics, index)));
   if (number_of(spec.hvparams, "virtio_net_queues") > 1) {
     return fail(ErrorCode::WrongInput,
                 "Hypervisor parameter 'virtio_net_queues' above 1 is not built yet");
@@ -95,7 +97,7 @@ Result<OpenTap> Nics::open(rpc::InstanceSpec const& spec, std::size_t index) {
 }
 
 Result<void> Nics::up(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap) {
-  auto const& nic = spec.nics.at(index);
+  auto const& nic = known_at(spec.nics, index);
   auto const mode = text_of(nic.params, "mode");
   TRY(filter(spec, index, tap));
   // The switch would take the tap of this name that it had last.
@@ -114,7 +116,7 @@ Result<void> Nics::up(rpc::InstanceSpec const& spec, std::size_t index, std::str
 }
 
 void Nics::down(rpc::InstanceSpec const& spec, std::size_t index, std::string const& tap) {
-  auto const& nic = spec.nics.at(index);
+  auto const& nic = known_at(spec.nics, index);
   auto const mode = text_of(nic.params, "mode");
   Result<void> done;
   if (auto const path = script(mode, "down"); !path.empty()) {
@@ -135,7 +137,7 @@ void Nics::down(rpc::InstanceSpec const& spec, std::size_t index, std::string co
 
 Result<void> Nics::reconnect(rpc::InstanceSpec const& from, rpc::InstanceSpec const& to,
                              std::size_t index, std::string const& tap) {
-  TRY(check(to.nics.at(index)));
+  TRY(check(known_at(to.nics, index)));
   auto const leave = [&](std::vector<std::string> words) {
     auto const left =
         sys::run_checked(processes_, {.argv = std::move(words), .timeout = ip_timeout});
@@ -156,7 +158,7 @@ bool Nics::lacks_filter(rpc::NicSpec const& nic, std::string const& tap) const {
 
 void Nics::keep_filter(rpc::InstanceSpec const& spec, std::size_t index,
                        std::string const& tap) const {
-  if (!lacks_filter(spec.nics.at(index), tap)) return;
+  if (!lacks_filter(known_at(spec.nics, index), tap)) return;
   auto const put = filter(spec, index, tap);
   if (put) {
     log::warning("NIC {} of {}: its anti-spoofing rules were gone, and are back", index, spec.name);
@@ -169,7 +171,7 @@ void Nics::keep_filter(rpc::InstanceSpec const& spec, std::size_t index,
 // Of a NIC that needs none there may be some: the last tap of this name had them.
 Result<void> Nics::filter(rpc::InstanceSpec const& spec, std::size_t index,
                           std::string const& tap) const {
-  auto const& nic = spec.nics.at(index);
+  auto const& nic = known_at(spec.nics, index);
   if (!is_true(nic.params, "antispoof")) return antispoof_.remove(tap);
   return antispoof_.put(nic, tap, fmt::format("NIC {} of {}", index, spec.name));
 }
@@ -208,6 +210,7 @@ Result<void> Nics::route(rpc::NicSpec const& nic, std::string const& tap) {
 // Ganeti's words, and whose fault it is.
 Result<void> Nics::run_script(std::string const& path, rpc::InstanceSpec const& spec,
                               std::size_t index, std::string const& tap, std::string_view action) {
+  TRY(require_trusted(path));
   auto const finished =
       TRY(processes_.run({.argv = {path},
                           .environment = nic_environment(spec, index, tap, action),
@@ -237,7 +240,7 @@ std::string Nics::script(std::string_view mode, std::string_view action) const {
 std::map<std::string, std::string> nic_environment(rpc::InstanceSpec const& spec, std::size_t index,
                                                    std::string const& tap,
                                                    std::string_view action) {
-  auto const& nic = spec.nics.at(index);
+  auto const& nic = known_at(spec.nics, index);
   auto const mode = text_of(nic.params, "mode");
   std::map<std::string, std::string> env{{"PATH", "/sbin:/bin:/usr/sbin:/usr/bin"},
                                          {"INSTANCE", spec.name},

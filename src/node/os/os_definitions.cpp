@@ -10,7 +10,10 @@
 #include <filesystem>
 #include <sstream>
 
+#include "base/lookup.h"
+#include "base/text.h"
 #include "model/params.h"
+#include "node/programs/allowed_programs.h"
 #include "sys/files.h"
 
 namespace flotte::node {
@@ -18,6 +21,7 @@ namespace {
 
 constexpr std::int64_t api_version = 20;
 constexpr std::size_t lines_quoted = 20;
+constexpr std::size_t log_name_bytes_max = 230;
 constexpr std::chrono::hours script_timeout{24};
 constexpr std::chrono::seconds cleanup_timeout{120};
 
@@ -40,9 +44,8 @@ rpc::OsDefinition judge(std::string const& path) {
   os.name = std::filesystem::path(path).filename().string();
   os.path = path;
   for (auto const& line : lines_of(path + "/ganeti_api_version")) {
-    if (std::ranges::all_of(line, [](unsigned char c) { return std::isdigit(c); }) &&
-        line.size() < 5) {
-      os.api_versions.push_back(std::stoll(line));
+    if (auto const version = whole_number(line); version && *version >= 0) {
+      os.api_versions.push_back(*version);
     }
   }
   if (os.api_versions.empty()) {
@@ -63,6 +66,13 @@ rpc::OsDefinition judge(std::string const& path) {
   for (auto const& script : scripts) {
     if (!is_executable(path + "/" + script)) {
       os.diagnose = fmt::format("script {} is missing or not executable", script);
+      return os;
+    }
+  }
+  scripts.push_back("cleanup");
+  for (auto const& script : scripts) {
+    if (auto why = why_not_trusted(path + "/" + script); !why.empty()) {
+      os.diagnose = std::move(why);
       return os;
     }
   }
@@ -131,7 +141,7 @@ std::map<std::string, std::string> os_environment(rpc::InstanceSpec const& spec,
     env[prefix + "ACCESS"] = schema::name_of(disk.mode);
     env[prefix + "UUID"] = disk.uuid.text();
     env[prefix + "SIZE"] = std::to_string(disk.size.value);
-    env[prefix + "PATH"] = disk_paths.at(i);
+    env[prefix + "PATH"] = known_at(disk_paths, i);
     if (disk.name) env[prefix + "NAME"] = *disk.name;
     env[prefix + "FRONTEND_TYPE"] = model::text_of(spec.hvparams, "disk_type");
     env[prefix + "BACKEND_TYPE"] = is_file ? "file:" + disk.logical_id.front() : "block";
@@ -163,15 +173,10 @@ std::vector<rpc::OsDefinition> OsDefinitions::list() const {
   std::vector<rpc::OsDefinition> found;
   for (auto const* folder : {"/srv/ganeti/os", "/usr/local/lib/ganeti/os", "/usr/lib/ganeti/os",
                              "/usr/share/ganeti/os"}) {
-    std::error_code error;
-    std::vector<std::string> paths;
-    for (auto const& entry : std::filesystem::directory_iterator(paths_.root() + folder, error)) {
-      if (entry.is_directory() && entry.path().filename().string().front() != '.') {
-        paths.push_back(entry.path().string());
-      }
-    }
-    std::ranges::sort(paths);
-    for (auto const& path : paths) {
+    auto const directory = paths_.root() + folder;
+    for (auto const& name : sys::names_in(directory)) {
+      auto const path = directory + "/" + name;
+      if (name.starts_with('.') || !sys::is_directory(path)) continue;
       auto os = judge(path);
       // The first of a name in the search path is the one that counts.
       if (std::ranges::find(found, os.name, &rpc::OsDefinition::name) == found.end()) {
@@ -228,8 +233,10 @@ Result<void> OsDefinitions::run(Script const& script, rpc::InstanceSpec const& s
 
   TRY(sys::make_directories(paths_.os_logs(), 0750));
   TRY(sys::make_directories(paths_.os_sessions(), 0700));
+  // Two names of instances may be in it, and one of an OS: cut to what a file may be called.
   auto const log_path =
-      fmt::format("{}/{}-{}.log", paths_.os_logs(), script.log_name, std::time(nullptr));
+      fmt::format("{}/{}-{}.log", paths_.os_logs(), script.log_name.substr(0, log_name_bytes_max),
+                  std::time(nullptr));
   // Made with its mode: what a script prints may be private.
   auto log = TRY(sys::LogFile::open(log_path, 0640));
   std::deque<std::string> tail;

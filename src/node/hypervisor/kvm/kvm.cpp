@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/boundary.h"
 #include "base/log.h"
 #include "model/hypervisor_rules.h"
 #include "node/hypervisor/hypervisor.h"
@@ -23,6 +24,7 @@
 #include "node/hypervisor/kvm/runtime.h"
 #include "node/hypervisor/kvm/vnc.h"
 #include "node/network/nics.h"
+#include "node/programs/allowed_programs.h"
 #include "sys/files.h"
 #include "sys/machine.h"
 #include "sys/network.h"
@@ -67,7 +69,7 @@ std::string last_lines(std::string_view text) {
 class Kvm final : public Hypervisor {
  public:
   Kvm(Paths const& paths, sys::Processes& processes)
-      : runtime_(paths), nics_(paths, processes), processes_(processes) {
+      : paths_(paths), runtime_(paths, guest_user), nics_(paths, processes), processes_(processes) {
     machine_.has_kvm = sys::acceleration().has_kvm;
     machine_.has_default_kvm_path = sys::exists("/usr/bin/kvm");
     if (::getuid() == 0 && ::getpwnam(guest_user)) machine_.run_as = guest_user;
@@ -229,7 +231,9 @@ class Kvm final : public Hypervisor {
                       std::size_t log_start) {
     auto const devices = TRY(kvm_devices(spec));
     auto machine = machine_;
-    machine.default_version = TRY(default_version(kvm_binary(spec.hvparams, machine)));
+    auto const binary = kvm_binary(spec.hvparams, machine);
+    TRY(require_allowed(paths_, binary));
+    machine.default_version = TRY(default_version(binary));
     KvmGuest guest(spec, disk_paths, devices);
     auto const taps = TRY(open_taps(spec, guest));
     std::vector<KvmNicFds> fds;
@@ -241,6 +245,7 @@ class Kvm final : public Hypervisor {
     }
     guest.argv = TRY(kvm_command_line(with_vnc_address(spec), disk_paths, fds,
                                       runtime_.files(spec.name), machine));
+    TRY(require_qemu_allowed(paths_, guest.argv));
     // Written before QEMU runs: who finds the process finds what it was started with, and that its
     // guest was not let go yet.
     TRY(runtime_.save(spec.name, guest));
@@ -262,9 +267,12 @@ class Kvm final : public Hypervisor {
         last_lines(said));
   }
 
-  // Another one at each start: systemd may not have seen yet that the last one is empty.
+  // Another one at each start: systemd may not have seen yet that the last one is empty. It knows
+  // no names of more than 255 bytes.
   static std::string scope_of(rpc::InstanceSpec const& spec) {
-    return fmt::format("flotte-guest-{}-{}-{}", spec.name, spec.epoch, ::getpid());
+    constexpr std::size_t shown_max = 200;
+    auto const& name = spec.name.size() <= shown_max ? spec.name : spec.uuid.text();
+    return fmt::format("flotte-guest-{}-{}-{}", name, spec.epoch, ::getpid());
   }
 
   // Written down before anything is connected: clean() must know of NICs what there is to undo.
@@ -325,10 +333,16 @@ class Kvm final : public Hypervisor {
     auto const lists = TRY(model::parse_cpu_mask(model::text_of(spec.hvparams, "cpu_mask")));
     if (lists.empty()) return {};
     auto const cpus = TRY(qmp.run("query-cpus-fast"));
-    for (auto const& cpu : cpus.as_array()) {
-      auto const index = static_cast<std::size_t>(cpu.at("cpu-index").to_number<std::int64_t>());
-      auto const& list = lists.size() == 1 ? lists[0] : lists.at(index);
-      TRY(sys::bind_thread(cpu.at("thread-id").to_number<pid_t>(), list));
+    for (auto const& cpu : cpus.is_array() ? cpus.get_array() : json::array()) {
+      auto const* object = cpu.if_object();
+      if (!object) continue;
+      auto const index = static_cast<std::size_t>(model::number_of(*object, "cpu-index"));
+      auto const thread = static_cast<pid_t>(model::number_of(*object, "thread-id"));
+      if (lists.size() > 1 && index >= lists.size()) {
+        return fail(ErrorCode::WrongInput, "cpu_mask has {} lists, but there is a processor {}",
+                    lists.size(), index);
+      }
+      TRY(sys::bind_thread(thread, lists.size() == 1 ? lists[0] : lists[index]));
     }
     return {};
   }
@@ -495,11 +509,19 @@ class Kvm final : public Hypervisor {
     for (int round = 1; !woken_.wait_for(lock, stopping, tend_interval, [] { return false; }) &&
                         !stopping.stop_requested();
          ++round) {
-      settle_all();
-      if (round % rounds_between_filters == 0) keep_filters();
-      for (auto const& name : runtime_.names()) {
-        bound_console_log(runtime_.files(name).console_log);
-      }
+      auto const tended = boundary("Tending the guests", [&]() -> Result<void> {
+        tend_once(round % rounds_between_filters == 0);
+        return {};
+      });
+      if (!tended) log::error("{}", tended.error().message);
+    }
+  }
+
+  void tend_once(bool with_filters) {
+    settle_all();
+    if (with_filters) keep_filters();
+    for (auto const& name : runtime_.names()) {
+      bound_console_log(runtime_.files(name).console_log);
     }
   }
 
@@ -515,6 +537,7 @@ class Kvm final : public Hypervisor {
     return qmp && status_of(*qmp) == "running" ? rpc::RunState::Running : rpc::RunState::Paused;
   }
 
+  Paths paths_;
   KvmRuntime runtime_;
   Nics nics_;
   sys::Processes& processes_;

@@ -1,6 +1,7 @@
 #include "node/hypervisor/kvm/runtime.h"
 
 #include <poll.h>
+#include <pwd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -57,6 +58,16 @@ std::optional<pid_t> pid_from(std::string_view text) {
   return pid;
 }
 
+std::optional<uid_t> user_named(std::string const& name) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::vector<char> text(16 * 1024);
+  if (name.empty() || ::getpwnam_r(name.c_str(), &entry, text.data(), text.size(), &found) != 0) {
+    return std::nullopt;
+  }
+  return found ? std::optional(entry.pw_uid) : std::nullopt;
+}
+
 json::object object_in(json::object const& object, std::string_view key) {
   auto const* value = object.if_contains(key);
   return value && value->is_object() ? value->get_object() : json::object();
@@ -65,15 +76,11 @@ json::object object_in(json::object const& object, std::string_view key) {
 // Of files with that suffix, without it.
 std::vector<std::string> names_in(std::string const& directory, std::string_view suffix) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    auto name = entry->path().filename().string();
+  for (auto& name : sys::names_in(directory)) {
     if (!name.ends_with(suffix)) continue;
     name.resize(name.size() - suffix.size());
     names.push_back(std::move(name));
   }
-  std::ranges::sort(names);
   return names;
 }
 
@@ -128,6 +135,18 @@ KvmProcess::~KvmProcess() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+std::vector<uid_t> KvmProcess::users() const {
+  auto const status = sys::read_file(fmt::format("/proc/{}/status", pid_)).value_or("");
+  constexpr std::string_view mark = "\nUid:";
+  auto const at = status.find(mark);
+  if (at == std::string::npos) return {};
+  std::istringstream fields(status.substr(at + mark.size()));
+  uid_t real = 0;
+  uid_t effective = 0;
+  if (!(fields >> real >> effective)) return {};
+  return {real, effective};
+}
+
 std::string KvmProcess::argument(std::string_view option) const {
   return following(argv_, option);
 }
@@ -169,6 +188,9 @@ bool KvmProcess::wait_for_end(std::chrono::milliseconds timeout) const {
   }
 }
 
+KvmRuntime::KvmRuntime(Paths paths, std::string const& guest_user)
+    : paths_(std::move(paths)), guest_user_(user_named(guest_user)) {}
+
 KvmFiles KvmRuntime::files(std::string const& name) const {
   return {.pid = paths_.kvm_pid_file(name),
           .log = fmt::format("{}/kvm/{}.log", paths_.logs(), name),
@@ -196,8 +218,24 @@ Result<void> KvmRuntime::make_directories(std::string const& name) const {
 std::optional<KvmProcess> KvmRuntime::find(std::string const& name) const {
   auto const text = sys::read_file(file("pid", name));
   auto const pid = text ? pid_from(*text) : std::nullopt;
-  if (!pid) return std::nullopt;
-  return KvmProcess::open(*pid, name, file("pid", name));
+  return pid ? open(*pid, name) : std::nullopt;
+}
+
+std::optional<KvmProcess> KvmRuntime::open(pid_t pid, std::string const& name) const {
+  auto process = KvmProcess::open(pid, name, file("pid", name));
+  if (!process) return std::nullopt;
+  auto const users = process->users();
+  auto const is_guest = !users.empty() && std::ranges::all_of(users, [&](uid_t user) {
+    return is_guests_user(user, name);
+  });
+  return is_guest ? std::move(process) : std::nullopt;
+}
+
+// Root while it starts. One that gave up root's rights for those of another user was told so on the
+// command line that is written down where only root can write.
+bool KvmRuntime::is_guests_user(uid_t user, std::string const& name) const {
+  if (user == 0 || user == ::geteuid() || user == guest_user_) return true;
+  return user_named(following(load(name).argv, "-runas")) == user;
 }
 
 std::vector<KvmProcess> KvmRuntime::find_all(std::string const& name) const {
@@ -208,7 +246,7 @@ std::vector<KvmProcess> KvmRuntime::find_all(std::string const& name) const {
        !error && entry != end && ++looked_at < processes_looked_at_max; entry.increment(error)) {
     auto const pid = pid_from(entry->path().filename().string());
     if (!pid || !has_executable(*pid)) continue;
-    if (auto process = KvmProcess::open(*pid, name, file("pid", name))) {
+    if (auto process = open(*pid, name)) {
       found.push_back(std::move(*process));
     }
   }

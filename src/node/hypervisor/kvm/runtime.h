@@ -1,7 +1,8 @@
 // KvmRuntime: what a QEMU guest has below <run>/kvm-hypervisor (ganeti-compat §5.4) and in the
 // process table.
 //
-// A guest is a process whose command line names it and its pid file: nothing else is believed.
+// A guest is a process whose command line names it and its pid file, and which runs as a user that
+// guests run as: anybody can write such a command line.
 // Used by kvm.cpp. Thread-safe as long as calls about one instance don't overlap.
 #pragma once
 
@@ -23,6 +24,9 @@ class KvmProcess {
   // None when there is no such process, or it isn't the guest of that pid file.
   static std::optional<KvmProcess> open(pid_t pid, std::string const& name,
                                         std::string const& pid_file);
+  // The real and the effective user, which differ in a program that anybody may run as root.
+  // Nobody: it has ended.
+  std::vector<uid_t> users() const;
   KvmProcess(KvmProcess&& other) noexcept;
   KvmProcess& operator=(KvmProcess&&) = delete;
   ~KvmProcess();
@@ -78,7 +82,8 @@ struct KvmGuest {
 
 class KvmRuntime {
  public:
-  explicit KvmRuntime(Paths paths) : paths_(std::move(paths)) {}
+  // `guest_user`: whom guests run as unless they are told otherwise, where there is such a one.
+  explicit KvmRuntime(Paths paths, std::string const& guest_user = {});
 
   KvmFiles files(std::string const& name) const;
   Result<void> make_directories(std::string const& name) const;
@@ -112,6 +117,8 @@ class KvmRuntime {
   void forget(std::string const& name) const;
 
  private:
+  std::optional<KvmProcess> open(pid_t pid, std::string const& name) const;
+  bool is_guests_user(uid_t user, std::string const& name) const;
   std::string file(std::string_view folder, std::string const& name) const;
   std::string runtime_file(std::string const& name) const;
   Result<void> save_taps(std::string const& name, KvmGuest const& guest) const;
@@ -119,6 +126,7 @@ class KvmRuntime {
   std::string user_down_mark(std::string const& name) const;
 
   Paths paths_;
+  std::optional<uid_t> guest_user_;
 };
 
 }  // namespace flotte::node

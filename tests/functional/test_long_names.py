@@ -20,7 +20,7 @@ def test_the_longest_name_works(cluster):
     before = cluster.ok(LEFT.replace("/var/log/ganeti/os", ""))
     cluster.ok(f"{ADD} -t file -s 64M -o noop -H kvm -B memory=64 {LONGEST}")
     cluster.ok(f"gnt-instance startup --paused {LONGEST}")
-    assert cluster.ok("gnt-instance list --no-headers -o name,oper_state").split() == [LONGEST, "running"]
+    assert cluster.ok("gnt-instance list --no-headers -o name,status").split() == [LONGEST, "running"]
     cluster.ok(f"gnt-instance shutdown --timeout=0 {LONGEST}")
     renamed = "m" * 240
     cluster.ok(f"gnt-instance rename --no-name-check --no-ip-check {LONGEST} {renamed}")

@@ -1,0 +1,78 @@
+#include "node/os/os_definitions.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace flotte::node {
+namespace {
+
+namespace fs = std::filesystem;
+
+class OsDefinitionsTest : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(root_); }
+
+  fs::path make(std::string const& name, std::string const& versions = "20\n") {
+    auto const path = folder_ / name;
+    fs::create_directories(path);
+    std::ofstream(path / "ganeti_api_version") << versions;
+    for (auto const* script : {"create", "import", "export", "rename", "verify"}) {
+      std::ofstream(path / script) << "#!/bin/sh\n";
+      fs::permissions(path / script, fs::perms::owner_all);
+    }
+    return path;
+  }
+  std::vector<std::string> names() {
+    std::vector<std::string> found;
+    for (auto const& os : OsDefinitions(Paths(root_), processes_).list()) {
+      found.push_back(os.name + (os.diagnose.empty() ? "" : ": " + os.diagnose));
+    }
+    return found;
+  }
+
+  fs::path root_ = fs::temp_directory_path() / fmt::format("flotte-os-{}", ::getpid());
+  fs::path folder_ = root_ / "srv/ganeti/os";
+  sys::SystemProcesses processes_;
+};
+
+TEST_F(OsDefinitionsTest, are_found_beside_links_that_lead_nowhere_and_in_circles) {
+  make("good");
+  fs::create_directory_symlink("good", folder_ / "linked");
+  fs::create_symlink("loop", folder_ / "loop");
+  fs::create_symlink("nowhere", folder_ / "dangling");
+  std::ofstream(folder_ / "file") << "no directory";
+  make(".hidden");
+  EXPECT_EQ(names(), std::vector<std::string>({"good", "linked"}));
+}
+
+TEST_F(OsDefinitionsTest, whose_files_are_links_in_circles_are_invalid) {
+  auto const path = make("odd");
+  fs::remove(path / "ganeti_api_version");
+  fs::create_symlink("ganeti_api_version", path / "ganeti_api_version");
+  EXPECT_EQ(names(), std::vector<std::string>(
+                         {"odd: file ganeti_api_version is missing or holds no version"}));
+}
+
+TEST_F(OsDefinitionsTest, that_others_can_change_are_invalid) {
+  auto const path = make("odd");
+  fs::permissions(path / "create", fs::perms::others_write, fs::perm_options::add);
+  auto const script = (path / "create").string();
+  EXPECT_EQ(names(),
+            std::vector<std::string>({fmt::format(
+                "odd: everybody can change {}; if it is meant to run as root: chmod o-w {}", script,
+                script)}));
+}
+
+TEST_F(OsDefinitionsTest, have_versions_that_are_numbers) {
+  make("odd", "99999999999999999999999999\n-20\n0x14\n");
+  make("two", "20\n15\n");
+  EXPECT_EQ(names(), std::vector<std::string>(
+                         {"odd: file ganeti_api_version is missing or holds no version", "two"}));
+}
+
+}  // namespace
+}  // namespace flotte::node
