@@ -12,6 +12,7 @@
 #include "units/instance_names.h"
 #include "units/instance_steps.h"
 #include "units/os_names.h"
+#include "units/tags.h"
 
 namespace flotte::units {
 namespace {
@@ -64,6 +65,7 @@ class Planner {
     if (op_.forthcoming || op_.commit) {
       return fail(ErrorCode::WrongInput, "Forthcoming instances are not built yet");
     }
+    if (!op_.tags.empty()) TRY(check_tags(op_.tags));
     instance_.name = TRY(free_name(op_.instance_name, facts_.resolved, cluster_));
     instance_.uuid = InstanceId(random_.uuid());
     instance_.ctime = instance_.mtime = facts_.now;

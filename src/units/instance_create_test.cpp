@@ -164,6 +164,18 @@ TEST(InstanceCreate, refuses_to_adopt_the_disk_of_another_instance) {
   EXPECT_EQ(plan.error().message, "LV named vms/old used by another instance: web7");
 }
 
+TEST(InstanceCreate, refuses_tags_that_none_can_have) {
+  auto op = an_opcode();
+  for (auto const& [tag, words] : {std::pair{std::string(129, 't'), "Tag too long"},
+                                   {std::string("a b"), "invalid characters"},
+                                   {std::string(), "cannot be empty"}}) {
+    op.tags = {"good", tag};
+    auto const refused = InstanceCreate::plan(op, a_cluster(), some_facts());
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find(words), std::string::npos) << refused.error().message;
+  }
+}
+
 TEST(InstanceCreate, refuses_a_name_that_exists) {
   auto cluster = a_cluster();
   cluster.put(model::Instance{.uuid = InstanceId("i"), .name = "web1.example"});
