@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -72,22 +73,25 @@ Result<void> SqliteStore::open() {
     return fail(ErrorCode::EnvironmentError, "Can't open the store {}: {}", path_,
                 std::strerror(errno));
   }
-  struct stat status{};
-  ::fstat(fd, &status);
   ::close(fd);
-  auto const is_new = status.st_size == 0;
   if (sqlite3_open_v2(path_.c_str(), &db_, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK) {
     return unusable(path_, sqlite3_errmsg(db_));
   }
   sqlite3_busy_timeout(db_, 2000);
-  if (is_new) {
-    TRY(execute(fmt::format("PRAGMA application_id={}; PRAGMA user_version={};"
+  // Not the size of the file: what a killed first start has begun is undone when it is read.
+  auto const pages = number(db_, "PRAGMA page_count");
+  if (!pages) return unusable(path_, pages.error().message);
+  if (*pages == 0) {
+    auto const is_made =
+        execute(fmt::format("BEGIN IMMEDIATE; PRAGMA application_id={}; PRAGMA user_version={};"
                             "CREATE TABLE kv(key BLOB PRIMARY KEY, value BLOB NOT NULL, "
                             "mod_revision INTEGER NOT NULL) WITHOUT ROWID;"
                             "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
-                            "INSERT INTO meta VALUES('revision', 0);",
+                            "INSERT INTO meta VALUES('revision', 0); COMMIT;",
                             application_id, schema_version)
-                    .c_str()));
+                    .c_str());
+    if (!is_made) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+    TRY(is_made);
   } else {
     auto const id = number(db_, "PRAGMA application_id");
     if (!id) return unusable(path_, id.error().message);
@@ -105,7 +109,12 @@ Result<void> SqliteStore::open() {
       return unusable(path_, verdict);
     }
   }
-  TRY(execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"));
+  TRY(execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"));
+  // Where it can't be had the answer is another mode, and no error.
+  auto const mode = prepare(db_, "PRAGMA journal_mode=WAL");
+  if (!mode || sqlite3_step(mode.get()) != SQLITE_ROW || text_column(mode.get(), 0) != "wal") {
+    return unusable(path_, "its file system allows no write-ahead log");
+  }
   return load();
 }
 
@@ -261,8 +270,22 @@ Result<void> SqliteStore::write(Table::Batch const& batch, std::int64_t revision
     return execute("COMMIT");
   };
   auto const outcome = boundary("The store", write_all);
-  if (!outcome) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  if (outcome) return outcome;
+  auto const code = sqlite3_extended_errcode(db_);
+  sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) empty_log(outcome.error());
   return outcome;
+}
+
+// All of it is in the log but nobody knows what of that is on the disk: it must not be told to have
+// failed and be found after a restart.
+void SqliteStore::empty_log(Error const& error) {
+  auto const emptied =
+      sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  if (emptied == SQLITE_OK) return;
+  log::error("{}; nobody can tell whether it is on the disk. Ending: the next start reads what is",
+             error.message);
+  std::_Exit(EXIT_FAILURE);
 }
 
 }  // namespace flotte::store

@@ -44,6 +44,7 @@ class SqliteStore final : public Store {
   Result<void> execute(char const* sql);
   Result<void> load();
   Result<void> write(Table::Batch const& batch, std::int64_t revision);
+  void empty_log(Error const& error);
   void run_writer();
 
   std::string path_;
