@@ -29,11 +29,6 @@ OsDefinition os_definition(std::string name, std::vector<std::string> variants) 
   return os;
 }
 
-std::int64_t number_in(json::object const& object, std::string_view key) {
-  auto const* value = object.if_contains(key);
-  return value && value->is_int64() ? value->get_int64() : 0;
-}
-
 bool uses(FakeGuest const& guest, std::string const& disk_key) {
   return std::ranges::any_of(
       guest.spec.disks, [&](DiskSpec const& spec) { return fake_disk_key(spec.disk) == disk_key; });
@@ -465,7 +460,7 @@ class Deeds {
                                 .hypervisor = kind,
                                 .state = guest.state,
                                 .memory = guest.balloon.value_or(memory_of(guest.spec)),
-                                .vcpus = number_in(guest.spec.beparams, "vcpus"),
+                                .vcpus = model::number_of(guest.spec.beparams, "vcpus"),
                                 .cpu_seconds = 0,
                                 .pid = guest.pid,
                                 .hvparams = guest.spec.hvparams});
@@ -493,7 +488,7 @@ class Deeds {
  private:
   using Guests = std::map<std::string, FakeGuest>;
 
-  static MiB memory_of(InstanceSpec const& spec) { return {number_in(spec.beparams, "maxmem")}; }
+  static MiB memory_of(InstanceSpec const& spec) { return {model::number_of(spec.beparams, "maxmem")}; }
 
   void drop(Guests::iterator guest) {
     state_.facts.memory_free = state_.facts.memory_free + memory_of(guest->second.spec);

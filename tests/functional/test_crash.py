@@ -23,7 +23,7 @@ def slow_parts(cluster):
     cluster.ok("cp -r /usr/share/ganeti/os/noop /usr/share/ganeti/os/slow")
     cluster.write("/usr/share/ganeti/os/slow/create", SLOW_OS)
     cluster.write("/usr/local/bin/slow-kvm", SLOW_START)
-    cluster.ok("chmod +x /usr/local/bin/slow-kvm")
+    cluster.ok("chmod +x /usr/local/bin/slow-kvm && echo /usr/local/bin/slow-kvm >> /etc/ganeti/allowed-programs")
 
 
 @pytest.fixture(autouse=True)
