@@ -71,7 +71,8 @@ class Poison : public testing::Test {
     EXPECT_TRUE(config_->update(
         [](store::ClusterEdit& edit) -> Result<void> {
           edit.put(model::Settings{.uuid = ClusterId("c"), .cluster_name = "cluster"});
-          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1"});
+          edit.put(model::Group{.uuid = GroupId("g"), .name = "default"});
+          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1", .group = GroupId("g")});
           return {};
         },
         {}));
