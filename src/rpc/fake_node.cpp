@@ -488,7 +488,9 @@ class Deeds {
  private:
   using Guests = std::map<std::string, FakeGuest>;
 
-  static MiB memory_of(InstanceSpec const& spec) { return {model::number_of(spec.beparams, "maxmem")}; }
+  static MiB memory_of(InstanceSpec const& spec) {
+    return {model::number_of(spec.beparams, "maxmem")};
+  }
 
   void drop(Guests::iterator guest) {
     state_.facts.memory_free = state_.facts.memory_free + memory_of(guest->second.spec);

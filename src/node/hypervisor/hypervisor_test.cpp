@@ -239,6 +239,26 @@ TEST_P(KvmTest, a_foreign_process_in_the_pid_file_is_not_believed) {
   EXPECT_EQ(list().size(), 1U);
 }
 
+TEST(KvmScope, tells_a_guest_from_another_one_that_takes_its_name) {
+  InstanceId const uuid("11111111-0000-4000-8000-000000000000");
+  auto const in = [](std::string const& scope) {
+    return fmt::format("0::/machine.slice/{}.scope\n", scope);
+  };
+  for (std::string const& name :
+       {std::string("web1"), std::string("web1-2"), std::string(240, 'n')}) {
+    EXPECT_FALSE(is_in_scope_of_another(in(kvm_scope(name, uuid, 7)), name, uuid)) << name;
+    EXPECT_LE(kvm_scope(name, uuid, 7'000'000).size() + 6, 255U);
+    EXPECT_TRUE(is_in_scope_of_another(in(kvm_scope("web", uuid, 7)), name, uuid)) << name;
+  }
+  EXPECT_TRUE(is_in_scope_of_another(in("flotte-guest-web1-2-7-99"), "web1", uuid));
+  EXPECT_TRUE(is_in_scope_of_another(in("flotte-guest-web1-7"), "web1-7", uuid));
+  EXPECT_FALSE(
+      is_in_scope_of_another(in("flotte-guest-x-7-99"), std::string(240, 'n'), InstanceId("")));
+  // Where there is no systemd, or a guest was started without it, nothing can be told.
+  EXPECT_FALSE(is_in_scope_of_another("0::/init.scope\n", "web1", uuid));
+  EXPECT_FALSE(is_in_scope_of_another("", "web1", uuid));
+}
+
 // Anybody can give a process such a command line: it must neither keep a guest from starting nor be
 // taken for it.
 TEST_P(KvmTest, an_imitation_by_another_user_is_no_guest) {

@@ -254,25 +254,17 @@ class Kvm final : public Hypervisor {
     if (model::is_true(spec.hvparams, "use_chroot")) {
       TRY(sys::make_directories(runtime_.files(spec.name).chroot, chroot_mode));
     }
-    auto const finished = TRY(
-        processes_.run({.argv = sys::in_own_scope(
-                            scope_of(spec), fmt::format("Flotte guest {}", spec.name), guest.argv),
-                        .timeout = launch_timeout,
-                        .keep_fds = kept}));
+    auto const finished = TRY(processes_.run(
+        {.argv = sys::in_own_scope(kvm_scope(spec.name, spec.uuid, spec.epoch),
+                                   fmt::format("Flotte guest {}", spec.name), guest.argv),
+         .timeout = launch_timeout,
+         .keep_fds = kept}));
     if (finished.is_success() && runtime_.find(spec.name)) return {};
     auto const said = finished.errors.empty() ? logged(spec.name, log_start) : finished.errors;
     return fail(
         ErrorCode::EnvironmentError, "QEMU did not start {} ({}): {}", spec.name,
         finished.timed_out ? "time is up" : fmt::format("exit code {}", finished.exit_status),
         last_lines(said));
-  }
-
-  // Another one at each start: systemd may not have seen yet that the last one is empty. It knows
-  // no names of more than 255 bytes.
-  static std::string scope_of(rpc::InstanceSpec const& spec) {
-    constexpr std::size_t shown_max = 200;
-    auto const& name = spec.name.size() <= shown_max ? spec.name : spec.uuid.text();
-    return fmt::format("flotte-guest-{}-{}-{}", name, spec.epoch, ::getpid());
   }
 
   // Written down before anything is connected: clean() must know of NICs what there is to undo.

@@ -26,6 +26,7 @@ constexpr mode_t directory_mode = 0750;
 constexpr std::size_t runtime_bytes_max = 4 << 20;
 constexpr std::size_t processes_looked_at_max = 1'000'000;
 constexpr std::string_view user_down_suffix = ".shutdown";
+constexpr std::string_view scope_prefix = "flotte-guest-";
 
 // What stands there already was written to stay.
 Result<void> keep_in(std::string const& path, std::string const& content, mode_t mode) {
@@ -66,6 +67,12 @@ std::optional<uid_t> user_named(std::string const& name) {
     return std::nullopt;
   }
   return found ? std::optional(entry.pw_uid) : std::nullopt;
+}
+
+// systemd knows no names of more than 255 bytes.
+bool shows_name(std::string const& name) {
+  constexpr std::size_t shown_max = 200;
+  return name.size() <= shown_max;
 }
 
 json::object object_in(json::object const& object, std::string_view key) {
@@ -228,7 +235,31 @@ std::optional<KvmProcess> KvmRuntime::open(pid_t pid, std::string const& name) c
   auto const is_guest = !users.empty() && std::ranges::all_of(users, [&](uid_t user) {
     return is_guests_user(user, name);
   });
-  return is_guest ? std::move(process) : std::nullopt;
+  if (!is_guest) return std::nullopt;
+  auto const cgroup = sys::read_file(fmt::format("/proc/{}/cgroup", pid)).value_or("");
+  if (cgroup.find(scope_prefix) == std::string::npos) return process;
+  return is_in_scope_of_another(cgroup, name, load(name).uuid) ? std::nullopt : std::move(process);
+}
+
+std::string kvm_scope(std::string const& name, InstanceId const& uuid, std::int64_t epoch) {
+  return fmt::format("{}{}-{}-{}", scope_prefix, shows_name(name) ? name : uuid.text(), epoch,
+                     ::getpid());
+}
+
+// "0::/machine.slice/flotte-guest-web1-7-1234.scope"; behind the name come two numbers.
+bool is_in_scope_of_another(std::string_view cgroup, std::string const& name,
+                            InstanceId const& uuid) {
+  auto const at = cgroup.find(scope_prefix);
+  if (at == std::string_view::npos) return false;
+  // A long name doesn't stand there, and better one too many than one that isn't found.
+  if (!shows_name(name) && uuid.text().empty()) return false;
+  auto rest = cgroup.substr(at + scope_prefix.size());
+  auto const own = fmt::format("{}-", shows_name(name) ? name : uuid.text());
+  if (!rest.starts_with(own)) return true;
+  rest.remove_prefix(own.size());
+  rest = rest.substr(0, rest.find('.'));
+  return std::ranges::count(rest, '-') != 1 ||
+         rest.find_first_not_of("0123456789-") != std::string_view::npos;
 }
 
 // Root while it starts. One that gave up root's rights for those of another user was told so on the

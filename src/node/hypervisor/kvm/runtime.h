@@ -80,6 +80,14 @@ struct KvmGuest {
            KvmDevices const& devices);
 };
 
+// The systemd scope of a guest: another one at each start, because systemd may not have seen yet
+// that the last one is empty.
+std::string kvm_scope(std::string const& name, InstanceId const& uuid, std::int64_t epoch);
+// True for a process in the scope of another guest, by its /proc/<pid>/cgroup: a guest that has
+// broken out of its QEMU can give itself a command line, but not leave its scope.
+bool is_in_scope_of_another(std::string_view cgroup, std::string const& name,
+                            InstanceId const& uuid);
+
 class KvmRuntime {
  public:
   // `guest_user`: whom guests run as unless they are told otherwise, where there is such a one.
