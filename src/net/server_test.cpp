@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <latch>
 #include <mutex>
 #include <set>
@@ -345,6 +346,25 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"half_last_chunk", post_chunked + "0\r\n\r", 408},
         Malformed{"endless_chunk_extension", post_chunked + "1;" + std::string(30'000, 'a'), 400}),
     [](auto const& test) { return test.param.name; });
+
+// A client that reads nothing costs a slot for as long as write_timeout, not for ever.
+TEST(Server, gives_up_a_client_that_does_not_read_its_answer) {
+  std::promise<Result<void>> written;
+  auto server = *Server::create({.tcp = TcpListen{}, .write_timeout = 300ms},
+                                [&](Request const&, Responder& responder) {
+                                  EXPECT_TRUE(responder.start_stream(200, "text/plain"));
+                                  std::string const piece(1 << 20, 'x');
+                                  Result<void> last;
+                                  for (int i = 0; i < 1000 && last; ++i)
+                                    last = responder.write(piece);
+                                  written.set_value(last);
+                                });
+  auto const client = RawClient(server->port());
+  client.send("GET / HTTP/1.1\r\n\r\n");
+  auto const outcome = written.get_future().get();
+  ASSERT_FALSE(outcome);
+  EXPECT_NE(outcome.error().message.find("The client can't be answered"), std::string::npos);
+}
 
 TEST(Server, takes_the_last_chunk_byte_by_byte) {
   auto server = *Server::create({.tcp = TcpListen{}}, echo);

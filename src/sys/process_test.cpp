@@ -1,6 +1,7 @@
 #include "sys/process.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 namespace flotte::sys {
@@ -38,6 +39,16 @@ TEST(Process, a_deadline_ends_the_whole_group) {
   auto const finished = processes.run(command);
   ASSERT_TRUE(finished);
   EXPECT_TRUE(finished->timed_out);
+}
+
+TEST(Process, who_does_not_hear_that_time_is_up_is_ended_all_the_same) {
+  SystemProcesses processes;
+  auto command = shell("trap '' TERM; while :; do sleep 600; done");
+  command.timeout = std::chrono::seconds(1);
+  auto const finished = processes.run(command);
+  ASSERT_TRUE(finished);
+  EXPECT_TRUE(finished->timed_out);
+  EXPECT_EQ(finished->exit_status, 128 + SIGKILL);
 }
 
 // One that has a session of its own is not ended with the group.

@@ -67,6 +67,32 @@ TEST_F(OsDefinitionsTest, that_others_can_change_are_invalid) {
                 script)}));
 }
 
+// Remembers how long each program may take, and says that time was up.
+class Impatient final : public sys::Processes {
+ public:
+  Result<sys::Finished> run(sys::Command const& command, sys::LineSink const&) override {
+    limits.emplace_back(fs::path(command.argv[0]).filename(), command.timeout);
+    return sys::Finished{.exit_status = 128 + 9, .timed_out = true};
+  }
+  std::vector<std::pair<std::string, std::chrono::seconds>> limits;
+};
+
+TEST_F(OsDefinitionsTest, have_a_day_for_their_scripts_and_two_minutes_to_clean_up) {
+  auto const path = make("slow");
+  std::ofstream(path / "cleanup") << "#!/bin/sh\n";
+  fs::permissions(path / "cleanup", fs::perms::owner_all);
+  Impatient processes;
+  rpc::OsCreate call;
+  call.instance.name = "web1";
+  call.instance.os = "slow";
+  auto const refused = OsDefinitions(Paths(root_), processes).create(call, {}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("time is up"), std::string::npos);
+  using Limits = std::vector<std::pair<std::string, std::chrono::seconds>>;
+  EXPECT_EQ(processes.limits,
+            (Limits{{"create", std::chrono::hours(24)}, {"cleanup", std::chrono::minutes(2)}}));
+}
+
 TEST_F(OsDefinitionsTest, have_versions_that_are_numbers) {
   make("odd", "99999999999999999999999999\n-20\n0x14\n");
   make("two", "20\n15\n");
