@@ -31,8 +31,8 @@ struct FakeDisk {
   std::int64_t epoch = 0;
   std::int64_t index = 0;
   bool is_assembled = false;
-  bool is_wiped = false;
-  std::string installed_os;  // the OS definition whose create script ran last
+  std::optional<MiB> unwiped;  // from there on it is to be wiped
+  std::string installed_os;    // the OS definition whose create script ran last
 };
 
 // A volume that is no instance's disk.

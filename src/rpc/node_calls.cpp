@@ -141,6 +141,7 @@ Fields BlockdevCreate::fields() {
   static constexpr Field table[] = {
       field<&BlockdevCreate::instance>("instance", "Instance."),
       field<&BlockdevCreate::disk>("disk", "Disk."),
+      field<&BlockdevCreate::wipes>("wipes", "Whether it is to be wiped before use."),
   };
   return table;
 }
@@ -201,6 +202,7 @@ Fields BlockdevGrow::fields() {
       field<&BlockdevGrow::instance>("instance", "Instance."),
       field<&BlockdevGrow::disk>("disk", "Disk."),
       field<&BlockdevGrow::size>("size", "Size."),
+      field<&BlockdevGrow::wipes>("wipes", "Whether what is new is to be wiped before use."),
   };
   return table;
 }

@@ -160,6 +160,7 @@ struct BlockdevCreate {
   using Reply = Nothing;
   std::string instance;
   DiskSpec disk;
+  bool wipes = false;  // nobody gets it before BlockdevWipe has overwritten it
 
   static schema::Fields fields();
 };
@@ -238,6 +239,7 @@ struct BlockdevGrow {
   std::string instance;
   DiskSpec disk;
   MiB size;
+  bool wipes = false;  // nobody sees what is new before BlockdevWipe has overwritten it
 
   static schema::Fields fields();
 };
@@ -252,7 +254,9 @@ struct DevicePath {
   static schema::Fields fields();
 };
 
-// Makes the disk usable on this node and fences it: a lower epoch than the disk's own is refused.
+// Makes the disk usable on this node and fences it: a lower epoch than the disk's own is refused,
+// and so is a new disk that was to be wiped and isn't. One that had grown, and whose end was to be
+// wiped and isn't, is again as large as it was.
 struct BlockdevAssemble {
   static constexpr std::string_view name = "blockdev_assemble";
   using Reply = DevicePath;
@@ -287,7 +291,8 @@ struct BlockdevFind {
   static schema::Fields fields();
 };
 
-// Overwrites the disk with zeros; reports progress.
+// Overwrites with zeros what was allocated to be wiped and isn't yet; reports progress. All else is
+// left alone, so that a guest may run meanwhile.
 struct BlockdevWipe {
   static constexpr std::string_view name = "blockdev_wipe";
   using Reply = Nothing;
@@ -437,7 +442,7 @@ struct InstanceSoftReboot {
   static schema::Fields fields();
 };
 
-// Tells a running guest that one of its disks has grown.
+// Tells a running guest that one of its disks has grown; refused while what is new is to be wiped.
 struct InstanceResizeDisk {
   static constexpr std::string_view name = "resize_disk";
   using Reply = Nothing;

@@ -19,7 +19,6 @@ namespace {
 
 // An OS script may take a day, as Ganeti's.
 constexpr std::chrono::hours os_timeout{24};
-constexpr std::chrono::hours wipe_timeout{24};
 
 // Everything that plan() works out, in the order in which it is worked out.
 class Planner {
@@ -358,9 +357,7 @@ Result<void> create_disks(InstanceCreate::Plan const& plan, jobs::JobContext& jo
   }
   job.log("* creating instance disks...");
   for (auto const& disk : plan.spec.disks) {
-    TRY(job.step(fmt::format("Creating disk {} of {}", disk.index, plan.instance.name), node,
-                 rpc::BlockdevCreate{plan.instance.name, disk},
-                 {.undo = jobs::undo_call(node, rpc::BlockdevRemove{plan.instance.name, disk})}));
+    TRY(create_disk(job, node, plan.instance.name, disk, plan.wipes));
   }
   return {};
 }
@@ -384,20 +381,18 @@ Result<void> add_to_configuration(InstanceCreate::Plan const& plan, jobs::JobCon
 
 Result<void> install(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
   auto const& node = plan.instance.primary_node;
-  TRY(activate_disks(job, node, plan.spec));
   if (plan.wipes) {
     job.log("* wiping instance disks...");
     for (auto const& disk : plan.spec.disks) {
-      TRY(job.step(fmt::format("Wiping disk {}", disk.index), node,
-                   rpc::BlockdevWipe{plan.instance.name, disk}, {.timeout = wipe_timeout}));
+      TRY(wipe_disk(job, node, plan.instance.name, disk));
     }
   }
-  if (plan.installs) {
-    job.log("* running the instance OS create scripts...");
-    TRY(job.step(fmt::format("Installing {} on {}", plan.instance.os, plan.instance.name), node,
-                 rpc::OsCreate{plan.spec, false, plan.force_variant, plan.debug_level},
-                 {.timeout = os_timeout, .logs_output = true}));
-  }
+  if (!plan.installs) return {};
+  TRY(activate_disks(job, node, plan.spec));
+  job.log("* running the instance OS create scripts...");
+  TRY(job.step(fmt::format("Installing {} on {}", plan.instance.os, plan.instance.name), node,
+               rpc::OsCreate{plan.spec, false, plan.force_variant, plan.debug_level},
+               {.timeout = os_timeout, .logs_output = true}));
   return deactivate_disks(job, node, plan.spec);
 }
 

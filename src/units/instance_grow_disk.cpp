@@ -73,7 +73,8 @@ Result<InstanceGrowDisk::Plan> InstanceGrowDisk::plan(Op const& op, model::Clust
               .amount = amount,
               .size = size,
               .is_running = facts.running.has_value(),
-              .wait_for_sync = op.wait_for_sync};
+              .wait_for_sync = op.wait_for_sync,
+              .wipes = cluster.settings().prealloc_wipe_disks};
 }
 
 Result<jobs::Hooks> InstanceGrowDisk::hooks(Op const& op, model::Cluster const& cluster,
@@ -84,13 +85,36 @@ Result<jobs::Hooks> InstanceGrowDisk::hooks(Op const& op, model::Cluster const& 
                          {"ABSOLUTE", hook_text(op.absolute)}});
 }
 
-Result<json::value> InstanceGrowDisk::apply(Plan const& plan, jobs::JobContext& job) {
-  job.log(fmt::format("Growing disk {} of instance '{}' by {} to {}", plan.disk.index, plan.name,
-                      format_size(plan.amount, Unit::Human), format_size(plan.size, Unit::Human)));
-  // No disk shrinks again. A larger one than configured does no harm, so the deed comes first.
+namespace {
+
+// No disk shrinks again. A larger one than configured does no harm, so the deed comes first.
+Result<void> grow(InstanceGrowDisk::Plan const& plan, jobs::JobContext& job) {
   TRY(job.keep());
   TRY(job.step(fmt::format("Growing disk {}", plan.disk.index), plan.node,
                rpc::BlockdevGrow{plan.name, plan.disk, plan.size}));
+  return {};
+}
+
+// What is not wiped yet has been seen by nobody, and is given back by growing without wiping.
+Result<void> grow_and_wipe(InstanceGrowDisk::Plan const& plan, jobs::JobContext& job) {
+  auto const before = plan.size - plan.amount;
+  constexpr bool wipes = true;
+  TRY(job.step(
+      fmt::format("Growing disk {}", plan.disk.index), plan.node,
+      rpc::BlockdevGrow{plan.name, plan.disk, plan.size, wipes},
+      {.undo = jobs::undo_call(plan.node, rpc::BlockdevGrow{plan.name, plan.disk, before})}));
+  TRY(wipe_disk(job, plan.node, plan.name, plan.disk,
+                fmt::format("(from {} to {})", format_size(before, Unit::Human),
+                            format_size(plan.size, Unit::Human))));
+  return job.keep();
+}
+
+}  // namespace
+
+Result<json::value> InstanceGrowDisk::apply(Plan const& plan, jobs::JobContext& job) {
+  job.log(fmt::format("Growing disk {} of instance '{}' by {} to {}", plan.disk.index, plan.name,
+                      format_size(plan.amount, Unit::Human), format_size(plan.size, Unit::Human)));
+  TRY(plan.wipes ? grow_and_wipe(plan, job) : grow(plan, job));
   TRY(job.commit("Recording its size", [&](store::ClusterEdit& edit) -> Result<void> {
     auto instance = TRY(edit.instance(plan.instance));
     instance.disks[static_cast<std::size_t>(plan.disk.index)].size = plan.size;
@@ -120,6 +144,7 @@ schema::Fields InstanceGrowDisk::Plan::fields() {
       field<&Plan::size>("size", "MiB afterwards."),
       field<&Plan::is_running>("is_running", "Whether a guest must be told."),
       field<&Plan::wait_for_sync>("wait_for_sync", "Whether mirrors are waited for."),
+      field<&Plan::wipes>("wipes", "Whether what is new is overwritten first."),
   };
   return table;
 }

@@ -24,6 +24,7 @@ struct InstanceGrowDisk {
     MiB size;
     bool is_running = false;
     bool wait_for_sync = true;
+    bool wipes = false;
 
     static schema::Fields fields();
   };

@@ -14,8 +14,6 @@
 namespace flotte::units {
 namespace {
 
-constexpr std::chrono::hours wipe_timeout{24};
-
 using Wishes = std::map<std::int64_t, json::object>;  // by index
 
 // [index, ...] or [[index, {parameters}], ...]; empty: all as they were.
@@ -210,15 +208,10 @@ Result<jobs::Hooks> InstanceRecreateDisks::hooks(Op const& /*op*/, model::Cluste
 
 Result<json::value> InstanceRecreateDisks::apply(Plan const& plan, jobs::JobContext& job) {
   for (auto const& disk : plan.disks) {
-    TRY(job.step(fmt::format("Creating disk {} of {}", disk.index, plan.name), plan.node,
-                 rpc::BlockdevCreate{plan.name, disk},
-                 {.undo = jobs::undo_call(plan.node, rpc::BlockdevRemove{plan.name, disk})}));
+    TRY(create_disk(job, plan.node, plan.name, disk, plan.wipes));
   }
   for (auto const& disk : plan.disks) {
-    if (!plan.wipes) break;
-    job.info(fmt::format("* Wiping disk {}", disk.index));
-    TRY(job.step(fmt::format("Wiping disk {}", disk.index), plan.node,
-                 rpc::BlockdevWipe{plan.name, disk}, {.timeout = wipe_timeout}));
+    if (plan.wipes) TRY(wipe_disk(job, plan.node, plan.name, disk));
   }
   if (!plan.changes) return nullptr;
   TRY(job.commit("Recording what changed", [&](store::ClusterEdit& edit) -> Result<void> {

@@ -16,7 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::hours wipe_timeout{24};
 constexpr std::chrono::hours copy_timeout{7 * 24};
 // Each device that a guest doesn't let go of takes half a minute to give up on.
 constexpr auto adjust_timeout = 600s;
@@ -250,13 +249,8 @@ std::vector<std::string> warnings_of(opcodes::InstanceSetParams const& op,
 
 Result<void> create_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
   for (auto const& disk : plan.devices->created) {
-    TRY(job.step(fmt::format("Creating disk {} of {}", disk.index, plan.name), plan.node,
-                 rpc::BlockdevCreate{plan.name, disk},
-                 {.undo = jobs::undo_call(plan.node, rpc::BlockdevRemove{plan.name, disk})}));
-    if (!plan.devices->wipes) continue;
-    job.log(fmt::format("Wiping disk {}", disk.index));
-    TRY(job.step(fmt::format("Wiping disk {}", disk.index), plan.node,
-                 rpc::BlockdevWipe{plan.name, disk}, {.timeout = wipe_timeout}));
+    TRY(create_disk(job, plan.node, plan.name, disk, plan.devices->wipes));
+    if (plan.devices->wipes) TRY(wipe_disk(job, plan.node, plan.name, disk));
   }
   return {};
 }

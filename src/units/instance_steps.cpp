@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 // A start waits for QEMU to open its disks; a stop for the guest's own timeout and some more.
 constexpr auto start_timeout = 120s;
 constexpr auto stop_slack = 60s;
+constexpr auto wipe_timeout = 24h;
 
 Result<void> check_marked_online(model::Instance const& instance, std::string_view what) {
   if (instance.admin_state != model::AdminState::Offline) return {};
@@ -69,6 +70,22 @@ rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance c
   spec.ctime = instance.ctime;
   spec.mtime = instance.mtime;
   return spec;
+}
+
+Result<void> create_disk(jobs::JobContext& job, NodeId const& node, std::string const& instance,
+                         rpc::DiskSpec const& disk, bool wipes) {
+  TRY(job.step(fmt::format("Creating disk {} of {}", disk.index, instance), node,
+               rpc::BlockdevCreate{instance, disk, wipes},
+               {.undo = jobs::undo_call(node, rpc::BlockdevRemove{instance, disk})}));
+  return {};
+}
+
+Result<void> wipe_disk(jobs::JobContext& job, NodeId const& node, std::string const& instance,
+                       rpc::DiskSpec const& disk, std::string const& part) {
+  job.info(fmt::format("* Wiping disk {}{}{}", disk.index, part.empty() ? "" : " ", part));
+  TRY(job.step(fmt::format("Wiping disk {}", disk.index), node, rpc::BlockdevWipe{instance, disk},
+               {.timeout = wipe_timeout}));
+  return {};
 }
 
 Result<void> activate_disks(jobs::JobContext& job, NodeId const& node,

@@ -28,6 +28,13 @@ std::string group_title(model::Cluster const& cluster, NodeId const& node);
 rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance const& instance,
                                 Overrides const& overrides = {});
 
+// Its space is there, undone if the job fails. Where it `wipes`, nobody gets it before wipe_disk().
+Result<void> create_disk(jobs::JobContext& job, NodeId const& node, std::string const& instance,
+                         rpc::DiskSpec const& disk, bool wipes);
+// Overwrites what is new of it, "(from 1.0G to 2.0G)" or all.
+Result<void> wipe_disk(jobs::JobContext& job, NodeId const& node, std::string const& instance,
+                       rpc::DiskSpec const& disk, std::string const& part = "");
+
 // The disks are usable on the node and fenced by the spec's epoch; undone if the job fails.
 Result<void> activate_disks(jobs::JobContext& job, NodeId const& node,
                             rpc::InstanceSpec const& spec);

@@ -65,6 +65,23 @@ def test_during_disk_creation(cluster, daemon):
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
+def test_while_a_disk_grows(cluster, daemon):
+    cluster.ok(f"{ADD} --no-install --no-start vm1")
+    cluster.ok("gnt-cluster modify --prealloc-wipe-disks=yes")
+    growing = cluster.start("gnt-instance grow-disk vm1 0 3G")
+    cluster.wait_until("find /srv/ganeti/file-storage -type f -size +0 -exec du -m {} + | awk '$1 > 50 {found=1} END {exit !found}'")
+    cluster.kill(daemon)
+    cluster.ok("flotte daemons start")
+    said, _ = growing.communicate(timeout=300)
+    cluster.ok("gnt-cluster modify --prealloc-wipe-disks=no")
+    assert growing.returncode == 0, said
+    assert "* Wiping disk 0 (from 64M to 3.1G)" in said
+    assert int(cluster.ok("du -m /srv/ganeti/file-storage/vm1/*").split()[0]) >= 3072
+    assert cluster.ok("gnt-instance list --no-headers -o disk.sizes vm1") == "3136\n"
+    cluster.ok("gnt-instance start vm1 && gnt-instance remove -f --shutdown-timeout=0 vm1")
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
 def test_during_the_os_script(cluster, daemon):
     said, code = kill_when_reached(cluster, daemon, f"{ADD} --no-start vm1")
     assert code == 0, said

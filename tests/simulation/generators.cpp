@@ -286,7 +286,9 @@ Made recreate(model::Cluster const& cluster, Random& random) {
 
 Made cluster_set_params(model::Cluster const&, Random& random) {
   auto made = op("OP_CLUSTER_SET_PARAMS");
-  made["beparams"] = json::object{{"vcpus", static_cast<std::int64_t>(1 + random.below(2))}};
+  auto const choice = static_cast<std::int64_t>(random.below(2));
+  made["beparams"] = json::object{{"vcpus", 1 + choice}};
+  made["prealloc_wipe_disks"] = choice == 1;
   return made;
 }
 

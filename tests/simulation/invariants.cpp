@@ -375,6 +375,9 @@ void Invariants::check_disks_of(NodeId const& node) {
         used[disk.disk.logical_id.at(0)] += disk.size.value;
       }
       auto const known = wished.find(key);
+      if (disk.unwiped && !spoiled_.contains(disk.instance)) {
+        fail("nothing is left to be wiped", fmt::format("{} of {}", key, disk.instance));
+      }
       if (known == wished.end()) {
         fail("no orphan disk", fmt::format("{} of {}", key, disk.instance));
       } else if (known->second.size != disk.size && !spoiled_.contains(disk.instance)) {

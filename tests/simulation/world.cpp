@@ -27,6 +27,7 @@ json::object first_settings() {
           {"enabled_hypervisors", json::array{"kvm", "fake"}},
           {"enabled_disk_templates", json::array{"plain", "file", "diskless"}},
           {"nicparams", json::object{{"mode", "bridged"}, {"link", "br0"}}},
+          {"prealloc_wipe_disks", true},
           {"bootstrap", json::object{{"node_uuid", "node-1"},
                                      {"node_name", "node1"},
                                      {"primary_ip", "192.0.2.1"},

@@ -121,9 +121,67 @@ TEST_P(NodeContract, a_disk_in_use_and_another_s_are_not_overwritten) {
   EXPECT_FALSE(ask(rpc::BlockdevFind{"web2", {spec.disks[0]}})->devices.at(0));
   must(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});
   must(rpc::InstanceStart{spec});
-  EXPECT_EQ(refused(rpc::BlockdevWipe{"web1", spec.disks[0]}), ErrorCode::WrongState);
   EXPECT_EQ(refused(rpc::BlockdevRemove{"web1", spec.disks[0]}), ErrorCode::WrongState);
   EXPECT_EQ(world_->disks(), 1U);
+}
+
+TEST_P(NodeContract, nobody_gets_a_new_disk_before_it_is_wiped) {
+  auto const spec = instance("web1");
+  auto const& disk = spec.disks[0];
+  for (int i = 0; i < 2; ++i) {
+    must(rpc::BlockdevCreate{"web1", disk, true});
+    EXPECT_EQ(refused(rpc::BlockdevAssemble{"web1", disk, 1}), ErrorCode::WrongState);
+  }
+  EXPECT_EQ(refused(rpc::InstanceStart{spec}), ErrorCode::WrongState);
+  refused(rpc::BlockdevWipe{"web2", disk});
+  must(rpc::BlockdevWipe{"web1", disk});
+  EXPECT_THAT(said_, ::testing::Contains(::testing::HasSubstr("wiping")));
+  must(rpc::BlockdevWipe{"web1", disk});
+  must(rpc::BlockdevCreate{"web1", disk, true});
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
+  must(rpc::BlockdevRemove{"web1", disk});
+  // One that was never wiped is removed all the same.
+  must(rpc::BlockdevCreate{"web1", disk, true});
+  must(rpc::BlockdevRemove{"web1", disk});
+  EXPECT_EQ(world_->disks(), 0U);
+}
+
+TEST_P(NodeContract, a_guest_is_told_of_more_when_that_is_wiped) {
+  auto const spec = instance("web1");
+  auto const& disk = spec.disks[0];
+  rpc::InstanceResizeDisk const tell{"web1", model::HypervisorKind::Fake, disk, {128}};
+  must(rpc::BlockdevCreate{"web1", disk});
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
+  must(rpc::InstanceStart{spec});
+  for (int i = 0; i < 2; ++i) {
+    must(rpc::BlockdevGrow{"web1", disk, {128}, true});
+    EXPECT_EQ(refused(tell), ErrorCode::WrongState);
+  }
+  must(rpc::BlockdevWipe{"web1", disk});
+  must(rpc::BlockdevGrow{"web1", disk, {128}, true});
+  must(tell);
+  EXPECT_EQ(ask(rpc::BlockdevFind{"web1", {disk}})->devices.at(0)->size, MiB{128});
+}
+
+TEST_P(NodeContract, what_grew_and_was_not_wiped_is_taken_back) {
+  auto const disk = instance("web1").disks[0];
+  auto const size = [&] { return ask(rpc::BlockdevFind{"web1", {disk}})->devices.at(0)->size; };
+  must(rpc::BlockdevCreate{"web1", disk});
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
+  must(rpc::BlockdevGrow{"web1", disk, {96}, true});
+  must(rpc::BlockdevGrow{"web1", disk, {128}, true});
+  EXPECT_EQ(size(), MiB{128});
+  must(rpc::BlockdevAssemble{"web1", disk, 2});
+  EXPECT_EQ(size(), MiB{64});
+  must(rpc::BlockdevGrow{"web1", disk, {96}, true});
+  must(rpc::BlockdevGrow{"web1", disk, {32}, false});
+  EXPECT_EQ(size(), MiB{64});
+  must(rpc::BlockdevGrow{"web1", disk, {96}, true});
+  must(rpc::BlockdevGrow{"web1", disk, {128}, false});
+  must(rpc::BlockdevAssemble{"web1", disk, 3});
+  EXPECT_EQ(size(), MiB{128});
+  must(rpc::BlockdevRemove{"web1", disk});
+  EXPECT_EQ(world_->disks(), 0U);
 }
 
 TEST_P(NodeContract, a_missing_disk_is_refused) {
@@ -369,7 +427,7 @@ TEST_P(NodeContract, an_os_is_not_installed_under_a_running_guest) {
 
 TEST_P(NodeContract, lines_reach_the_listener) {
   auto const spec = instance("web1");
-  must(rpc::BlockdevCreate{"web1", spec.disks[0]});
+  must(rpc::BlockdevCreate{"web1", spec.disks[0], true});
   must(rpc::BlockdevWipe{"web1", spec.disks[0]});
   EXPECT_THAT(said_, ::testing::Contains(::testing::HasSubstr("\"progress\"")));
 }

@@ -211,6 +211,10 @@ void PrintTo(Row const& row, std::ostream* out) {
 constexpr Row rows[] = {
     {"blockdev_create",
      [](Paths const& p) { return Case{{}, call(BlockdevCreate{"web1", disk(p)}), disk_gone(p)}; }},
+    {"blockdev_create to be wiped",
+     [](Paths const& p) {
+       return Case{{}, call(BlockdevCreate{"web1", disk(p), true}), disk_gone(p)};
+     }},
     {"blockdev_create second",
      [](Paths const& p) {
        auto undo = disk_gone(p);
@@ -260,6 +264,11 @@ constexpr Row rows[] = {
      [](Paths const& p) {
        return Case{disk_made(p), call(rpc::BlockdevGrow{"web1", disk(p), {4}}), disk_gone(p)};
      }},
+    {"blockdev_grow to be wiped",
+     [](Paths const& p) {
+       return Case{disk_active(p), call(rpc::BlockdevGrow{"web1", disk(p), {4}, true}),
+                   disk_gone(p)};
+     }},
     {"blockdev_assemble",
      [](Paths const& p) {
        return Case{disk_made(p), call(BlockdevAssemble{"web1", disk(p), 3}), disk_gone(p)};
@@ -268,13 +277,21 @@ constexpr Row rows[] = {
      [](Paths const& p) {
        return Case{disk_active(p), call(BlockdevAssemble{"web1", disk(p), 4}), disk_gone(p)};
      }},
+    {"blockdev_assemble of what is not wiped",
+     [](Paths const& p) {
+       auto before = disk_active(p);
+       before.push_back(call(rpc::BlockdevGrow{"web1", disk(p), {4}, true}));
+       return Case{before, call(BlockdevAssemble{"web1", disk(p), 4}), disk_gone(p)};
+     }},
     {"blockdev_shutdown",
      [](Paths const& p) {
        return Case{disk_active(p), call(BlockdevShutdown{"web1", disk(p)}), disk_gone(p)};
      }},
     {"blockdev_wipe",
      [](Paths const& p) {
-       return Case{disk_made(p), call(rpc::BlockdevWipe{"web1", disk(p)}), disk_gone(p)};
+       return Case{{call(BlockdevCreate{"web1", disk(p), true})},
+                   call(rpc::BlockdevWipe{"web1", disk(p)}),
+                   disk_gone(p)};
      }},
     {"blockdev_find",
      [](Paths const& p) {

@@ -32,6 +32,7 @@ void GuestCalls::add_to(rpc::Dispatcher& dispatcher) {
       [this](rpc::InstanceResizeDisk const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
           TRY(check_instance_name(call.instance));
+          TRY(storage_.check_wiped(call.instance, call.disk));
           TRY(hypervisors_.of(call.hypervisor).resize_disk(call.instance, call.disk, call.size));
           return Nothing{};
         });

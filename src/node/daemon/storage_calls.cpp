@@ -6,20 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
 #include "model/names.h"
 #include "node/storage/disk_copy.h"
-#include "rpc/wire.h"
-#include "sys/deeds.h"
 #include "sys/files.h"
 
 namespace flotte::node {
 namespace {
 
-constexpr std::int64_t bytes_per_mib = to_bytes({1}).value;
 constexpr std::size_t files_listed_max = 100'000;
 constexpr std::size_t links_max = 64;
 
@@ -27,10 +23,6 @@ constexpr std::size_t links_max = 64;
 bool leads_to(std::string const& link, std::string const& path) {
   std::error_code none;
   return std::filesystem::read_symlink(link, none) == path && !none;
-}
-
-std::string errno_text() {
-  return std::generic_category().message(errno);
 }
 
 // "253:3", or "N/A:N/A" for files.
@@ -52,41 +44,6 @@ MiB size_of(std::string const& path) {
   return round_up({std::max<std::int64_t>(bytes, 0)});
 }
 
-// Zeros from the beginning to the end, in pieces that let it be watched and stopped.
-Result<void> fill_with_zeros(std::string const& path, MiB size, rpc::Progress const& progress) {
-  int const file = sys::open_to_write(path);
-  if (file < 0) {
-    return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", path, errno_text());
-  }
-  struct Closer {
-    int file;
-    ~Closer() { ::close(file); }
-  } const closer{file};
-  std::string const zeros(bytes_per_mib, '\0');
-  constexpr std::int64_t report_every = 64;
-  for (std::int64_t written = 0; written < size.value; ++written) {
-    for (std::size_t done = 0; done < zeros.size();) {
-      auto const count = sys::pwrite(file, std::string_view(zeros).substr(done),
-                                     written * bytes_per_mib + static_cast<off_t>(done));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) {
-        return fail(
-            errno == ENOSPC ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
-            "Can't wipe {}: {}", path, errno_text());
-      }
-      done += static_cast<std::size_t>(count);
-    }
-    if ((written + 1) % report_every != 0 && written + 1 != size.value) continue;
-    auto const fraction = static_cast<double>(written + 1) / static_cast<double>(size.value);
-    if (progress && !progress(rpc::progress_line("wiping", fraction))) {
-      return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError,
-                     "The wiping of {} was ended after {} MiB", path, written + 1);
-    }
-  }
-  if (::fsync(file) == 0) return {};
-  return fail(ErrorCode::EnvironmentError, "Can't wipe {}: {}", path, errno_text());
-}
-
 }  // namespace
 
 StorageCalls::StorageCalls(Paths paths, sys::Processes& processes, InstanceTurns& turns,
@@ -106,7 +63,7 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
       [this](rpc::BlockdevCreate const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
           TRY(check_instance_name(call.instance));
-          TRY(TRY(devices(call.disk))->create(call.instance, call.disk));
+          TRY(TRY(devices(call.disk))->create(call));
           return Nothing{};
         });
       });
@@ -142,7 +99,7 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
   dispatcher.on<rpc::BlockdevGrow>(
       [this](rpc::BlockdevGrow const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
-          TRY(TRY(devices(call.disk))->grow(call.instance, call.disk, call.size));
+          TRY(TRY(devices(call.disk))->grow(call));
           return Nothing{};
         });
       });
@@ -156,7 +113,10 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
   });
   dispatcher.on<rpc::BlockdevWipe>(
       [this](rpc::BlockdevWipe const& call, CallContext const&, Progress const& progress) {
-        return turns_.take(call.instance, progress, [&] { return wipe(call, progress); });
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(TRY(devices(call.disk))->wipe(call, progress));
+          return Nothing{};
+        });
       });
   dispatcher.on<rpc::BlockdevFind>([this](rpc::BlockdevFind const& call, CallContext const&,
                                           Progress const&) { return find(call); });
@@ -286,16 +246,9 @@ Result<rpc::Nothing> StorageCalls::convert(rpc::BlockdevConvert const& call,
   return rpc::Nothing{};
 }
 
-Result<rpc::Nothing> StorageCalls::wipe(rpc::BlockdevWipe const& call,
-                                        rpc::Progress const& progress) {
-  TRY(refuse_while_running(call.instance, call.disk));
-  auto const path = TRY(TRY(devices(call.disk))->find(call.instance, call.disk));
-  if (path.empty()) {
-    return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing", call.disk.index,
-                call.instance);
-  }
-  TRY(fill_with_zeros(path, call.disk.disk.size, progress));
-  return rpc::Nothing{};
+Result<void> StorageCalls::check_wiped(std::string const& instance,
+                                       rpc::DiskSpec const& disk) const {
+  return TRY(devices(disk))->check_wiped(instance, disk);
 }
 
 Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) const {

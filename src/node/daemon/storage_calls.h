@@ -25,6 +25,8 @@ class StorageCalls {
   Result<std::string> fenced_link(std::string const& instance, rpc::DiskSpec const& disk,
                                   std::int64_t epoch) const;
   Result<rpc::DevicePath> assemble(rpc::BlockdevAssemble const& call);
+  // Nothing of it is to be wiped: a guest may see all of it.
+  Result<void> check_wiped(std::string const& instance, rpc::DiskSpec const& disk) const;
   // Those from that index on: the instance has no such disks any more.
   Result<void> forget_links(std::string const& instance, std::size_t first);
 
@@ -41,7 +43,6 @@ class StorageCalls {
   Result<rpc::Nothing> remove(rpc::BlockdevRemove const& call);
   Result<rpc::Nothing> rename(rpc::BlockdevRename const& call);
   Result<rpc::Nothing> convert(rpc::BlockdevConvert const& call, rpc::Progress const& progress);
-  Result<rpc::Nothing> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress);
   Result<rpc::BlockdevFound> find(rpc::BlockdevFind const& call) const;
 
   Paths paths_;

@@ -3,7 +3,9 @@
 //
 // Every call is idempotent. A disk carries its owner and an epoch: assemble() with a lower epoch
 // than the disk's own is refused, so that a deposed controller can't give a disk to a second
-// writer. Called from several threads at once, never twice at once for one disk.
+// writer. It also carries from where on it is to be wiped, from before that space is allocated
+// until it is overwritten: nobody sees what was there before, whenever the daemon dies. Called from
+// several threads at once, never twice at once for one disk.
 #pragma once
 
 #include <memory>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "base/paths.h"
+#include "rpc/dispatch.h"
 #include "rpc/node_calls.h"
 #include "sys/process.h"
 
@@ -22,14 +25,17 @@ class BlockDevices {
 
   // AlreadyExists where something of that name is there that is not this instance's, or has another
   // size.
-  virtual Result<void> create(std::string const& instance, rpc::DiskSpec const& disk) = 0;
+  virtual Result<void> create(rpc::BlockdevCreate const& call) = 0;
   virtual Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) = 0;
   // See rpc::BlockdevAdopt and BlockdevRelease. WrongInput where the template knows no adoption.
   virtual Result<void> adopt(rpc::BlockdevAdopt const& call) = 0;
   virtual Result<void> release(rpc::BlockdevRelease const& call) = 0;
   // See rpc::BlockdevRename. Both of its disks are of this template.
   virtual Result<void> rename(rpc::BlockdevRename const& call) = 0;
-  virtual Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) = 0;
+  virtual Result<void> grow(rpc::BlockdevGrow const& call) = 0;
+  virtual Result<void> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress) = 0;
+  // Before a guest is told of more: nothing of it is to be wiped.
+  virtual Result<void> check_wiped(std::string const& instance, rpc::DiskSpec const& disk) = 0;
   // Fences the disk by the epoch and gives the path that opens it.
   virtual Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,
                                        std::int64_t epoch) = 0;

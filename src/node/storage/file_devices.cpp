@@ -1,18 +1,18 @@
-// Disks of the templates file and sharedfile: sparse files, their owner and epoch beside them in
-// <disk>.flotte.
+// Disks of the templates file and sharedfile: sparse files, whose owner and epoch, and from where
+// on they are to be wiped, stand beside them in <disk>.flotte.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <sstream>
 #include <tuple>
 
 #include "node/storage/block_device.h"
+#include "node/storage/zeros.h"
 #include "sys/deeds.h"
 #include "sys/files.h"
 
@@ -26,11 +26,12 @@ class FileDevices final : public BlockDevices {
  public:
   explicit FileDevices(Paths paths) : paths_(std::move(paths)) {}
 
-  Result<void> create(std::string const& instance, rpc::DiskSpec const& disk) override {
+  Result<void> create(rpc::BlockdevCreate const& call) override {
+    auto const& [instance, disk, wipes] = call;
     auto const path = TRY(path_of(disk));
     if (sys::exists(path)) {
       auto const size = TRY(size_of(path));
-      auto const is_ours = owner_of(path) == instance;
+      auto const is_ours = mark_at(path).owner == instance;
       if (is_ours && size == to_bytes(disk.disk.size)) return {};
       // A daemon that was killed while it made the file got no further.
       if (is_ours && size == Bytes{0}) return set_size(path, disk.disk.size);
@@ -45,7 +46,8 @@ class FileDevices final : public BlockDevices {
                   "A disk of {} MiB does not fit on the file system of {}, which has {} MiB",
                   disk.disk.size.value, directory, space.total.value);
     }
-    if (auto made = make(instance, path, disk.disk.size); !made) {
+    Mark const mark{.owner = instance, .unwiped = wipes ? std::optional(Bytes{0}) : std::nullopt};
+    if (auto made = make(mark, path, disk.disk.size); !made) {
       std::ignore = sys::remove_file(path);
       std::ignore = sys::remove_file(mark_of(path));
       remove_directory(directory);
@@ -82,7 +84,8 @@ class FileDevices final : public BlockDevices {
       if (call.is_undo) return {};
       return fail(ErrorCode::AlreadyExists, "File {} already exists and is not this disk", to);
     }
-    if (owner_of(path) != call.owner) TRY(check_owner(call.new_owner, path));
+    auto mark = mark_at(path);
+    if (mark.owner != call.owner) TRY(check_owner(call.new_owner, path));
     auto const size = TRY(size_of(path));
     if (!call.is_undo && round_up(size) < call.disk.disk.size) {
       return fail(ErrorCode::WrongState, "File {} has {} bytes, less than the {} MiB of the disk",
@@ -90,7 +93,9 @@ class FileDevices final : public BlockDevices {
     }
     auto const directory = directory_of(to);
     TRY(sys::make_directories(directory, directory_mode));
-    TRY(mark(call.new_owner, to, call.epoch));
+    mark.owner = call.new_owner;
+    mark.epoch = call.epoch;
+    TRY(write(mark, to));
     if (from == to) return {};
     if (!has_moved) TRY(sys::move_file(from, to));
     TRY(sys::remove_file(mark_of(from)));
@@ -98,32 +103,59 @@ class FileDevices final : public BlockDevices {
     return {};
   }
 
-  Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) override {
-    auto const path = TRY(path_of(disk));
-    if (sys::exists(path)) TRY(check_owner(instance, path));
-    if (TRY(size_of(path)) >= to_bytes(size)) return {};
-    if (sys::truncate(path, to_bytes(size).value) != 0) {
+  Result<void> grow(rpc::BlockdevGrow const& call) override {
+    auto const path = TRY(path_of(call.disk));
+    if (sys::exists(path)) TRY(check_owner(call.instance, path));
+    if (!call.wipes) TRY(take_back(call.instance, call.disk, path));
+    auto const size = TRY(size_of(path));
+    if (size >= to_bytes(call.size)) return {};
+    if (auto mark = mark_at(path); call.wipes && !mark.unwiped) {
+      mark.unwiped = size;
+      TRY(write(mark, path));
+    }
+    if (sys::truncate(path, to_bytes(call.size).value) != 0) {
       return fail(errno == EFBIG ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
-                  "Can't grow {} to {} MiB: {}", path, size.value, std::strerror(errno));
+                  "Can't grow {} to {} MiB: {}", path, call.size.value, std::strerror(errno));
     }
     return {};
+  }
+
+  // New space of a file has nothing of anybody; wiping it makes sure that there is room.
+  Result<void> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress) override {
+    auto const path = TRY(path_of(call.disk));
+    if (!sys::exists(path)) return missing(call.instance, call.disk, path);
+    TRY(check_owner(call.instance, path));
+    auto mark = mark_at(path);
+    if (!mark.unwiped) return {};
+    TRY(fill_with_zeros(path, *mark.unwiped, progress));
+    mark.unwiped.reset();
+    return write(mark, path);
+  }
+
+  Result<void> check_wiped(std::string const& instance, rpc::DiskSpec const& disk) override {
+    auto const path = TRY(path_of(disk));
+    if (!sys::exists(path)) return missing(instance, disk, path);
+    TRY(check_owner(instance, path));
+    return mark_at(path).unwiped ? Result<void>(not_wiped(instance, disk)) : Result<void>();
   }
 
   Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,
                                std::int64_t epoch) override {
     auto const path = TRY(path_of(disk));
-    if (!sys::exists(path)) {
-      return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing: there is no file {}",
-                  disk.index, instance, path);
-    }
+    if (!sys::exists(path)) return missing(instance, disk, path);
     TRY(check_owner(instance, path));
-    auto const known = epoch_of(path);
+    auto const known = mark_at(path).epoch;
     if (epoch < known) {
       return fail(ErrorCode::WrongState,
                   "Disk {} of {} was started later, at epoch {}; epoch {} may not have it",
                   disk.index, instance, known, epoch);
     }
-    if (epoch > known) TRY(mark(instance, path, epoch));
+    TRY(take_back(instance, disk, path));
+    auto mark = mark_at(path);
+    if (epoch > mark.epoch) {
+      mark.epoch = epoch;
+      TRY(write(mark, path));
+    }
     return path;
   }
 
@@ -133,7 +165,7 @@ class FileDevices final : public BlockDevices {
 
   Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
-    return sys::exists(path) && owner_of(path) == instance ? path : std::string();
+    return sys::exists(path) && mark_at(path).owner == instance ? path : std::string();
   }
 
  private:
@@ -187,41 +219,66 @@ class FileDevices final : public BlockDevices {
     return Bytes{status.st_size};
   }
 
+  static Failure missing(std::string const& instance, rpc::DiskSpec const& disk,
+                         std::string const& path) {
+    return fail(ErrorCode::EnvironmentError, "Disk {} of {} is missing: there is no file {}",
+                disk.index, instance, path);
+  }
+
   Result<void> check_owner(std::string const& instance, std::string const& path) {
-    auto const owner = owner_of(path);
+    auto const owner = mark_at(path).owner;
     if (owner == instance) return {};
     return fail(ErrorCode::WrongState, "File {} belongs to '{}', not to {}", path, owner, instance);
   }
 
-  // "instance epoch" on one line.
-  std::string owner_of(std::string const& path) {
-    auto const text = sys::read_file(mark_of(path)).value_or("");
-    return text.substr(0, text.find(' '));
-  }
-  std::int64_t epoch_of(std::string const& path) {
-    auto const text = sys::read_file(mark_of(path)).value_or("");
-    auto const space = text.find(' ');
-    std::int64_t epoch = 0;
-    if (space != std::string::npos) {
-      std::from_chars(text.data() + space + 1, text.data() + text.size(), epoch);
+  // What was to be wiped has been seen by nobody, and is nowhere configured.
+  Result<void> take_back(std::string const& instance, rpc::DiskSpec const& disk,
+                         std::string const& path) {
+    auto mark = mark_at(path);
+    if (!mark.unwiped) return {};
+    if (mark.unwiped->value == 0) return not_wiped(instance, disk);
+    if (TRY(size_of(path)) > *mark.unwiped && sys::truncate(path, mark.unwiped->value) != 0) {
+      return fail(ErrorCode::EnvironmentError, "Can't make {} as large as it was: {}", path,
+                  std::strerror(errno));
     }
-    return epoch;
+    mark.unwiped.reset();
+    return write(mark, path);
   }
-  Result<void> mark(std::string const& instance, std::string const& path, std::int64_t epoch) {
-    return sys::write_file(mark_of(path), fmt::format("{} {}\n", instance, epoch), disk_mode);
+
+  // "instance epoch" on one line; behind them the byte from which on it is to be wiped.
+  struct Mark {
+    std::string owner;
+    std::int64_t epoch = 0;
+    std::optional<Bytes> unwiped;
+  };
+
+  static Mark mark_at(std::string const& path) {
+    auto const text = sys::read_file(mark_of(path)).value_or("");
+    auto const space = std::min(text.find(' '), text.size());
+    Mark mark{.owner = text.substr(0, space)};  // nobody's is empty
+    std::istringstream numbers(text.substr(space));
+    std::int64_t unwiped = 0;
+    numbers >> mark.epoch;
+    if (numbers >> unwiped) mark.unwiped = Bytes{unwiped};
+    return mark;
+  }
+  static Result<void> write(Mark const& mark, std::string const& path) {
+    auto const unwiped = mark.unwiped ? fmt::format(" {}", mark.unwiped->value) : std::string();
+    return sys::write_file(mark_of(path), fmt::format("{} {}{}\n", mark.owner, mark.epoch, unwiped),
+                           disk_mode);
   }
 
   // The file is gone; its mark goes, too.
   Result<void> forget(std::string const& instance, std::string const& path) {
-    if (owner_of(path) != instance) return {};
+    if (mark_at(path).owner != instance) return {};
     TRY(sys::remove_file(mark_of(path)));
     remove_directory(directory_of(path));
     return {};
   }
 
-  Result<void> make(std::string const& instance, std::string const& path, MiB size) {
+  Result<void> make(Mark const& mark, std::string const& path, MiB size) {
     // The owner first: a file without one is never taken for ours.
-    TRY(mark(instance, path, 0));
+    TRY(write(mark, path));
     int const fd = sys::create_file(path, disk_mode);
     if (fd < 0) {
       return fail(ErrorCode::EnvironmentError, "Can't make {}: {}", path, std::strerror(errno));

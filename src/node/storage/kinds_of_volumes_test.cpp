@@ -120,7 +120,7 @@ TEST_P(KindsOfVolumes, a_pool_and_its_parts_are_no_disks) {
   EXPECT_TRUE(found("pool_tdata").is_hidden);
   EXPECT_EQ(found("d").fault, "");
   ASSERT_TRUE(devices_->assemble("web1", disk(32), 1));
-  ASSERT_TRUE(devices_->grow("web1", disk(32), {36}));
+  ASSERT_TRUE(devices_->grow({"web1", disk(32), {36}}));
   EXPECT_EQ(size_of("d"), "37748736");
   ASSERT_TRUE(devices_->remove("web1", disk(32)));
   EXPECT_TRUE(listed("pool"));
@@ -132,8 +132,8 @@ TEST_P(KindsOfVolumes, a_disk_that_became_a_pool_is_kept) {
       "lvcreate -qq -L16M -T $vg/d -V32M -n thin1 && "
       "lvchange -qq --addtag originstname+web1 $vg/d");
   for (auto const& done :
-       {devices_->remove("web1", disk(16)), devices_->grow("web1", disk(16), {32}),
-        devices_->create("web1", disk(16)),
+       {devices_->remove("web1", disk(16)), devices_->grow({"web1", disk(16), {32}}),
+        devices_->create({"web1", disk(16)}),
         devices_->rename({"web1", disk(16), "web1", disk(16), "web2", 2})}) {
     ASSERT_FALSE(done);
     EXPECT_THAT(done.error().message, AllOf(HasSubstr(vg_ + "/d")));
@@ -228,26 +228,26 @@ TEST_P(KindsOfVolumes, no_byte_of_an_adopted_volume_is_left_out) {
 TEST_P(KindsOfVolumes, what_lvm_rounds_up_is_the_same_disk) {
   make_other("32m");
   auto odd = disk(61);
-  ASSERT_TRUE(devices_->create("web1", odd));
+  ASSERT_TRUE(devices_->create({"web1", odd}));
   EXPECT_EQ(size_of("d"), "67108864");
-  auto const again = devices_->create("web1", odd);
+  auto const again = devices_->create({"web1", odd});
   EXPECT_TRUE(again) << again.error().message;
   odd.disk.size = {32};
-  EXPECT_FALSE(devices_->create("web1", odd));
+  EXPECT_FALSE(devices_->create({"web1", odd}));
   odd.disk.size = {65};
-  EXPECT_FALSE(devices_->create("web1", odd));
-  ASSERT_TRUE(devices_->grow("web1", odd, {65}));
-  ASSERT_TRUE(devices_->grow("web1", odd, {65}));
+  EXPECT_FALSE(devices_->create({"web1", odd}));
+  ASSERT_TRUE(devices_->grow({"web1", odd, {65}}));
+  ASSERT_TRUE(devices_->grow({"web1", odd, {65}}));
   EXPECT_EQ(size_of("d"), "100663296");
   ASSERT_TRUE(devices_->remove("web1", odd));
   odd.params["stripes"] = 2;
-  ASSERT_TRUE(devices_->create("web1", odd));
+  ASSERT_TRUE(devices_->create({"web1", odd}));
   EXPECT_EQ(size_of("d"), "134217728");
-  EXPECT_TRUE(devices_->create("web1", odd));
+  EXPECT_TRUE(devices_->create({"web1", odd}));
 }
 
 TEST_P(KindsOfVolumes, one_that_was_made_smaller_is_not_given_on) {
-  ASSERT_TRUE(devices_->create("web1", disk(16)));
+  ASSERT_TRUE(devices_->create({"web1", disk(16)}));
   must("lvreduce -qqf -L8M $vg/d");
   auto const given = devices_->rename({"web1", disk(16), "web1", disk(16), "web2", 2});
   ASSERT_FALSE(given);
@@ -266,6 +266,48 @@ TEST_P(KindsOfVolumes, a_volume_in_pieces_is_listed_once) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KindsOfVolumes);
+// Whenever the daemon dies: before the first byte is overwritten it looks like here.
+TEST_P(KindsOfVolumes, what_was_there_before_is_not_seen) {
+  auto const bytes_of_others = [&] {
+    return say("tr -d '\\0' </dev/$vg/d | tr -d s | wc -c | tr -d '\n'");
+  };
+  must(
+      "lvcreate -qq -Wn -L48M -n old $vg && tr '\\0' x </dev/zero | dd of=/dev/$vg/old bs=1M "
+      "iflag=fullblock count=48 status=none && lvremove -qqf $vg/old");
+  ASSERT_TRUE(devices_->create({"web1", disk(15), true}));
+  EXPECT_EQ(bytes_of_others(), "16773120");  // LVM overwrites 4 KiB
+  EXPECT_FALSE(devices_->assemble("web1", disk(15), 1));
+  EXPECT_FALSE(devices_->check_wiped("web1", disk(15)));
+  ASSERT_TRUE(devices_->create({"web1", disk(15), true}));
+  ASSERT_TRUE(devices_->wipe({"web1", disk(15)}, {}));
+  EXPECT_EQ(bytes_of_others(), "0");
+  ASSERT_TRUE(devices_->assemble("web1", disk(15), 1));
+  must("printf s | dd of=/dev/$vg/d conv=notrunc status=none");
+
+  // A guest is running.
+  ASSERT_TRUE(devices_->grow({"web1", disk(15), {24}, true}));
+  EXPECT_EQ(bytes_of_others(), "8388608");
+  EXPECT_FALSE(devices_->check_wiped("web1", disk(15)));
+  ASSERT_TRUE(devices_->wipe({"web1", disk(15)}, {}));
+  ASSERT_TRUE(devices_->wipe({"web1", disk(15)}, {}));
+  EXPECT_TRUE(devices_->check_wiped("web1", disk(15)));
+  EXPECT_EQ(bytes_of_others(), "0");
+  EXPECT_EQ(say("head -c1 /dev/$vg/d"), "s");
+
+  // It ended before its new end was wiped, and is started again.
+  ASSERT_TRUE(devices_->grow({"web1", disk(24), {32}, true}));
+  ASSERT_TRUE(devices_->grow({"web1", disk(24), {40}, true}));
+  ASSERT_TRUE(devices_->assemble("web1", disk(24), 2));
+  EXPECT_EQ(size_of("d"), "25165824");
+  EXPECT_EQ(bytes_of_others(), "0");
+  // The wish to wipe was given up meanwhile.
+  ASSERT_TRUE(devices_->grow({"web1", disk(24), {32}, true}));
+  ASSERT_TRUE(devices_->grow({"web1", disk(24), {40}, false}));
+  ASSERT_TRUE(devices_->assemble("web1", disk(40), 3));
+  EXPECT_EQ(size_of("d"), "41943040");
+  EXPECT_THAT(say("lvs --noheadings -olv_tags $vg/d"), ::testing::Not(HasSubstr("unwiped")));
+}
+
 INSTANTIATE_TEST_SUITE_P(Lvm, KindsOfVolumes, ::testing::ValuesIn(groups()),
                          [](auto const&) { return std::string("volume_group"); });
 

@@ -5,6 +5,7 @@
 
 #include "node/storage/block_device.h"
 #include "node/storage/lvm.h"
+#include "node/storage/zeros.h"
 #include "sys/files.h"
 
 namespace flotte::node {
@@ -12,20 +13,30 @@ namespace {
 
 constexpr std::string_view owner_tag = "originstname+";
 constexpr std::string_view epoch_tag = "flotte-epoch+";
+// From that byte on it is to be wiped.
+constexpr std::string_view unwiped_tag = "flotte-unwiped+";
 constexpr int remove_tries = 3;
 
 // A volume as a disk: with what its tags say.
 struct Volume : LogicalVolume {
   std::string owner;
   std::int64_t epoch = 0;
+  std::optional<Bytes> unwiped;
 };
+
+std::int64_t number_in(std::string_view text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
 
 Volume with_tags(LogicalVolume found) {
   Volume volume{std::move(found)};
-  for (auto const& tag : volume.tags) {
+  for (std::string_view const tag : volume.tags) {
     if (tag.starts_with(owner_tag)) volume.owner = tag.substr(owner_tag.size());
-    if (tag.starts_with(epoch_tag)) {
-      std::from_chars(tag.data() + epoch_tag.size(), tag.data() + tag.size(), volume.epoch);
+    if (tag.starts_with(epoch_tag)) volume.epoch = number_in(tag.substr(epoch_tag.size()));
+    if (tag.starts_with(unwiped_tag)) {
+      volume.unwiped = Bytes{number_in(tag.substr(unwiped_tag.size()))};
     }
   }
   return volume;
@@ -35,7 +46,8 @@ class PlainDevices final : public BlockDevices {
  public:
   explicit PlainDevices(sys::Processes& processes) : processes_(processes) {}
 
-  Result<void> create(std::string const& instance, rpc::DiskSpec const& disk) override {
+  Result<void> create(rpc::BlockdevCreate const& call) override {
+    auto const& [instance, disk, wipes] = call;
     TRY(check(disk));
     auto const& vg = disk.disk.logical_id[0];
     auto const& name = disk.disk.logical_id[1];
@@ -44,11 +56,12 @@ class PlainDevices final : public BlockDevices {
       return fail(ErrorCode::AlreadyExists, "Volume {}/{} already exists and is not this disk", vg,
                   name);
     }
-    auto const made = sys::run_checked(
-        processes_,
+    auto command =
         lvm({"lvcreate", "-Wn", fmt::format("-L{}m", disk.disk.size.value), "-n" + name,
              fmt::format("--addtag={}{}", owner_tag, instance),
-             fmt::format("--addtag={}0", epoch_tag), fmt::format("-i{}", stripes(disk)), vg}));
+             fmt::format("--addtag={}0", epoch_tag), fmt::format("-i{}", stripes(disk)), vg});
+    if (wipes) command.argv.push_back(fmt::format("--addtag={}0", unwiped_tag));
+    auto const made = sys::run_checked(processes_, command);
     if (made) return {};
     // The command of a daemon that was killed may have gone on, and have been faster.
     auto const known = look(disk);
@@ -150,34 +163,49 @@ class PlainDevices final : public BlockDevices {
     return moved ? Result<void>() : rename(from[0], from[1], to[1]);
   }
 
-  Result<void> grow(std::string const& instance, rpc::DiskSpec const& disk, MiB size) override {
-    TRY(check(disk));
-    auto const known = TRY(look(disk));
-    if (!known) return missing(instance, disk);
-    TRY(check_disk(instance, disk, *known));
-    if (known->size >= to_bytes(size)) return {};
-    TRY(sys::run_checked(processes_,
-                         lvm({"lvextend", "-L", fmt::format("{}m", size.value), full_name(disk)})));
+  Result<void> grow(rpc::BlockdevGrow const& call) override {
+    auto known = TRY(find_own(call.instance, call.disk));
+    if (known.unwiped && !call.wipes) {
+      TRY(take_back(call.instance, call.disk, known));
+      known.size = std::min(known.size, *known.unwiped);
+    }
+    if (known.size >= to_bytes(call.size)) return {};
+    if (call.wipes && !known.unwiped) {
+      // Before there is anything to wipe.
+      TRY(change(call.disk, {fmt::format("--addtag={}{}", unwiped_tag, known.size.value)}));
+    }
+    TRY(sys::run_checked(processes_, lvm({"lvextend", "-L", fmt::format("{}m", call.size.value),
+                                          full_name(call.disk)})));
     return {};
+  }
+
+  Result<void> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress) override {
+    auto const known = TRY(find_own(call.instance, call.disk));
+    if (!known.unwiped) return {};
+    TRY(change(call.disk, {"-ay"}));
+    TRY(fill_with_zeros(path_of(call.disk), *known.unwiped, progress));
+    return forget_unwiped(call.disk, known);
+  }
+
+  Result<void> check_wiped(std::string const& instance, rpc::DiskSpec const& disk) override {
+    auto const known = TRY(find_own(instance, disk));
+    return known.unwiped ? Result<void>(not_wiped(instance, disk)) : Result<void>();
   }
 
   Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,
                                std::int64_t epoch) override {
-    TRY(check(disk));
-    auto const known = TRY(look(disk));
-    if (!known) return missing(instance, disk);
-    TRY(check_disk(instance, disk, *known));
-    if (epoch < known->epoch) {
+    auto const known = TRY(find_own(instance, disk));
+    if (epoch < known.epoch) {
       return fail(ErrorCode::WrongState,
                   "Disk {} of {} was started later, at epoch {}; epoch {} may not have it",
-                  disk.index, instance, known->epoch, epoch);
+                  disk.index, instance, known.epoch, epoch);
     }
-    if (epoch > known->epoch) {
-      TRY(sys::run_checked(processes_,
-                           lvm({"lvchange", fmt::format("--deltag={}{}", epoch_tag, known->epoch),
-                                fmt::format("--addtag={}{}", epoch_tag, epoch), full_name(disk)})));
+    if (known.unwiped) TRY(take_back(instance, disk, known));
+    if (epoch > known.epoch) {
+      TRY(change(disk, {fmt::format("--deltag={}{}", epoch_tag, known.epoch),
+                        fmt::format("--addtag={}{}", epoch_tag, epoch)}));
     }
-    TRY(sys::run_checked(processes_, lvm({"lvchange", "-ay", full_name(disk)})));
+    TRY(change(disk, {"-ay"}));
     return path_of(disk);
   }
 
@@ -190,6 +218,29 @@ class PlainDevices final : public BlockDevices {
   }
 
  private:
+  Result<void> change(rpc::DiskSpec const& disk, std::vector<std::string> what) {
+    what.insert(what.begin(), "lvchange");
+    what.push_back(full_name(disk));
+    TRY(sys::run_checked(processes_, lvm(std::move(what))));
+    return {};
+  }
+
+  Result<void> forget_unwiped(rpc::DiskSpec const& disk, Volume const& known) {
+    return change(disk, {fmt::format("--deltag={}{}", unwiped_tag, known.unwiped->value)});
+  }
+
+  // What was to be wiped has been seen by nobody, and is nowhere configured.
+  Result<void> take_back(std::string const& instance, rpc::DiskSpec const& disk,
+                         Volume const& known) {
+    if (known.unwiped->value == 0) return not_wiped(instance, disk);
+    if (known.size > *known.unwiped) {
+      TRY(sys::run_checked(processes_,
+                           lvm({"lvreduce", "-f", "-y", fmt::format("-L{}b", known.unwiped->value),
+                                full_name(disk)})));
+    }
+    return forget_unwiped(disk, known);
+  }
+
   // An empty one has neither owner nor epoch.
   Result<void> change_owner(std::string const& volume, Volume const& now,
                             std::string const& owner) {
@@ -284,6 +335,14 @@ class PlainDevices final : public BlockDevices {
     auto const& id = disk.disk.logical_id;
     if (id.size() == 2 && fits(id[0]) && fits(id[1])) return {};
     return fail(ErrorCode::WrongInput, "Disk {} has no valid volume name", disk.index);
+  }
+
+  Result<Volume> find_own(std::string const& instance, rpc::DiskSpec const& disk) {
+    TRY(check(disk));
+    auto known = TRY(look(disk));
+    if (!known) return missing(instance, disk);
+    TRY(check_disk(instance, disk, *known));
+    return *std::move(known);
   }
 
   Result<std::optional<Volume>> look(rpc::DiskSpec const& disk) {

@@ -53,7 +53,7 @@ rpc::DiskSpec disk() {
 
 Result<void> create(std::vector<std::string> looks) {
   TooLate processes(std::move(looks));
-  return make_plain_devices(processes)->create("web1", disk());
+  return make_plain_devices(processes)->create({"web1", disk()});
 }
 Result<void> remove(std::vector<std::string> looks) {
   TooLate processes(std::move(looks));
