@@ -150,7 +150,7 @@ NEW = "gnt-instance add --no-start -o noop -H fake"
 MARKED_OFFLINE = "Instance 'off1' is marked to be offline, can't use instance from outside down, up states; 'gnt-instance modify --online off1' ends that"
 NO_BRIDGE = "Bridge 'nosuch0' does not exist on this node; create it (ip link add nosuch0 type bridge) or choose another link"
 UNDECLARED = "OS Parameters validation failed on node node1.lab.test: The following parameters are not supported by the OS noop: nosuch; it has: none"
-NO_HOST = "Invalid hostname 'my_vm!'; it may have letters, digits, '-', '_' and '.', at most 253 of them, and begins with none of '-' and '.'"
+NO_HOST = "Invalid hostname 'my_vm!'; it may have letters, digits, '-', '_' and '.', at most 240 of them, and begins with none of '-' and '.'"
 MISSING_ISO = "Hypervisor parameter validation failed on node node1.lab.test: Parameter cdrom_image_path: there is no file /nosuch.iso on this node"
 
 # What a person gets wrong in each operation of the manual, and the whole sentence that answers it. vm1 is down, up1 runs, off1 is marked offline.
