@@ -93,7 +93,7 @@ TEST_F(Rename, a_name_must_be_free_and_fit) {
   EXPECT_EQ(error(), "");
   op_.new_name = "../db1";
   EXPECT_EQ(error(),
-            "Invalid hostname '../db1'; it may have letters, digits, '-', '_' and '.', at most 253 "
+            "Invalid hostname '../db1'; it may have letters, digits, '-', '_' and '.', at most 240 "
             "of them, and begins with none of '-' and '.'");
 }
 
