@@ -56,6 +56,7 @@ struct Field {
   std::string doc;
   bool is_live = false;  // needs the nodes
   std::function<Cell(Row const&)> cell;
+  bool is_own = false;  // Ganeti has none: who lists all fields isn't shown it, who names it is
 
   json::object wire() const;
 };

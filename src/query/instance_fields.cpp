@@ -350,7 +350,7 @@ FieldTable plain_fields() {
          });
        }},
       {"oper_vnc", "VNC", "text", "Where its display listens", true,
-       [](R r) { return live(r, [&] { return running_vnc(r); }); }},
+       [](R r) { return live(r, [&] { return running_vnc(r); }); }, /*is_own=*/true},
       {"console", "Console", "other", "Instance console information", true, console},
       {"network_port", "Network_port", "other",
        "Instance network port if available (e.g. for VNC console)", false,

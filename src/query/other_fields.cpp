@@ -263,15 +263,22 @@ FieldTable make_group_fields() {
   return table;
 }
 
-FieldTable of_object(
-    std::initializer_list<std::tuple<char const*, char const*, char const*, char const*>> rows) {
+using Descriptions =
+    std::initializer_list<std::tuple<char const*, char const*, char const*, char const*>>;
+
+FieldTable of_object(Descriptions rows, Descriptions own = {}) {
   FieldTable table;
-  for (auto const& [name, title, kind, doc] : rows) {
-    table.push_back({name, title, kind, doc, false, [key = std::string(name)](Row const& row) {
-                       auto const* value = row.object->if_contains(key);
-                       return value ? plain(*value) : unavailable();
-                     }});
-  }
+  auto const add = [&](Descriptions descriptions, bool is_own) {
+    for (auto const& [name, title, kind, doc] : descriptions) {
+      auto const cell = [key = std::string(name)](Row const& row) {
+        auto const* value = row.object->if_contains(key);
+        return value ? plain(*value) : unavailable();
+      };
+      table.push_back({name, title, kind, doc, false, cell, is_own});
+    }
+  };
+  add(rows, false);
+  add(own, true);
   return table;
 }
 
@@ -297,31 +304,34 @@ FieldTable const& group_fields() {
 }
 
 FieldTable const& job_fields() {
-  static FieldTable const table = of_object({
-      {"archived", "Archived", "bool", "Whether job is archived"},
-      {"end_ts", "End", "other",
-       "Timestamp of job end (tuple containing seconds and microseconds)"},
-      {"id", "ID", "number", "Job ID"},
-      {"opend", "OpCode_end", "other", "List of opcode execution end timestamps"},
-      {"opexec", "OpCode_exec", "other",
-       "List of opcode execution start timestamps (after acquiring locks)"},
-      {"oplog", "OpCode_log", "other", "List of opcode output logs"},
-      {"oppriority", "OpCode_prio", "other", "List of opcode priorities"},
-      {"opresult", "OpCode_result", "other", "List of opcodes results"},
-      {"ops", "OpCodes", "other", "List of all opcodes"},
-      {"opstart", "OpCode_start", "other",
-       "List of opcode start timestamps (before acquiring locks)"},
-      {"opstatus", "OpCode_status", "other", "List of opcodes status"},
-      {"priority", "Priority", "number", "Current job priority (19 to -20)"},
-      {"received_ts", "Received", "other",
-       "Timestamp of when job was received (tuple containing seconds and microseconds)"},
-      {"start_ts", "Start", "other",
-       "Timestamp of job start (tuple containing seconds and microseconds)"},
-      {"status", "Status", "text", "Job status"},
-      {"summary", "Summary", "other", "List of per-opcode summaries"},
-      {"journal", "Journal", "other", "What it did and how that is undone"},
-      {"set_aside", "Set_aside", "text", "Why it could neither go on nor be undone"},
-  });
+  static FieldTable const table = of_object(
+      {
+          {"archived", "Archived", "bool", "Whether job is archived"},
+          {"end_ts", "End", "other",
+           "Timestamp of job end (tuple containing seconds and microseconds)"},
+          {"id", "ID", "number", "Job ID"},
+          {"opend", "OpCode_end", "other", "List of opcode execution end timestamps"},
+          {"opexec", "OpCode_exec", "other",
+           "List of opcode execution start timestamps (after acquiring locks)"},
+          {"oplog", "OpCode_log", "other", "List of opcode output logs"},
+          {"oppriority", "OpCode_prio", "other", "List of opcode priorities"},
+          {"opresult", "OpCode_result", "other", "List of opcodes results"},
+          {"ops", "OpCodes", "other", "List of all opcodes"},
+          {"opstart", "OpCode_start", "other",
+           "List of opcode start timestamps (before acquiring locks)"},
+          {"opstatus", "OpCode_status", "other", "List of opcodes status"},
+          {"priority", "Priority", "number", "Current job priority (19 to -20)"},
+          {"received_ts", "Received", "other",
+           "Timestamp of when job was received (tuple containing seconds and microseconds)"},
+          {"start_ts", "Start", "other",
+           "Timestamp of job start (tuple containing seconds and microseconds)"},
+          {"status", "Status", "text", "Job status"},
+          {"summary", "Summary", "other", "List of per-opcode summaries"},
+      },
+      {
+          {"journal", "Journal", "other", "What it did and how that is undone"},
+          {"set_aside", "Set_aside", "text", "Why it could neither go on nor be undone"},
+      });
   return table;
 }
 

@@ -8,7 +8,8 @@
 namespace flotte::query {
 namespace {
 
-constexpr std::size_t fields_max = 500;
+// All that there are, several times.
+constexpr std::size_t fields_max = 5000;
 constexpr std::size_t filter_depth_max = 30;
 
 Result<FieldTable const*> table_of(std::string const& what) {
@@ -329,6 +330,7 @@ Result<json::value> fields_of(std::string const& what, std::vector<std::string> 
   auto const& table = *TRY(table_of(what));
   json::array definitions;
   for (auto const& field : names.empty() ? table : resolve(table, names)) {
+    if (names.empty() && field.is_own) continue;
     definitions.push_back(field.wire());
   }
   json::object answer;

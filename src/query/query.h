@@ -31,7 +31,7 @@ Result<Needs> needs_of(Request const& request);
 Result<json::value> run(Request const& request, model::Cluster const& cluster, Live const& live,
                         std::vector<json::object> const& objects);
 
-// All fields, or those named.
+// All fields that Ganeti has, or those named.
 Result<json::value> fields_of(std::string const& what, std::vector<std::string> const& names);
 
 // Whether a row passes a filter; WrongInput names what is wrong with it.

@@ -12,7 +12,9 @@ namespace {
 
 using model::AdminState;
 using rpc::RunState;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class Query : public ::testing::Test {
  protected:
@@ -153,6 +155,32 @@ TEST_F(Query, a_query_over_the_configuration_asks_no_node) {
   EXPECT_TRUE(
       needs({{"fields", json::array{"name"}}, {"qfilter", json::array{"==", "status", "running"}}})
           .running);
+}
+
+std::vector<std::string> listed_fields(std::string const& what) {
+  std::vector<std::string> names;
+  auto const answer = fields_of(what, {}).value();
+  for (auto const& field : answer.at("fields").as_array()) {
+    names.emplace_back(field.at("name").as_string());
+  }
+  return names;
+}
+
+TEST(Fields, all_that_there_are_can_be_asked_for_twice) {
+  json::array fields;
+  for (auto i = 0; i < 2; ++i) {
+    for (auto const& name : listed_fields("instance")) fields.push_back(json::value(name));
+  }
+  auto const request = parse_request({{"what", "instance"}, {"fields", fields}});
+  EXPECT_TRUE(request) << request.error().message;
+}
+
+TEST(Fields, what_ganeti_does_not_have_is_shown_to_who_names_it) {
+  for (auto const& [what, own] : {std::pair{"instance", "oper_vnc"}, std::pair{"job", "journal"},
+                                  std::pair{"job", "set_aside"}}) {
+    EXPECT_THAT(listed_fields(what), Not(Contains(own)));
+    EXPECT_NE(fields_of(what, {own}).value().at("fields").at(0).at("kind"), "unknown") << own;
+  }
 }
 
 TEST_F(Query, every_field_has_a_cell_for_every_row) {
