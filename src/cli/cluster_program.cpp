@@ -185,6 +185,25 @@ Outcome<int> destroy(Call& call) {
   return 0;
 }
 
+Outcome<int> rename(Call& call) {
+  auto const& name = call.arguments.positional()[0];
+  auto const before = python_text(OK(call.session.get("cluster")).at("name"));
+  OK(confirm(call,
+             fmt::format("This will rename the cluster from '{}' to '{}'. If you are connected "
+                         "over the network to the cluster name, the operation is very dangerous as "
+                         "the IP address will be removed from the node and the change may not go "
+                         "through. Continue?",
+                         before, name))
+         .map([] { return 0; }));
+  auto op = OK(opcode(call, "OP_CLUSTER_RENAME"));
+  op["name"] = text_value(name);
+  auto const results = OK(submit_or_run(call, std::move(op)));
+  if (!results || results->at(0).is_null()) return 0;
+  std::printf("Cluster renamed from '%s' to '%s'\n", before.c_str(),
+              python_text(results->at(0)).c_str());
+  return 0;
+}
+
 Outcome<int> activate_master_ip(Call& call) {
   auto const op = OK(opcode(call, "OP_CLUSTER_ACTIVATE_MASTER_IP"));
   OK(submit_or_run(call, op));
@@ -563,8 +582,14 @@ Program cluster_program() {
            "Forces a push of the configuration file and ssconf files to the nodes in the cluster"},
           {"remove-tags", "<tag>...", 0, many, tag_options(), "Remove tags from the cluster",
            remove_tags},
-          {"rename", "<new-name>", 1, 1, known_options({"f/force", "dry-run"}),
-           "Renames the cluster"},
+          {"rename",
+           "<new-name>",
+           1,
+           1,
+           {{'f', "force", false, "Don't ask"},
+            {0, "dry-run", false, "Only check whether it would work"}},
+           "Renames the cluster",
+           rename},
           {"renew-crypto", "[<opts>...]", 0, 0,
            known_options({"new-cluster-certificate", "new-rapi-certificate", "rapi-certificate=",
                           "new-confd-hmac-key", "f/force", "new-cluster-domain-secret",

@@ -220,6 +220,11 @@ Fields InstanceQueryData::fields() {
   return table;
 }
 
+Fields ClusterRename::fields() {
+  static constexpr Field table[] = {required<&ClusterRename::name>("name", "Its new name.")};
+  return table;
+}
+
 Fields ClusterSetParams::fields() {
   static constexpr Field table[] = {
       field<&ClusterSetParams::force>("force", "Go on where a check would stop."),
@@ -505,6 +510,7 @@ std::span<Description const> all() {
       describe<InstanceQueryData>(""),
       describe<ClusterPostInit>(""),
       describe<ClusterSetParams>(""),
+      describe<ClusterRename>("name"),
       describe<ClusterActivateMasterIp>(""),
       describe<ClusterDeactivateMasterIp>(""),
       describe<NodeSetParams>("node_name"),

@@ -44,6 +44,13 @@ struct ClusterSetParams {
   static schema::Fields fields();
 };
 
+struct ClusterRename {
+  static constexpr std::string_view op_id = "OP_CLUSTER_RENAME";
+  std::string name;
+
+  static schema::Fields fields();
+};
+
 struct ClusterActivateMasterIp {
   static constexpr std::string_view op_id = "OP_CLUSTER_ACTIVATE_MASTER_IP";
   static schema::Fields fields() { return {}; }

@@ -3,6 +3,7 @@
 #include "units/cluster_activate_master_ip.h"
 #include "units/cluster_deactivate_master_ip.h"
 #include "units/cluster_post_init.h"
+#include "units/cluster_rename.h"
 #include "units/cluster_repair_disk_sizes.h"
 #include "units/cluster_set_params.h"
 #include "units/cluster_verify.h"
@@ -44,6 +45,7 @@ void add_all(jobs::UnitTable& table) {
   table.add<ClusterActivateMasterIp>();
   table.add<ClusterDeactivateMasterIp>();
   table.add<ClusterPostInit>();
+  table.add<ClusterRename>();
   table.add<ClusterRepairDiskSizes>();
   table.add<ClusterSetParams>();
   table.add<ClusterVerify>();

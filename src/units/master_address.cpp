@@ -2,6 +2,11 @@
 
 namespace flotte::units {
 
+bool has_master_address(model::Cluster const& cluster) {
+  auto const& settings = cluster.settings();
+  return !settings.master_ip.empty() && !settings.master_netdev.empty();
+}
+
 jobs::LockSet master_address_locks(model::Cluster const& cluster) {
   return {jobs::shared(jobs::LockLevel::Cluster, "settings"),
           jobs::shared(jobs::LockLevel::Node, cluster.settings().master_node.text())};
@@ -9,7 +14,7 @@ jobs::LockSet master_address_locks(model::Cluster const& cluster) {
 
 Result<rpc::MasterAddress> master_address_of(model::Cluster const& cluster, bool is_up) {
   auto const& settings = cluster.settings();
-  if (settings.master_ip.empty() || settings.master_netdev.empty()) {
+  if (!has_master_address(cluster)) {
     return fail(ErrorCode::WrongState,
                 "The cluster has no address of its own: it was made without --master-netdev");
   }

@@ -7,6 +7,7 @@
 
 namespace flotte::units {
 
+bool has_master_address(model::Cluster const& cluster);
 jobs::LockSet master_address_locks(model::Cluster const& cluster);
 Result<rpc::MasterAddress> master_address_of(model::Cluster const& cluster, bool is_up);
 

@@ -292,6 +292,12 @@ Made cluster_set_params(model::Cluster const&, Random& random) {
   return made;
 }
 
+Made cluster_rename(model::Cluster const&, Random& random) {
+  auto made = op("OP_CLUSTER_RENAME");
+  made["name"] = json::string(fmt::format("sim-{}", random.below(cluster_names)));
+  return made;
+}
+
 Made tags(std::string_view op_id, model::Cluster const& cluster, Random& random) {
   auto made = op(op_id);
   made["tags"] = json::array{json::string(fmt::format("tag-{}", random.below(5)))};
@@ -436,6 +442,7 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_INSTANCE_QUERY_DATA", {.weight = 2, .make = plain("OP_INSTANCE_QUERY_DATA", {})}},
       {"OP_CLUSTER_POST_INIT", {.weight = 1, .make = plain("OP_CLUSTER_POST_INIT", {})}},
       {"OP_CLUSTER_SET_PARAMS", {.weight = 2, .make = cluster_set_params}},
+      {"OP_CLUSTER_RENAME", {.weight = 1, .make = cluster_rename}},
       {"OP_CLUSTER_VERIFY", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY", {})}},
       {"OP_CLUSTER_VERIFY_CONFIG", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_CONFIG", {})}},
       {"OP_CLUSTER_VERIFY_GROUP",

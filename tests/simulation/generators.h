@@ -33,6 +33,8 @@ struct Generator {
 // Volumes "old-0", ... on each node that are no instance's disk.
 constexpr std::size_t old_volumes = 40;
 constexpr std::int64_t old_volume_mib = 1024;
+// Names "sim-0", ... that the cluster may be given.
+constexpr std::int64_t cluster_names = 3;
 
 // By op_id.
 std::map<std::string, Generator, std::less<>> const& generators();

@@ -94,6 +94,12 @@ void World::run(std::function<void(World&)> const& story) {
 
 void World::set_up() {
   for (std::int64_t i = 1; i <= options_.nodes; ++i) nodes_.add(node_id(i));
+  nodes_.fake().change(node_id(1), [](rpc::FakeNodeState& state) {
+    for (std::int64_t i = 0; i < cluster_names; ++i) {
+      auto const name = fmt::format("sim-{}", i);
+      state.hosts[name] = {.name = name, .ip = fmt::format("192.0.2.{}", 251 + i)};
+    }
+  });
   for (std::int64_t i = 0; i < options_.controllers; ++i) {
     auto& host = *hosts_.emplace_back(std::make_unique<Host>());
     host.index = static_cast<std::size_t>(i);

@@ -205,6 +205,18 @@ Result<void> write_ssconf(Paths const& paths, rpc::Bootstrap const& wish,
   return {};
 }
 
+// The cluster's name and address may have changed since this node became its member.
+Result<void> follow_ssconf(Paths const& paths, Membership& member) {
+  for (auto const& [key, value] :
+       {std::pair{"cluster_name", &member.cluster_name}, std::pair{"master_ip", &member.master_ip},
+        std::pair{"master_netdev", &member.master_netdev}}) {
+    auto const content =
+        TRY(read_state_file(fmt::format("{}/{}{}", paths.lib(), ssconf_prefix, key)));
+    if (content) *value = content->substr(0, content->find('\n'));
+  }
+  return {};
+}
+
 Result<void> remove_ssconf(Paths const& paths) {
   for (auto const& name : sys::names_in(paths.lib())) {
     if (name.starts_with(ssconf_prefix)) TRY(remove_state_file(paths.lib() + "/" + name));
@@ -254,8 +266,10 @@ Result<std::optional<Membership>> read_membership(Paths const& paths) {
                 "{} says that there is a cluster, but {} is missing; restore it from a backup",
                 cluster_name_file(paths), membership_file(paths));
   }
-  return std::optional(TRY(schema::decode<Membership>(
-      TRY(schema::parse(*text)), schema::UnknownKeys::Ignore, membership_file(paths))));
+  auto member = TRY(schema::decode<Membership>(
+      TRY(schema::parse(*text)), schema::UnknownKeys::Ignore, membership_file(paths)));
+  TRY(follow_ssconf(paths, member));
+  return std::optional(std::move(member));
 }
 
 Result<Membership> make_cluster(Paths const& paths, rpc::Bootstrap const& wish,

@@ -156,6 +156,30 @@ TEST(NodeDaemon, a_refused_bootstrap_leaves_nothing) {
   EXPECT_TRUE(test.bootstrap());
 }
 
+TEST(NodeDaemon, who_leaves_drops_the_address_that_the_cluster_has_now) {
+  std::string dropped;
+  Machinery machinery;
+  machinery.raise_master_address = [](Membership const&) -> Result<void> { return {}; };
+  machinery.drop_master_address = [&](Membership const& member) -> Result<void> {
+    dropped =
+        fmt::format("{} of {} on {}", member.master_ip, member.cluster_name, member.master_netdev);
+    return {};
+  };
+  TestDaemon test(machinery);
+  auto wish = TestDaemon::wish();
+  wish.master_ip = "192.0.2.7";
+  wish.master_netdev = "br0";
+  ASSERT_TRUE(test.bootstrap(wish));
+  for (auto const& [key, value] :
+       {std::pair{"cluster_name", "c2.example.com"}, std::pair{"master_ip", "192.0.2.8"},
+        std::pair{"master_netdev", "br1"}}) {
+    ASSERT_TRUE(
+        write_state_file(test.paths.lib() + "/ssconf_" + key, std::string(value) + "\n", 0444));
+  }
+  ASSERT_TRUE(test.call_locally(rpc::LeaveCluster::name, {}));
+  EXPECT_EQ(dropped, "192.0.2.8 of c2.example.com on br1");
+}
+
 TEST(NodeDaemon, obeys_the_administrators_list_of_file_storage_directories) {
   TestDaemon test;
   auto wish = TestDaemon::wish();

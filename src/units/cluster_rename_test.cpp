@@ -1,0 +1,70 @@
+#include "units/cluster_rename.h"
+
+#include <gmock/gmock.h>
+
+namespace flotte::units {
+namespace {
+
+model::Cluster a_cluster(std::string const& ip = "192.0.2.9") {
+  model::Settings settings;
+  settings.cluster_name = "old.example.com";
+  settings.master_ip = ip;
+  settings.master_netdev = ip.empty() ? "" : "br0";
+  settings.master_netmask = 24;
+  settings.master_node = NodeId("n-1");
+  model::Cluster cluster;
+  cluster.put(settings);
+  cluster.put(model::Node{.uuid = NodeId("n-1"), .name = "n1"});
+  return cluster;
+}
+
+ClusterRename::Facts resolves(std::string const& name, std::string const& ip,
+                              bool answers = false) {
+  return {rpc::ResolvedName{.name = name, .ip = ip, .answers = answers}};
+}
+
+std::string error_of(ClusterRename::Facts const& facts) {
+  auto const plan = ClusterRename::plan({.name = "given"}, a_cluster(), facts);
+  return plan ? "" : plan.error().message;
+}
+
+TEST(ClusterRename, the_address_goes_with_the_name) {
+  auto const plan =
+      ClusterRename::plan({.name = "new"}, a_cluster(), resolves("New.example.com", "192.0.2.10"));
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->name, "new.example.com");
+  EXPECT_EQ(plan->ip, "192.0.2.10");
+  ASSERT_TRUE(plan->address_before && plan->address_after);
+  EXPECT_EQ(plan->address_before->ip, "192.0.2.9");
+  EXPECT_FALSE(plan->address_before->is_up);
+  EXPECT_EQ(plan->address_after->ip, "192.0.2.10");
+  EXPECT_EQ(plan->address_after->netdev, "br0");
+  EXPECT_EQ(plan->address_after->netmask, 24);
+  EXPECT_TRUE(plan->address_after->is_up);
+}
+
+TEST(ClusterRename, an_address_that_stays_is_left_alone) {
+  // It answers: it is ours.
+  auto const plan = ClusterRename::plan({.name = "new"}, a_cluster(),
+                                        resolves("new.example.com", "192.0.2.9", true));
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_FALSE(plan->address_before || plan->address_after);
+}
+
+TEST(ClusterRename, a_cluster_without_an_address_needs_no_resolver) {
+  auto const plan = ClusterRename::plan({.name = "new.example.com"}, a_cluster(""), {});
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->name, "new.example.com");
+  EXPECT_FALSE(plan->address_before || plan->address_after);
+}
+
+TEST(ClusterRename, what_is_wrong_is_named) {
+  EXPECT_EQ(error_of(resolves("old.example.com", "192.0.2.9", true)),
+            "Neither the name nor the IP address of the cluster has changed");
+  EXPECT_EQ(error_of(resolves("new.example.com", "192.0.2.10", true)),
+            "The given cluster IP address (192.0.2.10) is reachable on the network");
+  EXPECT_THAT(error_of(resolves("", "192.0.2.10")), ::testing::HasSubstr("Invalid hostname ''"));
+}
+
+}  // namespace
+}  // namespace flotte::units
