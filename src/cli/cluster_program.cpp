@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "cli/command.h"
 #include "cli/daemons.h"
+#include "cli/emergency_power_off.h"
 #include "cli/info.h"
 #include "cli/policy.h"
 #include "cli/print.h"
@@ -543,10 +544,7 @@ Program cluster_program() {
            {{0, "yes-do-it", false, "Really"}, {0, "ya-rly", false, "The same"}},
            "Destroy cluster",
            destroy},
-          {"epo", "[<opts>...] [args]", 0, many,
-           known_options({"f/force", "on", "groups", "all",
-                          "oob-timeout=", "shutdown-timeout=", "power-delay="}),
-           "Performs an emergency power-off on given args"},
+          emergency_power_off_command(),
           {"getmaster", "", 0, 0, {}, "Shows the cluster master", getmaster},
           {"info", "[--roman]", 0, 0,
            with({{0, "json", false, "Print JSON"}}, {not_built_options({"roman"})}),

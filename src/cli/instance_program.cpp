@@ -173,40 +173,6 @@ Outcome<int> add(Call& call) {
   return 0;
 }
 
-// One job an instance, all submitted together, then waited for one after the other.
-Outcome<int> for_each_of(Call& call, std::vector<std::string> const& names,
-                         json::object const& op) {
-  json::array jobs;
-  for (auto const& name : names) {
-    auto one = op;
-    one["instance_name"] = text_value(name);
-    jobs.push_back(json::array{std::move(one)});
-  }
-  auto const ids = OK(call.session.submit(jobs));
-  if (call.arguments.has("submit")) {
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      std::printf("%lld: %s\n", static_cast<long long>(ids[i]), names[i].c_str());
-    }
-    return 0;
-  }
-  if (is_for_many(call, names)) {
-    std::printf("Submitted jobs %s\n", fmt::format("{}", fmt::join(ids, ", ")).c_str());
-  }
-  int exit_code = 0;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    std::printf("Waiting for job %lld for %s ...\n", static_cast<long long>(ids[i]),
-                names[i].c_str());
-    std::fflush(stdout);
-    auto const result = call.session.follow(ids[i]);
-    if (!result) {
-      std::fprintf(stderr, "Job %lld for %s has failed: %s\n", static_cast<long long>(ids[i]),
-                   names[i].c_str(), result.error().text.c_str());
-      exit_code = exit_failure;
-    }
-  }
-  return exit_code;
-}
-
 Outcome<int> for_each_selected(Call& call, std::string const& verb, json::object const& op) {
   auto const names = OK(selection(call));
   if (names.empty()) {

@@ -23,4 +23,8 @@ bool is_for_many(Call const& call, std::vector<std::string> const& names);
 std::string question_about(std::string_view verb, std::vector<std::string> const& names,
                            std::string_view note = "");
 
+// The opcode about each: one job an instance, all submitted together, then waited for one after the
+// other. The exit code.
+Outcome<int> for_each_of(Call& call, std::vector<std::string> const& names, json::object const& op);
+
 }  // namespace flotte::cli

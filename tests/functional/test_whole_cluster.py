@@ -1,5 +1,7 @@
-"""What is done to the cluster as a whole."""
+"""What is done to the cluster as a whole: another name, and the power that goes."""
 import pytest
+
+ADD = "gnt-instance add -t diskless -o noop -H fake -B memory=32M --no-nics --no-name-check --no-ip-check"
 
 
 def address(cluster):
@@ -32,3 +34,37 @@ def test_a_name_that_cannot_be_the_clusters(cluster, other_name):
     assert "The given cluster IP address (192.0.2.1) is reachable on the network" in cluster.refused("gnt-cluster rename -f node1.lab.test")
     assert cluster.refused(f"gnt-cluster rename {other_name}") == ""  # nobody can be asked
     assert "192.0.2.9/32" in address(cluster)
+
+
+@pytest.fixture
+def two_instances(cluster):
+    cluster.ok(f"{ADD} vm1.lab.test")
+    cluster.ok(f"{ADD} --no-start vm2.lab.test")
+    cluster.ok("gnt-cluster watcher pause 1h")
+    yield
+    cluster.ok("gnt-cluster watcher continue")
+    for name in ("vm1", "vm2"):
+        cluster.ok(f"gnt-instance remove -f --shutdown-timeout=0 {name}.lab.test")
+
+
+def statuses(cluster):
+    return cluster.ok("gnt-instance list --no-headers -o status").split()
+
+
+def test_before_the_power_goes_all_instances_stop_and_start_afterwards(cluster, two_instances):
+    said = cluster.ok("gnt-cluster epo -f --all --shutdown-timeout=0")
+    assert "Node node1.lab.test does not support out-of-band handling" in said
+    assert "Submit shutdown of instance vm1.lab.test" in said
+    # What is wished of them is not changed.
+    assert statuses(cluster) == ["ERROR_down", "ADMIN_down"]
+    cluster.ok("gnt-cluster epo --on -f --all")
+    assert statuses(cluster) == ["running", "running"]
+
+
+def test_the_power_of_what(cluster, two_instances):
+    assert cluster.refused("gnt-cluster epo --groups --all") == "Only one of --groups or --all are allowed\n"
+    assert cluster.refused("gnt-cluster epo --all some_arg") == "Arguments in combination with --all are not allowed\n"
+    for who in ("node1.lab.test", "", "--groups default"):
+        assert "node1.lab.test is the master node" in cluster.refused(f"gnt-cluster epo -f {who}")
+    assert cluster.refused("gnt-cluster epo --all") == ""  # nobody can be asked
+    assert statuses(cluster) == ["running", "ADMIN_down"]
