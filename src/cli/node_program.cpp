@@ -168,6 +168,29 @@ Outcome<int> node_storage(Call& call) {
   return rows_of_opcode(call, std::move(op), "node,type,name,size,used,free,allocatable");
 }
 
+// What a type of storage doesn't allow is refused in Ganeti's words; what Ganeti does with volume
+// groups and their physical volumes is not built yet.
+tl::unexpected<CommandError> refuse_storage(Call const& call, std::string_view possible_for,
+                                            std::string_view deed) {
+  auto const& type = call.arguments.positional()[1];
+  if (type == possible_for) {
+    return stop(fmt::format("{} {} of storage units of type '{}' is not built yet", call.program,
+                            call.command, type));
+  }
+  return stop(Error{ErrorCode::WrongInput,
+                    fmt::format("Storage units of type '{}' can not be {}", type, deed)});
+}
+
+Outcome<int> modify_storage(Call& call) {
+  if (call.arguments.has("allocatable")) return refuse_storage(call, "lvm-pv", "modified");
+  std::fprintf(stderr, "No changes to perform, exiting.\n");
+  return 0;
+}
+
+Outcome<int> repair_storage(Call& call) {
+  return refuse_storage(call, "lvm-vg", "repaired");
+}
+
 }  // namespace
 
 Program node_program() {
@@ -247,8 +270,8 @@ Program node_program() {
               not_built_options({"s/secondary-ip=", "hypervisor-state=", "disk-state="})}),
         "Alters the parameters of a node", node_modify},
        {"modify-storage", "<node-name> <storage-type> <volume-name>", 3, 3,
-        with(known_options({"allocatable="}), {submit_options()}),
-        "Modify storage volume on a node"},
+        with({choice({0, "allocatable", true, "yes or no"}, {"yes", "no"})}, {submit_options()}),
+        "Modify storage volume on a node", nullptr, true, modify_storage},
        {"power", "on|off|cycle|status [<node-name>...]", 1, many,
         with(known_options({"auto-promote", "ignore-status", "f/force", "no-headers",
                             "separator=", "oob-timeout=", "power-delay="}),
@@ -263,7 +286,7 @@ Program node_program() {
         "Remove tags from the given node", remove_tags},
        {"repair-storage", "<node-name> <storage-type> <volume-name>", 3, 3,
         with(known_options({"ignore-consistency"}), {submit_options()}),
-        "Repairs a storage volume on a node"},
+        "Repairs a storage volume on a node", nullptr, true, repair_storage},
        {"restricted-command", "<command> <node-name>...", 1, many,
         with(known_options({"sync", "M/show-machine-names", "g/node-group="}),
              {without(submit_options(), {"dry-run"})}),

@@ -68,3 +68,12 @@ def test_the_power_of_what(cluster, two_instances):
         assert "node1.lab.test is the master node" in cluster.refused(f"gnt-cluster epo -f {who}")
     assert cluster.refused("gnt-cluster epo --all") == ""  # nobody can be asked
     assert statuses(cluster) == ["running", "ADMIN_down"]
+
+
+@pytest.mark.parametrize("type", ["file", "sharedfile"])
+def test_storage_that_cannot_be_changed(cluster, type):
+    unit = f"node1.lab.test {type} /srv/ganeti/file-storage"
+    assert cluster.run(f"gnt-node modify-storage {unit}").stderr == "No changes to perform, exiting.\n"
+    cluster.ok(f"gnt-node modify-storage {unit}")
+    assert f"Storage units of type '{type}' can not be modified" in cluster.refused(f"gnt-node modify-storage --allocatable no {unit}")
+    assert f"Storage units of type '{type}' can not be repaired" in cluster.refused(f"gnt-node repair-storage {unit}")
