@@ -310,6 +310,7 @@ class Planner {
     if (instance_.os.empty()) {
       return fail(ErrorCode::WrongInput, "No guest OS specified; see 'gnt-os list'");
     }
+    if (installs_) TRY(check_os_image(os_parameters()));
     if (!facts_.operating_systems) return {};
     auto const node = TRY(cluster_.node(instance_.primary_node));
     auto const os =

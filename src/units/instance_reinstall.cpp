@@ -55,6 +55,7 @@ Result<InstanceReinstall::Plan> InstanceReinstall::plan(Op const& op, model::Clu
             .force_variant = op.force_variant};
   if (op.os_type) plan.new_os = *op.os_type;
   plan.spec.osparams = model::overlay(std::move(plan.spec.osparams), secret);
+  TRY(check_os_image(plan.spec.osparams));
   TRY(check_os_parameters(os, plan.spec.osparams, node->name));
   return plan;
 }

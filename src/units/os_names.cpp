@@ -76,6 +76,20 @@ Result<void> check_os_parameters(rpc::OsDefinition const& os, boost::json::objec
               known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
 }
 
+Result<void> check_os_image(boost::json::object const& params) {
+  auto const* given = params.if_contains("os-image");
+  if (!given || !given->is_string()) return {};
+  std::string_view const image = given->get_string();
+  if (!image.starts_with('/') && image.find("://") == std::string_view::npos) {
+    return fail(ErrorCode::WrongInput, "OS image must be an absolute path or a URL, not '{}'",
+                image);
+  }
+  return fail(ErrorCode::WrongInput,
+              "Installing an OS image ({}) is not built yet; without the OS parameter os-image the "
+              "scripts of the OS definition install",
+              image);
+}
+
 Result<void> check_given_once(boost::json::object const& open, boost::json::object const& hidden,
                               boost::json::object const& secret) {
   std::set<std::string> seen;

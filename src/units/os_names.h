@@ -23,6 +23,9 @@ boost::json::object os_parameter_changes(boost::json::object given);
 // all.
 Result<void> check_os_parameters(rpc::OsDefinition const& os, boost::json::object const& params,
                                  std::string_view node_name);
+// WrongInput: an image is to be installed, which Ganeti does with the OS parameter os-image,
+// whatever the OS declares.
+Result<void> check_os_image(boost::json::object const& params);
 // WrongInput: one of them was given more than once.
 Result<void> check_given_once(boost::json::object const& open, boost::json::object const& hidden,
                               boost::json::object const& secret = {});
