@@ -244,6 +244,18 @@ TEST_F(DeviceChangesTest, a_mistake_is_named) {
   EXPECT_EQ(nic(R"(["remove", 0, {}])"), "Invalid nic index 0: web1 has no NICs");
 }
 
+TEST_F(DeviceChangesTest, a_name_is_no_number) {
+  for (auto const* name : {"2", "-1", "007"}) {
+    EXPECT_EQ(disk(fmt::format(R"(["add", -1, {{"size": 1, "name": "{}"}}])", name)),
+              fmt::format("Invalid name '{}'. Purely numeric disk names are not allowed", name));
+    EXPECT_EQ(disk(fmt::format(R"(["modify", 0, {{"name": "{}"}}])", name)),
+              fmt::format("Invalid name '{}'. Purely numeric disk names are not allowed", name));
+    EXPECT_EQ(nic(fmt::format(R"(["add", -1, {{"name": "{}"}}])", name)),
+              fmt::format("Invalid name '{}'. Purely numeric NIC names are not allowed", name));
+  }
+  EXPECT_EQ(disk(R"(["modify", 0, {"name": "2nd"}])"), R"([["disk.name/0","2nd"]])");
+}
+
 TEST_F(DeviceChangesTest, there_are_limits) {
   while (instance_.disks.size() < disks_max) add_disk("more");
   while (instance_.nics.size() < nics_max) add_nic("more");

@@ -71,6 +71,17 @@ void set_text(std::optional<std::string>& place, json::object const& given, std:
   if (given.contains(key)) place = text_in(given, key);
 }
 
+// A number is an index: who gives it wouldn't find the device by its name.
+Result<void> set_name(std::optional<std::string>& place, json::object const& given,
+                      std::string_view kind) {
+  set_text(place, given, "name");
+  if (!place) return {};
+  auto const digits = place->find_first_of("+-") == 0 ? place->substr(1) : *place;
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return {};
+  return fail(ErrorCode::WrongInput, "Invalid name '{}'. Purely numeric {} names are not allowed",
+              *place, kind);
+}
+
 }  // namespace
 
 void give_to(model::Disk& disk, std::string const& old_owner, std::string const& new_owner) {
@@ -107,7 +118,7 @@ Result<model::Disk> DeviceMaker::disk(model::Instance const& owner, json::object
   disk.uuid = DiskId(random_.uuid());
   disk.dev_type = owner.disk_template;
   disk.size = TRY(size_of(given, index));
-  disk.name = text_in(given, "name");
+  TRY(set_name(disk.name, given, "disk"));
   TRY(set_mode(disk, given, index));
   disk.logical_id = TRY(logical_id(owner, given, index, files));
   return disk;
@@ -116,7 +127,7 @@ Result<model::Disk> DeviceMaker::disk(model::Instance const& owner, json::object
 Result<void> DeviceMaker::change(model::Disk& disk, json::object const& given, std::size_t index) {
   TRY(refuse_unknown_keys(given, {"mode", "name", "spindles"}, fmt::format("disk/{}", index)));
   TRY(set_mode(disk, given, index));
-  set_text(disk.name, given, "name");
+  TRY(set_name(disk.name, given, "disk"));
   return {};
 }
 
@@ -193,7 +204,7 @@ Result<void> DeviceMaker::take(model::Instance const& owner, model::Nic& nic,
   if (text_in(given, "network")) {
     return fail(ErrorCode::WrongInput, "{}: networks are not built yet", what);
   }
-  set_text(nic.name, given, "name");
+  TRY(set_name(nic.name, given, "NIC"));
   set_text(nic.ip, given, "ip");
   if (nic.ip && !model::is_ip(*nic.ip)) {
     if (*nic.ip == "pool") {
