@@ -44,8 +44,9 @@ Outcome<void> check_words(Call const& call) {
 Outcome<Affected> affected(Call& call, bool is_on) {
   Affected found;
   std::set<std::string> instances;  // by name, each once
-  for (auto const& node : OK(rows_of(call, "node", {"name", "master", "pinst_list", "offline"},
-                                     OK(wanted_nodes(call))))) {
+  auto const wanted = OK(wanted_nodes(call));
+  for (auto const& node :
+       OK(rows_of(call, "node", {"name", "master", "pinst_list", "offline"}, wanted))) {
     auto const name = python_text(node.at("name"));
     found.nodes.push_back(name);
     if (!node.at("offline").as_bool()) {
@@ -88,8 +89,8 @@ Outcome<int> epo(Call& call) {
   for (auto const& name : instances) {
     std::printf("Submit %s of instance %s\n", is_on ? "startup" : "shutdown", name.c_str());
   }
-  auto const exit_code =
-      instances.empty() ? 0 : OK(for_each_of(call, instances, OK(opcode_for(call, is_on))));
+  auto const op = OK(opcode_for(call, is_on));
+  auto const exit_code = instances.empty() ? 0 : OK(for_each_of(call, instances, op));
   if (exit_code == 0) {
     std::printf("All instances have been %s successfully\n", is_on ? "started" : "stopped");
     return 0;

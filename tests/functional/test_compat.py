@@ -70,6 +70,11 @@ def test_the_others_say_what_does_it_here(node, name, code, words):
     assert done.returncode == code and words in done.stderr and done.stderr.startswith(name + ": "), done.stderr
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_each_tells_the_version_that_is_installed(node, name):
+    assert "flotte" in node.ok(f"{name} --version")
+
+
 def test_the_watcher_starts_what_does_not_run(node):
     before = daemons(node)
     assert node.ok("ganeti-watcher --no-strict") == "" and daemons(node) == before
