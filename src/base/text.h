@@ -1,4 +1,5 @@
-// Letters and numbers of ASCII, whatever the locale. Pure; use from any thread.
+// Letters and numbers of ASCII, whatever the locale, and the order in which people count. Pure; use
+// from any thread.
 #pragma once
 
 #include <algorithm>
@@ -27,5 +28,8 @@ inline std::optional<std::int64_t> whole_number(std::string_view text) {
   auto const [at, error] = std::from_chars(text.data(), end, number);
   return error == std::errc() && at == end ? std::optional(number) : std::nullopt;
 }
+
+// web2 before web10.
+bool natural_less(std::string_view a, std::string_view b);
 
 }  // namespace flotte

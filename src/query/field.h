@@ -35,7 +35,8 @@ inline Cell text_cell(std::string_view text) {
 
 // What nodes said just now; a node that did not answer has none.
 struct Live {
-  std::map<NodeId, std::optional<rpc::RunningInstances>> running;
+  using Running = std::map<std::string, rpc::RunningInstance, std::less<>>;  // by name
+  std::map<NodeId, std::optional<Running>> running;
   std::map<NodeId, std::optional<rpc::NodeFacts>> facts;
 };
 

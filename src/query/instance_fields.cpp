@@ -450,12 +450,10 @@ void add_alias(FieldTable& table, std::string_view name, std::string_view of) {
 rpc::RunningInstance const* running_of(Row const& row) {
   auto const answer = row.live->running.find(row.instance->primary_node);
   if (answer == row.live->running.end() || !answer->second) return nullptr;
-  for (auto const& running : answer->second->instances) {
-    if (running.name == row.instance->name && running.state != rpc::RunState::UserDown) {
-      return &running;
-    }
-  }
-  return nullptr;
+  auto const found = answer->second->find(row.instance->name);
+  auto const runs =
+      found != answer->second->end() && found->second.state != rpc::RunState::UserDown;
+  return runs ? &found->second : nullptr;
 }
 
 std::string instance_status(Row const& row) {
@@ -470,15 +468,10 @@ std::string instance_status(Row const& row) {
   }
   for (auto const& [id, running] : row.live->running) {
     if (id == instance.primary_node || !running) continue;
-    if (std::ranges::find(running->instances, instance.name, &rpc::RunningInstance::name) !=
-        running->instances.end()) {
-      return "ERROR_wrongnode";
-    }
+    if (running->contains(instance.name)) return "ERROR_wrongnode";
   }
   if (wished == model::AdminState::Up) {
-    auto const& list = answer->second->instances;
-    auto const own = std::ranges::find(list, instance.name, &rpc::RunningInstance::name);
-    return own != list.end() ? "USER_down" : "ERROR_down";
+    return answer->second->contains(instance.name) ? "USER_down" : "ERROR_down";
   }
   if (wished == model::AdminState::Offline) return "ADMIN_offline";
   return instance.admin_state_source == model::AdminStateSource::User ? "USER_down" : "ADMIN_down";

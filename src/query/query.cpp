@@ -1,9 +1,12 @@
 #include "query/query.h"
 
 #include <re2/re2.h>
+
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cmath>
+
+#include "base/text.h"
 
 namespace flotte::query {
 namespace {
@@ -54,32 +57,6 @@ void collect_filter_fields(json::value const& filter, std::vector<std::string>& 
       names.emplace_back(std::string_view((*list)[i].get_string()));
     }
   }
-}
-
-// The order in which people count: web2 before web10.
-bool natural_less(std::string const& a, std::string const& b) {
-  std::size_t i = 0;
-  std::size_t j = 0;
-  auto const digit = [](char c) { return c >= '0' && c <= '9'; };
-  while (i < a.size() && j < b.size()) {
-    if (digit(a[i]) && digit(b[j])) {
-      auto const end_a =
-          std::find_if_not(a.begin() + static_cast<std::ptrdiff_t>(i), a.end(), digit) - a.begin();
-      auto const end_b =
-          std::find_if_not(b.begin() + static_cast<std::ptrdiff_t>(j), b.end(), digit) - b.begin();
-      auto const number_a = std::string_view(a).substr(i, static_cast<std::size_t>(end_a) - i);
-      auto const number_b = std::string_view(b).substr(j, static_cast<std::size_t>(end_b) - j);
-      if (number_a.size() != number_b.size()) return number_a.size() < number_b.size();
-      if (number_a != number_b) return number_a < number_b;
-      i = static_cast<std::size_t>(end_a);
-      j = static_cast<std::size_t>(end_b);
-    } else {
-      if (a[i] != b[j]) return a[i] < b[j];
-      ++i;
-      ++j;
-    }
-  }
-  return a.size() - i < b.size() - j;
 }
 
 Failure bad_filter(std::string_view why) {

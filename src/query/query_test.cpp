@@ -45,7 +45,7 @@ class Query : public ::testing::Test {
   void runs(std::string const& name, RunState state = RunState::Running) {
     auto& running = live_.running[NodeId("n1")];
     if (!running) running.emplace();
-    running->instances.push_back({.name = name, .state = state, .memory = {512}});
+    running->insert({name, {.name = name, .state = state, .memory = {512}}});
   }
 
   // The cells, or the error.

@@ -11,25 +11,40 @@ namespace {
 
 constexpr std::chrono::seconds node_timeout{20};
 
-template <class Call, class Into>
-void ask(jobs::Seams const& seams, std::int64_t epoch, model::Node const& node, Call const& call,
-         Into& into) {
-  auto answer = seams.nodes.ask(node, call, {.leader_epoch = epoch, .timeout = node_timeout});
-  // A node that does not answer leaves its cells without data; the list is shown all the same.
-  into[node.uuid] = answer ? std::optional(std::move(*answer)) : std::nullopt;
+query::Live::Running by_name(rpc::RunningInstances answer) {
+  query::Live::Running running;
+  for (auto& one : answer.instances) running.emplace(one.name, std::move(one));
+  return running;
 }
 
-query::Live ask_nodes(jobs::Seams const& seams, std::int64_t epoch, model::Cluster const& cluster,
-                      query::Needs needs) {
+// Who asks for one of thousands is not told of all. Unknown names are for the query to refuse.
+std::vector<std::string> full_names(query::Request const& request, model::Cluster const& cluster) {
+  std::vector<std::string> names;
+  if (request.what != "instance") return names;
+  for (auto const& name : request.names) {
+    if (auto const instance = cluster.instance(name)) names.push_back((*instance)->name);
+  }
+  return names;
+}
+
+Result<query::Live> ask_nodes(jobs::Seams const& seams, std::int64_t epoch,
+                              model::Cluster const& cluster, query::Request const& request) {
   query::Live live;
+  auto const needs = TRY(query::needs_of(request));
+  auto const names = full_names(request, cluster);
   for (auto const& [id, node] : cluster.nodes()) {
     if (node->offline) continue;
     auto const& settings = cluster.settings();
+    rpc::CallContext const context{.leader_epoch = epoch, .timeout = node_timeout};
+    // A node that does not answer leaves its cells without data; the list is shown all the same.
     if (needs.running) {
-      ask(seams, epoch, *node, rpc::AllInstancesInfo{settings.enabled_hypervisors}, live.running);
+      auto answer = seams.nodes.ask(
+          *node, rpc::AllInstancesInfo{settings.enabled_hypervisors, names}, context);
+      live.running[id] = answer ? std::optional(by_name(std::move(*answer))) : std::nullopt;
     }
     if (needs.facts) {
-      ask(seams, epoch, *node, rpc::NodeInfo{settings.file_storage_dir}, live.facts);
+      auto answer = seams.nodes.ask(*node, rpc::NodeInfo{settings.file_storage_dir}, context);
+      live.facts[id] = answer ? std::optional(std::move(*answer)) : std::nullopt;
     }
   }
   return live;
@@ -133,9 +148,8 @@ std::vector<json::object> lock_rows(jobs::JobQueue const& queue) {
 Result<json::value> run_query(jobs::Seams const& seams, jobs::JobQueue const& queue,
                               std::int64_t leader_epoch, json::object const& body) {
   auto const request = TRY(query::parse_request(body));
-  auto const needs = TRY(query::needs_of(request));
   auto const cluster = seams.config.snapshot();
-  auto const live = ask_nodes(seams, leader_epoch, *cluster, needs);
+  auto const live = TRY(ask_nodes(seams, leader_epoch, *cluster, request));
   std::vector<json::object> objects;
   if (request.what == "job") objects = TRY(job_rows(queue, request.names));
   if (request.what == "lock") objects = lock_rows(queue);

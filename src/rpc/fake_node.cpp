@@ -229,6 +229,8 @@ class Deeds : public FakeStorage {
     RunningInstances list;
     for (auto const& [name, guest] : state_.guests) {
       auto const kind = guest.spec.hypervisor;
+      auto const& only = call.instances;
+      if (!only.empty() && std::ranges::find(only, name) == only.end()) continue;
       if (!call.hypervisors.empty() &&
           std::ranges::find(call.hypervisors, kind) == call.hypervisors.end()) {
         continue;

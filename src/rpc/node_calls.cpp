@@ -456,6 +456,7 @@ Fields RunningInstances::fields() {
 Fields AllInstancesInfo::fields() {
   static constexpr Field table[] = {
       field<&AllInstancesInfo::hypervisors>("hypervisors", "Hypervisors."),
+      field<&AllInstancesInfo::instances>("instances", "The only ones asked for."),
   };
   return table;
 }

@@ -516,6 +516,7 @@ struct AllInstancesInfo {
   static constexpr std::string_view name = "all_instances_info";
   using Reply = RunningInstances;
   std::vector<model::HypervisorKind> hypervisors;
+  std::vector<std::string> instances;  // empty: all
 
   static schema::Fields fields();
 };

@@ -84,7 +84,8 @@ Result<InstanceRename::Facts> InstanceRename::inspect(Op const& op, model::Clust
   auto const instance = TRY(cluster.instance(op.instance_name));
   auto const node = TRY(online_primary(cluster, *instance));
   Facts facts;
-  auto const running = TRY(nodes.ask(*node, rpc::AllInstancesInfo{{instance->hypervisor}}));
+  auto const running =
+      TRY(nodes.ask(*node, rpc::AllInstancesInfo{{instance->hypervisor}, {instance->name}}));
   for (auto const& one : running.instances) {
     if (one.name == instance->name) facts.running = one;
   }

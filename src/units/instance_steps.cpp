@@ -153,7 +153,8 @@ Result<std::optional<rpc::RunningInstance>> find_running(model::Cluster const& c
                                                          model::Instance const& instance,
                                                          jobs::NodeReader& nodes) {
   auto const node = TRY(online_primary(cluster, instance));
-  auto const running = TRY(nodes.ask(*node, rpc::AllInstancesInfo{{instance.hypervisor}}));
+  auto const running =
+      TRY(nodes.ask(*node, rpc::AllInstancesInfo{{instance.hypervisor}, {instance.name}}));
   for (auto const& candidate : running.instances) {
     if (candidate.name == instance.name && candidate.state != rpc::RunState::UserDown) {
       return std::optional(candidate);

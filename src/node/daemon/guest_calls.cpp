@@ -49,21 +49,20 @@ void GuestCalls::add_to(rpc::Dispatcher& dispatcher) {
           return Nothing{};
         });
       });
-  dispatcher.on<rpc::AllInstancesInfo>(
-      [this](rpc::AllInstancesInfo const& call, CallContext const&, Progress const&) {
-        return running(call.hypervisors);
-      });
+  dispatcher.on<rpc::AllInstancesInfo>([this](rpc::AllInstancesInfo const& call, CallContext const&,
+                                              Progress const&) { return running(call); });
   dispatcher.on<rpc::HypervisorValidate>([](rpc::HypervisorValidate const& call, CallContext const&,
                                             Progress const&) { return validate_on_node(call); });
 }
 
-Result<rpc::RunningInstances> GuestCalls::running(
-    std::vector<model::HypervisorKind> const& kinds) const {
+Result<rpc::RunningInstances> GuestCalls::running(rpc::AllInstancesInfo const& call) const {
+  for (auto const& name : call.instances) TRY(check_instance_name(name));
+  auto const& kinds = call.hypervisors;
   auto const asked =
       kinds.empty() ? std::vector{model::HypervisorKind::Kvm, model::HypervisorKind::Fake} : kinds;
   rpc::RunningInstances all;
   for (auto const kind : asked) {
-    auto some = TRY(hypervisors_.of(kind).list());
+    auto some = TRY(hypervisors_.of(kind).list(call.instances));
     std::ranges::move(some, std::back_inserter(all.instances));
   }
   return all;

@@ -22,7 +22,7 @@ class GuestCalls {
   void add_to(rpc::Dispatcher& dispatcher);
 
   // No kinds: all.
-  Result<rpc::RunningInstances> running(std::vector<model::HypervisorKind> const& kinds) const;
+  Result<rpc::RunningInstances> running(rpc::AllInstancesInfo const& call) const;
 
  private:
   Result<rpc::Nothing> start(rpc::InstanceStart const& call);

@@ -127,7 +127,7 @@ class Machine {
   // What opens them.
   Result<std::vector<std::string>> disks_for_script(rpc::InstanceSpec const& spec) {
     // A disk has one writer, and that would be its guest.
-    for (auto const& guest : TRY(guests_.running({spec.hypervisor})).instances) {
+    for (auto const& guest : TRY(guests_.running({{spec.hypervisor}, {spec.name}})).instances) {
       if (guest.name != spec.name || guest.state == rpc::RunState::UserDown) continue;
       return fail(ErrorCode::WrongState, "Instance {} is running on this node", spec.name);
     }

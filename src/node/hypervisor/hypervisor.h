@@ -37,8 +37,9 @@ class Hypervisor {
   virtual bool is_running(std::string const& name) = 0;
   // Whether it runs and has that disk.
   virtual bool uses(std::string const& name, DiskId const& disk) = 0;
-  // What runs, by the truth of the processes.
-  virtual Result<std::vector<rpc::RunningInstance>> list() = 0;
+  // What runs, by the truth of the processes: those that are named, or all.
+  virtual Result<std::vector<rpc::RunningInstance>> list(
+      std::vector<std::string> const& only = {}) = 0;
 };
 
 std::unique_ptr<Hypervisor> make_kvm(Paths const& paths, sys::Processes& processes);

@@ -177,10 +177,10 @@ class Kvm final : public Hypervisor {
 
   bool is_running(std::string const& name) override { return runtime_.find(name).has_value(); }
 
-  Result<std::vector<rpc::RunningInstance>> list() override {
+  Result<std::vector<rpc::RunningInstance>> list(std::vector<std::string> const& only) override {
     std::vector<rpc::RunningInstance> found;
-    settle_all();
-    for (auto const& name : runtime_.names()) {
+    settle(only.empty() ? runtime_.names() : only);
+    for (auto const& name : only.empty() ? runtime_.names() : only) {
       auto const process = runtime_.find(name);
       if (!process) continue;
       rpc::RunningInstance running;
@@ -204,6 +204,7 @@ class Kvm final : public Hypervisor {
     }
     for (auto const& name : runtime_.marked_user_down()) {
       if (runtime_.find(name)) continue;
+      if (!only.empty() && std::ranges::find(only, name) == only.end()) continue;
       rpc::RunningInstance down;
       down.name = name;
       down.hypervisor = model::HypervisorKind::Kvm;
@@ -463,8 +464,8 @@ class Kvm final : public Hypervisor {
   }
 
   // But those that somebody else is at.
-  void settle_all() {
-    for (auto const& name : runtime_.names()) {
+  void settle(std::vector<std::string> const& names) {
+    for (auto const& name : names) {
       auto const guard = std::unique_lock(mutex_of(name), std::try_to_lock);
       if (!guard) continue;
       if (auto const settled = settle(name); !settled) {
@@ -510,7 +511,7 @@ class Kvm final : public Hypervisor {
   }
 
   void tend_once(bool with_filters) {
-    settle_all();
+    settle(runtime_.names());
     if (with_filters) keep_filters();
     for (auto const& name : runtime_.names()) {
       bound_console_log(runtime_.files(name).console_log);
