@@ -93,7 +93,8 @@ Result<Decision> Execution::decide(Unit const& unit) {
   for (;;) {
     auto const snapshot = cluster();
     // What it names may have come into being since the locks were asked for.
-    if (TRY(unit.locks(row_.op().input, *snapshot)) != row_.locks) {
+    auto const locks = TRY(unit.locks(row_.op().input, *snapshot));
+    if (together(locks, row_.plan_locks) != row_.locks) {
       needs_other_locks_ = true;
       return fail(ErrorCode::InternalError, "Other locks are needed");
     }
@@ -101,6 +102,11 @@ Result<Decision> Execution::decide(Unit const& unit) {
                       queue_.seams_.clock.wall(), [this] { return queue_.set_aside(); });
     auto decision = unit.decide(row_.op().input, *snapshot, reader);
     if (decision || decision.error().error_class != ErrorClass::Unreachable ||
+    if (decision && together(locks, decision->locks) != row_.locks) {
+      row_.plan_locks = decision->locks;
+      needs_other_locks_ = true;
+      return fail(ErrorCode::InternalError, "Other locks are needed");
+    }
         queue_.seams_.clock.now() >= give_up_at) {
       return decision;
     }

@@ -285,7 +285,7 @@ void JobQueue::ask_for_locks(Row& row) {
   auto const snapshot = seams_.config.snapshot();
   // An error here comes again when the opcode runs, and is reported then.
   auto locks = unit ? unit->locks(row.op().input, *snapshot) : Result<LockSet>(LockSet{});
-  row.locks = locks ? std::move(*locks) : LockSet{};
+  row.locks = locks ? together(std::move(*locks), row.plan_locks) : LockSet{};
   row.wants_locks = true;
   row.op().status = Status::Waiting;
   locks_.request(row.job.id, row.op().priority, row.locks);
@@ -459,6 +459,7 @@ void JobQueue::end_opcode(Row& row, Status status, json::value result) {
   op.status = status;
   op.result = std::move(result);
   op.end_timestamp = stamp(seams_.clock.wall());
+  row.plan_locks.clear();
   auto const is_last = row.current + 1 == row.job.ops.size();
   if (!is_last) ++row.current;
   if (!is_last && status != Status::Success) end_job(row.job, row.current, status, op.result);

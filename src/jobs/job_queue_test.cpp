@@ -61,6 +61,25 @@ struct ThreeSteps {
   }
 };
 
+// What it is about it learns while it decides: "alias" is "real".
+struct UnderAnAlias {
+  using Op = opcodes::InstanceStartup;
+  struct Facts {};
+  using Plan = ThreeSteps::Plan;
+
+  static Result<LockSet> locks(Op const& op, model::Cluster const&) {
+    return LockSet{exclusive(LockLevel::Instance, op.instance_name)};
+  }
+  static Result<Facts> inspect(Op const&, model::Cluster const&, NodeReader&) { return Facts{}; }
+  static Result<Plan> plan(Op const&, model::Cluster const&, Facts const&) { return Plan{"real"}; }
+  static LockSet plan_locks(Plan const& plan) {
+    return {exclusive(LockLevel::Instance, plan.name)};
+  }
+  static Result<json::value> apply(Plan const& plan, JobContext& job) {
+    return ThreeSteps::apply(plan, job);
+  }
+};
+
 json::array a_job(std::string_view name) {
   json::object op;
   op["OP_ID"] = "OP_INSTANCE_REMOVE";
@@ -72,6 +91,7 @@ class JobQueueTest : public testing::Test {
  protected:
   JobQueueTest() {
     units_.add<ThreeSteps>();
+    units_.add<UnderAnAlias>();
     config_ = std::move(*store::ConfigStore::create(store_, clock_));
     auto const filled = config_->update(
         [](store::ClusterEdit& edit) -> Result<void> {
@@ -177,6 +197,29 @@ TEST_F(JobQueueTest, what_was_interrupted_goes_on_before_what_is_more_urgent) {
   nodes_.set_reachable(NodeId("node-1"), true);
   auto const end = wait(interrupted).end_timestamp;
   EXPECT_LE(end, wait(next).start_timestamp);
+}
+
+// Both are about "real", whatever it was called.
+TEST_F(JobQueueTest, what_a_plan_is_about_is_locked_before_it_is_carried_out) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const first = *queue_->submit({a_job("real")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  json::object op{{"OP_ID", "OP_INSTANCE_STARTUP"}, {"instance_name", "alias"}};
+  auto const second = *queue_->submit({json::array{op}}).front();
+  auto const wants = [&] {
+    for (auto const& entry : queue_->locks()) {
+      if (entry.job == second && entry.locks.size() > 2 && !entry.is_granted) return true;
+    }
+    return false;
+  };
+  while (!wants()) std::this_thread::sleep_for(1ms);
+  nodes_.set_reachable(NodeId("node-1"), true);
+  auto const end = wait(first).end_timestamp;
+  auto const job = wait(second);
+  EXPECT_EQ(job.status(), Status::Success) << json::value(job.ops[0].result);
+  EXPECT_LE(end, job.end_timestamp);
+  // Locked as what it is, it is done once.
+  EXPECT_TRUE(queue_->locks().empty());
 }
 
 TEST_F(JobQueueTest, prerequisites_are_errors_of_their_class) {

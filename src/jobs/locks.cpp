@@ -33,6 +33,13 @@ std::string lock_name(Lock const& lock) {
   return fmt::format("{}/{}", level_name(lock.level), lock.name.empty() ? "[lockset]" : lock.name);
 }
 
+LockSet together(LockSet locks, LockSet const& more) {
+  for (auto const& lock : more) {
+    if (std::ranges::find(locks, lock) == locks.end()) locks.push_back(lock);
+  }
+  return locks;
+}
+
 void LockManager::request(JobId job, std::int64_t priority, LockSet locks) {
   auto const has_cluster = std::ranges::any_of(locks, [](Lock const& lock) {
     return lock.level == LockLevel::Cluster && lock.name == "BGL";

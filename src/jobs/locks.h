@@ -49,6 +49,9 @@ inline Lock all_exclusive(LockLevel level) {
 // "instance/web1", "cluster/BGL", "node/[lockset]".
 std::string lock_name(Lock const& lock);
 
+// All of both, each once.
+LockSet together(LockSet locks, LockSet const& more);
+
 // What a number of jobs hold or wait for, counted, so that a set of locks is compared with all of
 // them at once.
 class LockCounts {

@@ -15,6 +15,7 @@ struct JobQueue::Row {
   Job job;
   std::size_t current = 0;  // the opcode that is next or runs
   LockSet locks;            // asked for or held, for the current opcode
+  LockSet plan_locks;       // of these, those that the opcode's plan asked for
   bool wants_locks = false;
   bool is_executing = false;
   // It ends so without running, as soon as a worker has written it.

@@ -7,6 +7,9 @@
 //   Result<Facts>       inspect(Op const&, model::Cluster const&, NodeReader&)      reads the nodes
 //   Result<Plan>        plan(Op const&, model::Cluster const&, Facts const&)        pure
 //   Result<json::value> apply(Plan const&, JobContext&)                             acts
+// and, where the plan names what nobody could know before (a name that was looked up), with
+//   LockSet             plan_locks(Plan const&)                                     pure
+// which are asked for together with the others, and then all is decided anew;
 // and, where people can hang scripts on it (docs/hooks.md), with
 //   Result<Hooks>       hooks(Op const&, model::Cluster const&, Plan const&)        pure
 // which is asked before the first act and again after the last one, then with the cluster as it is
@@ -83,8 +86,16 @@ concept HasHooks = requires(typename U::Op const& op, model::Cluster const& clus
 template <class U>
 concept NamesHooks = requires { &U::hooks; };
 
+template <class U>
+concept HasPlanLocks = requires(typename U::Plan const& plan) {
+  { U::plan_locks(plan) } -> std::same_as<LockSet>;
+};
+template <class U>
+concept NamesPlanLocks = requires { &U::plan_locks; };
+
 struct Decision {
   json::value plan;
+  LockSet locks;  // that the plan wants, too
   std::optional<Hooks> hooks;
 };
 
@@ -105,6 +116,7 @@ template <class U>
 class UnitOf final : public Unit {
  public:
   static_assert(HasHooks<U> || !NamesHooks<U>, "hooks() has another signature");
+  static_assert(HasPlanLocks<U> || !NamesPlanLocks<U>, "plan_locks() has another signature");
   using Op = typename U::Op;
 
   std::string_view op_id() const override { return Op::op_id; }
@@ -121,7 +133,8 @@ class UnitOf final : public Unit {
       auto const opcode = TRY(opcodes::decode<Op>(op));
       auto const facts = TRY(U::inspect(opcode, cluster, nodes));
       auto const plan = TRY(U::plan(opcode, cluster, facts));
-      Decision decision{json::value(schema::encode(plan)), {}};
+      Decision decision{json::value(schema::encode(plan)), {}, {}};
+      if constexpr (HasPlanLocks<U>) decision.locks = U::plan_locks(plan);
       if constexpr (HasHooks<U>) decision.hooks = TRY(U::hooks(opcode, cluster, plan));
       return decision;
     });

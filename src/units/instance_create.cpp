@@ -486,6 +486,10 @@ Result<InstanceCreate::Plan> InstanceCreate::plan(Op const& op, model::Cluster c
   return Planner(op, cluster, facts).plan();
 }
 
+jobs::LockSet InstanceCreate::plan_locks(Plan const& plan) {
+  return {jobs::exclusive(jobs::LockLevel::Instance, plan.instance.name)};
+}
+
 // Ganeti tells of the start that is wished, as Python says it, where others tell of a status.
 Result<jobs::Hooks> InstanceCreate::hooks(Op const& op, model::Cluster const& cluster,
                                           Plan const& plan) {

@@ -118,6 +118,10 @@ Result<InstanceRename::Plan> InstanceRename::plan(Op const& op, model::Cluster c
   return plan;
 }
 
+jobs::LockSet InstanceRename::plan_locks(Plan const& plan) {
+  return {jobs::exclusive(jobs::LockLevel::Instance, plan.after.name)};
+}
+
 // Told of the instance by its UUID: afterwards it has the new name.
 Result<jobs::Hooks> InstanceRename::hooks(Op const& /*op*/, model::Cluster const& cluster,
                                           Plan const& plan) {
