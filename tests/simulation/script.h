@@ -42,7 +42,8 @@ struct Options {
   double hours = 1;
   std::int64_t nodes = 1;
   std::int64_t controllers = 1;
-  std::int64_t machines = 0;  // that exist before anything happens
+  std::int64_t machines = 0;       // that exist before anything happens
+  std::int64_t idle_machines = 0;  // besides, that were there already and never ran
   bool has_faults = true;
   std::uint64_t pace = 1;                      // everything comes so many times as often
   std::uint64_t kills = 1;                     // and kills of controllers so many times more

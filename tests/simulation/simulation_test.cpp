@@ -42,6 +42,17 @@ TEST(Simulation, what_is_left_out_does_not_change_the_rest) {
   EXPECT_EQ(part[1].seed, whole[3].seed);
 }
 
+// Nothing is slow, or in the way of others, because there are many.
+TEST(Simulation, thousands_of_machines_are_as_well_kept_as_a_few) {
+  Options const options{.seed = 5, .hours = 0.05, .idle_machines = 5000, .pace = 2};
+  World world(options);
+  auto const script = make_script(options);
+  world.run([&](World& it) { it.play(script); });
+  EXPECT_FALSE(world.broken()) << world.broken()->invariant << ": " << world.broken()->what;
+  EXPECT_GT(world.jobs_submitted(), 10U);
+  EXPECT_GE(world.invariants().cluster().instances().size(), 4900U);
+}
+
 // Two guests that write to one disk are seen at once.
 TEST(Simulation, a_second_writer_is_named) {
   World world({.seed = 1, .machines = 1, .has_faults = false});

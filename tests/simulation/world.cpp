@@ -131,6 +131,7 @@ void World::set_up() {
           {}));
     }
   });
+  add_idle_machines();
   ++supervisors_;
   play_outside("locks", [this] {
     while (!is_over_) {
@@ -159,6 +160,30 @@ void World::set_up() {
     jobs.push_back(*job);
   }
   for (auto const job : jobs) CHECK(wait_for(job, 10h) == jobs::Status::Success);
+}
+
+// Without jobs: there may be thousands.
+void World::add_idle_machines() {
+  constexpr std::int64_t at_once = 500;
+  for (std::int64_t first = 0; first < options_.idle_machines; first += at_once) {
+    ask_leader([&](controller::Core& core) {
+      CHECK(core.config().update(
+          [&](store::ClusterEdit& edit) -> Result<void> {
+            for (auto i = first; i < std::min(first + at_once, options_.idle_machines); ++i) {
+              model::Instance idle;
+              idle.uuid = InstanceId(fmt::format("00000000-0000-4000-9000-{:012}", i));
+              idle.name = fmt::format("idle-{}", i);
+              idle.primary_node = node_id(1 + i % options_.nodes);
+              idle.os = "noop";
+              auto const mac = fmt::format("ee:00:00:00:{:02x}:{:02x}", i / 256, i % 256);
+              idle.nics.push_back({.uuid = NicId(idle.uuid.text()), .mac = mac});
+              edit.put(std::move(idle));
+            }
+            return {};
+          },
+          {}));
+    });
+  }
 }
 
 void World::play_outside(std::string name, std::function<void()> body) {

@@ -68,6 +68,7 @@ class World {
   struct Host;  // of a controller
 
   void set_up();
+  void add_idle_machines();
   // A task outside of the cluster, which nothing kills.
   void play_outside(std::string name, std::function<void()> body);
   void supervise(Host& host);
