@@ -25,14 +25,14 @@ PROGRAMS = [
 
 # Black-box tests. tests/style runs always.
 COMMANDS = ("tests/functional/test_commands.py tests/functional/test_bad_input.py tests/functional/test_transcript.py tests/functional/test_instances.py "
-            "tests/functional/test_groups.py tests/functional/test_whole_cluster.py")
+            "tests/functional/test_groups.py tests/functional/test_whole_cluster.py tests/functional/test_same_instance.py")
 STORAGE = ("tests/functional/test_conversion.py tests/functional/test_recreate_disks.py tests/functional/test_rename.py tests/functional/test_devices.py tests/functional/test_crash.py "
            "tests/functional/test_instances.py tests/lab/test_machines.py tests/lab/test_changes.py tests/lab/test_verify_on_volumes.py tests/volumes")
 GUESTS = ("tests/functional/test_instances.py tests/functional/test_devices.py tests/functional/test_vnc.py tests/functional/test_user_shutdown.py tests/functional/test_console.py "
           "tests/functional/test_crash.py tests/lab/test_machines.py tests/lab/test_manual.py tests/lab/test_nics.py tests/lab/test_survival.py")
 NETWORK = "tests/functional/test_network.py tests/functional/test_devices.py tests/lab/test_nics.py tests/lab/test_cluster.py"
 HOOKS = "tests/functional/test_hooks.py"
-DAEMONS = ("tests/functional/test_crash.py tests/functional/test_watcher.py tests/functional/test_random_kills.py tests/functional/test_bad_input.py tests/lab/test_survival.py "
+DAEMONS = ("tests/functional/test_ssconf.py tests/functional/test_crash.py tests/functional/test_watcher.py tests/functional/test_random_kills.py tests/functional/test_bad_input.py tests/lab/test_survival.py "
            "tests/lab/test_random_kills_on_volumes.py")
 PACKAGES = "tests/lab/test_packages.py tests/lab/test_survival.py tests/lab/test_cluster.py"
 OS = "tests/os tests/lab/test_debian_definitions.py"

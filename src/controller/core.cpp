@@ -12,6 +12,8 @@ namespace json = boost::json;
 
 // The command that waits for the answer gives up after two minutes.
 constexpr std::int64_t destroy_hooks_limit_s = 60;
+// What was committed just before is no finding of `gnt-cluster verify`.
+constexpr std::chrono::seconds ssconf_patience{10};
 
 json::array post_init_job(WallTime now) {
   json::object op;
@@ -40,6 +42,8 @@ Result<void> Core::lead(std::vector<std::string> const& crashes) {
   leads_ = true;
   store_ = std::make_unique<store::LeaderStore>(seams_.store, leadership_.revision());
   config_ = TRY(store::ConfigStore::create(*store_, seams_.clock));
+  ssconf_ = std::make_unique<SsconfWriter>(seams_.clock, *config_, seams_.nodes, epoch());
+  config_->on_change([this] { ssconf_->wake(); });
   units::add_all(units_);
   queue_ = TRY(jobs::JobQueue::create(job_seams(), units_, epoch(), crashes));
   watcher_ = std::make_unique<Watcher>(job_seams(), *queue_, epoch());
@@ -52,10 +56,16 @@ Result<void> Core::lead(std::vector<std::string> const& crashes) {
 }
 
 jobs::Seams Core::job_seams() {
-  return {seams_.clock, seams_.random, *store_, *config_, seams_.nodes};
+  return {.clock = seams_.clock,
+          .random = seams_.random,
+          .store = *store_,
+          .config = *config_,
+          .nodes = seams_.nodes,
+          .wait_for_ssconf = [this] { ssconf_->wait(ssconf_patience); }};
 }
 
 void Core::start() {
+  ssconf_->start();
   queue_->start();
   watcher_->start();
 }
@@ -63,6 +73,7 @@ void Core::start() {
 void Core::stop() {
   leadership_.stop();
   if (watcher_) watcher_->stop();
+  if (ssconf_) ssconf_->stop();
   if (queue_) queue_->stop();
 }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <memory>
 
+#include "controller/ssconf_writer.h"
 #include "controller/watcher.h"
 #include "jobs/job_queue.h"
 #include "store/config_store.h"
@@ -61,6 +62,7 @@ class Core {
   jobs::UnitTable units_;
   std::unique_ptr<jobs::JobQueue> queue_;
   std::unique_ptr<Watcher> watcher_;
+  std::unique_ptr<SsconfWriter> ssconf_;
 };
 
 }  // namespace flotte::controller

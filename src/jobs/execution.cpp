@@ -98,15 +98,16 @@ Result<Decision> Execution::decide(Unit const& unit) {
       needs_other_locks_ = true;
       return fail(ErrorCode::InternalError, "Other locks are needed");
     }
-    NodeReader reader(queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_,
-                      queue_.seams_.clock.wall(), [this] { return queue_.set_aside(); });
+    NodeReader reader(
+        queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_, queue_.seams_.clock.wall(),
+        [this] { return queue_.set_aside(); }, queue_.seams_.wait_for_ssconf);
     auto decision = unit.decide(row_.op().input, *snapshot, reader);
-    if (decision || decision.error().error_class != ErrorClass::Unreachable ||
     if (decision && together(locks, decision->locks) != row_.locks) {
       row_.plan_locks = decision->locks;
       needs_other_locks_ = true;
       return fail(ErrorCode::InternalError, "Other locks are needed");
     }
+    if (decision || decision.error().error_class != ErrorClass::Unreachable ||
         queue_.seams_.clock.now() >= give_up_at) {
       return decision;
     }

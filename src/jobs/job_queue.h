@@ -42,6 +42,8 @@ struct Seams {
   store::Store& store;
   store::ConfigStore& config;
   rpc::Node& nodes;
+  // Returns when the nodes have what is committed now, or when that takes long.
+  std::function<void()> wait_for_ssconf = [] {};
 };
 
 // What a waiting command is told.

@@ -53,12 +53,14 @@ struct SetAside {
 class NodeReader {
  public:
   NodeReader(rpc::Node& nodes, Random& random, std::int64_t leader_epoch, WallTime now,
-             std::function<std::vector<SetAside>()> set_aside)
+             std::function<std::vector<SetAside>()> set_aside,
+             std::function<void()> wait_for_ssconf)
       : nodes_(nodes),
         random_(random),
         leader_epoch_(leader_epoch),
         now_(now),
-        set_aside_(std::move(set_aside)) {}
+        set_aside_(std::move(set_aside)),
+        wait_for_ssconf_(std::move(wait_for_ssconf)) {}
 
   template <class Call>
   Result<typename Call::Reply> ask(model::Node const& node, Call const& call) {
@@ -68,6 +70,8 @@ class NodeReader {
   Random& random() { return random_; }
   WallTime now() const { return now_; }
   std::vector<SetAside> set_aside() const { return set_aside_(); }
+  // Returns when the nodes have what is committed now, or when that takes long.
+  void wait_for_ssconf() const { wait_for_ssconf_(); }
 
  private:
   static constexpr std::chrono::seconds read_timeout{30};
@@ -76,6 +80,7 @@ class NodeReader {
   std::int64_t leader_epoch_;
   WallTime now_;
   std::function<std::vector<SetAside>()> set_aside_;
+  std::function<void()> wait_for_ssconf_;
 };
 
 template <class U>

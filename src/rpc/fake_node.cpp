@@ -14,17 +14,7 @@
 namespace flotte::rpc {
 namespace {
 
-constexpr std::int64_t gibi = 1024;
 constexpr std::size_t hook_runs_max = 1000;
-
-OsDefinition os_definition(std::string name, std::vector<std::string> variants) {
-  OsDefinition os;
-  os.name = std::move(name);
-  os.path = "/srv/ganeti/os/" + os.name;
-  os.variants = std::move(variants);
-  os.api_versions = {20, 15, 10};
-  return os;
-}
 
 // What one node does with each call. Every function runs with the FakeNode's mutex held.
 class Deeds : public FakeStorage {
@@ -77,6 +67,13 @@ class Deeds : public FakeStorage {
       auto& faults = found.nic_faults;
       if (checked || std::ranges::find(faults, checked.error().message) != faults.end()) continue;
       faults.push_back(checked.error().message);
+    }
+    for (auto const& [key, value] : call.ssconf) {
+      auto const known = state_.ssconf.find(key);
+      if (known != state_.ssconf.end() && value == json::string_view(known->second)) continue;
+      found.file_faults.push_back(
+          {.path = fmt::format("/var/lib/ganeti/ssconf_{}", std::string_view(key)),
+           .fault = "differs from the configuration"});
     }
     found.run_files = state_.strays;
     for (auto const& [name, guest] : state_.guests) {
@@ -252,6 +249,14 @@ class Deeds : public FakeStorage {
     return Nothing{};
   }
 
+  Result<Nothing> write_ssconf(SsconfWrite const& call) {
+    for (auto const& [key, value] : call.values) {
+      if (!value.is_string()) return fail(ErrorCode::WrongInput, "A value of ssconf is no text");
+      state_.ssconf[key] = std::string_view(value.get_string());
+    }
+    return Nothing{};
+  }
+
   Result<Nothing> master_address(MasterAddress const& wish) {
     if (wish.is_up && wish.netdev.empty()) {
       return fail(ErrorCode::EnvironmentError, "The network interface '' does not exist");
@@ -334,29 +339,6 @@ class Deeds : public FakeStorage {
 
 }  // namespace
 
-FakeNodeState FakeNodeState::ordinary() {
-  FakeNodeState state;
-  state.facts.memory_total = {16 * gibi};
-  state.facts.memory_free = {15 * gibi};
-  state.facts.memory_node = {1 * gibi};
-  state.facts.cpu_total = 8;
-  state.facts.boot_id = "11111111-2222-3333-4444-555555555555";
-  state.facts.volume_groups = {{"xenvg", {1024 * gibi}, {1024 * gibi}}};
-  state.facts.file_total = {1024 * gibi};
-  state.facts.file_free = {1024 * gibi};
-  state.facts.accelerator = "kvm";
-  state.facts.accelerator_reason = "a fake node";
-  state.facts.software_version = "fake";
-  state.operating_systems = {os_definition("debootstrap", {"default", "bookworm"}),
-                             os_definition("noop", {})};
-  state.bridges = {"br0"};
-  return state;
-}
-
-std::string fake_disk_key(model::Disk const& disk) {
-  return fmt::format("{}:{}", schema::name_of(disk.dev_type), fmt::join(disk.logical_id, "/"));
-}
-
 Error fake_unreachable(std::string_view node_name, std::string_view why) {
   return {ErrorCode::EnvironmentError,
           fmt::format("Node {} (in memory) did not answer: {}", node_name, why),
@@ -430,6 +412,7 @@ struct FakeNode::Machine {
     on<AllInstancesInfo>(&Deeds::running);
     on<NicsValidate>(&Deeds::validate_nics);
     on<MasterAddress>(&Deeds::master_address);
+    on<SsconfWrite>(&Deeds::write_ssconf);
     dispatcher.on<HooksRun>([this](HooksRun const& call, CallContext const& context,
                                    Progress const&) { return deeds.run_hooks(call, context); });
     on<HypervisorValidate>(

@@ -85,8 +85,9 @@ struct FakeNodeState {
   std::map<std::string, ResolvedName> hosts;  // by what is asked for
   // What is wrong with the cluster's files, certificates and storage directories, as a test wants.
   NodeFindings wrong;
-  std::vector<RunFile> strays;            // in the run directory, of guests that aren't there
-  std::map<std::string, FakeDisk> disks;  // by fake_disk_key()
+  std::map<std::string, std::string> ssconf;  // by key
+  std::vector<RunFile> strays;                // in the run directory, of guests that aren't there
+  std::map<std::string, FakeDisk> disks;      // by fake_disk_key()
   std::map<std::string, FakeVolume> other_volumes;  // by group and name: "xenvg/old"
   std::map<std::string, FakeGuest> guests;
   std::set<std::string> taps;

@@ -133,6 +133,15 @@ Fields NodeVerify::fields() {
       field<&NodeVerify::storage_dirs>("storage_dirs", "Directories of disks that are files."),
       field<&NodeVerify::master_ip>("master_ip", "The address that must be up here."),
       field<&NodeVerify::nics>("nics", "NICs that need more than a bridge."),
+      field<&NodeVerify::ssconf>("ssconf", "What must be in the ssconf files, by key."),
+  };
+  return table;
+}
+
+Fields SsconfWrite::fields() {
+  static constexpr Field table[] = {
+      field<&SsconfWrite::values>("values", "What they become, by key."),
+      field<&SsconfWrite::number>("number", "The highest of a leader is the latest."),
   };
   return table;
 }

@@ -148,6 +148,17 @@ struct NodeVerify {
   std::vector<std::string> storage_dirs;  // for disks that are files
   std::string master_ip;                  // empty: it needs none
   std::vector<NicSpec> nics;              // those that need more than a bridge
+  schema::json::object ssconf;            // what must be in ssconf_<key>
+
+  static schema::Fields fields();
+};
+
+// What others read of the configuration: the files ssconf_<key>. The keys that aren't named stay.
+struct SsconfWrite {
+  static constexpr std::string_view name = "ssconf_write";
+  using Reply = Nothing;
+  schema::json::object values;
+  std::int64_t number = 0;  // of one leader the highest is the latest
 
   static schema::Fields fields();
 };

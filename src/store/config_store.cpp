@@ -449,6 +449,8 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
                 "the store. Nothing was changed; restart flotte-controllerd");
   }
   take_over(commit, reply->revision);
+  guard.unlock();
+  if (changed_) changed_();
   return {};
 }
 
@@ -494,6 +496,8 @@ Result<void> ConfigStore::forget() {
   TRY(reply);
   revisions_.clear();
   snapshot_ = std::make_shared<model::Cluster const>();
+  guard.unlock();
+  if (changed_) changed_();
   return {};
 }
 

@@ -95,6 +95,9 @@ class ConfigStore {
   // Removes the whole configuration, all jobs and the journal: `gnt-cluster destroy`.
   Result<void> forget();
 
+  // Called after each commit; short. Set before others use the store.
+  void on_change(std::function<void()> changed) { changed_ = std::move(changed); }
+
  private:
   // What the commits under way touch: a thing is read by any number of them, or written by one.
   struct UnderWay {
@@ -120,6 +123,7 @@ class ConfigStore {
   std::shared_ptr<model::Cluster const> snapshot_ = std::make_shared<model::Cluster const>();
   std::unordered_map<std::string, std::int64_t> revisions_;  // of the stored objects
   UnderWay under_way_;
+  std::function<void()> changed_;
 };
 
 }  // namespace flotte::store

@@ -10,6 +10,7 @@
 
 #include "jobs/job_context.h"
 #include "model/params.h"
+#include "model/ssconf.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
 #include "units/verify_report.h"
@@ -134,7 +135,8 @@ void ask_files(model::Cluster const& cluster, jobs::NodeReader& nodes, NodeState
 }
 
 Result<NodeState> ask_node(model::NodePtr const& node, opcodes::ClusterVerifyGroup const& op,
-                           model::Cluster const& cluster, jobs::NodeReader& nodes) {
+                           model::Cluster const& cluster, json::object const& ssconf,
+                           jobs::NodeReader& nodes) {
   auto const& settings = cluster.settings();
   NodeState state{.node = node};
   state.facts = TRY(nodes.ask(*node, rpc::NodeInfo{settings.file_storage_dir}));
@@ -145,7 +147,8 @@ Result<NodeState> ask_node(model::NodePtr const& node, opcodes::ClusterVerifyGro
                                                                 has_master_ip(settings)
                                                             ? settings.master_ip
                                                             : "",
-                                           .nics = special_nics(cluster, *node)}));
+                                           .nics = special_nics(cluster, *node),
+                                           .ssconf = ssconf}));
   state.running = nodes.ask(*node, rpc::AllInstancesInfo{settings.enabled_hypervisors});
   state.operating_systems = nodes.ask(*node, rpc::OsDiagnose{});
   if (!settings.volume_group_name.empty()) {
@@ -552,9 +555,11 @@ void tell_notes(model::Cluster const& cluster, ClusterVerifyGroup::Facts const& 
 }  // namespace
 
 Result<jobs::LockSet> ClusterVerifyGroup::locks(Op const& op, model::Cluster const& cluster) {
-  auto const group = TRY(cluster.group(op.group_name));
-  return jobs::LockSet{jobs::all_shared(jobs::LockLevel::Instance),
-                       jobs::shared(jobs::LockLevel::NodeGroup, group->uuid.text()),
+  TRY(cluster.group(op.group_name));
+  // All that is in ssconf stands still meanwhile.
+  return jobs::LockSet{jobs::shared(jobs::LockLevel::Cluster, "settings"),
+                       jobs::all_shared(jobs::LockLevel::Instance),
+                       jobs::all_shared(jobs::LockLevel::NodeGroup),
                        jobs::all_shared(jobs::LockLevel::Node)};
 }
 
@@ -563,11 +568,13 @@ Result<ClusterVerifyGroup::Facts> ClusterVerifyGroup::inspect(Op const& op,
                                                               jobs::NodeReader& nodes) {
   auto const group = TRY(cluster.group(op.group_name));
   Facts facts;
+  auto const ssconf = model::ssconf(cluster);
+  nodes.wait_for_ssconf();
   for (auto const& node : cluster.nodes_by_name()) {
     if (node->group != group->uuid) continue;
     NodeState state{.node = node};
     if (!node->offline) {
-      if (auto asked = ask_node(node, op, cluster, nodes)) {
+      if (auto asked = ask_node(node, op, cluster, ssconf, nodes)) {
         state = std::move(*asked);
       } else {
         state.error = asked.error();

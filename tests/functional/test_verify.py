@@ -41,6 +41,12 @@ RESTORE = f"cp -p /tmp/kept {CERTIFICATE}"
 
 # (what makes it, what undoes it, exit code, code, kind, item, what is said about it)
 FAULTS = {
+    "a file of ssconf that says something else": (
+        "cp -p /var/lib/ganeti/ssconf_node_list /tmp/kept; echo node2 > /var/lib/ganeti/ssconf_node_list", "cp -p /tmp/kept /var/lib/ganeti/ssconf_node_list", 1,
+        "ENODEFILECHECK", "node", NODE, "File /var/lib/ganeti/ssconf_node_list differs from the configuration"),
+    "a file of ssconf that is missing": (
+        "mv /var/lib/ganeti/ssconf_node_list /tmp/kept", "mv /tmp/kept /var/lib/ganeti/ssconf_node_list", 1, "ECLUSTERFILECHECK", "cluster", "None",
+        f"File /var/lib/ganeti/ssconf_node_list is missing from node(s) {NODE}"),
     "a secret that others can read": (
         "chmod 644 /var/lib/ganeti/hmac.key", "chmod 600 /var/lib/ganeti/hmac.key", 1, "ENODEFILECHECK", "node", NODE,
         "File /var/lib/ganeti/hmac.key has mode 0644 and should have 0600: chmod 0600 /var/lib/ganeti/hmac.key"),

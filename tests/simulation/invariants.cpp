@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/ssconf.h"
 #include "opcodes/opcode.h"
 
 namespace flotte::simulation {
@@ -316,7 +317,18 @@ std::optional<jobs::Status> Invariants::status(JobId job) const {
 
 void Invariants::check_quiet() {
   check_store_quiet();
-  for (auto const& [id, node] : cluster_.nodes()) check_disks_of(id);
+  auto const ssconf = model::ssconf(cluster_);
+  for (auto const& [id, node] : cluster_.nodes()) {
+    check_disks_of(id);
+    nodes_.fake().change(id, [&](rpc::FakeNodeState& state) {
+      for (auto const& [key, content] : ssconf) {
+        if (content == json::string_view(state.ssconf[std::string(std::string_view(key))]))
+          continue;
+        fail("ssconf says what is configured",
+             fmt::format("{} on {}", std::string_view(key), node->name));
+      }
+    });
+  }
 }
 
 void Invariants::check_store_quiet() {

@@ -421,6 +421,11 @@ constexpr Row rows[] = {
     {"node_master_address down",
      [](Paths const&) { return Case{{address(true)}, address(false), {address(false)}}; },
      Needs::Network},
+    {"ssconf_write",
+     [](Paths const&) {
+       rpc::SsconfWrite const write{{{"cluster_tags", "a\nb\n"}, {"instance_list", "web1\n"}}, 1};
+       return Case{{}, call(write)};
+     }},
     {"nics_validate",
      [](Paths const& p) { return Case{{}, call(rpc::NicsValidate{routed_instance(p).nics})}; }},
     {"hooks_runner",

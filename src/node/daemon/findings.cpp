@@ -142,6 +142,7 @@ rpc::NodeFindings look_at_node(Paths const& paths, Nics const& nics, rpc::NodeVe
     if (sys::exists(path)) found.certificates.push_back(state_of(path));
   }
   found.file_faults = cluster_file_faults(paths);
+  std::ranges::move(ssconf_faults(paths, call.ssconf), std::back_inserter(found.file_faults));
   if (!call.storage_dirs.empty()) found.forbidden_storage_paths = forbidden_storage_paths(paths);
   for (auto const& directory : call.storage_dirs) {
     if (auto fault = storage_fault(paths, directory); !fault.empty()) {

@@ -1,6 +1,7 @@
 #include "node/daemon/machine.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/log.h"
 #include "node/daemon/findings.h"
@@ -45,6 +46,11 @@ class Machine {
     dispatcher.on<rpc::NodeVerify>([this](rpc::NodeVerify const& call, rpc::CallContext const&,
                                           rpc::Progress const&) -> Result<rpc::NodeFindings> {
       return look_at_node(paths_, nics_, call);
+    });
+    dispatcher.on<rpc::SsconfWrite>([this](rpc::SsconfWrite const& call,
+                                           rpc::CallContext const& context,
+                                           rpc::Progress const&) -> Result<rpc::Nothing> {
+      return take_ssconf(call, context.leader_epoch);
     });
     dispatcher.on<rpc::NicsValidate>([this](rpc::NicsValidate const& call, rpc::CallContext const&,
                                             rpc::Progress const&) -> Result<rpc::Nothing> {
@@ -108,6 +114,18 @@ class Machine {
   }
 
  private:
+  // What was delayed on its way is older than what is there.
+  Result<rpc::Nothing> take_ssconf(rpc::SsconfWrite const& call, std::int64_t leader_epoch) {
+    std::lock_guard const guard(ssconf_mutex_);
+    auto const sent = std::pair(leader_epoch, call.number);
+    if (sent < latest_ssconf_) {
+      return fail(ErrorCode::WrongState, "A later write of ssconf was taken already");
+    }
+    latest_ssconf_ = sent;
+    TRY(write_ssconf(paths_, call.values));
+    return rpc::Nothing{};
+  }
+
   Result<rpc::Nothing> install(rpc::OsCreate const& call, rpc::Progress const& progress) {
     TRY(os_.create(call, TRY(disks_for_script(call.instance)), said_by_script(progress)));
     return rpc::Nothing{};
@@ -181,6 +199,8 @@ class Machine {
   GuestCalls guests_;
   OsDefinitions os_;
   HookScripts hooks_;
+  std::mutex ssconf_mutex_;
+  std::pair<std::int64_t, std::int64_t> latest_ssconf_;  // the leader's epoch, and its number
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <filesystem>
+#include <mutex>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -164,9 +165,27 @@ Result<void> write_secrets(Paths const& paths, Random& random) {
                           mode_secret);
 }
 
+// No file of them comes back after the cluster was left.
+std::mutex ssconf_mutex;
+
+std::string ssconf_file(Paths const& paths, std::string_view key) {
+  return fmt::format("{}/{}{}", paths.lib(), ssconf_prefix, key);
+}
+
+// The key becomes the name of a file.
+Result<void> check_ssconf(std::string_view key, boost::json::value const& value) {
+  constexpr std::size_t key_bytes_max = 64;
+  auto const fits = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  if (!key.empty() && key.size() <= key_bytes_max && std::ranges::all_of(key, fits) &&
+      value.is_string() && value.get_string().size() <= state_file_bytes_max) {
+    return {};
+  }
+  return fail(ErrorCode::WrongInput, "'{}' is no key of ssconf, or its value no text", key);
+}
+
 // What is known before there is a configuration; the controller writes the rest.
-Result<void> write_ssconf(Paths const& paths, rpc::Bootstrap const& wish,
-                          Membership const& member) {
+Result<void> write_first_ssconf(Paths const& paths, rpc::Bootstrap const& wish,
+                                Membership const& member) {
   auto const node_certificate = TRY(read_state_file(paths.node_certificate()));
   auto const digest = TRY(net::inspect_certificate(node_certificate.value_or(""))).sha1;
   auto const& name = member.node_name;
@@ -199,8 +218,8 @@ Result<void> write_ssconf(Paths const& paths, rpc::Bootstrap const& wish,
       {"enabled_user_shutdown", "False"},
   };
   for (auto const& [key, value] : values) {
-    TRY(write_state_file(fmt::format("{}/{}{}", paths.lib(), ssconf_prefix, key), value + "\n",
-                         mode_ssconf));
+    auto const content = value.empty() ? std::string() : value + "\n";
+    TRY(write_state_file(ssconf_file(paths, key), content, mode_ssconf));
   }
   return {};
 }
@@ -295,14 +314,46 @@ Result<Membership> make_cluster(Paths const& paths, rpc::Bootstrap const& wish,
   TRY(allow_file_storage(paths, wish.file_storage_dirs));
   TRY(write_certificates(paths, member, clock.wall()));
   TRY(write_secrets(paths, random));
-  TRY(write_ssconf(paths, wish, member));
+  TRY(write_first_ssconf(paths, wish, member));
   TRY(write_state_file(membership_file(paths),
                        boost::json::serialize(schema::encode(member)) + "\n", mode_public));
   TRY(write_state_file(cluster_name_file(paths), member.cluster_name + "\n", mode_public));
   return member;
 }
 
+Result<void> write_ssconf(Paths const& paths, boost::json::object const& values) {
+  for (auto const& [key, value] : values) TRY(check_ssconf(key, value));
+  std::lock_guard const guard(ssconf_mutex);
+  if (!TRY(read_state_file(cluster_name_file(paths)))) {
+    return fail(ErrorCode::WrongState, "This machine belongs to no cluster");
+  }
+  for (auto const& [key, value] : values) {
+    auto const file = ssconf_file(paths, key);
+    std::string_view const content = value.get_string();
+    if (TRY(read_state_file(file)) == content) continue;
+    TRY(write_state_file(file, content, mode_ssconf));
+  }
+  return {};
+}
+
+std::vector<rpc::FileFault> ssconf_faults(Paths const& paths, boost::json::object const& values) {
+  std::vector<rpc::FileFault> faults;
+  for (auto const& [key, value] : values) {
+    if (!check_ssconf(key, value)) continue;
+    auto const file = ssconf_file(paths, key);
+    auto const content = read_state_file(file);
+    if (content && *content == std::string_view(value.get_string())) continue;
+    auto const is_missing = content && !*content;
+    faults.push_back({.path = file,
+                      .fault = "differs from the configuration; the controller writes it again "
+                               "within ten minutes",
+                      .is_missing = is_missing});
+  }
+  return faults;
+}
+
 Result<void> remove_cluster(Paths const& paths) {
+  std::lock_guard const guard(ssconf_mutex);
   TRY(remove_state_file(cluster_name_file(paths)));
   TRY(remove_ssconf(paths));
   for (auto const& file : cluster_files(paths)) TRY(remove_state_file(file.path));

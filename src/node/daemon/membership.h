@@ -45,6 +45,11 @@ Result<std::optional<Membership>> read_membership(Paths const& paths);
 Result<Membership> make_cluster(Paths const& paths, rpc::Bootstrap const& wish,
                                 Identity const& identity, Random& random, Clock& clock);
 
+// Writes those that differ. WrongState: this machine is no node.
+Result<void> write_ssconf(Paths const& paths, schema::json::object const& values);
+// Those that do not hold what they should.
+std::vector<rpc::FileFault> ssconf_faults(Paths const& paths, schema::json::object const& values);
+
 // Takes everything away, the marker first. Repeating it is harmless.
 Result<void> remove_cluster(Paths const& paths);
 

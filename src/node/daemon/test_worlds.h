@@ -137,7 +137,8 @@ inline Machinery machinery_of(rpc::FakeNode& fake) {
             rpc::FileStorageList, rpc::OsDiagnose, rpc::OsCreate, rpc::InstanceStart,
             rpc::InstanceShutdown, rpc::InstanceSoftReboot, rpc::InstanceResizeDisk,
             rpc::InstanceAdjust, rpc::InstanceBalloon, rpc::AllInstancesInfo, rpc::NicsValidate,
-            rpc::MasterAddress, rpc::HooksRun, rpc::HypervisorValidate>(dispatcher, fake, node);
+            rpc::MasterAddress, rpc::SsconfWrite, rpc::HooksRun, rpc::HypervisorValidate>(
+        dispatcher, fake, node);
   };
   machinery.running_guests = [] { return Result<std::vector<std::string>>({}); };
   return machinery;

@@ -1,0 +1,138 @@
+#include "controller/ssconf_writer.h"
+
+#include <algorithm>
+
+#include "base/boundary.h"
+#include "base/log.h"
+#include "model/ssconf.h"
+#include "rpc/node_calls.h"
+
+namespace flotte::controller {
+namespace {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+constexpr auto call_timeout = 30s;
+constexpr auto retry_after = 10s;
+constexpr auto all_again_after = 10min;
+// With thousands of machines a round takes a while: it shall not take more than a tenth of the
+// time.
+constexpr int rest_for_work = 9;
+constexpr Duration rest_max = 2s;
+
+json::object differing(json::object const& wanted, json::object const& known) {
+  json::object differ;
+  for (auto const& [key, value] : wanted) {
+    auto const* had = known.if_contains(key);
+    if (!had || *had != value) differ[key] = value;
+  }
+  return differ;
+}
+
+}  // namespace
+
+SsconfWriter::SsconfWriter(Clock& clock, store::ConfigStore& config, rpc::Node& nodes,
+                           std::int64_t leader_epoch)
+    : clock_(clock), config_(config), nodes_(nodes), leader_epoch_(leader_epoch) {}
+
+SsconfWriter::~SsconfWriter() {
+  stop();
+}
+
+void SsconfWriter::start() {
+  thread_ = clock_.start_thread("ssconf", [this] { run(); });
+}
+
+void SsconfWriter::stop() {
+  {
+    std::lock_guard const guard(mutex_);
+    is_stopping_ = true;
+  }
+  clock_.notify_all(changed_);
+  clock_.join(thread_);
+}
+
+void SsconfWriter::wake() {
+  {
+    std::lock_guard const guard(mutex_);
+    ++committed_;
+  }
+  clock_.notify_all(changed_);
+}
+
+void SsconfWriter::wait(Duration longest) {
+  auto const until = clock_.now() + longest;
+  std::unique_lock guard(mutex_);
+  auto const wanted = committed_;
+  while (written_ < wanted && !is_stopping_ && clock_.now() < until) {
+    clock_.wait_until(guard, changed_, until);
+  }
+}
+
+void SsconfWriter::run() {
+  auto all_again_at = clock_.now() + all_again_after;
+  auto retry_at = Instant::max();
+  std::unique_lock guard(mutex_);
+  while (!is_stopping_) {
+    auto const next = std::min(all_again_at, retry_at);
+    if (written_ == committed_ && clock_.now() < next) {
+      clock_.wait_until(guard, changed_, next);
+      continue;
+    }
+    auto const writing = committed_;
+    guard.unlock();
+    auto const began = clock_.now();
+    if (began >= all_again_at) {
+      known_.clear();
+      all_again_at = began + all_again_after;
+    }
+    auto const cluster = config_.snapshot();
+    auto const written = boundary("Writing ssconf", [&]() -> Result<Instant> {
+      return cluster->settings().uuid.empty() ? Instant::max() : write_all(*cluster);
+    });
+    if (!written) log::error("{}", written.error().message);
+    retry_at = written ? *written : began + retry_after;
+    auto const ended = clock_.now();
+    guard.lock();
+    written_ = writing;
+    clock_.notify_all(changed_);
+    auto const rested = ended + std::min(rest_for_work * (ended - began), rest_max);
+    while (!is_stopping_ && clock_.now() < rested) clock_.wait_until(guard, changed_, rested);
+  }
+}
+
+// When a node that lacks something is to be asked again.
+Instant SsconfWriter::write_all(model::Cluster const& cluster) {
+  auto const files = model::ssconf(cluster);
+  auto retry_at = Instant::max();
+  for (auto const& [id, node] : cluster.nodes()) {
+    if (node->offline) {
+      known_.erase(id);
+    } else {
+      retry_at = std::min(retry_at, write(*node, files));
+    }
+  }
+  return retry_at;
+}
+
+// One that is away holds up no other.
+Instant SsconfWriter::write(model::Node const& node, json::object const& files) {
+  auto& known = known_[node.uuid];
+  auto const differ = differing(files, known.files);
+  if (differ.empty()) return Instant::max();
+  if (clock_.now() < known.retry_at) return known.retry_at;
+  auto const written = nodes_.ask(node, rpc::SsconfWrite{differ, ++number_},
+                                  {.leader_epoch = leader_epoch_, .timeout = call_timeout});
+  if (written) {
+    known.files = files;
+    return Instant::max();
+  }
+  // Nobody knows how far it came.
+  known.files.clear();
+  known.retry_at = clock_.now() + retry_after;
+  log::warning("ssconf on {}: {}", node.name, written.error().message);
+  return known.retry_at;
+}
+
+}  // namespace flotte::controller

@@ -1,0 +1,13 @@
+// ssconf: what programs beside ours read of the configuration, in files ssconf_<key> on every node
+// (ganeti-compat §5.3). Pure.
+#pragma once
+
+#include "model/cluster.h"
+
+namespace flotte::model {
+
+// The content of each file by its key. Two are not among them, which only the node itself knows:
+// release_version and master_candidates_certs.
+schema::json::object ssconf(Cluster const& cluster);
+
+}  // namespace flotte::model
