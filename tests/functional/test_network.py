@@ -257,3 +257,10 @@ def test_rules_that_somebody_flushes_come_back(cluster, needs_nft):
         cluster.ok("mv /usr/sbin/nft.away /usr/sbin/nft")
     cluster.wait_until("nft list ruleset | grep -q NIC.0.of.vm1")
     cluster.ok("gnt-cluster verify")
+
+
+def test_a_mask_takes_the_clusters_address_with_it(cluster):
+    cluster.ok("gnt-cluster modify --master-netmask=24")
+    assert "192.0.2.9/24" in cluster.ok("ip -4 -o address show br0")
+    cluster.ok("gnt-cluster modify --master-netmask=32")
+    assert "192.0.2.9/32" in cluster.ok("ip -4 -o address show br0")

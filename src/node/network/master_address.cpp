@@ -31,9 +31,10 @@ Result<void> set_master_address(sys::Processes& processes, rpc::MasterAddress co
   auto const is_there = [&]() -> Result<bool> {
     auto const shown = TRY(sys::run_checked(
         processes,
-        {.argv = {"ip", family, "-o", "address", "show", "dev", wish.netdev, "to", address},
+        {.argv = {"ip", family, "-o", "address", "show", "dev", wish.netdev, "to", wish.ip},
          .timeout = ip_timeout}));
-    return !shown.output.empty();
+    // With its mask: the same address with another one is not it.
+    return shown.output.find(fmt::format(" {} ", address)) != std::string::npos;
   };
   if (TRY(is_there()) == wish.is_up) return {};
   auto const changed = sys::run_checked(
