@@ -111,14 +111,47 @@ Result<void> check_boot(json::object const& hv) {
   return {};
 }
 
-std::optional<int> small_number(std::string_view text) {
-  constexpr int cpus_max = 4096;
+// What the drivers of QEMU would say when they open the disks: no trial has these.
+Result<void> check_disks(json::object const& hv) {
+  if (text_of(hv, "disk_aio") == "native" && text_of(hv, "disk_cache") != "none") {
+    return broken(
+        "When 'disk_aio' is set to 'native', the only supported value for 'disk_cache' is 'none'.");
+  }
+  return {};
+}
+
+std::optional<int> number_below(std::string_view text, int limit, int base = 10) {
   int value = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0 || value >= cpus_max) {
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0 || value >= limit) {
     return std::nullopt;
   }
   return value;
+}
+
+std::optional<int> small_number(std::string_view text) {
+  constexpr int cpus_max = 4096;
+  return number_below(text, cpus_max);
+}
+
+// "host:1.4" (bus and address) or "host:046d:c52b" (vendor and product), as QEMU took them once.
+std::optional<std::string> device_of_host(std::string_view where) {
+  constexpr int buses_max = 256;
+  constexpr int addresses_max = 128;
+  constexpr int ids_max = 0x10000;
+  constexpr int hexadecimal = 16;
+  if (auto const dot = where.find('.'); dot != std::string_view::npos) {
+    auto const bus = number_below(where.substr(0, dot), buses_max);
+    auto const address = number_below(where.substr(dot + 1), addresses_max);
+    if (!bus || !address) return std::nullopt;
+    return fmt::format("hostbus={},hostaddr={}", *bus, *address);
+  }
+  auto const colon = std::min(where.find(':'), where.size());
+  auto const product_at = std::min(colon + 1, where.size());
+  auto const vendor = number_below(where.substr(0, colon), ids_max, hexadecimal);
+  auto const product = number_below(where.substr(product_at), ids_max, hexadecimal);
+  if (!vendor || !product) return std::nullopt;
+  return fmt::format("vendorid={:#06x},productid={:#06x}", *vendor, *product);
 }
 
 // "0-3,5"
@@ -148,7 +181,10 @@ Result<void> check_hypervisor(HypervisorKind kind, json::object const& filled) {
   TRY(check_spice(filled));
   TRY(check_vnc(filled));
   TRY(check_security(filled));
+  TRY(check_disks(filled));
   TRY(parse_cpu_mask(text_of(filled, "cpu_mask")));
+  TRY(parse_kvm_extra(text_of(filled, "kvm_extra")));
+  TRY(parse_usb_devices(text_of(filled, "usb_devices")));
   return check_boot(filled);
 }
 
@@ -171,6 +207,59 @@ Result<std::vector<CpuList>> parse_cpu_mask(std::string_view mask) {
     at = end + 1;
   }
   return lists;
+}
+
+Result<std::vector<std::string>> parse_kvm_extra(std::string_view text) {
+  std::vector<std::string> words;
+  char quote = 0;
+  bool in_word = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char const c = text[i];
+    bool const is_space = c == ' ' || c == '\t' || c == '\n';
+    if (quote == 0 && is_space) {
+      in_word = false;
+      continue;
+    }
+    if (!in_word) words.emplace_back();
+    in_word = true;
+    if (quote == 0 && (c == '"' || c == '\'')) {
+      quote = c;
+    } else if (quote != 0 && c == quote) {
+      quote = 0;
+    } else if (c == '\\' && quote != '\'') {
+      if (i + 1 == text.size()) return broken("kvm_extra: it ends with a backslash");
+      words.back() += text[++i];
+    } else {
+      words.back() += c;
+    }
+  }
+  if (quote == 0) return words;
+  return broken("kvm_extra: a quote {} is not closed", quote);
+}
+
+Result<std::vector<UsbDevice>> parse_usb_devices(std::string_view text) {
+  constexpr std::string_view separators = " ,";
+  constexpr std::string_view host = "host:";
+  std::vector<UsbDevice> devices;
+  for (auto at = text.find_first_not_of(separators); at != std::string_view::npos;
+       at = text.find_first_not_of(separators, at)) {
+    auto const end = std::min(text.find_first_of(separators, at), text.size());
+    auto const part = text.substr(at, end - at);
+    at = end;
+    if (part.find(':') == std::string_view::npos) {
+      devices.push_back({.emulated = std::string(part), .of_host = {}});
+      continue;
+    }
+    auto of_host = part.starts_with(host) ? device_of_host(part.substr(host.size())) : std::nullopt;
+    if (!of_host) {
+      return broken(
+          "usb_devices: '{}' is none of tablet, mouse, keyboard and the like, host:BUS.ADDRESS and "
+          "host:VENDOR:PRODUCT (see lsusb); another device is added by kvm_extra='-device usb-…'",
+          part);
+    }
+    devices.push_back({.emulated = {}, .of_host = std::move(*of_host)});
+  }
+  return devices;
 }
 
 }  // namespace flotte::model

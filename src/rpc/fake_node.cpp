@@ -416,7 +416,7 @@ struct FakeNode::Machine {
     dispatcher.on<HooksRun>([this](HooksRun const& call, CallContext const& context,
                                    Progress const&) { return deeds.run_hooks(call, context); });
     on<HypervisorValidate>(
-        [](Deeds&, HypervisorValidate const&) -> Result<Nothing> { return Nothing{}; });
+        [](Deeds&, auto const&) -> Result<HypervisorAdvice> { return HypervisorAdvice{}; });
     // The sleep itself is invoke()'s: it must not happen with the mutex held.
     on<TestDelay>([](Deeds&, TestDelay const& call) -> Result<Nothing> {
       if (call.duration_s >= 0) return Nothing{};

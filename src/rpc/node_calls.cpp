@@ -487,10 +487,16 @@ Fields MasterAddress::fields() {
   return table;
 }
 
+Fields HypervisorAdvice::fields() {
+  static constexpr Field table[] = {
+      field<&HypervisorAdvice::warnings>("warnings", "What works, but not as it seems."),
+  };
+  return table;
+}
+
 Fields HypervisorValidate::fields() {
   static constexpr Field table[] = {
-      field<&HypervisorValidate::hypervisor>("hypervisor", "Hypervisor."),
-      field<&HypervisorValidate::hvparams>("hvparams", "Hvparams."),
+      field<&HypervisorValidate::instance>("instance", "What would be started."),
   };
   return table;
 }

@@ -553,12 +553,17 @@ struct MasterAddress {
   static schema::Fields fields();
 };
 
-// Checks what only the node can know: does the kernel file exist, is the binary there.
+struct HypervisorAdvice {
+  std::vector<std::string> warnings;  // sentences
+  static schema::Fields fields();
+};
+
+// Whether the node could start such an instance: what its parameters name is there, and its
+// hypervisor takes them. Nothing is changed, and nothing of the instance is opened: it may run.
 struct HypervisorValidate {
   static constexpr std::string_view name = "hypervisor_validate_params";
-  using Reply = Nothing;
-  model::HypervisorKind hypervisor = model::HypervisorKind::Kvm;
-  json::object hvparams;
+  using Reply = HypervisorAdvice;
+  InstanceSpec instance;
 
   static schema::Fields fields();
 };

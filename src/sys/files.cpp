@@ -196,6 +196,13 @@ std::vector<std::string> names_in(std::string const& directory) {
   return names;
 }
 
+std::string identity(std::string const& path) {
+  struct stat seen{};
+  if (::stat(path.c_str(), &seen) != 0) return path;
+  return fmt::format("{} {}:{} {}.{}", path, seen.st_dev, seen.st_ino, seen.st_mtim.tv_sec,
+                     seen.st_mtim.tv_nsec);
+}
+
 Result<FileSystemSpace> file_system_space(std::string const& path) {
   struct statvfs space{};
   if (::statvfs(path.c_str(), &space) != 0) return failed("Can't look at the file system of", path);

@@ -36,6 +36,8 @@ bool exists(std::string const& path);
 bool is_directory(std::string const& path);
 // What lies in a directory, sorted; nothing where there is none, or it can't be read.
 std::vector<std::string> names_in(std::string const& directory);
+// Another text as soon as the file is another one, or was written; the path alone where none is.
+std::string identity(std::string const& path);
 
 // A file that grows line by line, up to a bound, which is said in it. Whether a line found room is
 // nobody's concern.

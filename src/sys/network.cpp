@@ -87,6 +87,27 @@ std::vector<std::string> ports_of(std::string const& bridge) {
   return names_in(fmt::format("/sys/class/net/{}/brif", bridge));
 }
 
+bool can_listen_at(std::string const& ip) {
+  sockaddr_storage address{};
+  // A sockaddr_storage is made to hold either.
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address);
+  if (::inet_pton(AF_INET, ip.c_str(), &v4->sin_addr) == 1) {
+    address.ss_family = AF_INET;
+  } else if (::inet_pton(AF_INET6, ip.c_str(), &v6->sin6_addr) == 1) {
+    address.ss_family = AF_INET6;
+  } else {
+    return false;
+  }
+  int const fd = ::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  auto const size = address.ss_family == AF_INET ? sizeof *v4 : sizeof *v6;
+  auto const bound =
+      ::bind(fd, reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(size)) == 0;
+  ::close(fd);
+  return bound;
+}
+
 bool has_address(std::string const& ip) {
   ifaddrs* all = nullptr;
   if (::getifaddrs(&all) != 0) return false;

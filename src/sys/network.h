@@ -18,6 +18,9 @@ std::vector<std::string> ports_of(std::string const& bridge);
 // On any of this machine's interfaces.
 bool has_address(std::string const& ip);
 
+// Whether a server could listen at an address: its own, any, or one of its loopback.
+bool can_listen_at(std::string const& ip);
+
 struct Tap {
   int fd = -1;  // the caller's to close; the tap goes with its last descriptor
   std::string name;

@@ -11,6 +11,7 @@
 #include "units/group_rules.h"
 #include "units/hooks.h"
 #include "units/os_names.h"
+#include "units/start_checks.h"
 
 namespace flotte::units {
 namespace {
@@ -272,6 +273,32 @@ std::optional<rpc::MasterAddress> master_address(model::Settings const& settings
                             .is_up = is_up};
 }
 
+// That instances with the cluster's parameters, or those of an OS, can be started on every node
+// that has instances, where that changes.
+Result<std::vector<std::string>> check_starts(model::Settings const& before,
+                                              model::Settings const& after,
+                                              model::Cluster const& cluster,
+                                              jobs::NodeReader& nodes) {
+  auto const known = start_sources(before);
+  std::vector<std::string> warnings;
+  for (auto const& [source, spec] : start_sources(after)) {
+    auto const is_it = [&](StartSource const& one) {
+      return one.name == source && one.spec.hypervisor == spec.hypervisor;
+    };
+    auto const was = std::ranges::find_if(known, is_it);
+    for (auto const& node : cluster.nodes_by_name()) {
+      if (node->offline || !node->vm_capable) continue;
+      auto const said =
+          TRY(was == known.end() ? check_start_on(spec, *node, nodes)
+                                 : check_start_changes(was->spec, spec, *node, nodes));
+      for (auto const& warning : said) {
+        warnings.push_back(fmt::format("Node {} ({}): {}", node->name, source, warning));
+      }
+    }
+  }
+  return warnings;
+}
+
 }  // namespace
 
 Result<jobs::LockSet> ClusterSetParams::locks(Op const&, model::Cluster const&) {
@@ -291,9 +318,9 @@ Result<ClusterSetParams::Facts> ClusterSetParams::inspect(Op const& op,
     if (directory && directory->starts_with('/')) look.storage_dirs.push_back(*directory);
   }
   auto const are_groups_asked = op.vg_name || op.enabled_disk_templates;
-  if (!are_groups_asked && !op.osparams && look.storage_dirs.empty()) return facts;
+  auto const are_nodes_asked = are_groups_asked || op.osparams || !look.storage_dirs.empty();
   for (auto const& node : cluster.nodes_by_name()) {
-    if (node->offline) continue;
+    if (node->offline || !are_nodes_asked) continue;
     Facts::NodeState state{.node = node->name};
     if (are_groups_asked) {
       for (auto const& group : TRY(nodes.ask(*node, rpc::NodeInfo{})).volume_groups) {
@@ -308,6 +335,10 @@ Result<ClusterSetParams::Facts> ClusterSetParams::inspect(Op const& op,
     }
     facts.nodes.push_back(std::move(state));
   }
+  // What can't be planned is told when it is planned.
+  if (auto const planned = plan(op, cluster, facts)) {
+    facts.warnings = TRY(check_starts(cluster.settings(), planned->settings, cluster, nodes));
+  }
   return facts;
 }
 
@@ -316,6 +347,7 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   TRY(check_still_used(op, cluster));
   TRY(check_words(op));
   Plan plan{.settings = cluster.settings(), .warnings = warnings_of(op)};
+  plan.warnings.insert(plan.warnings.end(), facts.warnings.begin(), facts.warnings.end());
   auto& settings = plan.settings;
   if (op.enabled_hypervisors) {
     if (op.enabled_hypervisors->empty()) {

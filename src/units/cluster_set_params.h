@@ -18,6 +18,7 @@ struct ClusterSetParams {
       std::optional<rpc::OsList> operating_systems;  // where their parameters change
     };
     std::vector<NodeState> nodes;  // where something depends on them
+    std::vector<std::string> warnings;
   };
   struct Plan {
     model::Settings settings;

@@ -13,6 +13,7 @@
 #include "model/ssconf.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
+#include "units/start_checks.h"
 #include "units/verify_report.h"
 
 namespace flotte::units {
@@ -86,26 +87,25 @@ std::vector<std::string> storage_dirs(model::Settings const& settings) {
   return dirs;
 }
 
-// Parameters whose files must be on the node: of the cluster, and of instances with their own.
+// Whether the node could start its instances, with the parameters of the cluster, of an OS and of
+// their own.
 void ask_hypervisors(model::Cluster const& cluster, jobs::NodeReader& nodes, NodeState& state) {
   std::set<std::string> asked;
-  auto const ask = [&](std::string const& source, model::HypervisorKind kind,
-                       json::object const& params) {
-    if (!asked.insert(json::serialize(params)).second) return;
-    if (auto const valid = nodes.ask(*state.node, rpc::HypervisorValidate{kind, params}); !valid) {
-      state.hypervisor_faults.push_back(
-          fmt::format("hypervisor {} parameter verify failure (source {}): {}",
-                      schema::name_of(kind), source, valid.error().message));
+  auto const ask = [&](std::string const& source, rpc::InstanceSpec const& spec) {
+    if (!asked.insert(start_shape(spec)).second) return;
+    auto const checked = nodes.ask(*state.node, rpc::HypervisorValidate{spec});
+    auto& said = checked ? state.hypervisor_warnings : state.hypervisor_faults;
+    auto const lines = checked ? checked->warnings : std::vector{checked.error().message};
+    for (auto const& line : lines) {
+      said.push_back(fmt::format("hypervisor {} parameter verify {} (source {}): {}",
+                                 schema::name_of(spec.hypervisor), checked ? "warning" : "failure",
+                                 source, line));
     }
   };
-  auto const& settings = cluster.settings();
-  for (auto const kind : settings.enabled_hypervisors) {
-    ask("cluster", kind, model::filled_hvparams(settings, kind));
-  }
+  for (auto const& [source, spec] : start_sources(cluster.settings())) ask(source, spec);
   for (auto const& instance : cluster.instances_by_name()) {
-    if (instance->primary_node != state.node->uuid || instance->hvparams.empty()) continue;
-    ask("instance " + instance->name, instance->hypervisor,
-        model::filled_hvparams(settings, *instance));
+    if (instance->primary_node != state.node->uuid) continue;
+    ask("instance " + instance->name, device_spec(cluster, *instance));
   }
 }
 
@@ -308,6 +308,7 @@ void verify_node(model::Cluster const& cluster, NodeState const& state, double n
       fmt::format("while contacting node: {}", state.error ? state.error->message : std::string()));
   if (state.error) return;
   for (auto const& fault : state.hypervisor_faults) report.error("ENODEHV", name, fault);
+  for (auto const& warning : state.hypervisor_warnings) report.warning("ENODEHV", name, warning);
   verify_time(state, now, report);
   report.error_if(!state.findings.has_master_ip, "ENODENET", name,
                   "the master node cannot reach the master IP (not configured?)");

@@ -30,6 +30,7 @@ struct ClusterVerifyGroup {
       };
       std::map<std::string, Disks> disks;
       std::vector<std::string> hypervisor_faults;
+      std::vector<std::string> hypervisor_warnings;
     };
     std::vector<NodeState> nodes;
     double now = 0;

@@ -12,6 +12,7 @@
 #include "units/instance_names.h"
 #include "units/instance_steps.h"
 #include "units/os_names.h"
+#include "units/start_checks.h"
 #include "units/tags.h"
 
 namespace flotte::units {
@@ -49,6 +50,7 @@ class Planner {
     plan.adopted = adopted_;
     plan.force_variant = op_.force_variant;
     plan.ignores_secondary = op_.snode.has_value();
+    plan.warnings = facts_.warnings;
     plan.spec = instance_spec(cluster_, instance_);
     plan.spec.osparams = os_parameters();
     plan.instance = std::move(instance_);
@@ -470,7 +472,21 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
   if (!candidates.empty() && !op.no_install.value_or(false)) {
     facts.operating_systems = TRY(nodes.ask(*candidates.front(), rpc::OsDiagnose{}));
   }
+  facts.warnings = TRY(check_starts(op, cluster, facts, nodes));
   return facts;
+}
+
+// Before there is anything of it, on the node that it will be on. What can't be planned is told
+// when it is planned.
+Result<std::vector<std::string>> InstanceCreate::check_starts(Op const& op,
+                                                              model::Cluster const& cluster,
+                                                              Facts const& facts,
+                                                              jobs::NodeReader& nodes) {
+  auto planned = plan(op, cluster, facts);
+  if (!planned) return std::vector<std::string>();
+  planned->spec.osparams.clear();  // they may be secret
+  auto const node = TRY(cluster.node(planned->instance.primary_node));
+  return check_start_on(planned->spec, *node, nodes);
 }
 
 Result<void> InstanceCreate::check_nics(Op const& op, model::Cluster const& cluster,
@@ -503,6 +519,7 @@ Result<json::value> InstanceCreate::apply(Plan const& plan, jobs::JobContext& jo
   if (plan.ignores_secondary) {
     job.warn("Secondary node will be ignored on non-mirrored disk template");
   }
+  for (auto const& warning : plan.warnings) job.warn(warning);
   TRY(plan.adopted.empty() ? create_disks(plan, job) : adopt_disks(plan, job));
   TRY(add_to_configuration(plan, job));
   if (!plan.instance.disks.empty()) {
@@ -532,6 +549,7 @@ schema::Fields InstanceCreate::Plan::fields() {
       field<&Plan::ignores_secondary>("ignores_secondary", "A node was given for a mirror."),
       field<&Plan::starts>("starts", "Whether it is started."),
       field<&Plan::adopted>("adopted", "The volumes that its disks are made of."),
+      field<&Plan::warnings>("warnings", "What is told before."),
       field<&Plan::debug_level>("debug_level", "How much the scripts say."),
   };
   return table;

@@ -22,6 +22,7 @@ struct InstanceCreate {
     // Where UUIDs and MAC addresses come from, so that plan() is a pure function.
     std::int64_t seed = 0;
     double now = 0;
+    std::vector<std::string> warnings;  // of the node that will have it
   };
   struct Plan {
     model::Instance instance;
@@ -32,7 +33,8 @@ struct InstanceCreate {
     bool ignores_secondary = false;
     bool starts = false;
     std::int64_t debug_level = 0;
-    std::vector<rpc::Volume> adopted;  // one a disk, or none
+    std::vector<rpc::Volume> adopted;   // one a disk, or none
+    std::vector<std::string> warnings;  // what is told before
 
     static schema::Fields fields();
   };
@@ -49,6 +51,8 @@ struct InstanceCreate {
  private:
   static Result<void> check_nics(Op const& op, model::Cluster const& cluster,
                                  model::Node const& node, jobs::NodeReader& nodes);
+  static Result<std::vector<std::string>> check_starts(Op const& op, model::Cluster const& cluster,
+                                                       Facts const& facts, jobs::NodeReader& nodes);
 };
 
 }  // namespace flotte::units

@@ -5,6 +5,7 @@
 #include "store/config_store.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
+#include "units/start_checks.h"
 
 namespace flotte::units {
 
@@ -24,7 +25,7 @@ Result<InstanceReboot::Facts> InstanceReboot::inspect(Op const& op, model::Clust
   // Before it is stopped.
   if (op.reboot_type != "soft") {
     TRY(check_nics(cluster, *instance, nodes));
-    TRY(check_on_node(cluster, *instance, {}, nodes));
+    TRY(check_start(cluster, *instance, {}, nodes));
   }
   return facts;
 }

@@ -10,6 +10,7 @@
 #include "units/hooks.h"
 #include "units/instance_steps.h"
 #include "units/os_names.h"
+#include "units/start_checks.h"
 
 namespace flotte::units {
 namespace {
@@ -107,21 +108,24 @@ void note_all(json::array& changes, std::string_view kind, json::object const& g
   }
 }
 
-Result<void> check_hvparams(opcodes::InstanceSetParams const& op, model::Cluster const& cluster,
-                            model::Instance instance, jobs::NodeReader& nodes) {
-  auto const changes = TRY(model::enforce_hypervisor(instance.hypervisor, op.hvparams));
-  instance.hvparams = model::overlay(std::move(instance.hvparams), changes);
-  TRY(model::check_hypervisor(instance.hypervisor,
-                              model::filled_hvparams(cluster.settings(), instance)));
-  auto const node = TRY(cluster.node(instance.primary_node));
-  return node->offline ? Result<void>() : check_on_node(cluster, instance, {}, nodes);
-}
-
-// What adjusting a guest needs to know of it; nothing that is secret.
-rpc::InstanceSpec device_spec(model::Cluster const& cluster, model::Instance const& instance) {
-  auto spec = instance_spec(cluster, instance);
-  spec.osparams.clear();
-  return spec;
+// How it will start.
+Result<std::vector<std::string>> check_next_start(opcodes::InstanceSetParams const& op,
+                                                  model::Cluster const& cluster,
+                                                  InstanceSetParams::Facts const& facts,
+                                                  jobs::NodeReader& nodes) {
+  auto const before = TRY(cluster.instance(op.instance_name));
+  auto after = *before;
+  after.hvparams = model::overlay(std::move(after.hvparams),
+                                  TRY(model::enforce_hypervisor(after.hypervisor, op.hvparams)));
+  after.beparams =
+      model::overlay(std::move(after.beparams), TRY(model::enforce_backend(op.beparams)));
+  after.os = op.os_name.value_or(after.os);
+  TRY(model::check_hypervisor(after.hypervisor, model::filled_hvparams(cluster.settings(), after)));
+  if (changes_devices(op)) TRY(change(op, cluster, facts, after));
+  auto const node = TRY(cluster.node(after.primary_node));
+  if (node->offline) return std::vector<std::string>();
+  return check_start_changes(device_spec(cluster, *before), device_spec(cluster, after), *node,
+                             nodes);
 }
 
 bool holds(std::vector<model::Disk> const& disks, DiskId const& uuid) {
@@ -230,7 +234,7 @@ Result<InstanceSetParams::MemoryPlan> plan_memory(opcodes::InstanceSetParams con
 std::vector<std::string> warnings_of(opcodes::InstanceSetParams const& op,
                                      InstanceSetParams::Plan const& plan,
                                      InstanceSetParams::Facts const& facts) {
-  std::vector<std::string> warnings;
+  auto warnings = facts.warnings;
   if (op.disk_template && op.remote_node) {
     warnings.emplace_back(
         "Changing the disk template to a non-mirrored one, the secondary node will be ignored");
@@ -413,7 +417,6 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
                                                             jobs::NodeReader& nodes) {
   auto const instance = TRY(cluster.instance(op.instance_name));
   TRY(check_built(op, cluster, *instance));
-  if (!op.hvparams.empty()) TRY(check_hvparams(op, cluster, *instance, nodes));
   Facts facts;
   auto const primary = TRY(cluster.node(instance->primary_node));
   if ((op.os_name && !op.force) || changes_os_parameters(op)) {
@@ -424,7 +427,10 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
   if (op.offline && !primary->offline) {
     facts.running = TRY(find_running(cluster, *instance, nodes));
   }
-  if (!concerns_its_node(op)) return facts;
+  if (!concerns_its_node(op)) {
+    facts.warnings = TRY(check_next_start(op, cluster, facts, nodes));
+    return facts;
+  }
   auto const node = TRY(online_primary(cluster, *instance));
   facts.running = TRY(find_running(cluster, *instance, nodes));
   if (op.disk_template) {
@@ -442,6 +448,7 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
   if (needs_room(op)) {
     facts.node = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
   }
+  facts.warnings = TRY(check_next_start(op, cluster, facts, nodes));
   return facts;
 }
 

@@ -19,6 +19,7 @@ struct InstanceSetParams {
     std::optional<rpc::NodeFacts> node;
     std::optional<rpc::OsList> operating_systems;
     DiskStates disks;  // where they become others
+    std::vector<std::string> warnings;
   };
   // A disk that was nobody's.
   struct Attachment {

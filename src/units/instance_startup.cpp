@@ -8,6 +8,7 @@
 #include "store/config_store.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
+#include "units/start_checks.h"
 
 namespace flotte::units {
 namespace {
@@ -17,6 +18,12 @@ namespace {
 bool is_unwished(opcodes::InstanceStartup const& op, model::Instance const& instance) {
   return op.only_if_wished && instance.admin_state != model::AdminState::Up &&
          !has_fault(SeededFault::WishNotLookedAtAgain);
+}
+
+Result<Overrides> overrides_of(opcodes::InstanceStartup const& op,
+                               model::Instance const& instance) {
+  return Overrides{TRY(model::enforce_hypervisor(instance.hypervisor, op.hvparams)),
+                   TRY(model::enforce_backend(op.beparams))};
 }
 
 }  // namespace
@@ -40,8 +47,7 @@ Result<InstanceStartup::Facts> InstanceStartup::inspect(Op const& op, model::Clu
               .running = TRY(find_running(cluster, *instance, nodes))};
   if (!facts.running) {
     TRY(check_nics(cluster, *instance, nodes));
-    TRY(check_on_node(cluster, *instance,
-                      TRY(model::enforce_hypervisor(instance->hypervisor, op.hvparams)), nodes));
+    TRY(check_start(cluster, *instance, TRY(overrides_of(op, *instance)), nodes));
   }
   return facts;
 }
@@ -65,9 +71,7 @@ Result<InstanceStartup::Plan> InstanceStartup::plan(Op const& op, model::Cluster
     plan.is_node_offline = true;
     return plan;
   }
-  Overrides const overrides{TRY(model::enforce_hypervisor(instance->hypervisor, op.hvparams)),
-                            TRY(model::enforce_backend(op.beparams))};
-  plan.spec = instance_spec(cluster, *instance, overrides);
+  plan.spec = instance_spec(cluster, *instance, TRY(overrides_of(op, *instance)));
   TRY(model::check_start(instance->hypervisor, plan.spec.hvparams, plan.spec.beparams));
   plan.spec.epoch = instance->epoch + 1;
   plan.is_running = facts.running.has_value();

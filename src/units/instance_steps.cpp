@@ -201,18 +201,6 @@ Result<void> check_nics(model::Cluster const& cluster, model::Instance const& in
   return {};
 }
 
-Result<void> check_on_node(model::Cluster const& cluster, model::Instance const& instance,
-                           json::object const& changes, jobs::NodeReader& nodes) {
-  auto const node = TRY(online_primary(cluster, instance));
-  auto const filled = model::overlay(model::filled_hvparams(cluster.settings(), instance), changes);
-  auto const checked = nodes.ask(*node, rpc::HypervisorValidate{instance.hypervisor, filled});
-  if (checked) return {};
-  auto error = checked.error();
-  error.message = fmt::format("Hypervisor parameter validation failed on node {}: {}", node->name,
-                              error.message);
-  return Failure(std::move(error));
-}
-
 Result<void> check_volume_space(std::vector<rpc::DiskSpec> const& disks, model::Node const& node,
                                 rpc::NodeFacts const& facts) {
   std::map<std::string, MiB> wanted;

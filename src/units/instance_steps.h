@@ -77,11 +77,6 @@ Result<model::NodePtr> online_primary(model::Cluster const& cluster,
 Result<void> check_nics(model::Cluster const& cluster, model::Instance const& instance,
                         jobs::NodeReader& nodes);
 
-// Files, certificates and addresses that its hypervisor parameters name are on its primary node:
-// prerequisite of every start. `changes` lie over what it has.
-Result<void> check_on_node(model::Cluster const& cluster, model::Instance const& instance,
-                           json::object const& changes, jobs::NodeReader& nodes);
-
 // "Not enough disk space on target node n1 ...": that those which are volumes find room.
 Result<void> check_volume_space(std::vector<rpc::DiskSpec> const& disks, model::Node const& node,
                                 rpc::NodeFacts const& facts);

@@ -460,7 +460,7 @@ constexpr Row rows[] = {
      [](Paths const& p) { return Case{{call(cluster(p))}, call(rpc::LeaveCluster{})}; },
      Needs::NoCluster},
     {"hypervisor_validate_params",
-     [](Paths const&) { return Case{{}, call(rpc::HypervisorValidate{})}; }},
+     [](Paths const& p) { return Case{{}, call(rpc::HypervisorValidate{instance(p, kvm)})}; }},
 };
 
 // --- The lives of the daemon

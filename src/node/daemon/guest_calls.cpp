@@ -1,10 +1,7 @@
 #include "node/daemon/guest_calls.h"
 
-#include <unistd.h>
-
-#include "model/params.h"
-#include "node/hypervisor/kvm/vnc.h"
-#include "sys/files.h"
+#include <algorithm>
+#include <iterator>
 
 namespace flotte::node {
 
@@ -51,8 +48,10 @@ void GuestCalls::add_to(rpc::Dispatcher& dispatcher) {
       });
   dispatcher.on<rpc::AllInstancesInfo>([this](rpc::AllInstancesInfo const& call, CallContext const&,
                                               Progress const&) { return running(call); });
-  dispatcher.on<rpc::HypervisorValidate>([](rpc::HypervisorValidate const& call, CallContext const&,
-                                            Progress const&) { return validate_on_node(call); });
+  dispatcher.on<rpc::HypervisorValidate>(
+      [this](rpc::HypervisorValidate const& call, CallContext const&, Progress const&) {
+        return hypervisors_.of(call.instance.hypervisor).check(call.instance);
+      });
 }
 
 Result<rpc::RunningInstances> GuestCalls::running(rpc::AllInstancesInfo const& call) const {
@@ -74,9 +73,6 @@ Result<rpc::Nothing> GuestCalls::start(rpc::InstanceStart const& call) {
   std::vector<std::string> disk_paths;
   for (auto const& disk : spec.disks) {
     disk_paths.push_back(TRY(storage_.fenced_link(spec.name, disk, spec.epoch)));
-  }
-  if (!hypervisors_.of(spec.hypervisor).is_running(spec.name)) {
-    TRY(validate_on_node({spec.hypervisor, spec.hvparams}));
   }
   TRY(hypervisors_.of(spec.hypervisor).start(spec, disk_paths, call.startup_paused));
   return rpc::Nothing{};
@@ -102,20 +98,6 @@ Result<rpc::Nothing> GuestCalls::stop(rpc::InstanceShutdown const& call) {
     return fail(ErrorCode::WrongInput, "A time limit of {} s is negative", call.timeout_s);
   }
   TRY(hypervisors_.of(call.hypervisor).stop(call.instance, std::chrono::seconds(call.timeout_s)));
-  return rpc::Nothing{};
-}
-
-Result<rpc::Nothing> validate_on_node(rpc::HypervisorValidate const& call) {
-  if (call.hypervisor != model::HypervisorKind::Kvm) return rpc::Nothing{};
-  for (auto const* name : {"kernel_path", "initrd_path", "floppy_image_path", "cdrom_image_path",
-                           "cdrom2_image_path"}) {
-    auto const path = model::text_of(call.hvparams, name);
-    // An image may also be an URL.
-    if (!path.starts_with('/') || sys::exists(path)) continue;
-    return fail(ErrorCode::EnvironmentError, "Parameter {}: there is no file {} on this node", name,
-                path);
-  }
-  TRY(check_vnc_on_node(call.hvparams));
   return rpc::Nothing{};
 }
 

@@ -34,7 +34,4 @@ class GuestCalls {
   InstanceTurns& turns_;
 };
 
-// What only the node can know of hypervisor parameters: the files that they name are there.
-Result<rpc::Nothing> validate_on_node(rpc::HypervisorValidate const& call);
-
 }  // namespace flotte::node

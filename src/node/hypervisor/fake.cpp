@@ -28,6 +28,10 @@ class Fake final : public Hypervisor {
  public:
   explicit Fake(Paths const& paths) : directory_(paths.run() + "/fake-hypervisor") {}
 
+  Result<rpc::HypervisorAdvice> check(rpc::InstanceSpec const&) override {
+    return rpc::HypervisorAdvice{};
+  }
+
   Result<void> start(rpc::InstanceSpec const& spec, std::vector<std::string> const&,
                      bool paused) override {
     TRY(misbehave(spec.name));

@@ -18,6 +18,8 @@ class Hypervisor {
  public:
   virtual ~Hypervisor() = default;
 
+  // Whether it could start here. Changes nothing and opens nothing of the guest, which may run.
+  virtual Result<rpc::HypervisorAdvice> check(rpc::InstanceSpec const& spec) = 0;
   // `disk_paths` opens the spec's disks, in their order. Success also when this very instance runs
   // already: there is never a second QEMU for it.
   virtual Result<void> start(rpc::InstanceSpec const& spec,

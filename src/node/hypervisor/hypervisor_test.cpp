@@ -434,6 +434,175 @@ TEST_P(KvmTest, a_long_name_gets_short_sockets) {
   EXPECT_TRUE(rebooted) << rebooted.error().message;
 }
 
+// --- What would start, and what would not
+
+struct Parameters {
+  std::vector<std::pair<std::string, boost::json::value>> hv;
+  std::string_view refusal;  // empty: it starts
+};
+
+class KvmStarts : public KvmTest {
+ protected:
+  rpc::InstanceSpec with(Parameters const& parameters) {
+    auto spec = with_disk();
+    for (auto const& [name, value] : parameters.hv) spec.hvparams[name] = value;
+    return spec;
+  }
+};
+
+TEST_P(KvmStarts, what_would_not_start_is_found_beside_the_running_guest) {
+  Parameters const refused[] = {
+      {{{"cpu_cores", 3}}, "Invalid CPU topology"},
+      {{{"vga", "nosuch"}}, "unknown vga type: nosuch"},
+      {{{"cpu_type", "nosuch"}}, "unable to find CPU model 'nosuch'"},
+      {{{"soundhw", "nosuch"}}, "Unknown sound card name `nosuch'"},
+      {{{"machine_version", "nosuch"}}, "unsupported machine type"},
+      {{{"machine_version", "isapc"}}, "isapc"},
+      {{{"kvm_path", "/nosuch"}}, "kvm_path"},
+      {{{"kvm_path", "/bin/true"}}, "kvm_path: /bin/true is no QEMU"},
+      {{{"kvm_path", "/bin/true"}, {"machine_version", "pc"}}, "kvm_path: /bin/true is no QEMU"},
+      {{{"kvm_pci_reservations", 32}}, "need more PCI slots"},
+      {{{"kvm_extra", "-nosuch"}}, "-nosuch: invalid option"},
+      {{{"kvm_extra", "-drive file=/x -nosuch"}}, "-nosuch: invalid option"},
+      {{{"kvm_extra", "-drive"}}, "a value is missing behind -drive"},
+      {{{"kvm_extra", "-device nosuch"}}, "'nosuch' is not a valid device model name"},
+      {{{"kvm_extra", "-qmp 'open"}}, "a quote ' is not closed"},
+      {{{"usb_devices", "nosuch"}}, "could not add USB device 'nosuch'"},
+      {{{"usb_devices", "disk:/x"}}, "usb_devices"},
+      {{{"disk_aio", "native"}}, "disk_cache"},
+      {{{"vnc_bind_address", "127.0.0.1"}, {"keymap", "nosuch"}}, "could not read keymap file"},
+      {{{"vnc_bind_address", "192.0.2.250"}}, "192.0.2.250 is no address of this node"},
+      {{{"kernel_path", "/etc/passwd"}}, "invalid kernel header"},
+      {{{"kernel_path", "/nosuch"}}, "there is no file /nosuch"},
+      {{{"mem_path", "/nosuch"}}, "there is no directory /nosuch"},
+      {{{"security_model", "user"}, {"security_domain", "nosuch"}}, "nosuch"},
+      {{{"cpu_mask", "4000"}}, "none of the CPUs 4000"},
+  };
+  start(with_disk());
+  for (auto const& parameters : refused) {
+    auto const checked = hypervisor_->check(with(parameters));
+    ASSERT_FALSE(checked) << parameters.refusal;
+    EXPECT_THAT(checked.error().message, HasSubstr(parameters.refusal));
+  }
+  EXPECT_TRUE(hypervisor_->check(with_disk()));
+  EXPECT_EQ(list().at(0).state, rpc::RunState::Running);
+}
+
+TEST_P(KvmStarts, what_would_start_does) {
+  auto const image = root_.path + "/image";
+  std::ofstream(image).close();
+  std::filesystem::resize_file(image, 1474560);
+  boost::json::value const path(boost::json::string_view{image});
+  Parameters const started[] = {
+      {{{"boot_order", "floppy"}, {"floppy_image_path", path}}, ""},
+      {{{"boot_order", "floppy"}, {"floppy_image_path", path}, {"machine_version", "q35"}}, ""},
+      {{{"boot_order", "cdrom"}, {"cdrom_image_path", path}, {"cdrom_disk_type", "scsi-cd"}}, ""},
+      {{{"disk_type", "scsi-hd"}, {"cdrom_image_path", path}, {"cdrom2_image_path", path}}, ""},
+      {{{"disk_type", "ide"}, {"cdrom_image_path", path}}, ""},
+      {{{"machine_version", "q35"}}, ""},
+      {{{"machine_version", "q35"}, {"disk_type", "ide"}}, ""},
+      {{{"machine_version", "q35"}, {"use_guest_agent", true}}, ""},
+      {{{"usb_devices", "host:ffff:ffff tablet"}}, ""},
+      {{{"kvm_extra", "-device virtio-rng-pci -smbios 'type=1,serial=a b'"}}, ""},
+      {{{"cpu_cores", 2}}, ""},
+      {{{"disk_aio", "io_uring"}}, ""},
+  };
+  for (auto const& parameters : started) {
+    auto const spec = with(parameters);
+    auto const checked = hypervisor_->check(spec);
+    EXPECT_TRUE(checked) << checked.error().message;
+    auto const done = hypervisor_->start(spec, disk_paths_, false);
+    EXPECT_TRUE(done) << done.error().message;
+    stop("web1");
+  }
+}
+
+TEST_P(KvmStarts, a_trial_leaves_no_file_and_no_process) {
+  auto spec = with_disk();
+  spec.hvparams["use_chroot"] = true;
+  EXPECT_TRUE(hypervisor_->check(spec));
+  EXPECT_FALSE(std::filesystem::exists(paths_.kvm()));
+}
+
+TEST_P(KvmStarts, a_long_vnc_password_is_told_of) {
+  auto spec = with_disk();
+  auto const file = root_.path + "/password";
+  std::ofstream(file) << "12345678\n";
+  spec.hvparams["vnc_bind_address"] = "127.0.0.1";
+  spec.hvparams["vnc_password_file"] = boost::json::string_view(file);
+  auto checked = hypervisor_->check(spec);
+  ASSERT_TRUE(checked) << checked.error().message;
+  EXPECT_THAT(checked->warnings, ::testing::IsEmpty());
+  std::ofstream(file) << "123456789\n";
+  checked = hypervisor_->check(spec);
+  ASSERT_TRUE(checked) << checked.error().message;
+  EXPECT_THAT(checked->warnings, ::testing::ElementsAre(HasSubstr("has 9 characters, of which")));
+}
+
+// A program that counts how often it is started.
+TEST_P(KvmStarts, what_was_tried_once_is_not_tried_again_until_the_program_changes) {
+  auto spec = with_disk();
+  auto const program = root_.path + "/kvm";
+  auto const count = root_.path + "/count";
+  auto const install = [&](std::string const& more) {
+    auto const text = fmt::format("#!/bin/sh\necho >> {}\n{}\nexec {} \"$@\"\n", count, more, qemu);
+    ASSERT_TRUE(sys::write_file(program, text, 0755));
+  };
+  auto const starts = [&] { return std::ranges::count(sys::read_file(count).value_or(""), '\n'); };
+  install("");
+  spec.hvparams["kvm_path"] = boost::json::string_view(program);
+  spec.hvparams["machine_version"] = "pc";
+  ASSERT_TRUE(hypervisor_->check(spec));
+  auto const once = starts();
+  spec.name = "web2";
+  spec.uuid = InstanceId("22222222-0000-4000-8000-000000000000");
+  ASSERT_TRUE(hypervisor_->check(spec));
+  EXPECT_EQ(starts(), once);
+  spec.disks.push_back(spec.disks[0]);
+  spec.disks[1].disk.uuid = DiskId("aaaaaaaa-7a22-4067-a566-7e0ca8386133");
+  ASSERT_TRUE(hypervisor_->check(spec));
+  EXPECT_EQ(starts(), once + 1);
+  install("echo it is broken now >&2; exit 1");
+  auto const broken = hypervisor_->check(spec);
+  ASSERT_FALSE(broken);
+  EXPECT_THAT(broken.error().message, HasSubstr("it is broken now"));
+}
+
+TEST_P(KvmStarts, why_a_start_failed_is_told_whole_and_each_time) {
+  auto wrong = spec();
+  wrong.hvparams["soundhw"] = "nosuch";
+  auto const first = hypervisor_->start(wrong, {}, false);
+  auto const second = hypervisor_->start(wrong, {}, false);
+  ASSERT_FALSE(first);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(first.error().message, HasSubstr("Unknown sound card name `nosuch'"));
+  EXPECT_EQ(first.error().message, second.error().message);
+}
+
+// What QEMU says after it has become a daemon stands in its log.
+TEST_P(KvmStarts, a_reason_in_the_log_is_told_each_time) {
+  auto const program = root_.path + "/kvm";
+  auto const script = fmt::format(
+      "#!/bin/sh\ncase $* in *help*) exec {} \"$@\";; esac\n"
+      "while [ \"$1\" != -D ]; do shift; done\n"
+      "echo the disk is on fire > $2\nfor i in 1 2 3 4 5 6 7 8 9; do echo line $i >> $2; done\n"
+      "echo a warning >&2\nexit 1\n",
+      qemu);
+  ASSERT_TRUE(sys::write_file(program, script, 0755));
+  auto wrong = spec();
+  wrong.hvparams["kvm_path"] = boost::json::string_view(program);
+  for (int time = 0; time < 2; ++time) {
+    auto const started = hypervisor_->start(wrong, {}, false);
+    ASSERT_FALSE(started);
+    EXPECT_THAT(started.error().message, HasSubstr("a warning"));
+    EXPECT_THAT(started.error().message, HasSubstr("the disk is on fire"));
+    EXPECT_THAT(started.error().message, HasSubstr("line 9"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kvm, KvmStarts, ::testing::Values(model::HypervisorKind::Kvm),
+                         [](auto const&) { return std::string("qemu"); });
+
 INSTANTIATE_TEST_SUITE_P(Kvm, KvmTest, ::testing::Values(model::HypervisorKind::Kvm),
                          [](auto const&) { return std::string("qemu"); });
 

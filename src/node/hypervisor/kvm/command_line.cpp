@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <set>
 
 #include "model/hypervisor_rules.h"
 
@@ -20,32 +21,22 @@ bool is_scsi(std::string_view disk_type) {
   return disk_type.starts_with("scsi-");
 }
 
-// As a shell splits words: quotes and backslashes, nothing else.
-Result<std::vector<std::string>> shell_words(std::string_view text) {
-  std::vector<std::string> words;
-  char quote = 0;
-  bool in_word = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char const c = text[i];
-    bool const is_space = c == ' ' || c == '\t' || c == '\n';
-    if (quote == 0 && is_space) {
-      in_word = false;
-      continue;
-    }
-    if (!in_word) words.emplace_back();
-    in_word = true;
-    if (quote == 0 && (c == '"' || c == '\'')) {
-      quote = c;
-    } else if (quote != 0 && c == quote) {
-      quote = 0;
-    } else if (c == '\\' && quote != '\'' && i + 1 < text.size()) {
-      words.back() += text[++i];
-    } else {
-      words.back() += c;
-    }
-  }
-  if (quote == 0) return words;
-  return fail(ErrorCode::WrongInput, "kvm_extra: a quote {} is not closed", quote);
+// Of CD drives; without a word of its own that of the disks.
+std::string cdrom_type(json::object const& hv) {
+  auto const type = text_of(hv, "cdrom_disk_type");
+  if (!type.empty()) return type;
+  auto const of_disks = text_of(hv, "disk_type");
+  return of_disks == "scsi-hd" ? "scsi-cd" : of_disks;
+}
+
+bool has_scsi_cdrom(json::object const& hv) {
+  auto const has_image =
+      !text_of(hv, "cdrom_image_path").empty() || !text_of(hv, "cdrom2_image_path").empty();
+  return has_image && cdrom_type(hv) == "scsi-cd";
+}
+
+bool is_q35(std::string_view machine_version) {
+  return machine_version.starts_with("q35") || machine_version.starts_with("pc-q35");
 }
 
 // "virtio-blk-pci,id=...,bus=pci.0,addr=0xc"
@@ -95,14 +86,14 @@ class CommandLine {
     }
     consoles();
     TRY(display());
-    identity();
+    TRY(identity());
     if (is_true(hv_, "use_guest_agent")) guest_agent();
-    for (auto const& word : TRY(shell_words(text_of(hv_, "kvm_extra")))) add(word);
+    for (auto const& word : TRY(model::parse_kvm_extra(text_of(hv_, "kvm_extra")))) add(word);
     if (auto const keymap = text_of(hv_, "keymap"); !keymap.empty()) add("-k", keymap);
     nics(nic_fds);
     add("-qmp", unix_socket(files_.qmp));
     add("-qmp", unix_socket(files_.kvmd));
-    TRY(disks(disk_paths));
+    disks(disk_paths);
     add("-S");
     own();
     return std::move(argv_);
@@ -122,7 +113,7 @@ class CommandLine {
     add("-m", std::to_string(number_of(spec_.beparams, "maxmem")));
     add("-smp", smp());
     add("-pidfile", files_.pid);
-    if (is_scsi(text_of(hv_, "disk_type"))) {
+    if (is_scsi(text_of(hv_, "disk_type")) || has_scsi_cdrom(hv_)) {
       add("-device", text_of(hv_, "scsi_controller_type") + ",id=scsi");
     }
     add("-device", "virtio-balloon");
@@ -130,6 +121,7 @@ class CommandLine {
     add("-D", files_.log);
     auto machine = text_of(hv_, "machine_version");
     if (machine.empty()) machine = machine_.default_version;
+    auto const has_pcie = is_q35(machine);
     if (!is_true(hv_, "acpi")) machine += ",acpi=off";
     auto const flag = text_of(hv_, "kvm_flag");
     if (flag == "enabled" || (flag.empty() && !is_upstream && machine_.has_kvm)) {
@@ -138,6 +130,10 @@ class CommandLine {
       machine += ",accel=tcg";
     }
     add("-machine", machine);
+    // Nothing can be plugged into the root of PCI Express: devices are where they are on a PC, on a
+    // bus of that name.
+    if (has_pcie) add("-device", fmt::format("pcie-pci-bridge,id={}", kvm_pci_bus));
+    has_floppy_controller_ = !has_pcie;
     if (text_of(hv_, "reboot_behavior") == "exit") add("-no-reboot");
     if (is_true(hv_, "user_shutdown")) add("-no-shutdown");
     return {};
@@ -160,8 +156,7 @@ class CommandLine {
   }
 
   Result<void> cdroms() {
-    auto type = text_of(hv_, "cdrom_disk_type");
-    if (type.empty()) type = text_of(hv_, "disk_type");
+    auto const type = cdrom_type(hv_);
     int number = 0;
     for (auto const* name : {"cdrom_image_path", "cdrom2_image_path"}) {
       ++number;
@@ -176,11 +171,14 @@ class CommandLine {
       add("-blockdev", fmt::format("driver=raw,cache.direct=off,cache.no-flush=on,read-only=on,"
                                    "node-name={},{}",
                                    node, file));
-      auto const device = type == "paravirtual" ? "virtio-blk-pci"
-                          : type == "ide"       ? "ide-cd"
-                          : type == "scsi-cd"   ? "scsi-cd"
-                                                : "";
-      if (std::string_view(device).empty()) {
+      auto const device =
+          type == "paravirtual" ? std::string("virtio-blk-pci")
+          : type == "ide"       ? "ide-cd"
+          : type == "scsi-cd"
+              ? fmt::format("scsi-cd,bus=scsi.0,scsi-id={}",
+                            kvm_cdrom_scsi_ids[static_cast<std::size_t>(number - 1)])
+              : "";
+      if (device.empty()) {
         return fail(ErrorCode::WrongInput, "CD drives of type '{}' are not built yet", type);
       }
       add("-device", fmt::format("{},drive={}{}", device, node,
@@ -189,13 +187,15 @@ class CommandLine {
     return {};
   }
 
+  // It is its controller that has a place in the order.
   void floppy() {
     auto const image = text_of(hv_, "floppy_image_path");
     if (image.empty()) return;
+    if (!has_floppy_controller_) add("-device", "isa-fdc");
     add("-blockdev", fmt::format("driver=raw,node-name=floppy1,file.driver=file,file.filename={}",
                                  escaped(image)));
-    add("-device",
-        fmt::format("floppy,drive=floppy1{}", boots_from("floppy") ? ",bootindex=1" : ""));
+    add("-device", "floppy,drive=floppy1");
+    if (boots_from("floppy")) add("-global", "isa-fdc.bootindexA=1");
   }
 
   Result<void> kernel() {
@@ -266,7 +266,7 @@ class CommandLine {
     return options;
   }
 
-  void identity() {
+  Result<void> identity() {
     if (is_true(hv_, "use_localtime")) add("-rtc", "base=localtime");
     if (is_true(hv_, "use_chroot")) add("-chroot", files_.chroot);
     if (auto const cpu = text_of(hv_, "cpu_type"); !cpu.empty()) add("-cpu", cpu);
@@ -274,20 +274,21 @@ class CommandLine {
     if (auto const sound = text_of(hv_, "soundhw"); !sound.empty()) {
       add("-audio", fmt::format("driver=none,model={},id=soundhw", escaped(sound)));
     }
-    auto devices = text_of(hv_, "usb_devices");
-    std::ranges::replace(devices, ' ', ',');
-    for (std::size_t at = 0; at < devices.size();) {
-      auto const end = std::min(devices.find(',', at), devices.size());
-      if (end > at) add("-usbdevice", devices.substr(at, end - at));
-      at = end + 1;
+    for (auto const& device : TRY(model::parse_usb_devices(text_of(hv_, "usb_devices")))) {
+      if (device.of_host.empty()) {
+        add("-usbdevice", device.emulated);
+      } else {
+        add("-device", "usb-host," + device.of_host);
+      }
     }
     add("-uuid", spec_.uuid.text());
+    return {};
   }
 
   void guest_agent() {
     add("-chardev",
         fmt::format("socket,path={},server=on,wait=off,id=qga0", escaped(files_.guest_agent)));
-    add("-device", fmt::format("virtio-serial,id=qga0,bus=pci.0,addr={:#x}",
+    add("-device", fmt::format("virtio-serial,id=qga0,bus={},addr={:#x}", kvm_pci_bus,
                                number_of(hv_, "kvm_pci_reservations")));
     add("-device", "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0");
   }
@@ -315,7 +316,7 @@ class CommandLine {
     if (spec_.nics.empty()) add("-net", "none");
   }
 
-  Result<void> disks(std::vector<std::string> const& paths) {
+  void disks(std::vector<std::string> const& paths) {
     auto const discard = text_of(hv_, "disk_discard") == "unmap" ? "unmap" : "ignore";
     for (std::size_t i = 0; i < paths.size(); ++i) {
       auto const& disk = spec_.disks[i].disk;
@@ -324,9 +325,6 @@ class CommandLine {
       // What another host may open too must not stay in this one's page cache.
       if (disk.dev_type == model::DiskTemplate::SharedFile) cache = "none";
       auto const aio = text_of(hv_, "disk_aio");
-      if (aio == "native" && cache != "none") {
-        return fail(ErrorCode::WrongInput, "disk_aio=native needs disk_cache=none");
-      }
       add("-device", fmt::format("{},drive={},write-cache={}{}", rendered(devices_.disks[i]), id,
                                  cache == "writethrough" ? "off" : "on",
                                  boots_from("disk") && i == 0 ? ",bootindex=1" : ""));
@@ -339,7 +337,6 @@ class CommandLine {
                       escaped(paths[i]), aio,
                       disk.mode == model::DiskMode::ReadOnly ? ",read-only=on" : ""));
     }
-    return {};
   }
 
   // Ours, beyond Ganeti: a QEMU that a guest has taken over is an unprivileged process. Measured
@@ -358,6 +355,7 @@ class CommandLine {
   KvmMachine const& machine_;
   std::vector<std::string> argv_;
   KvmDevices devices_;
+  bool has_floppy_controller_ = true;
 };
 
 }  // namespace
@@ -385,11 +383,12 @@ Result<KvmDevices> kvm_devices(rpc::InstanceSpec const& spec) {
   constexpr std::int64_t slots = 32;
   auto next_slot = number_of(hv, "kvm_pci_reservations") + (is_true(hv, "use_guest_agent") ? 1 : 0);
   auto const place_on_pci = [&](json::object& device) {
-    device["bus"] = "pci.0";
+    device["bus"] = kvm_pci_bus;
     device["addr"] = fmt::format("{:#x}", next_slot++);
   };
   KvmDevices devices;
   auto const disk_type = text_of(hv, "disk_type");
+  std::set<std::int64_t> scsi_ids;
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
     auto& device = devices.disks.emplace_back();
     auto const is_virtio = disk_type == "paravirtual";
@@ -402,7 +401,7 @@ Result<KvmDevices> kvm_devices(rpc::InstanceSpec const& spec) {
     if (disk_type != "scsi-hd") continue;
     device["bus"] = "scsi.0";
     device["channel"] = 0;
-    device["scsi-id"] = i;
+    device["scsi-id"] = *scsi_ids.insert(kvm_free_scsi_id(hv, scsi_ids)).first;
     device["lun"] = 0;
   }
   for (auto const& nic : spec.nics) {
@@ -414,9 +413,19 @@ Result<KvmDevices> kvm_devices(rpc::InstanceSpec const& spec) {
   }
   if (next_slot <= slots) return devices;
   return fail(ErrorCode::InsufficientResources,
-              "{} disks and {} NICs need more PCI slots than the {} there are; lower "
-              "kvm_pci_reservations or use disk_type=scsi-hd",
-              spec.disks.size(), spec.nics.size(), slots);
+              "{} disks and {} NICs{} need more PCI slots than the {} there are, of which "
+              "kvm_pci_reservations keeps {}; lower it or use disk_type=scsi-hd",
+              spec.disks.size(), spec.nics.size(),
+              is_true(hv, "use_guest_agent") ? " and the guest agent" : "", slots,
+              number_of(hv, "kvm_pci_reservations"));
+}
+
+std::int64_t kvm_free_scsi_id(json::object const& hvparams, std::set<std::int64_t> const& taken) {
+  auto const has_cdroms = has_scsi_cdrom(hvparams);
+  for (std::int64_t id = 0;; ++id) {
+    auto const is_of_cdrom = std::ranges::find(kvm_cdrom_scsi_ids, id) != kvm_cdrom_scsi_ids.end();
+    if (!taken.contains(id) && !(has_cdroms && is_of_cdrom)) return id;
+  }
 }
 
 std::string kvm_vnc_socket(std::string_view directory, std::string_view name) {

@@ -2,6 +2,8 @@
 // §4.6).
 #pragma once
 
+#include <array>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,14 @@ struct KvmNicFds {
   std::vector<int> taps;
   std::vector<int> vhosts;
 };
+
+// The bus that devices are plugged into: of a PC its own, of another machine a bridge of that name.
+constexpr auto kvm_pci_bus = "pci.0";
+// SCSI drives of CDs have these, whatever disks come and go.
+constexpr std::array<std::int64_t, 2> kvm_cdrom_scsi_ids{6, 5};
+// The lowest that no disk has.
+std::int64_t kvm_free_scsi_id(boost::json::object const& hvparams,
+                              std::set<std::int64_t> const& taken);
 
 // Where the guest finds its disks and NICs, as Ganeti's "hvinfo": driver, id, bus, addr or SCSI
 // numbers, in the order in which they stand on the command line. Empty for NICs that QEMU places

@@ -221,9 +221,18 @@ Variant const variants[] = {
     {"acpi", false, "-machine <DEFAULT_MACHINE>,acpi=off "},
     {"boot_order", "network", "mac=aa:00:00:12:34:56,bootindex=1 "},
     {"boot_order", "cdrom", "drive=cdrom1,bootindex=1 ", {{"cdrom_image_path", "/x.iso"}}},
-    {"boot_order", "floppy", "drive=floppy1,bootindex=1 ", {{"floppy_image_path", "/f.img"}}},
+    {"boot_order",
+     "floppy",
+     " -device floppy,drive=floppy1 -global isa-fdc.bootindexA=1 ",
+     {{"floppy_image_path", "/f.img"}}},
     {"cdrom2_image_path", "/y.iso", "node-name=cdrom2,file.driver=file,file.filename=/y.iso "},
     {"cdrom_disk_type", "ide", " -device ide-cd,drive=cdrom1 ", {{"cdrom_image_path", "/x.iso"}}},
+    {"cdrom_disk_type",
+     "scsi-cd",
+     " -device scsi-cd,bus=scsi.0,scsi-id=6,drive=cdrom1 ",
+     {{"cdrom_image_path", "/x.iso"}}},
+    {"cdrom_disk_type", "scsi-cd", " -device lsi,id=scsi ", {{"cdrom_image_path", "/x.iso"}}},
+    {"cdrom_image_path", "/x.iso", " -device scsi-cd,bus=scsi.0,scsi-id=6,drive=cdrom1 ", scsi},
     {"cdrom_image_path", "https://x.example/a,b.iso",
      "file.driver=https,file.url=https://x.example/a,,b.iso "},
     {"cpu_cores", 2, " -smp 1,cores=2 "},
@@ -246,7 +255,8 @@ Variant const variants[] = {
     {"kvm_flag", "disabled", "-machine <DEFAULT_MACHINE>,accel=tcg "},
     {"kvm_path", "/opt/qemu", "/opt/qemu -name "},
     {"kvm_pci_reservations", 20, "bus=pci.0,addr=0x14,drive="},
-    {"machine_version", "pc-q35-7.2", "-machine pc-q35-7.2 "},
+    {"machine_version", "pc-q35-7.2", "-machine pc-q35-7.2 -device pcie-pci-bridge,id=pci.0 "},
+    {"machine_version", "q35", " -device isa-fdc ", {{"floppy_image_path", "/f.img"}}},
     {"mem_path", "/hugepages", " -mem-path /hugepages -mem-prealloc "},
     {"nic_type", "e1000", " -device e1000,netdev=netdev0,mac=aa:00:00:12:34:56 "},
     {"reboot_behavior", "exit", " -no-reboot "},
@@ -257,13 +267,18 @@ Variant const variants[] = {
     {"serial_console", false, " -serial none "},
     {"serial_speed", 115200, " console=ttyS0,115200 ", kernel},
     {"soundhw", "hda", " -audio driver=none,model=hda,id=soundhw "},
-    {"usb_devices", "disk:/a tablet", " -usbdevice disk:/a -usbdevice tablet -uuid "},
+    {"usb_devices", "host:1.4 tablet",
+     " -device usb-host,hostbus=1,hostaddr=4 -usbdevice tablet -uuid "},
+    {"usb_devices", "host:046d:c52b", " -device usb-host,vendorid=0x046d,productid=0xc52b -uuid "},
     {"usb_devices", "mouse,tablet", " -usbdevice mouse -usbdevice tablet -uuid "},
     {"usb_mouse", "mouse", " -usbdevice mouse "},
     {"use_chroot", true, " -chroot /var/run/ganeti/kvm-hypervisor/chroot/vm1.example.org "},
     {"use_guest_agent", true,
      "ctrl/vm1.example.org.qga,server=on,wait=off,id=qga0 -device "
      "virtio-serial,id=qga0,bus=pci.0,addr=0xc "},
+    {"usb_devices", "disk:/a", "ERROR usb_devices: 'disk:/a' is none of tablet, mouse"},
+    {"usb_devices", "host:1.4.2", "ERROR usb_devices: 'host:1.4.2' is none of"},
+    {"usb_devices", "host:046d", "ERROR usb_devices: 'host:046d' is none of"},
     {"use_localtime", true, " -rtc base=localtime "},
     {"vga", "std", " -cpu host -vga std -uuid "},
     {"vnc_bind_address", "0.0.0.0", " -vnc :5142 "},
@@ -346,12 +361,27 @@ TEST(KvmCommandLine, a_kernel_gets_root_arguments_and_console) {
 
 TEST(KvmCommandLine, refuses_what_makes_no_sense) {
   EXPECT_EQ(with({{"kvm_extra", "-x 'open"}}), "ERROR kvm_extra: a quote ' is not closed");
-  EXPECT_THAT(with({{"disk_aio", "native"}}), HasSubstr("disk_aio=native needs disk_cache=none"));
+  EXPECT_THAT(with({{"disk_aio", "native"}}), HasSubstr("When 'disk_aio' is set to 'native'"));
   EXPECT_EQ(with({{"boot_order", "cdrom"}}),
             "ERROR Cannot boot from cdrom without an ISO path; set cdrom_image_path");
+  EXPECT_EQ(with({{"kvm_extra", "-x \\"}}), "ERROR kvm_extra: it ends with a backslash");
+  EXPECT_THAT(with({{"kvm_pci_reservations", 32}}),
+              HasSubstr("of which kvm_pci_reservations keeps 32"));
   EXPECT_THAT(with({{"kvm_pci_reservations", 31}}), HasSubstr("ERROR 1 disks and 1 NICs need"));
   EXPECT_THAT(with({{"kernel_path", "/boot/vmlinuz"}, {"root_path", ""}}),
               HasSubstr("ERROR Need a root partition"));
+}
+
+TEST(KvmCommandLine, scsi_disks_leave_the_drives_of_cds_their_numbers) {
+  auto spec = vm1();
+  spec.hvparams["disk_type"] = "scsi-hd";
+  spec.hvparams["cdrom_image_path"] = "/x.iso";
+  spec.disks.resize(7, spec.disks[0]);
+  auto const devices = kvm_devices(spec);
+  ASSERT_TRUE(devices) << devices.error().message;
+  std::vector<std::int64_t> ids;
+  for (auto const& place : devices->disks) ids.push_back(place.at("scsi-id").as_int64());
+  EXPECT_THAT(ids, testing::ElementsAre(0, 1, 2, 3, 4, 7, 8));
 }
 
 TEST(KvmCommandLine, a_guest_without_disks_and_nics_has_none) {

@@ -20,8 +20,10 @@
 #include "node/hypervisor/kvm/command_line.h"
 #include "node/hypervisor/kvm/console_log.h"
 #include "node/hypervisor/kvm/hotplug.h"
+#include "node/hypervisor/kvm/node_checks.h"
 #include "node/hypervisor/kvm/qmp.h"
 #include "node/hypervisor/kvm/runtime.h"
+#include "node/hypervisor/kvm/trial.h"
 #include "node/hypervisor/kvm/vnc.h"
 #include "node/network/nics.h"
 #include "node/programs/allowed_programs.h"
@@ -46,7 +48,7 @@ constexpr int rounds_between_filters = 5;
 constexpr auto button_interval = 5s;
 constexpr auto term_timeout = 5s;
 constexpr auto kill_timeout = 10s;
-constexpr std::size_t log_lines_quoted = 8;
+constexpr std::size_t quoted_bytes_max = 16384;
 constexpr std::size_t log_bytes_max = 16 << 20;
 constexpr auto guest_user = "flotte-vm";
 constexpr mode_t chroot_mode = 0755;
@@ -57,23 +59,34 @@ std::int64_t leading_number(std::string const& text) {
   return value;
 }
 
-std::string last_lines(std::string_view text) {
+// What QEMU said, whole: its reason may be the first line or the last. Of very much the ends.
+std::string whole(std::string_view text) {
   while (text.ends_with('\n')) text.remove_suffix(1);
-  auto at = text.size();
-  for (std::size_t lines = 0; at > 0; --at) {
-    if (text[at - 1] == '\n' && ++lines == log_lines_quoted) break;
-  }
-  return text.empty() ? "it said nothing" : std::string(text.substr(at));
+  if (text.empty()) return "it said nothing";
+  if (text.size() <= quoted_bytes_max) return std::string(text);
+  auto const half = quoted_bytes_max / 2;
+  return fmt::format("{}\n[{} bytes are left out]\n{}", text.substr(0, half),
+                     text.size() - 2 * half, text.substr(text.size() - half));
 }
 
 class Kvm final : public Hypervisor {
  public:
   Kvm(Paths const& paths, sys::Processes& processes)
-      : paths_(paths), runtime_(paths, guest_user), nics_(paths, processes), processes_(processes) {
+      : paths_(paths),
+        runtime_(paths, guest_user),
+        nics_(paths, processes),
+        processes_(processes),
+        trials_(processes) {
     machine_.has_kvm = sys::acceleration().has_kvm;
     machine_.has_default_kvm_path = sys::exists("/usr/bin/kvm");
     if (::getuid() == 0 && ::getpwnam(guest_user)) machine_.run_as = guest_user;
     tender_ = std::jthread([this](std::stop_token const& stopping) { tend(stopping); });
+  }
+
+  Result<rpc::HypervisorAdvice> check(rpc::InstanceSpec const& spec) override {
+    TRY(check_kvm_on_node(spec));
+    TRY(trials_.check(spec, TRY(machine_for(spec))));
+    return rpc::HypervisorAdvice{kvm_advice(spec.hvparams)};
   }
 
   Result<void> start(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
@@ -98,11 +111,11 @@ class Kvm final : public Hypervisor {
     TRY(end_all(spec.name));
     clean(spec.name);
     runtime_.unmark_user_down(spec.name);
+    TRY(check_kvm_on_node(spec));
     auto const password = TRY(vnc_password(spec));
     TRY(runtime_.make_directories(spec.name));
-    auto const log_start = log_size(spec.name);
-    auto started = launch(spec, disk_paths, log_start);
-    if (started) started = let_go(spec, password, paused, log_start);
+    auto started = launch(spec, disk_paths);
+    if (started) started = let_go(spec, password, paused);
     if (started) return started;
     TRY(end_all(spec.name));
     clean(spec.name);
@@ -228,13 +241,9 @@ class Kvm final : public Hypervisor {
   // --- Starting
 
   // Ends with a QEMU that has not let its guest go yet.
-  Result<void> launch(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
-                      std::size_t log_start) {
+  Result<void> launch(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths) {
     auto const devices = TRY(kvm_devices(spec));
-    auto machine = machine_;
-    auto const binary = kvm_binary(spec.hvparams, machine);
-    TRY(require_allowed(paths_, binary));
-    machine.default_version = TRY(default_version(binary));
+    auto const machine = TRY(machine_for(spec));
     KvmGuest guest(spec, disk_paths, devices);
     auto const taps = TRY(open_taps(spec, guest));
     std::vector<KvmNicFds> fds;
@@ -252,6 +261,9 @@ class Kvm final : public Hypervisor {
     TRY(runtime_.save(spec.name, guest));
     TRY(runtime_.mark_paused(spec.name));
     TRY(begin_console_log(runtime_.files(spec.name).console_log));
+    // QEMU begins it anew as well, but only when it has something to say: what stands in it
+    // afterwards is of this start.
+    TRY(sys::remove_file(runtime_.files(spec.name).log));
     if (model::is_true(spec.hvparams, "use_chroot")) {
       TRY(sys::make_directories(runtime_.files(spec.name).chroot, chroot_mode));
     }
@@ -261,11 +273,10 @@ class Kvm final : public Hypervisor {
          .timeout = launch_timeout,
          .keep_fds = kept}));
     if (finished.is_success() && runtime_.find(spec.name)) return {};
-    auto const said = finished.errors.empty() ? logged(spec.name, log_start) : finished.errors;
     return fail(
         ErrorCode::EnvironmentError, "QEMU did not start {} ({}): {}", spec.name,
         finished.timed_out ? "time is up" : fmt::format("exit code {}", finished.exit_status),
-        last_lines(said));
+        whole(finished.errors + logged(spec.name)));
   }
 
   // Written down before anything is connected: clean() must know of NICs what there is to undo.
@@ -281,17 +292,32 @@ class Kvm final : public Hypervisor {
     return taps;
   }
 
+  Result<KvmMachine> machine_for(rpc::InstanceSpec const& spec) {
+    auto machine = machine_;
+    auto const binary = kvm_binary(spec.hvparams, machine);
+    TRY(require_allowed(paths_, binary));
+    machine.default_version = TRY(default_version(binary));
+    return machine;
+  }
+
   // What QEMU's own default machine is called; the alias would mean another one after an upgrade.
   Result<std::string> default_version(std::string const& binary) {
+    auto const program = sys::identity(binary);
     std::lock_guard const guard(version_mutex_);
-    auto& known = default_versions_[binary];
+    auto& known = default_versions_[program];
     if (!known.empty()) return known;
-    auto const finished = TRY(sys::run_checked(
-        processes_, {.argv = {binary, "-machine", "help"}, .timeout = launch_timeout}));
-    auto const& text = finished.output;
+    auto const finished =
+        processes_.run({.argv = {binary, "-machine", "help"}, .timeout = launch_timeout});
+    if (!finished) {
+      return fail(ErrorCode::EnvironmentError, "Parameter kvm_path: {}", finished.error().message);
+    }
+    auto const& text = finished->output;
     auto const mark = text.find("(default)");
     if (mark == std::string::npos) {
-      return fail(ErrorCode::EnvironmentError, "{} -machine help names no default machine", binary);
+      return fail(ErrorCode::EnvironmentError,
+                  "Parameter kvm_path: {} is no QEMU: '-machine help' names no default machine{}{}",
+                  binary, finished->errors.empty() ? "" : ": ",
+                  finished->errors.empty() ? "" : whole(finished->errors));
     }
     auto const line = text.rfind('\n', mark) == std::string::npos ? 0 : text.rfind('\n', mark) + 1;
     known = text.substr(line, text.find(' ', line) - line);
@@ -364,20 +390,16 @@ class Kvm final : public Hypervisor {
   }
 
   Result<void> let_go(rpc::InstanceSpec const& spec, std::optional<std::string> const& password,
-                      bool paused, std::size_t log_start) {
+                      bool paused) {
     auto const done = paused ? prepare_paused(spec, password) : resume(spec, password);
     if (done || done.error().error_class != ErrorClass::Unreachable) return done;
     // This node is reachable: what is gone is the guest.
     return fail(ErrorCode::EnvironmentError, "QEMU of {} ended right after its start: {} ({})",
-                spec.name, last_lines(logged(spec.name, log_start)), done.error().message);
+                spec.name, whole(logged(spec.name)), done.error().message);
   }
 
-  std::size_t log_size(std::string const& name) const {
-    return sys::read_file(runtime_.files(name).log, log_bytes_max).value_or("").size();
-  }
-  std::string logged(std::string const& name, std::size_t start) const {
-    auto const text = sys::read_file(runtime_.files(name).log, log_bytes_max).value_or("");
-    return text.substr(std::min(start, text.size()));
+  std::string logged(std::string const& name) const {
+    return sys::read_file(runtime_.files(name).log, log_bytes_max).value_or("");
   }
 
   Result<void> adjust_running(rpc::InstanceSpec const& spec,
@@ -538,7 +560,8 @@ class Kvm final : public Hypervisor {
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<std::mutex>> locks_;
   std::mutex version_mutex_;
-  std::map<std::string, std::string> default_versions_;
+  std::map<std::string, std::string> default_versions_;  // by the identity of the program
+  KvmTrials trials_;
   std::mutex tending_;
   std::condition_variable_any woken_;
   std::jthread tender_;  // the last: it uses the others

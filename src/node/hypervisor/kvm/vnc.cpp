@@ -23,10 +23,13 @@ Result<void> check_address(std::string const& address) {
     return fail(ErrorCode::EnvironmentError,
                 "Parameter vnc_bind_address: there is no directory {} on this node", address);
   }
-  // The rest are addresses, and QEMU says itself when one isn't this node's.
   auto const is_ip = address.find_first_not_of("0123456789.") == std::string::npos ||
                      address.find(':') != std::string::npos;
-  if (is_ip || !sys::address_of(address).empty()) return {};
+  if (is_ip ? sys::can_listen_at(address) : !sys::address_of(address).empty()) return {};
+  if (is_ip) {
+    return fail(ErrorCode::EnvironmentError,
+                "Parameter vnc_bind_address: {} is no address of this node", address);
+  }
   return fail(ErrorCode::EnvironmentError,
               "Parameter vnc_bind_address: the network interface {} of this node has no address, "
               "or there is no such interface",

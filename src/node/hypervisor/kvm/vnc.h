@@ -8,6 +8,9 @@
 
 namespace flotte::node {
 
+// VNC's own way to ask for a password looks at no more (RFC 6143, 7.2.2).
+constexpr std::size_t vnc_password_bytes_max = 8;
+
 // The first line of the file.
 Result<std::string> read_vnc_password(std::string const& file);
 
