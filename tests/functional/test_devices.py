@@ -1,6 +1,7 @@
 """NICs, disks and memory of a machine that runs (O12): changed at once, in the guest, on the node and in the configuration.
 
 The guest has no system: it lets devices be plugged in, and doesn't hear when one shall be unplugged. One that does is in tests/lab."""
+import base64
 import json
 import re
 
@@ -45,7 +46,8 @@ def qmp(cluster, command, **arguments):
     asked = json.dumps({"execute": command, "arguments": arguments})
     said = cluster.ok(f"""printf '%s\\n' '{{"execute":"qmp_capabilities"}}' '{asked}' |
         socat -t1 - UNIX-CONNECT:/var/run/ganeti/kvm-hypervisor/ctrl/vm1.qmp""")
-    return json.loads(said.splitlines()[2])["return"]
+    # Between the answers there may be events.
+    return [line["return"] for line in map(json.loads, said.splitlines()) if "return" in line][1]
 
 
 def files(cluster):
@@ -171,6 +173,56 @@ def test_a_guest_that_does_not_let_go_keeps_all(cluster, guest):
     # It takes effect when it is started next, and nothing of the old NIC is left then.
     cluster.ok("gnt-instance modify --net 1:remove --hotplug-if-possible vm1")
     assert field(cluster, "nic.count") == "1"
+
+
+# It boots from its disk, says R on its serial line, and lets go of whatever it is asked for (QEMU's docs/specs/acpi_pci_hotplug.txt).
+LETS_GO = bytes.fromhex("baf803b052ee" "6631c0ba10ae66ef" "ba04ae66ed6685c074f6" "ba08ae66ef" "ebef").ljust(510, b"\0") + b"\x55\xaa"
+
+
+@pytest.fixture
+def listening(cluster, stopped):
+    """A guest that lets go, with a second disk and a second NIC."""
+    cluster.ok(f"echo {base64.b64encode(LETS_GO).decode()} | base64 -d | dd of={files(cluster)[0]} conv=notrunc status=none")
+    cluster.ok("rm -f /var/log/ganeti/kvm/vm1.console && gnt-instance start vm1")
+    cluster.wait_until("grep -q R /var/log/ganeti/kvm/vm1.console")
+    cluster.ok("gnt-instance modify --disk add:size=32M --net add:link=br1 vm1")
+    return stopped
+
+
+def counts(cluster):
+    return field(cluster, "disk.count,nic.count"), plugged(cluster, "disk"), plugged(cluster, "nic")
+
+
+def test_a_disk_and_a_nic_go(cluster, listening):
+    cluster.ok("gnt-instance modify --disk 1:remove --net 1:remove vm1")
+    assert counts(cluster) == ("1:1", 1, 1) and len(files(cluster)) == 1
+
+
+@pytest.mark.parametrize("kind, wish", [("disk", "--disk 1:remove"), ("nic", "--net 1:remove")])
+def test_what_a_guest_lets_go_of_too_late_it_gets_back(cluster, listening, kind, wish):
+    qmp(cluster, "stop")
+    job = cluster.ok(f"gnt-instance modify --submit {wish} vm1 2>&1").split()[-1]
+    mark = "/var/run/ganeti/kvm-hypervisor/conf/vm1.leaving"
+    cluster.wait_until(f"grep -q {kind}- {mark}")
+    cluster.ok(f"gnt-job cancel {job}")
+    assert cluster.run(f"gnt-job watch {job}").returncode != 0
+    assert counts(cluster) == ("2:2", 2, 2)
+    qmp(cluster, "cont")
+    cluster.wait_until(f"! test -e {mark}")
+    assert counts(cluster) == ("2:2", 2, 2)
+    assert bridge_of(cluster, 0) == "br0" and bridge_of(cluster, 1) == "br1"
+    cluster.ok("gnt-cluster verify")
+    # And when it is asked again, while it listens.
+    cluster.ok(f"gnt-instance modify {wish} vm1")
+    assert plugged(cluster, kind) == 1
+
+
+def test_a_disk_that_waits_for_the_next_start_grows(cluster, guest):
+    cluster.ok("gnt-instance modify --no-hotplug --disk add:size=16M vm1")
+    cluster.ok("gnt-instance grow-disk vm1 1 16M")
+    assert field(cluster, "disk.sizes") == "16,32" and plugged(cluster, "disk") == 1
+    cluster.ok("gnt-instance reboot --shutdown-timeout=0 vm1")
+    assert plugged(cluster, "disk") == 2
 
 
 def test_memory_of_a_running_guest(cluster, guest):

@@ -3,7 +3,13 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/log.h"
 namespace flotte::node {
+namespace {
+
+constexpr std::chrono::seconds follow_interval{2};
+
+}  // namespace
 
 void GuestCalls::add_to(rpc::Dispatcher& dispatcher) {
   using rpc::CallContext;
@@ -36,7 +42,7 @@ void GuestCalls::add_to(rpc::Dispatcher& dispatcher) {
       });
   dispatcher.on<rpc::InstanceAdjust>(
       [this](rpc::InstanceAdjust const& call, CallContext const&, Progress const& progress) {
-        return turns_.take(call.instance.name, progress, [&] { return adjust(call); });
+        return turns_.take(call.instance.name, progress, [&] { return adjust(call, progress); });
       });
   dispatcher.on<rpc::InstanceBalloon>(
       [this](rpc::InstanceBalloon const& call, CallContext const&, Progress const& progress) {
@@ -78,7 +84,8 @@ Result<rpc::Nothing> GuestCalls::start(rpc::InstanceStart const& call) {
   return rpc::Nothing{};
 }
 
-Result<rpc::Nothing> GuestCalls::adjust(rpc::InstanceAdjust const& call) {
+Result<rpc::Nothing> GuestCalls::adjust(rpc::InstanceAdjust const& call,
+                                        rpc::Progress const& progress) {
   auto const& spec = call.instance;
   TRY(check_instance_name(spec.name));
   auto& hypervisor = hypervisors_.of(spec.hypervisor);
@@ -87,9 +94,31 @@ Result<rpc::Nothing> GuestCalls::adjust(rpc::InstanceAdjust const& call) {
   for (auto const& disk : spec.disks) {
     links.push_back(TRY(storage_.assemble({spec.name, disk, spec.epoch})).link);
   }
-  TRY(hypervisor.adjust(spec, links));
+  TRY(hypervisor.adjust(spec, links, [&] { return !progress || progress(just_asking); }));
   TRY(storage_.forget_links(spec.name, spec.disks.size()));
   return rpc::Nothing{};
+}
+
+void GuestCalls::follow(std::stop_token const& stopping) {
+  std::unique_lock lock(following_);
+  while (!woken_.wait_for(lock, stopping, follow_interval, [] { return false; }) &&
+         !stopping.stop_requested()) {
+    for (auto const& spec : hypervisors_.kvm->lacking()) {
+      turns_.take_if_free(spec.name, [&] { give_back(spec.name); });
+    }
+  }
+}
+
+// Looked at again: until it was its turn a call may have changed what it should have.
+void GuestCalls::give_back(std::string const& instance) {
+  auto const all = hypervisors_.kvm->lacking();
+  auto const spec = std::ranges::find(all, instance, &rpc::InstanceSpec::name);
+  if (spec == all.end()) return;
+  log::info("{} has let go of a device that it should have: it gets it back", instance);
+  if (auto const done = adjust({*spec}, {}); !done) {
+    log::warning("{} has let go of a device and did not get it back: {}", instance,
+                 done.error().message);
+  }
 }
 
 Result<rpc::Nothing> GuestCalls::stop(rpc::InstanceShutdown const& call) {

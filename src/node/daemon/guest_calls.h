@@ -3,8 +3,11 @@
 // Used by machine.cpp. Thread-safe; calls about one instance wait for each other.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "node/daemon/instance_turns.h"
@@ -17,7 +20,9 @@ namespace flotte::node {
 class GuestCalls {
  public:
   GuestCalls(Hypervisors const& hypervisors, StorageCalls& storage, InstanceTurns& turns)
-      : hypervisors_(hypervisors), storage_(storage), turns_(turns) {}
+      : hypervisors_(hypervisors), storage_(storage), turns_(turns) {
+    follower_ = std::jthread([this](std::stop_token const& stopping) { follow(stopping); });
+  }
 
   void add_to(rpc::Dispatcher& dispatcher);
 
@@ -26,12 +31,19 @@ class GuestCalls {
 
  private:
   Result<rpc::Nothing> start(rpc::InstanceStart const& call);
-  Result<rpc::Nothing> adjust(rpc::InstanceAdjust const& call);
+  Result<rpc::Nothing> adjust(rpc::InstanceAdjust const& call, rpc::Progress const& progress);
   Result<rpc::Nothing> stop(rpc::InstanceShutdown const& call);
+
+  // What guests were asked for is followed until they answer, for as long as that takes.
+  void follow(std::stop_token const& stopping);
+  void give_back(std::string const& instance);
 
   Hypervisors const& hypervisors_;
   StorageCalls& storage_;
   InstanceTurns& turns_;
+  std::mutex following_;
+  std::condition_variable_any woken_;
+  std::jthread follower_;  // the last: it uses the others
 };
 
 }  // namespace flotte::node

@@ -29,6 +29,21 @@ class InstanceTurns {
     return function();
   }
 
+  // Nothing is done where it isn't its turn at once.
+  template <class Function>
+  void take_if_free(std::string const& instance, Function function) {
+    {
+      std::lock_guard const lock(mutex_);
+      if (!busy_.insert(instance).second) return;
+    }
+    struct End {
+      InstanceTurns& turns;
+      std::string const& instance;
+      ~End() { turns.end(instance); }
+    } const end_of_turn{*this, instance};
+    function();
+  }
+
  private:
   Result<void> begin(std::string const& instance, rpc::Progress const& progress) {
     std::unique_lock lock(mutex_);

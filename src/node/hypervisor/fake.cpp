@@ -73,13 +73,16 @@ class Fake final : public Hypervisor {
     return fail(ErrorCode::WrongState, "Instance {} does not run", name);
   }
 
-  Result<void> adjust(rpc::InstanceSpec const& spec, std::vector<std::string> const&) override {
+  Result<void> adjust(rpc::InstanceSpec const& spec, std::vector<std::string> const&,
+                      GoesOn const&) override {
     std::lock_guard const guard(mutex_);
     auto known = TRY(read(spec.name));
     if (!known) return {};
     known->disks = uuids_of(spec);
     return write(*known);
   }
+
+  std::vector<rpc::InstanceSpec> lacking() override { return {}; }
 
   Result<void> balloon(std::string const& name, MiB memory) override {
     std::lock_guard const guard(mutex_);

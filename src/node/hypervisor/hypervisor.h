@@ -4,6 +4,7 @@
 // concerns one instance.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "sys/process.h"
 
 namespace flotte::node {
+
+using GoesOn = std::function<bool()>;
 
 class Hypervisor {
  public:
@@ -27,13 +30,19 @@ class Hypervisor {
   // ACPI first; the plug after the timeout. Success when it doesn't run.
   virtual Result<void> stop(std::string const& name, std::chrono::seconds timeout) = 0;
   virtual Result<void> soft_reboot(std::string const& name) = 0;
+  // One that the guest doesn't have yet is as large as it is when it gets it.
   virtual Result<void> resize_disk(std::string const& name, rpc::DiskSpec const& disk,
                                    MiB size) = 0;
   // Makes its disks and NICs those of the spec, by UUID: what it lacks is plugged, what it has too
   // much is unplugged, a NIC with another link is connected anew. One that doesn't run is left
-  // alone.
+  // alone. `goes_on` ends the wait for a guest that doesn't let go of something: it may still do so
+  // later, see lacking().
   virtual Result<void> adjust(rpc::InstanceSpec const& spec,
-                              std::vector<std::string> const& disk_paths) = 0;
+                              std::vector<std::string> const& disk_paths,
+                              GoesOn const& goes_on) = 0;
+  // Guests that have let go of a device when nobody waited for it any longer: what each should
+  // have, by what is written down of it. They are to be adjusted to that.
+  virtual std::vector<rpc::InstanceSpec> lacking() = 0;
   // What the guest may use of its memory.
   virtual Result<void> balloon(std::string const& name, MiB memory) = 0;
   virtual bool is_running(std::string const& name) = 0;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <boost/json/serialize.hpp>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -433,6 +434,145 @@ TEST_P(KvmTest, a_long_name_gets_short_sockets) {
   auto const rebooted = hypervisor_->soft_reboot(spec.name);
   EXPECT_TRUE(rebooted) << rebooted.error().message;
 }
+
+// --- What a guest is asked to let go of
+
+class KvmHotplug : public KvmTest {
+ protected:
+  // It boots from its first disk, says "R", and lets go of whatever it is asked for (QEMU's
+  // docs/specs/acpi_pci_hotplug.txt), by the ports of its machine.
+  static std::string program_that_lets_go(bool is_q35) {
+    unsigned char const high = is_q35 ? 0x0c : 0xae;
+    unsigned char const low = is_q35 ? 0xc0 : 0x00;
+    auto const port = [&](int offset) { return static_cast<unsigned char>(low + offset); };
+    unsigned char const program[] = {
+        0xba, 0xf8,       0x03, 0xb0, 'R',        0xee,              // COM1 := 'R'
+        0x66, 0x31,       0xc0, 0xba, port(0x10), high, 0x66, 0xef,  // the first bus
+        0xba, port(0x04), high, 0x66, 0xed,                          // which are asked for?
+        0x66, 0x85,       0xc0, 0x74, 0xf6,                          // none: look again
+        0xba, port(0x08), high, 0x66, 0xef,       0xeb, 0xef};       // those may go
+    std::string sector(std::begin(program), std::end(program));
+    constexpr std::size_t signature_at = 510;
+    sector.resize(signature_at);
+    return sector + "\x55\xaa";
+  }
+  rpc::InstanceSpec with_two_disks(std::string_view machine = "") {
+    auto spec = with_disk();
+    spec.hvparams["machine_version"] = boost::json::string_view(machine);
+    std::fstream(disk_paths_[0], std::ios::in | std::ios::out | std::ios::binary)
+        << program_that_lets_go(machine == "q35");
+    auto second = spec.disks[0];
+    second.index = 1;
+    second.disk.uuid = DiskId("aaaaaaaa-7a22-4067-a566-7e0ca8386133");
+    spec.disks.push_back(second);
+    disk_paths_.push_back(root_.path + "/disk1");
+    std::filesystem::copy(disk_paths_[0], disk_paths_[1]);
+    return spec;
+  }
+  std::vector<std::string> links(rpc::InstanceSpec const& spec) const {
+    return {disk_paths_.begin(), disk_paths_.begin() + std::ssize(spec.disks)};
+  }
+  void start_with_links(rpc::InstanceSpec const& spec) {
+    auto const started = hypervisor_->start(spec, links(spec), false);
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  void start_and_wait(rpc::InstanceSpec const& spec) {
+    start_with_links(spec);
+    auto const has_booted = [&] {
+      auto const said = sys::read_file(runtime().files("web1").console_log).value_or("");
+      return said.find('R') != std::string::npos;
+    };
+    for (int look = 0; look < 1200 && !has_booted(); ++look) std::this_thread::sleep_for(50ms);
+    ASSERT_TRUE(has_booted());
+  }
+  boost::json::value qmp(std::string_view command, boost::json::object arguments = {}) {
+    auto monitor = Qmp::connect(runtime().files("web1").qmp, 10s);
+    EXPECT_TRUE(monitor);
+    auto const said = monitor->run(command, std::move(arguments));
+    EXPECT_TRUE(said);
+    return said.value_or(boost::json::value());
+  }
+  bool has_device(rpc::DiskSpec const& disk) {
+    auto const listed = boost::json::serialize(qmp("qom-list", {{"path", "/machine/peripheral"}}));
+    return listed.find(kvm_device_id("disk", disk.disk.uuid.text())) != std::string::npos;
+  }
+  rpc::InstanceSpec without_second(rpc::InstanceSpec spec) {
+    spec.disks.pop_back();
+    return spec;
+  }
+  static constexpr auto never = [] { return false; };
+  static constexpr auto always = [] { return true; };
+};
+
+TEST_P(KvmHotplug, a_disk_goes_when_the_guest_lets_go_of_it) {
+  auto const both = with_two_disks();
+  start_and_wait(both);
+  auto const adjusted = hypervisor_->adjust(without_second(both), {disk_paths_[0]}, always);
+  ASSERT_TRUE(adjusted) << adjusted.error().message;
+  EXPECT_FALSE(has_device(both.disks[1]));
+  EXPECT_FALSE(hypervisor_->uses("web1", both.disks[1].disk.uuid));
+  EXPECT_THAT(runtime().leaving("web1"), ::testing::IsEmpty());
+}
+
+TEST_P(KvmHotplug, what_it_lets_go_of_too_late_it_lacks_and_gets_back) {
+  auto const both = with_two_disks();
+  start_and_wait(both);
+  qmp("stop");
+  auto const ended = hypervisor_->adjust(without_second(both), {disk_paths_[0]}, never);
+  ASSERT_FALSE(ended);
+  EXPECT_THAT(ended.error().message, HasSubstr("gets it back"));
+  ASSERT_TRUE(hypervisor_->adjust(both, disk_paths_, always));  // it is undone
+  EXPECT_TRUE(hypervisor_->lacking().empty());
+  EXPECT_TRUE(has_device(both.disks[1]));
+  qmp("cont");
+  restart_daemon();
+  std::vector<rpc::InstanceSpec> lacking;
+  for (int look = 0; look < 1200 && lacking.empty(); ++look) {
+    lacking = hypervisor_->lacking();
+    std::this_thread::sleep_for(50ms);
+  }
+  ASSERT_EQ(lacking.size(), 1U);
+  EXPECT_EQ(lacking[0].name, "web1");
+  EXPECT_EQ(lacking[0].epoch, both.epoch);
+  ASSERT_EQ(lacking[0].disks.size(), 2U);
+  EXPECT_EQ(lacking[0].disks[1].disk.uuid, both.disks[1].disk.uuid);
+  EXPECT_TRUE(hypervisor_->uses("web1", both.disks[1].disk.uuid));
+  auto const given = hypervisor_->adjust(lacking[0], disk_paths_, always);
+  ASSERT_TRUE(given) << given.error().message;
+  EXPECT_TRUE(has_device(both.disks[1]));
+  EXPECT_TRUE(hypervisor_->lacking().empty());
+  EXPECT_THAT(runtime().leaving("web1"), ::testing::IsEmpty());
+}
+
+TEST_P(KvmHotplug, what_it_was_asked_for_twice_goes) {
+  auto const both = with_two_disks();
+  start_and_wait(both);
+  qmp("stop");
+  ASSERT_FALSE(hypervisor_->adjust(without_second(both), {disk_paths_[0]}, never));
+  qmp("cont");
+  ASSERT_TRUE(hypervisor_->adjust(without_second(both), {disk_paths_[0]}, always));
+  EXPECT_TRUE(hypervisor_->lacking().empty());
+  EXPECT_FALSE(has_device(both.disks[1]));
+}
+
+TEST_P(KvmHotplug, a_q35_takes_a_disk_and_lets_go_of_it) {
+  auto const both = with_two_disks("q35");
+  start_and_wait(without_second(both));
+  for (auto const& wanted : {both, without_second(both)}) {
+    auto const adjusted = hypervisor_->adjust(wanted, links(wanted), always);
+    ASSERT_TRUE(adjusted) << adjusted.error().message;
+    EXPECT_EQ(has_device(both.disks[1]), wanted.disks.size() == 2);
+  }
+}
+
+TEST_P(KvmHotplug, a_disk_that_the_guest_does_not_have_yet_is_not_resized_in_it) {
+  auto const both = with_two_disks();
+  start_with_links(without_second(both));
+  EXPECT_TRUE(hypervisor_->resize_disk("web1", both.disks[1], MiB{8}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kvm, KvmHotplug, ::testing::Values(model::HypervisorKind::Kvm),
+                         [](auto const&) { return std::string("qemu"); });
 
 // --- What would start, and what would not
 

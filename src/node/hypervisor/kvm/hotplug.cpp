@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -25,6 +26,8 @@ constexpr auto unplug_timeout = 30s;
 // QEMU tells; it is asked from time to time in case it was overheard.
 constexpr auto unplug_look = 500ms;
 constexpr int looks_between_asking = 4;
+constexpr auto close_timeout = 10s;
+constexpr auto close_look = 50ms;
 constexpr std::int64_t pci_slots = 32;
 
 template <class List, class Id>
@@ -50,12 +53,13 @@ bool can_be_unplugged(json::object const& place) {
 class Adjustment {
  public:
   Adjustment(Qmp& qmp, KvmRuntime const& runtime, Nics& nics, rpc::InstanceSpec const& wanted,
-             std::vector<std::string> const& disk_links)
+             std::vector<std::string> const& disk_links, GoesOn const& goes_on)
       : qmp_(qmp),
         runtime_(runtime),
         nics_(nics),
         wanted_(wanted),
         links_(disk_links),
+        goes_on_(goes_on),
         guest_(runtime.load(wanted.name)) {
     guest_.tags = wanted.tags;
   }
@@ -67,6 +71,7 @@ class Adjustment {
     TRY(look());
     TRY(check());
     TRY(forget_what_is_gone());
+    TRY(give_back_what_is_gone());
     TRY(unplug_disks());
     TRY(unplug_nics());
     TRY(reconnect_nics());
@@ -79,13 +84,7 @@ class Adjustment {
   // --- Looking
 
   Result<void> look() {
-    auto const devices = TRY(qmp_.run("qom-list", {{"path", "/machine/peripheral"}}));
-    present_.clear();
-    if (auto const* list = devices.if_array()) {
-      for (auto const& entry : *list) {
-        if (entry.is_object()) present_.insert(text_of(entry.get_object(), "name"));
-      }
-    }
+    present_ = TRY(devices_of(qmp_));
     return {};
   }
 
@@ -153,17 +152,47 @@ class Adjustment {
     });
   }
 
-  // What an adjustment that was killed has recorded and not plugged, or unplugged and not recorded.
+  bool is_gone(json::object const& place) const { return !place.empty() && !has(place); }
+
+  // What an adjustment that was killed has unplugged and not recorded.
   Result<void> forget_what_is_gone() {
     for (std::size_t i = guest_.disks.size(); i-- > 0;) {
-      if (guest_.disks[i].place.empty() || has(guest_.disks[i].place)) continue;
-      close_disk(text_of(guest_.disks[i].place, "id"));
-      guest_.disks.erase(guest_.disks.begin() + static_cast<std::ptrdiff_t>(i));
+      if (is_wanted(guest_.disks[i]) || !is_gone(guest_.disks[i].place)) continue;
+      TRY(forget_disk(i));
     }
     for (std::size_t i = guest_.nics.size(); i-- > 0;) {
-      if (!guest_.nics[i].place.empty() && !has(guest_.nics[i].place)) drop_nic(i);
+      if (is_wanted(guest_.nics[i]) || !is_gone(guest_.nics[i].place)) continue;
+      TRY(forget_nic(i));
     }
     return save();
+  }
+
+  // What it should have: recorded and not plugged by one that was killed, or let go of by the guest
+  // when it was no longer to. It stays recorded meanwhile.
+  Result<void> give_back_what_is_gone() {
+    for (auto& disk : guest_.disks) {
+      if (!is_gone(disk.place)) continue;
+      disk.link = link_of(disk.disk);
+      disk.place = TRY(place_for_disk(disk.disk));
+      TRY(save());
+      TRY(plug_disk(disk));
+      runtime_.unmark_leaving(wanted_.name, text_of(disk.place, "id"));
+    }
+    for (std::size_t i = 0; i < guest_.nics.size(); ++i) {
+      if (!is_gone(guest_.nics[i].place)) continue;
+      disconnect_nic(i);
+      guest_.nics[i].tap.clear();
+      guest_.nics[i].place = TRY(place_for_nic(guest_.nics[i].nic));
+      TRY(save());
+      TRY(plug_nic(i));
+      runtime_.unmark_leaving(wanted_.name, text_of(guest_.nics[i].place, "id"));
+    }
+    return {};
+  }
+
+  std::string const& link_of(model::Disk const& disk) const {
+    auto const wanted = find_by(wanted_.disks, disk.uuid);
+    return links_[static_cast<std::size_t>(wanted - wanted_.disks.begin())];
   }
 
   Result<void> save() const { return runtime_.save(wanted_.name, guest_); }
@@ -173,18 +202,36 @@ class Adjustment {
   Result<void> unplug_disks() {
     for (std::size_t i = guest_.disks.size(); i-- > 0;) {
       if (is_wanted(guest_.disks[i])) continue;
-      auto const id = text_of(guest_.disks[i].place, "id");
-      TRY(unplug(id, fmt::format("disk {}", i)));
-      close_disk(id);
-      guest_.disks.erase(guest_.disks.begin() + static_cast<std::ptrdiff_t>(i));
-      TRY(save());
+      TRY(unplug(text_of(guest_.disks[i].place, "id"), fmt::format("disk {}", i)));
+      TRY(forget_disk(i));
     }
     return {};
   }
 
-  // May be closed already.
-  void close_disk(std::string const& id) {
-    std::ignore = qmp_.run("blockdev-del", {{"node-name", json::string_view(id)}});
+  // It is no longer in the guest, and shall not be.
+  Result<void> forget_disk(std::size_t index) {
+    auto const id = text_of(guest_.disks[index].place, "id");
+    TRY(close_disk(id));
+    guest_.disks.erase(guest_.disks.begin() + static_cast<std::ptrdiff_t>(index));
+    TRY(save());
+    runtime_.unmark_leaving(wanted_.name, id);
+    return {};
+  }
+
+  // May be closed already. QEMU may need a moment for it after the guest has let go.
+  Result<void> close_disk(std::string const& id) {
+    auto const until = std::chrono::steady_clock::now() + close_timeout;
+    for (;;) {
+      auto const closed = qmp_.run("blockdev-del", {{"node-name", json::string_view(id)}});
+      if (closed || closed.error().message.find("Failed to find node") != std::string::npos) {
+        return {};
+      }
+      if (closed.error().error_class == ErrorClass::Unreachable ||
+          std::chrono::steady_clock::now() >= until) {
+        return Failure(closed.error());
+      }
+      qmp_.wait_for_event("DEVICE_DELETED", close_look);
+    }
   }
 
   Result<void> plug_disks() {
@@ -196,7 +243,7 @@ class Adjustment {
       TRY(save());
       auto const plugged = plug_disk(guest_.disks.back());
       if (plugged) continue;
-      close_disk(text_of(guest_.disks.back().place, "id"));
+      std::ignore = close_disk(text_of(guest_.disks.back().place, "id"));
       guest_.disks.pop_back();
       TRY(save());
       return plugged;
@@ -206,7 +253,7 @@ class Adjustment {
 
   Result<void> plug_disk(KvmDisk const& one) {
     auto const id = text_of(one.place, "id");
-    close_disk(id);
+    TRY(close_disk(id));
     TRY(open_disk(one.disk, one.link, id));
     auto device = one.place;
     device["drive"] = json::string_view(id);
@@ -226,12 +273,12 @@ class Adjustment {
       return place;
     }
     std::set<std::int64_t> used;
-    for (auto const& one : guest_.disks) used.insert(number_of(one.place, "scsi-id"));
-    std::int64_t free = 0;
-    while (used.contains(free)) ++free;
+    for (auto const& one : guest_.disks) {
+      if (one.disk.uuid != disk.uuid) used.insert(number_of(one.place, "scsi-id"));
+    }
     place["bus"] = "scsi.0";
     place["channel"] = 0;
-    place["scsi-id"] = free;
+    place["scsi-id"] = kvm_free_scsi_id(guest_.hvparams, used);
     place["lun"] = 0;
     return place;
   }
@@ -274,18 +321,26 @@ class Adjustment {
     for (std::size_t i = guest_.nics.size(); i-- > 0;) {
       if (is_wanted(guest_.nics[i])) continue;
       TRY(unplug(text_of(guest_.nics[i].place, "id"), fmt::format("NIC {}", i)));
-      drop_nic(i);
-      TRY(save());
+      TRY(forget_nic(i));
     }
     return {};
   }
 
-  // It is no longer in the guest.
-  void drop_nic(std::size_t index) {
+  // It is no longer in the guest, and shall not be.
+  Result<void> forget_nic(std::size_t index) {
+    auto const id = text_of(guest_.nics[index].place, "id");
+    disconnect_nic(index);
+    guest_.nics.erase(guest_.nics.begin() + static_cast<std::ptrdiff_t>(index));
+    TRY(save());
+    runtime_.unmark_leaving(wanted_.name, id);
+    return {};
+  }
+
+  // May be disconnected already.
+  void disconnect_nic(std::size_t index) {
     auto const& nic = guest_.nics[index];
     std::ignore = qmp_.run("netdev_del", {{"id", text_of(nic.place, "id")}});
     if (!nic.tap.empty()) nics_.down(spec_of_nics(wanted_.name, guest_), index, nic.tap);
-    guest_.nics.erase(guest_.nics.begin() + static_cast<std::ptrdiff_t>(index));
   }
 
   Result<void> reconnect_nics() {
@@ -309,19 +364,22 @@ class Adjustment {
   Result<void> plug_nics() {
     for (auto const& wanted : wanted_.nics) {
       if (find_by(guest_.nics, wanted.nic.uuid) != guest_.nics.end()) continue;
-      json::object place{{"driver", "virtio-net-pci"},
-                         {"id", kvm_device_id("nic", wanted.nic.uuid.text())}};
-      TRY(place_on_pci(place));
-      guest_.nics.push_back({wanted, std::move(place), ""});
+      guest_.nics.push_back({wanted, TRY(place_for_nic(wanted)), ""});
       auto const index = guest_.nics.size() - 1;
       auto const plugged = plug_nic(index);
       if (!plugged) {
-        drop_nic(index);
-        TRY(save());
+        TRY(forget_nic(index));
         return plugged;
       }
     }
     return {};
+  }
+
+  Result<json::object> place_for_nic(rpc::NicSpec const& nic) {
+    json::object place{{"driver", "virtio-net-pci"},
+                       {"id", kvm_device_id("nic", nic.nic.uuid.text())}};
+    TRY(place_on_pci(place));
+    return place;
   }
 
   Result<void> plug_nic(std::size_t index) {
@@ -357,8 +415,10 @@ class Adjustment {
 
   // --- Both
 
-  // Asks again, because a guest that boots overhears the first time.
+  // Asks again, because a guest that boots overhears the first time. That it was asked is known
+  // before: it may answer when nobody waits any longer.
   Result<void> unplug(std::string const& id, std::string_view what) {
+    TRY(runtime_.mark_leaving(wanted_.name, id));
     json::object const device{{"id", json::string_view(id)}};
     auto const until = std::chrono::steady_clock::now() + unplug_timeout;
     Result<json::value> asked = json::value();
@@ -366,34 +426,72 @@ class Adjustment {
       if (look % looks_between_asking == 0) asked = qmp_.run("device_del", device);
       TRY(this->look());
       if (!present_.contains(id)) return {};
+      if (!goes_on_()) {
+        return fail_as(
+            ErrorClass::Exec, ErrorCode::EnvironmentError,
+            "The wait for the guest {} to let go of {} was ended; when it does it gets it "
+            "back",
+            wanted_.name, what);
+      }
       qmp_.wait_for_event("DEVICE_DELETED", unplug_look);
     }
     return fail(ErrorCode::WrongState,
-                "The guest {} does not let go of {}{}; it may have no system that listens. Use "
-                "--no-hotplug and restart it, or stop it first",
+                "The guest {} does not let go of {}{}; it may have no system that listens. When it "
+                "does later, it gets it back. Use --no-hotplug and restart it, or stop it first",
                 wanted_.name, what, asked ? "" : " (" + asked.error().message + ")");
   }
 
   Result<void> place_on_pci(json::object& place) {
-    auto const buses = TRY(qmp_.run("query-pci"));
-    std::set<std::int64_t> used;
-    auto const* list = buses.if_array();
-    auto const* bus = list && !list->empty() ? list->front().if_object() : nullptr;
-    auto const* devices = bus ? bus->if_contains("devices") : nullptr;
-    if (!devices || !devices->is_array()) {
-      return fail(ErrorCode::EnvironmentError, "QEMU says nothing about its PCI bus");
-    }
-    for (auto const& device : devices->get_array()) {
-      if (device.is_object()) used.insert(number_of(device.get_object(), "slot"));
+    auto const used = used_slots(TRY(qmp_.run("query-pci")));
+    if (!used) {
+      return fail(
+          ErrorCode::WrongState,
+          "The machine of {} ({}) has no bus that devices can be plugged into while it runs; "
+          "use --no-hotplug and restart it",
+          wanted_.name, text_of(guest_.hvparams, "machine_version"));
     }
     auto slot = std::max<std::int64_t>(number_of(guest_.hvparams, "kvm_pci_reservations"), 1);
-    while (used.contains(slot)) ++slot;
+    while (used->contains(slot)) ++slot;
     if (slot >= pci_slots) {
       return fail(ErrorCode::InsufficientResources, "All PCI slots of {} are taken", wanted_.name);
     }
-    place["bus"] = "pci.0";
+    place["bus"] = kvm_pci_bus;
     place["addr"] = fmt::format("{:#x}", slot);
     return {};
+  }
+
+  // Of the bus that devices are plugged into: a PC's first one, elsewhere the bridge of that name.
+  static std::optional<std::set<std::int64_t>> used_slots(json::value const& buses) {
+    auto const* list = buses.if_array();
+    auto const* bus = list && !list->empty() ? list->front().if_object() : nullptr;
+    if (!bus) return std::nullopt;
+    auto used = slots_on(*bus);
+    for (auto const& device : devices_on(*bus)) {
+      auto const* bridge = object_in(device, "pci_bridge");
+      if (bridge && text_of(device, "qdev_id") == kvm_pci_bus) return slots_on(*bridge);
+    }
+    return used;
+  }
+
+  static json::object const* object_in(json::object const& object, std::string_view key) {
+    auto const* value = object.if_contains(key);
+    return value ? value->if_object() : nullptr;
+  }
+
+  static std::vector<json::object> devices_on(json::object const& bus) {
+    std::vector<json::object> devices;
+    auto const* list = bus.if_contains("devices");
+    if (!list || !list->is_array()) return devices;
+    for (auto const& device : list->get_array()) {
+      if (device.is_object()) devices.push_back(device.get_object());
+    }
+    return devices;
+  }
+
+  static std::set<std::int64_t> slots_on(json::object const& bus) {
+    std::set<std::int64_t> slots;
+    for (auto const& device : devices_on(bus)) slots.insert(number_of(device, "slot"));
+    return slots;
   }
 
   // The configuration's order is also that of the runtime file and of the taps' files.
@@ -407,7 +505,17 @@ class Adjustment {
     for (auto const& wanted : wanted_.nics) nics.push_back(*find_by(guest_.nics, wanted.nic.uuid));
     guest_.disks = std::move(disks);
     guest_.nics = std::move(nics);
-    return save();
+    TRY(save());
+    forget_old_marks();
+    return {};
+  }
+
+  // Of devices that it no longer has: one that was killed didn't get to it.
+  void forget_old_marks() {
+    auto marks = runtime_.leaving(wanted_.name);
+    for (auto const& one : guest_.disks) marks.erase(text_of(one.place, "id"));
+    for (auto const& one : guest_.nics) marks.erase(text_of(one.place, "id"));
+    for (auto const& id : marks) runtime_.unmark_leaving(wanted_.name, id);
   }
 
   Qmp& qmp_;
@@ -415,6 +523,7 @@ class Adjustment {
   Nics& nics_;
   rpc::InstanceSpec const& wanted_;
   std::vector<std::string> const& links_;
+  GoesOn const& goes_on_;
   KvmGuest guest_;
   std::set<std::string> present_;  // ids of devices in the guest
 };
@@ -423,9 +532,20 @@ class Adjustment {
 
 Result<void> adjust_devices(Qmp& qmp, KvmRuntime const& runtime, Nics& nics,
                             rpc::InstanceSpec const& spec,
-                            std::vector<std::string> const& disk_links) {
+                            std::vector<std::string> const& disk_links, GoesOn const& goes_on) {
   CHECK(disk_links.size() == spec.disks.size());
-  return Adjustment(qmp, runtime, nics, spec, disk_links).make();
+  return Adjustment(qmp, runtime, nics, spec, disk_links, goes_on).make();
+}
+
+Result<std::set<std::string>> devices_of(Qmp& qmp) {
+  std::set<std::string> ids;
+  auto const devices = TRY(qmp.run("qom-list", {{"path", "/machine/peripheral"}}));
+  if (auto const* list = devices.if_array()) {
+    for (auto const& entry : *list) {
+      if (entry.is_object()) ids.insert(text_of(entry.get_object(), "name"));
+    }
+  }
+  return ids;
 }
 
 rpc::InstanceSpec spec_of_nics(std::string const& name, KvmGuest const& guest) {

@@ -148,17 +148,26 @@ class Kvm final : public Hypervisor {
     return {};
   }
 
-  Result<void> adjust(rpc::InstanceSpec const& spec,
-                      std::vector<std::string> const& disk_paths) override {
+  Result<void> adjust(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
+                      GoesOn const& goes_on) override {
     auto const guard = lock(spec.name);
     TRY(settle(spec.name));
     if (!runtime_.find(spec.name)) return {};
-    auto const adjusted = adjust_running(spec, disk_paths);
+    auto const adjusted = adjust_running(spec, disk_paths, goes_on);
     // One that has ended meanwhile has nothing to be adjusted.
     if (adjusted || !runtime_.find(spec.name)) return {};
     auto error = adjusted.error();
     if (error.error_class == ErrorClass::Unreachable) error.error_class = ErrorClass::ByStage;
     return Failure(std::move(error));
+  }
+
+  std::vector<rpc::InstanceSpec> lacking() override {
+    std::vector<rpc::InstanceSpec> found;
+    for (auto const& name : runtime_.marked_leaving()) {
+      auto const guard = std::unique_lock(mutex_of(name), std::try_to_lock);
+      if (guard && has_let_go(name)) found.push_back(recorded(name));
+    }
+    return found;
   }
 
   Result<void> balloon(std::string const& name, MiB memory) override {
@@ -181,6 +190,8 @@ class Kvm final : public Hypervisor {
   Result<void> resize_disk(std::string const& name, rpc::DiskSpec const& disk, MiB size) override {
     auto const guard = lock(name);
     auto qmp = TRY(monitor_of(name));
+    // It doesn't have it yet: one that was added for the next start is as large as it is then.
+    if (!uses(name, disk.disk.uuid)) return {};
     json::object arguments;
     arguments["node-name"] = kvm_device_id("disk", disk.disk.uuid.text());
     arguments["size"] = size.value * 1024 * 1024;
@@ -403,9 +414,31 @@ class Kvm final : public Hypervisor {
   }
 
   Result<void> adjust_running(rpc::InstanceSpec const& spec,
-                              std::vector<std::string> const& disk_paths) {
+                              std::vector<std::string> const& disk_paths, GoesOn const& goes_on) {
     auto qmp = TRY(Qmp::connect(runtime_.files(spec.name).qmp, qmp_timeout));
-    return adjust_devices(qmp, runtime_, nics_, spec, disk_paths);
+    return adjust_devices(qmp, runtime_, nics_, spec, disk_paths, goes_on);
+  }
+
+  bool has_let_go(std::string const& name) const {
+    auto const asked = runtime_.leaving(name);
+    if (asked.empty() || !runtime_.find(name)) return false;
+    auto qmp = Qmp::connect(runtime_.files(name).qmp, look_timeout);
+    auto const present = qmp ? devices_of(*qmp) : Result<std::set<std::string>>(asked);
+    return present && !std::ranges::includes(*present, asked);
+  }
+
+  // What it should have, as an adjustment is told.
+  rpc::InstanceSpec recorded(std::string const& name) const {
+    auto const guest = runtime_.load(name);
+    auto spec = spec_of_nics(name, guest);
+    spec.uuid = guest.uuid;
+    spec.hypervisor = model::HypervisorKind::Kvm;
+    spec.hvparams = guest.hvparams;
+    spec.epoch = guest.epoch;
+    for (auto const& one : guest.disks) {
+      spec.disks.push_back({one.disk, static_cast<std::int64_t>(spec.disks.size()), {}});
+    }
+    return spec;
   }
 
   // --- Stopping

@@ -27,6 +27,7 @@ constexpr std::size_t runtime_bytes_max = 4 << 20;
 constexpr std::size_t processes_looked_at_max = 1'000'000;
 constexpr std::string_view user_down_suffix = ".shutdown";
 constexpr std::string_view scope_prefix = "flotte-guest-";
+constexpr std::string_view leaving_suffix = ".leaving";
 
 // What stands there already was written to stay.
 Result<void> keep_in(std::string const& path, std::string const& content, mode_t mode) {
@@ -387,6 +388,34 @@ void KvmRuntime::unmark_paused(std::string const& name) const {
   std::ignore = sys::remove_file(pause_mark(name));
 }
 
+Result<void> KvmRuntime::mark_leaving(std::string const& name, std::string const& id) const {
+  auto ids = leaving(name);
+  if (!ids.insert(id).second) return {};
+  return sys::write_file(leaving_mark(name), fmt::format("{}\n", fmt::join(ids, "\n")), 0600);
+}
+
+void KvmRuntime::unmark_leaving(std::string const& name, std::string const& id) const {
+  auto ids = leaving(name);
+  if (ids.erase(id) == 0) return;
+  if (ids.empty()) {
+    std::ignore = sys::remove_file(leaving_mark(name));
+  } else {
+    std::ignore =
+        sys::write_file(leaving_mark(name), fmt::format("{}\n", fmt::join(ids, "\n")), 0600);
+  }
+}
+
+std::set<std::string> KvmRuntime::leaving(std::string const& name) const {
+  std::istringstream lines(sys::read_file(leaving_mark(name), runtime_bytes_max).value_or(""));
+  std::set<std::string> ids;
+  for (std::string id; std::getline(lines, id);) ids.insert(id);
+  return ids;
+}
+
+std::vector<std::string> KvmRuntime::marked_leaving() const {
+  return names_in(paths_.kvm() + "/conf", leaving_suffix);
+}
+
 Result<void> KvmRuntime::mark_user_down(std::string const& name) const {
   return sys::write_file(user_down_mark(name), "", 0600);
 }
@@ -407,7 +436,7 @@ void KvmRuntime::forget(std::string const& name) const {
     std::ignore = sys::remove_file(kvm_vnc_socket(address, name));
   }
   for (auto const& path : {at.pid, at.monitor, at.serial, at.qmp, at.kvmd, at.guest_agent,
-                           runtime_file(name), pause_mark(name)}) {
+                           runtime_file(name), pause_mark(name), leaving_mark(name)}) {
     std::ignore = sys::remove_file(path);
   }
   std::ignore = sys::remove_directory(file("nic", name));
@@ -424,6 +453,10 @@ std::string KvmRuntime::runtime_file(std::string const& name) const {
 
 std::string KvmRuntime::pause_mark(std::string const& name) const {
   return file("conf", name) + ".paused";
+}
+
+std::string KvmRuntime::leaving_mark(std::string const& name) const {
+  return fmt::format("{}{}", file("conf", name), leaving_suffix);
 }
 
 std::string KvmRuntime::user_down_mark(std::string const& name) const {

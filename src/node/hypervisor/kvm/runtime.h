@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -116,6 +117,14 @@ class KvmRuntime {
   bool is_marked_paused(std::string const& name) const;
   void unmark_paused(std::string const& name) const;
 
+  // Devices, by their ids, that a guest was asked to let go of. It may do so as long as it runs:
+  // what has been asked of it can't be taken back.
+  Result<void> mark_leaving(std::string const& name, std::string const& id) const;
+  void unmark_leaving(std::string const& name, std::string const& id) const;
+  std::set<std::string> leaving(std::string const& name) const;
+  // Guests that have such.
+  std::vector<std::string> marked_leaving() const;
+
   // A guest that switched itself off and may: its end is no failure. Outlives forget().
   Result<void> mark_user_down(std::string const& name) const;
   void unmark_user_down(std::string const& name) const;
@@ -132,6 +141,7 @@ class KvmRuntime {
   Result<void> save_taps(std::string const& name, KvmGuest const& guest) const;
   std::string pause_mark(std::string const& name) const;
   std::string user_down_mark(std::string const& name) const;
+  std::string leaving_mark(std::string const& name) const;
 
   Paths paths_;
   std::optional<uid_t> guest_user_;
