@@ -482,6 +482,11 @@ Result<std::vector<std::string>> InstanceCreate::check_starts(Op const& op,
                                                               model::Cluster const& cluster,
                                                               Facts const& facts,
                                                               jobs::NodeReader& nodes) {
+  auto const& enabled = cluster.settings().enabled_hypervisors;
+  auto const is_asked = op.hypervisor
+                            ? *op.hypervisor == model::HypervisorKind::Kvm
+                            : !enabled.empty() && enabled.front() == model::HypervisorKind::Kvm;
+  if (!is_asked) return std::vector<std::string>();
   auto planned = plan(op, cluster, facts);
   if (!planned) return std::vector<std::string>();
   planned->spec.osparams.clear();  // they may be secret

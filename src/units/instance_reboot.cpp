@@ -22,8 +22,8 @@ Result<InstanceReboot::Facts> InstanceReboot::inspect(Op const& op, model::Clust
   auto const node = TRY(online_primary(cluster, *instance));
   Facts facts{.running = TRY(find_running(cluster, *instance, nodes)),
               .node = TRY(nodes.ask(*node, rpc::NodeInfo{}))};
-  // Before it is stopped.
-  if (op.reboot_type != "soft") {
+  // Before it is stopped; one that doesn't run is started.
+  if (op.reboot_type != "soft" || !facts.running) {
     TRY(check_nics(cluster, *instance, nodes));
     TRY(check_start(cluster, *instance, {}, nodes));
   }

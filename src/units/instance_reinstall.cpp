@@ -5,6 +5,7 @@
 #include "units/hooks.h"
 #include "units/instance_steps.h"
 #include "units/os_names.h"
+#include "units/start_checks.h"
 
 namespace flotte::units {
 
@@ -19,6 +20,13 @@ Result<InstanceReinstall::Facts> InstanceReinstall::inspect(Op const& op,
                                                             jobs::NodeReader& nodes) {
   auto const instance = TRY(cluster.instance(op.instance_name));
   auto const node = TRY(online_primary(cluster, *instance));
+  if (op.os_type) {
+    // Another OS may have other hypervisor parameters.
+    auto after = *instance;
+    after.os = *op.os_type;
+    TRY(check_start_changes(device_spec(cluster, *instance), device_spec(cluster, after), *node,
+                            nodes));
+  }
   return Facts{.running = TRY(find_running(cluster, *instance, nodes)),
                .operating_systems = TRY(nodes.ask(*node, rpc::OsDiagnose{}))};
 }
