@@ -9,7 +9,7 @@ WRONG = {
     "kvm_extra=\\'open": "kvm_extra: a quote ' is not closed",
     "kvm_extra=-nosuch": "-nosuch: invalid option",
     "cpu_cores=2": "Invalid CPU topology",
-    "kvm_path=/nosuch": "kvm_path",
+    "kvm_path=/nosuch": "Root does not run /nosuch",
     "kvm_pci_reservations=32": "kvm_pci_reservations keeps 32",
     "vga=nosuch": "unknown vga type: nosuch",
     "machine_version=nosuch": "unsupported machine type",
@@ -73,7 +73,7 @@ def test_what_works_although_it_looks_as_if_it_did_not(cluster, guest):
 @pytest.fixture
 def broken(cluster, guest):
     """The program changes behind its back: QEMU was upgraded, say."""
-    cluster.ok("cp /usr/local/bin/kvm-tcg /usr/local/bin/kvm-own && gnt-instance modify -H kvm_path=/usr/local/bin/kvm-own vm1")
+    cluster.ok("echo /usr/local/bin/kvm-own >> /etc/ganeti/allowed-programs && cp /usr/local/bin/kvm-tcg /usr/local/bin/kvm-own && gnt-instance modify -H kvm_path=/usr/local/bin/kvm-own vm1")
     cluster.ok("printf '#!/bin/sh\\necho the new one is broken >&2\\nexit 1\\n' > /usr/local/bin/kvm-own")
     yield
     cluster.ok("gnt-instance modify -H kvm_path=default vm1")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/boundary.h"
 #include "base/log.h"
 namespace flotte::node {
 namespace {
@@ -103,9 +104,13 @@ void GuestCalls::follow(std::stop_token const& stopping) {
   std::unique_lock lock(following_);
   while (!woken_.wait_for(lock, stopping, follow_interval, [] { return false; }) &&
          !stopping.stop_requested()) {
-    for (auto const& spec : hypervisors_.kvm->lacking()) {
-      turns_.take_if_free(spec.name, [&] { give_back(spec.name); });
-    }
+    auto const followed = boundary("Following what guests were asked for", [&]() -> Result<void> {
+      for (auto const& spec : hypervisors_.kvm->lacking()) {
+        turns_.take_if_free(spec.name, [&] { give_back(spec.name); });
+      }
+      return {};
+    });
+    if (!followed) log::error("{}", followed.error().message);
   }
 }
 

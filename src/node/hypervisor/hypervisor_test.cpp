@@ -583,6 +583,12 @@ struct Parameters {
 
 class KvmStarts : public KvmTest {
  protected:
+  void SetUp() override {
+    KvmTest::SetUp();
+    auto const list = paths_.allowed_programs_file();
+    std::filesystem::create_directories(std::filesystem::path(list).parent_path());
+    std::ofstream(list) << "/bin/true\n/nosuch\n" << root_.path << "/kvm\n";
+  }
   rpc::InstanceSpec with(Parameters const& parameters) {
     auto spec = with_disk();
     for (auto const& [name, value] : parameters.hv) spec.hvparams[name] = value;
@@ -598,7 +604,8 @@ TEST_P(KvmStarts, what_would_not_start_is_found_beside_the_running_guest) {
       {{{"soundhw", "nosuch"}}, "Unknown sound card name `nosuch'"},
       {{{"machine_version", "nosuch"}}, "unsupported machine type"},
       {{{"machine_version", "isapc"}}, "isapc"},
-      {{{"kvm_path", "/nosuch"}}, "kvm_path"},
+      {{{"kvm_path", "/nosuch"}}, "/nosuch"},
+      {{{"kvm_path", "/bin/false"}}, "Root does not run /bin/false"},
       {{{"kvm_path", "/bin/true"}}, "kvm_path: /bin/true is no QEMU"},
       {{{"kvm_path", "/bin/true"}, {"machine_version", "pc"}}, "kvm_path: /bin/true is no QEMU"},
       {{{"kvm_pci_reservations", 32}}, "need more PCI slots"},

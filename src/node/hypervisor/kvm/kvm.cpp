@@ -85,6 +85,10 @@ class Kvm final : public Hypervisor {
 
   Result<rpc::HypervisorAdvice> check(rpc::InstanceSpec const& spec) override {
     TRY(check_kvm_on_node(spec));
+    // Also what is only read in a trial must be allowed.
+    auto words = TRY(model::parse_kvm_extra(model::text_of(spec.hvparams, "kvm_extra")));
+    words.insert(words.begin(), kvm_binary(spec.hvparams, machine_));
+    TRY(require_qemu_allowed(paths_, words));
     TRY(trials_.check(spec, TRY(machine_for(spec))));
     return rpc::HypervisorAdvice{kvm_advice(spec.hvparams)};
   }
