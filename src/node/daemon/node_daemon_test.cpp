@@ -8,6 +8,7 @@
 
 #include "net/certificates.h"
 #include "node/daemon/settings.h"
+#include "node/daemon/state_files.h"
 #include "node/daemon/test_daemon.h"
 #include "sys/deeds.h"
 
