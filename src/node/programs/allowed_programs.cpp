@@ -10,10 +10,13 @@
 #include <filesystem>
 #include <sstream>
 
+#include "schema/schema.h"
 #include "sys/files.h"
 
 namespace flotte::node {
 namespace {
+
+namespace json = boost::json;
 
 // What Debian calls them.
 constexpr std::array always_allowed{"/usr/bin/kvm", "/usr/bin/qemu-system-*"};
@@ -28,9 +31,14 @@ std::string this_host() {
   return name.data();
 }
 
-// "..", "." and "//" could lead around a pattern.
+// "..", "." and "//" could lead around a pattern, and what means something to a shell around all:
+// QEMU gives some of its programs to one.
 bool is_plain_path(std::string const& path) {
-  return path.starts_with('/') && std::filesystem::path(path).lexically_normal() == path;
+  auto const is_plain = [](unsigned char c) {
+    return std::isalnum(c) || std::string_view("/._+-").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  return path.starts_with('/') && std::ranges::all_of(path, is_plain) &&
+         std::filesystem::path(path).lexically_normal() == path;
 }
 
 Result<bool> is_listed(std::string const& file, std::string const& program) {
@@ -59,25 +67,46 @@ std::vector<std::string> suboptions(std::string const& word) {
   return parts;
 }
 
-std::string first_word(std::string const& command) {
-  return command.substr(0, command.find(' '));
+// What follows "-cmd:" is run with its arguments.
+void take_command(std::vector<std::string>& found, std::string_view text) {
+  constexpr std::string_view mark = "-cmd:";
+  if (auto const at = text.find(mark); at != std::string_view::npos) {
+    found.emplace_back(text.substr(at + mark.size()));
+  }
 }
 
-// The programs that one argument of QEMU names. `option`: the one it belongs to.
+// Some options take JSON instead of "key=value,...".
+void take_json(std::vector<std::string>& found, std::string_view key, json::value const& value) {
+  constexpr std::array keys{"script", "downscript", "helper", "exec", "args"};
+  if (auto const* object = value.if_object()) {
+    for (auto const& [name, member] : *object) take_json(found, name, member);
+  } else if (auto const* list = value.if_array()) {
+    for (auto const& member : *list) take_json(found, key, member);
+  } else if (auto const* text = value.if_string()) {
+    if (std::ranges::find(keys, key) != keys.end()) found.emplace_back(std::string_view(*text));
+    take_command(found, std::string_view(*text));
+  }
+}
+
+// The programs that one argument of QEMU names, with the arguments they would be given. `option`:
+// the one it belongs to.
 std::vector<std::string> programs_in(std::string_view option, std::string const& word) {
   std::vector<std::string> found;
   auto const take = [&](std::string const& part, std::string_view prefix) {
-    if (part.starts_with(prefix)) found.push_back(first_word(part.substr(prefix.size())));
+    if (part.starts_with(prefix)) found.push_back(part.substr(prefix.size()));
   };
+  if (word.starts_with('{')) {
+    auto const parsed = schema::parse(word);
+    // QEMU would refuse it, or read it in another way than we do.
+    if (parsed) take_json(found, "", *parsed);
+    else found.push_back(word);
+  }
   if (option == "-incoming") take(word, "exec:");
   // What stands in such a file can't be looked at here.
   if (option == "-readconfig") found.push_back(word);
   for (auto const& part : suboptions(word)) {
     for (auto const* key : {"script=", "downscript=", "helper="}) take(part, key);
-    if (auto const command = part.find("-cmd:");
-        part.starts_with("guestfwd=") && command != std::string::npos) {
-      take(part.substr(command), "-cmd:");
-    }
+    if (part.starts_with("guestfwd=")) take_command(found, part);
     if (option == "-plugin") {
       take(part, "file=");
       if (part.starts_with('/')) found.push_back(part);
@@ -85,6 +114,22 @@ std::vector<std::string> programs_in(std::string_view option, std::string const&
   }
   std::erase_if(found, [](std::string const& one) { return one.empty() || one == "no"; });
   return found;
+}
+
+// The monitor runs programs, too, as the user that QEMU has become.
+Result<void> require_one_user(std::span<std::string const> argv) {
+  std::vector<std::string> users;
+  for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
+    if (argv[i] == "-runas" || argv[i] == "--runas") users.push_back(argv[i + 1]);
+  }
+  if (users.size() > 1) {
+    return fail(ErrorCode::WrongInput,
+                "QEMU is told twice as whom to run ({}); leave -runas out of kvm_extra, and use "
+                "security_model=user with security_domain",
+                fmt::join(users, ", "));
+  }
+  if (users.empty() || (users[0] != "root" && users[0] != "0" && !users[0].starts_with("0:"))) return {};
+  return fail(ErrorCode::WrongInput, "A guest does not run as root: -runas {}", users[0]);
 }
 
 }  // namespace
@@ -127,6 +172,7 @@ Result<void> require_allowed(Paths const& paths, std::string const& program) {
 Result<void> require_qemu_allowed(Paths const& paths, std::span<std::string const> argv) {
   if (argv.empty()) return {};
   TRY(require_allowed(paths, argv[0]));
+  TRY(require_one_user(argv));
   std::string_view option;
   for (auto const& word : argv.subspan(1)) {
     if (word.starts_with('-')) {

@@ -103,13 +103,32 @@ TEST_F(AllowedPrograms, are_asked_for_whatever_makes_qemu_run_something) {
            {"--incoming", "exec:cat /tmp/x"},
            {"-plugin", "/tmp/x"},
            {"-plugin", "file=/tmp/x,arg=1"},
-           {"-readconfig", "/tmp/x"}}) {
+           {"-readconfig", "/tmp/x"},
+           // With arguments, and for a shell.
+           {"-incoming", "exec:" + own_ + " -netdev tap,script=/tmp/x"},
+           {"-incoming", "exec:" + own_ + ";/tmp/x"},
+           {"-netdev", "bridge,br=br0,helper=" + own_ + " --version; /tmp/x"},
+           {"-netdev", "user,guestfwd=tcp:10.0.2.100:1234-cmd:" + own_ + " -plugin /tmp/x"},
+           // In JSON.
+           {"-netdev", R"({"type":"tap","id":"e","script":"/tmp/x"})"},
+           {"-netdev", R"({"type":"bridge","id":"e","helper":"/tmp/x"})"},
+           {"-netdev", R"({"type":"user","id":"e","guestfwd":[{"str":"tcp:1.2.3.4:5-cmd:/tmp/x"}]})"},
+           {"-netdev", R"({"type":"tap","script":"/tmp/x)"}}) {
     EXPECT_THAT(refusal_of(argv), HasSubstr("Root does not run"))
         << fmt::format("{}", fmt::join(argv, " "));
   }
   EXPECT_EQ(refusal_of({"-m", "128", "-netdev", "tap,script=no,downscript=no", "-device",
                         "virtio-net,id=script", "-smbios", "type=1,serial=a,,script=/tmp/x"}),
             "");
+  EXPECT_EQ(refusal_of({"-netdev", R"({"type":"tap","id":"e","script":")" + own_ + R"("})"}), "");
+}
+
+TEST_F(AllowedPrograms, are_run_by_nobody_who_is_root) {
+  allow(own_ + "\n");
+  EXPECT_EQ(refusal_of({"-runas", "flotte-vm"}), "");
+  EXPECT_THAT(refusal_of({"-runas", "root"}), HasSubstr("does not run as root"));
+  EXPECT_THAT(refusal_of({"-runas", "0:0"}), HasSubstr("does not run as root"));
+  EXPECT_THAT(refusal_of({"-runas", "alice", "-runas", "flotte-vm"}), HasSubstr("told twice"));
 }
 
 }  // namespace
