@@ -252,6 +252,8 @@ TEST(KvmScope, tells_a_guest_from_another_one_that_takes_its_name) {
     EXPECT_TRUE(is_in_scope_of_another(in(kvm_scope("web", uuid, 7)), name, uuid)) << name;
   }
   EXPECT_TRUE(is_in_scope_of_another(in("flotte-guest-web1-2-7-99"), "web1", uuid));
+  auto const long_name = std::string(210, 'n');
+  EXPECT_FALSE(is_in_scope_of_another(in("flotte-guest-" + long_name + "-7-99"), long_name, uuid));
   EXPECT_TRUE(is_in_scope_of_another(in("flotte-guest-web1-7"), "web1-7", uuid));
   EXPECT_FALSE(
       is_in_scope_of_another(in("flotte-guest-x-7-99"), std::string(240, 'n'), InstanceId("")));

@@ -52,6 +52,15 @@ std::string following(std::vector<std::string> const& argv, std::string_view opt
   return {};
 }
 
+// The last one counts for QEMU.
+std::string last_following(std::vector<std::string> const& argv, std::string_view option) {
+  std::string last;
+  for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
+    if (argv[i] == option) last = argv[i + 1];
+  }
+  return last;
+}
+
 std::optional<pid_t> pid_from(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
   pid_t pid = 0;
@@ -74,6 +83,14 @@ std::optional<uid_t> user_named(std::string const& name) {
 bool shows_name(std::string const& name) {
   constexpr std::size_t shown_max = 200;
   return name.size() <= shown_max;
+}
+
+// As QEMU reads it: a name, or "UID:GID".
+std::optional<uid_t> user_of_runas(std::string const& text) {
+  uid_t user = 0;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), user);
+  auto const is_number = error == std::errc() && end != text.data() + text.size() && *end == ':';
+  return is_number ? std::optional(user) : user_named(text);
 }
 
 json::object object_in(json::object const& object, std::string_view key) {
@@ -254,20 +271,26 @@ bool is_in_scope_of_another(std::string_view cgroup, std::string const& name,
   if (at == std::string_view::npos) return false;
   // A long name doesn't stand there, and better one too many than one that isn't found.
   if (!shows_name(name) && uuid.text().empty()) return false;
-  auto rest = cgroup.substr(at + scope_prefix.size());
-  auto const own = fmt::format("{}-", shows_name(name) ? name : uuid.text());
-  if (!rest.starts_with(own)) return true;
-  rest.remove_prefix(own.size());
-  rest = rest.substr(0, rest.find('.'));
-  return std::ranges::count(rest, '-') != 1 ||
-         rest.find_first_not_of("0123456789-") != std::string_view::npos;
+  // Older builds wrote long names, too.
+  for (auto const& own : {name, uuid.text()}) {
+    auto rest = cgroup.substr(at + scope_prefix.size());
+    if (own.empty() || !rest.starts_with(own + "-")) continue;
+    rest.remove_prefix(own.size() + 1);
+    rest = rest.substr(0, rest.find('.'));
+    if (std::ranges::count(rest, '-') == 1 &&
+        rest.find_first_not_of("0123456789-") == std::string_view::npos) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Root while it starts. One that gave up root's rights for those of another user was told so on the
-// command line that is written down where only root can write.
+// command line that is written down where only root can write, with the number that the user had
+// then.
 bool KvmRuntime::is_guests_user(uid_t user, std::string const& name) const {
   if (user == 0 || user == ::geteuid() || user == guest_user_) return true;
-  return user_named(following(load(name).argv, "-runas")) == user;
+  return load(name).user == user;
 }
 
 std::vector<KvmProcess> KvmRuntime::find_all(std::string const& name) const {
@@ -319,6 +342,8 @@ Result<void> KvmRuntime::save(std::string const& name, KvmGuest const& guest) co
   }
   json::object ours{{"uuid", json::string_view(guest.uuid.text())}, {"epoch", guest.epoch}};
   if (guest.memory) ours["memory"] = *guest.memory;
+  auto const user = guest.user ? guest.user : user_of_runas(last_following(guest.argv, "-runas"));
+  if (user) ours["user"] = *user;
   json::array tags;
   for (auto const& tag : guest.tags) tags.push_back(json::value(json::string_view(tag)));
   if (!tags.empty()) ours["tags"] = std::move(tags);
@@ -366,6 +391,10 @@ KvmGuest KvmRuntime::load(std::string const& name) const {
     guest.uuid = InstanceId(model::text_of(*ours, "uuid"));
     guest.epoch = model::number_of(*ours, "epoch");
     if (ours->contains("memory")) guest.memory = model::number_of(*ours, "memory");
+    // One that was started by an older build has none.
+    guest.user = ours->contains("user")
+                     ? std::optional(static_cast<uid_t>(model::number_of(*ours, "user")))
+                     : user_of_runas(last_following(guest.argv, "-runas"));
     auto const* tags = ours->if_contains("tags");
     if (tags && tags->is_array()) {
       for (auto const& tag : tags->get_array()) {

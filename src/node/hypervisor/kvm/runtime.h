@@ -74,6 +74,8 @@ struct KvmGuest {
   std::vector<std::string> tags;  // for the scripts of the network
   // MiB that its balloon leaves it, where that was ever set.
   std::optional<std::int64_t> memory;
+  // Whom it runs as, where its command line says so: the number, which stays when the name goes.
+  std::optional<uid_t> user;
 
   KvmGuest() = default;
   // As it is started. `disk_links` in the order of the spec's disks.
