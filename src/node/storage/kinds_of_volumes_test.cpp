@@ -169,6 +169,16 @@ TEST_P(KindsOfVolumes, thin_snapshots_stand_alone) {
   ASSERT_TRUE(devices_->remove("web1", disk(32)));
 }
 
+TEST_P(KindsOfVolumes, a_snapshot_with_room_of_its_own_goes_with_a_thin_volume) {
+  must("lvcreate -qq -L16M -T $vg/pool -V32M -n thin1 && lvcreate -qq -s -L8M -n snap $vg/thin1");
+  EXPECT_THAT(found("thin1").snapshots, ::testing::ElementsAre("snap"));
+  ASSERT_TRUE(adopt("thin1", disk(32)));
+  auto const refused = devices_->remove("web1", disk(32));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("has snapshots, which would go with it: snap"));
+  EXPECT_TRUE(listed("snap"));
+}
+
 TEST_P(KindsOfVolumes, mirrors_raid_and_stripes_are_disks) {
   must("pvcreate -qqff -y $FLOTTE_TEST_DISKS && vgextend -qq $vg $FLOTTE_TEST_DISKS");
   must(

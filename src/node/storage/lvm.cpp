@@ -93,9 +93,11 @@ LogicalVolume volume_in(json::object const& row) {
   return volume;
 }
 
-// Thin ones live on without each other; all else goes with what it was made of.
+// Thin ones live on without each other; all else goes with what it was made of, also a snapshot of
+// a thin volume that has room of its own.
 bool goes_with_origin(LogicalVolume const& volume, LogicalVolume const& origin) {
-  return volume.vg == origin.vg && volume.origin == origin.name && !has(origin.layout, "thin");
+  return volume.vg == origin.vg && volume.origin == origin.name &&
+         (has(volume.roles, "thicksnapshot") || !has(origin.layout, "thin"));
 }
 
 }  // namespace
