@@ -24,7 +24,8 @@ json::value time_value(std::vector<std::int64_t> const& time) {
 Result<std::vector<std::int64_t>> time_from(json::object const& from, std::string_view name) {
   std::optional<std::vector<std::int64_t>> time;
   if (auto const* value = from.if_contains(name)) {
-    TRY(schema::CodecFor<decltype(time)>::codec.decode(&time, *value, name));
+    TRY(schema::CodecFor<decltype(time)>::codec.decode(&time, *value, name,
+                                                       schema::UnknownKeys::Refuse));
   }
   if (!time) return std::vector<std::int64_t>();
   if (time->size() != 2) return fail(ErrorCode::InternalError, "{} is no time stamp", name);
@@ -39,7 +40,8 @@ Result<LogEntry> log_entry_from(json::value const& from) {
   auto const& row = from.get_array();
   LogEntry entry;
   entry.serial = row[0].get_int64();
-  TRY(schema::CodecFor<std::vector<std::int64_t>>::codec.decode(&entry.time, row[1], "log"));
+  TRY(schema::CodecFor<std::vector<std::int64_t>>::codec.decode(&entry.time, row[1], "log",
+                                                                schema::UnknownKeys::Refuse));
   if (entry.time.size() != 2) return fail(ErrorCode::InternalError, "Invalid time in a job's log");
   entry.type = std::string(std::string_view(row[2].get_string()));
   entry.content = row[3];

@@ -150,17 +150,22 @@ class UnitOf final : public Unit {
     if constexpr (HasHooks<U>) {
       return boundary(op_id(), [&]() -> Result<Hooks> {
         return U::hooks(TRY(opcodes::decode<Op>(op)), cluster,
-                        TRY(schema::decode<typename U::Plan>(plan)));
+                        TRY(plan_of(plan)));
       });
     } else {
       return fail(ErrorCode::InternalError, "{} has no hooks", Op::op_id);
     }
   }
 
+  // Written by the build before, perhaps.
+  static Result<typename U::Plan> plan_of(json::value const& plan) {
+    return schema::decode<typename U::Plan>(plan, schema::UnknownKeys::Ignore);
+  }
+
   Result<json::value> apply(json::value const& plan, JobContext& job) const override {
     // Always through JSON, so that a run after a crash sees exactly what the first run saw.
     return boundary(op_id(), [&]() -> Result<json::value> {
-      return U::apply(TRY(schema::decode<typename U::Plan>(plan)), job);
+      return U::apply(TRY(plan_of(plan)), job);
     });
   }
 };

@@ -79,7 +79,7 @@ Result<json::object> normalise(json::value const& submitted) {
 }
 
 Result<Common> common_of(json::object const& opcode) {
-  return schema::decode<Common>(json::value(opcode), schema::UnknownKeys::Ignore);
+  return schema::decode<Common>(json::value(opcode), schema::UnknownKeys::IgnoreOutermost);
 }
 
 std::string_view op_id_of(json::object const& opcode) {

@@ -59,7 +59,7 @@ json::object without_secrets(json::object const& opcode);
 // Decodes the opcode's own parameters (the common ones are skipped).
 template <class Op>
 Result<Op> decode(json::object const& opcode) {
-  return schema::decode<Op>(json::value(opcode), schema::UnknownKeys::Ignore);
+  return schema::decode<Op>(json::value(opcode), schema::UnknownKeys::IgnoreOutermost);
 }
 
 }  // namespace flotte::opcodes

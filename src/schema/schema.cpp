@@ -63,10 +63,11 @@ Result<void> decode_object(Fields fields, void* object, json::value const& from,
       }
     }
   }
+  auto const inside = unknown == UnknownKeys::IgnoreOutermost ? UnknownKeys::Refuse : unknown;
   for (auto const& field : fields) {
     auto const* value = members.if_contains(field.name);
     if (value) {
-      TRY(field.codec->decode(field.locate(object), *value, joined(where, field.name)));
+      TRY(field.codec->decode(field.locate(object), *value, joined(where, field.name), inside));
     } else if (field.presence == Presence::Required) {
       return fail(ErrorCode::WrongInput, "Required parameter '{}' is missing",
                   joined(where, field.name));
@@ -96,7 +97,7 @@ Failure wrong_type(std::string_view where, std::string_view wanted, json::value 
 
 constinit Codec const CodecFor<bool>::codec{
     "bool", encode_plain<bool>,
-    [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       if (!from.is_bool()) return wrong_type(where, "bool", from);
       *static_cast<bool*>(into) = from.get_bool();
       return {};
@@ -104,14 +105,14 @@ constinit Codec const CodecFor<bool>::codec{
 
 constinit Codec const CodecFor<std::int64_t>::codec{
     "int", encode_plain<std::int64_t>,
-    [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       *static_cast<std::int64_t*>(into) = TRY(whole_number(from, where));
       return {};
     }};
 
 constinit Codec const CodecFor<double>::codec{
     "float", encode_plain<double>,
-    [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       if (!from.is_number()) return wrong_type(where, "float", from);
       *static_cast<double*>(into) = from.to_number<double>();
       return {};
@@ -122,7 +123,7 @@ constinit Codec const CodecFor<std::string>::codec{
     [](void const* from) {
       return json::value(json::string_view(*static_cast<std::string const*>(from)));
     },
-    [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       if (!from.is_string()) return wrong_type(where, "str", from);
       static_cast<std::string*>(into)->assign(from.get_string().data(), from.get_string().size());
       return {};
@@ -130,7 +131,7 @@ constinit Codec const CodecFor<std::string>::codec{
 
 constinit Codec const CodecFor<MiB>::codec{
     "int>=0", [](void const* from) { return json::value(static_cast<MiB const*>(from)->value); },
-    [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       auto const number = TRY(whole_number(from, where));
       if (number < 0) return wrong_type(where, "a size in MiB", from);
       static_cast<MiB*>(into)->value = number;
@@ -139,21 +140,21 @@ constinit Codec const CodecFor<MiB>::codec{
 
 constinit Codec const CodecFor<JobId>::codec{
     "jobid", [](void const* from) { return json::value(number(*static_cast<JobId const*>(from))); },
-    [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       *static_cast<JobId*>(into) = JobId{TRY(whole_number(from, where))};
       return {};
     }};
 
 constinit Codec const CodecFor<json::value>::codec{
     "any", encode_plain<json::value>,
-    [](void* into, json::value const& from, std::string_view) -> Result<void> {
+    [](void* into, json::value const& from, std::string_view, UnknownKeys) -> Result<void> {
       *static_cast<json::value*>(into) = from;
       return {};
     }};
 
 constinit Codec const CodecFor<json::object>::codec{
     "dict", encode_plain<json::object>,
-    [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       if (!from.is_object()) return wrong_type(where, "dict", from);
       *static_cast<json::object*>(into) = from.get_object();
       return {};
@@ -161,7 +162,7 @@ constinit Codec const CodecFor<json::object>::codec{
 
 constinit Codec const CodecFor<json::array>::codec{
     "list", encode_plain<json::array>,
-    [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       if (!from.is_array()) return wrong_type(where, "list", from);
       *static_cast<json::array*>(into) = from.get_array();
       return {};

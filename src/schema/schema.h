@@ -25,12 +25,18 @@ namespace flotte::schema {
 
 namespace json = boost::json;
 
+// What becomes of members that no field has: those of a newer or older build are ignored at every
+// level, those of a person's input are refused at every level. An opcode shares its outermost level
+// with the parameters that all opcodes have.
+enum class UnknownKeys { Refuse, Ignore, IgnoreOutermost };
+
 // How one C++ type is written in JSON.
 struct Codec {
   std::string_view type_name;  // as ganeti-compat §3.2 writes it: "str", "?int", "list str"
   json::value (*encode)(void const* from);
   // `where` names the value in errors: "disks[0].size".
-  Result<void> (*decode)(void* into, json::value const& from, std::string_view where);
+  Result<void> (*decode)(void* into, json::value const& from, std::string_view where,
+                         UnknownKeys unknown);
 };
 
 enum class Presence { Optional, Required };
@@ -57,7 +63,6 @@ concept HasFields = requires {
   { T::fields() } -> std::convertible_to<Fields>;
 };
 
-enum class UnknownKeys { Refuse, Ignore };
 enum class Secrets { Show, Hide };
 
 json::object encode_object(Fields fields, void const* object, Secrets secrets = Secrets::Show);
@@ -151,9 +156,10 @@ struct CodecFor<Id<Tag>> {
   static constexpr Codec codec{
       "uuid",
       [](void const* from) { return json::value(static_cast<Id<Tag> const*>(from)->text()); },
-      [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+      [](void* into, json::value const& from, std::string_view where,
+         UnknownKeys unknown) -> Result<void> {
         std::string text;
-        TRY(CodecFor<std::string>::codec.decode(&text, from, where));
+        TRY(CodecFor<std::string>::codec.decode(&text, from, where, unknown));
         *static_cast<Id<Tag>*>(into) = Id<Tag>(std::move(text));
         return {};
       }};
@@ -164,7 +170,7 @@ struct CodecFor<E> {
   static constexpr Codec codec{
       EnumNames<E>::type_name,
       [](void const* from) { return json::value(name_of(*static_cast<E const*>(from))); },
-      [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+      [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
         if (from.is_string()) {
           if (auto const found = enum_from<E>(std::string_view(from.get_string()))) {
             *static_cast<E*>(into) = *found;
@@ -179,8 +185,8 @@ template <HasFields T>
 struct CodecFor<T> {
   static constexpr Codec codec{
       "dict", [](void const* from) { return json::value(encode(*static_cast<T const*>(from))); },
-      [](void* into, json::value const& from, std::string_view where) {
-        return decode_object(T::fields(), into, from, where, UnknownKeys::Refuse);
+      [](void* into, json::value const& from, std::string_view where, UnknownKeys unknown) {
+        return decode_object(T::fields(), into, from, where, unknown);
       }};
 };
 
@@ -192,13 +198,14 @@ struct CodecFor<std::optional<T>> {
         auto const& optional = *static_cast<std::optional<T> const*>(from);
         return optional ? CodecFor<T>::codec.encode(&*optional) : json::value(nullptr);
       },
-      [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+      [](void* into, json::value const& from, std::string_view where,
+         UnknownKeys unknown) -> Result<void> {
         auto& optional = *static_cast<std::optional<T>*>(into);
         if (from.is_null()) {
           optional.reset();
           return {};
         }
-        return CodecFor<T>::codec.decode(&optional.emplace(), from, where);
+        return CodecFor<T>::codec.decode(&optional.emplace(), from, where, unknown);
       }};
 };
 
@@ -213,13 +220,14 @@ struct CodecFor<std::vector<T>> {
         }
         return json::value(std::move(list));
       },
-      [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+      [](void* into, json::value const& from, std::string_view where,
+         UnknownKeys unknown) -> Result<void> {
         if (!from.is_array()) return wrong_type(where, "list", from);
         auto& list = *static_cast<std::vector<T>*>(into);
         list.clear();
         for (auto const& item : from.get_array()) {
           auto const name = fmt::format("{}[{}]", where, list.size());
-          TRY(CodecFor<T>::codec.decode(&list.emplace_back(), item, name));
+          TRY(CodecFor<T>::codec.decode(&list.emplace_back(), item, name, unknown));
         }
         return {};
       }};
@@ -236,13 +244,14 @@ struct CodecFor<std::map<std::string, T>> {
         }
         return json::value(std::move(object));
       },
-      [](void* into, json::value const& from, std::string_view where) -> Result<void> {
+      [](void* into, json::value const& from, std::string_view where,
+         UnknownKeys unknown) -> Result<void> {
         if (!from.is_object()) return wrong_type(where, "dict", from);
         auto& map = *static_cast<std::map<std::string, T>*>(into);
         map.clear();
         for (auto const& [key, item] : from.get_object()) {
           auto const name = fmt::format("{}.{}", where, std::string_view(key));
-          TRY(CodecFor<T>::codec.decode(&map[std::string(key)], item, name));
+          TRY(CodecFor<T>::codec.decode(&map[std::string(key)], item, name, unknown));
         }
         return {};
       }};

@@ -69,6 +69,18 @@ TEST(Schema, absent_fields_keep_their_default) {
   EXPECT_FALSE(sample->flag);
 }
 
+TEST(Schema, what_no_field_has_is_refused_or_ignored_at_every_level) {
+  auto const outside = *parse(R"({"name":"a","x":1,"inners":[{"number":1}]})");
+  auto const inside = *parse(R"({"name":"a","inners":[{"number":1,"x":1}]})");
+  EXPECT_FALSE(decode<Sample>(outside));
+  EXPECT_FALSE(decode<Sample>(inside));
+  EXPECT_EQ(decode<Sample>(inside).error().message, "Unknown parameter 'inners[0].x'");
+  EXPECT_TRUE(decode<Sample>(outside, UnknownKeys::Ignore));
+  EXPECT_TRUE(decode<Sample>(inside, UnknownKeys::Ignore));
+  EXPECT_TRUE(decode<Sample>(outside, UnknownKeys::IgnoreOutermost));
+  EXPECT_FALSE(decode<Sample>(inside, UnknownKeys::IgnoreOutermost));
+}
+
 TEST(Schema, errors_name_the_field) {
   EXPECT_EQ(error_of("{}"), "Required parameter 'name' is missing");
   EXPECT_EQ(error_of(R"({"name":1})"), "Parameter 'name' must be str, not 1");
