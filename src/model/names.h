@@ -10,4 +10,8 @@ namespace flotte::model {
 // Linux knows no names of more than 255.
 constexpr std::size_t instance_name_bytes_max = 240;
 
+// Older builds took longer ones, and what exists can be stopped and removed: as long as the name of
+// a host (RFC 1035).
+constexpr std::size_t host_name_bytes_max = 253;
+
 }  // namespace flotte::model

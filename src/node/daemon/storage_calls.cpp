@@ -262,7 +262,7 @@ Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) con
 }
 
 Result<void> check_instance_name(std::string_view instance) {
-  if (!instance.empty() && instance.size() <= model::instance_name_bytes_max &&
+  if (!instance.empty() && instance.size() <= model::host_name_bytes_max &&
       instance.front() != '.' && instance.find('/') == std::string_view::npos &&
       instance.find('\0') == std::string_view::npos) {
     return {};
