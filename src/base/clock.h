@@ -1,8 +1,9 @@
 // Clock: the seam for time and for threads that wait for each other.
 //
 // Product code never reads the wall clock, sleeps, starts a thread or waits on a condition variable
-// otherwise, so that the simulation can decide the order of everything. No mutex may be held across
-// a call of another seam (Node, Store, Locks). Thread-safe.
+// otherwise, so that the simulation can decide the order of everything. A mutex that several
+// threads of a controller want is taken by a Guard, for the same reason. No mutex may be held
+// across a call of another seam (Node, Store, Locks). Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -44,6 +45,37 @@ class Clock {
   virtual std::thread start_thread(std::string name, std::function<void()> body) = 0;
   // Waits for the thread's end; one that isn't joinable has none.
   virtual void join(std::thread& thread) = 0;
+
+  // Of Guard: others may go first before a mutex is taken.
+  virtual void before_lock() {}
+  virtual void after_unlock() {}
+};
+
+// Holds a mutex for a scope, but where it is given up in between.
+class Guard {
+ public:
+  Guard(Clock& clock, std::mutex& mutex) : clock_(clock), held_(mutex, std::defer_lock) { lock(); }
+  ~Guard() {
+    if (owns_lock()) unlock();
+  }
+  Guard(Guard const&) = delete;
+  Guard& operator=(Guard const&) = delete;
+
+  void lock() {
+    clock_.before_lock();
+    held_.lock();
+  }
+  void unlock() {
+    held_.unlock();
+    clock_.after_unlock();
+  }
+  bool owns_lock() const { return held_.owns_lock(); }
+  // For Clock::wait().
+  operator std::unique_lock<std::mutex>&() { return held_; }
+
+ private:
+  Clock& clock_;
+  std::unique_lock<std::mutex> held_;
 };
 
 // The machine's clocks and threads.

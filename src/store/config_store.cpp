@@ -355,7 +355,7 @@ Result<void> ConfigStore::load() {
 }
 
 std::shared_ptr<model::Cluster const> ConfigStore::snapshot() const {
-  std::lock_guard const guard(mutex_);
+  Guard const guard(clock_, mutex_);
   return snapshot_;
 }
 
@@ -364,8 +364,7 @@ bool ConfigStore::is_initialised() const {
 }
 
 // Runs the edit on the newest snapshot until nothing that it touches is on its way elsewhere.
-Result<ConfigStore::Commit> ConfigStore::wait_for_turn(std::unique_lock<std::mutex>& guard,
-                                                       Edit const& edit, double now) {
+Result<ConfigStore::Commit> ConfigStore::wait_for_turn(Guard& guard, Edit const& edit, double now) {
   auto const is_port_taken = [this](std::int64_t port) {
     return under_way_.written.contains(port_claim(port)) &&
            !has_fault(SeededFault::CommitNotCompared);
@@ -434,7 +433,7 @@ Txn ConfigStore::transaction(Commit const& commit, Txn const& extra) const {
 
 Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
   auto const now = seconds(clock_.wall());
-  std::unique_lock guard(mutex_);
+  Guard guard(clock_, mutex_);
   auto const commit = TRY(wait_for_turn(guard, edit, now));
   auto const txn = transaction(commit, extra);
   begin(commit);
@@ -480,13 +479,13 @@ void ConfigStore::take_over(Commit const& commit, std::int64_t revision) {
 
 Result<void> ConfigStore::forget() {
   Txn txn;
-  for (auto const* prefix :
-       {"/config/", "/jobs/", "/archive/", "/journal/", "/queue/", "/watcher/"}) {
+  for (auto const* prefix : {"/config/", "/jobs/", "/archive/", "/log/", "/journal/", "/secrets/",
+                             "/queue/", "/watcher/"}) {
     txn.delete_prefix(prefix);
   }
   Commit all;
   all.removals.emplace(config_prefix);
-  std::unique_lock guard(mutex_);
+  Guard guard(clock_, mutex_);
   while (!may_go(all)) clock_.wait(guard, ended_);
   begin(all);
   guard.unlock();

@@ -108,7 +108,7 @@ class ConfigStore {
 
   ConfigStore(Store& store, Clock& clock) : store_(store), clock_(clock) {}
   Result<void> load();
-  Result<Commit> wait_for_turn(std::unique_lock<std::mutex>& guard, Edit const& edit, double now);
+  Result<Commit> wait_for_turn(Guard& guard, Edit const& edit, double now);
   bool may_go(Commit const& commit) const;
   void begin(Commit const& commit);
   void end(Commit const& commit);

@@ -98,14 +98,14 @@ void Leadership::run(std::function<void()> const& lost) {
 // False when it was ended by stop().
 bool Leadership::pause(Duration duration) {
   auto const until = clock_.now() + duration;
-  std::unique_lock guard(mutex_);
+  Guard guard(clock_, mutex_);
   while (!is_stopping_ && clock_.now() < until) clock_.wait_until(guard, stop_, until);
   return !is_stopping_;
 }
 
 void Leadership::stop() {
   {
-    std::lock_guard const guard(mutex_);
+    Guard const guard(clock_, mutex_);
     is_stopping_ = true;
   }
   clock_.notify_all(stop_);

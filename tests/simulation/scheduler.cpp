@@ -169,6 +169,7 @@ void Scheduler::hand_over(Task& to) {
 
 void Scheduler::block() {
   auto& self = *current_;
+  CHECK(self.guards == 0);  // no mutex is held across a seam
   auto* next = choose();
   if (next != &self) {
     hand_over(*next);
@@ -238,9 +239,23 @@ bool Scheduler::wait_until(std::unique_lock<std::mutex>& lock, std::condition_va
   self.waits_for = &condition;
   waiting_[&condition].push_back(&self);
   lock.unlock();
+  // The one that it gives up, where a Guard holds it.
+  auto const guards = self.guards;
+  self.guards = std::max(guards - 1, 0);
   block();
+  self.guards = guards;
   lock.lock();
   return now_ < deadline;
+}
+
+// Nobody is sent away while he holds a mutex, so what is asked for is free.
+void Scheduler::before_lock() {
+  if (current_->guards == 0) yield();
+  ++current_->guards;
+}
+
+void Scheduler::after_unlock() {
+  --current_->guards;
 }
 
 void Scheduler::notify_all(std::condition_variable& condition) {

@@ -1,5 +1,5 @@
 // Scheduler: the clock and the threads of a simulation. One thread runs at a time; they change
-// places only at the seams, and one seed decides who goes on.
+// places only at the seams and where a Guard takes a mutex, and one seed decides who goes on.
 //
 // Threads belong to processes. A process that is killed ends its threads at their next seam, by an
 // exception that unwinds them; a process that hangs is not scheduled. When nobody can run, time
@@ -53,6 +53,8 @@ class Scheduler final : public Clock {
   void notify_all(std::condition_variable& condition) override;
   std::thread start_thread(std::string name, std::function<void()> body) override;
   void join(std::thread& thread) override;
+  void before_lock() override;
+  void after_unlock() override;
 
   // --- For the simulated seams and the faults
   // Others may go first here.
@@ -84,6 +86,7 @@ class Scheduler final : public Clock {
     Instant wakes_at = Instant::max();
     std::condition_variable* waits_for = nullptr;
     std::vector<Task*> joiners;
+    int guards = 0;  // that it holds
     bool is_runnable = false;
     bool has_ended = false;
   };
