@@ -16,8 +16,8 @@ using ::testing::HasSubstr;
 // A store whose commits are on their way until the test lets them go.
 class SlowStore final : public Store {
  public:
-  Result<std::vector<KeyValue>> range_prefix(std::string_view prefix) override {
-    return store_.range_prefix(prefix);
+  Result<std::vector<KeyValue>> range(std::string_view prefix, std::size_t limit) override {
+    return store_.range(prefix, limit);
   }
   Result<TxnReply> txn(Txn const& txn) override {
     std::unique_lock guard(mutex_);

@@ -67,8 +67,8 @@ class LeaderStore final : public Store {
   LeaderStore(Store& store, std::int64_t leadership_revision)
       : store_(store), leadership_revision_(leadership_revision) {}
 
-  Result<std::vector<KeyValue>> range_prefix(std::string_view prefix) override {
-    return store_.range_prefix(prefix);
+  Result<std::vector<KeyValue>> range(std::string_view prefix, std::size_t limit) override {
+    return store_.range(prefix, limit);
   }
   Result<TxnReply> txn(Txn const& txn) override;
 

@@ -2,9 +2,9 @@
 
 namespace flotte::store {
 
-Result<std::vector<KeyValue>> MemoryStore::range_prefix(std::string_view prefix) {
+Result<std::vector<KeyValue>> MemoryStore::range(std::string_view prefix, std::size_t limit) {
   std::lock_guard const guard(mutex_);
-  return table_.range_prefix(prefix);
+  return table_.range(prefix, limit);
 }
 
 Result<TxnReply> MemoryStore::txn(Txn const& txn) {

@@ -9,7 +9,7 @@ namespace flotte::store {
 
 class MemoryStore final : public Store {
  public:
-  Result<std::vector<KeyValue>> range_prefix(std::string_view prefix) override;
+  Result<std::vector<KeyValue>> range(std::string_view prefix, std::size_t limit) override;
   Result<TxnReply> txn(Txn const& txn) override;
 
  private:

@@ -46,6 +46,17 @@ std::string text_column(sqlite3_stmt* statement, int column) {
              : std::string();
 }
 
+void bind_bytes(sqlite3_stmt* statement, int index, std::string_view text) {
+  sqlite3_bind_blob(statement, index, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+}
+
+// The first key behind all that begin so.
+std::string end_of(std::string_view prefix) {
+  std::string end(prefix);
+  ++end.back();
+  return end;
+}
+
 Failure unusable(std::string const& path, std::string_view why) {
   return fail(ErrorCode::EnvironmentError,
               "The store {} can't be used: {}. Nothing was changed; move it away and restore it "
@@ -87,7 +98,7 @@ Result<void> SqliteStore::open() {
                             "CREATE TABLE kv(key BLOB PRIMARY KEY, value BLOB NOT NULL, "
                             "mod_revision INTEGER NOT NULL) WITHOUT ROWID;"
                             "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
-                            "INSERT INTO meta VALUES('revision', 0); COMMIT;",
+                            "INSERT INTO meta VALUES('revision', 0), ('swept', 1); COMMIT;",
                             application_id, schema_version)
                     .c_str());
     if (!is_made) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
@@ -109,13 +120,29 @@ Result<void> SqliteStore::open() {
       return unusable(path_, verdict);
     }
   }
-  TRY(execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"));
+  TRY(
+      execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"
+              "PRAGMA secure_delete=ON;"));
   // Where it can't be had the answer is another mode, and no error.
   auto const mode = prepare(db_, "PRAGMA journal_mode=WAL");
   if (!mode || sqlite3_step(mode.get()) != SQLITE_ROW || text_column(mode.get(), 0) != "wal") {
     return unusable(path_, "its file system allows no write-ahead log");
   }
+  TRY(sweep());
+  if (sqlite3_open_v2(path_.c_str(), &reader_, SQLITE_OPEN_READONLY, nullptr) != SQLITE_OK) {
+    return unusable(path_, sqlite3_errmsg(reader_));
+  }
+  sqlite3_busy_timeout(reader_, 2000);
   return load();
+}
+
+// What older versions deleted lies in free pages still; once, they are given up. What is deleted
+// from now on is written over.
+Result<void> SqliteStore::sweep() {
+  auto const swept = number(db_, "SELECT count(*) FROM meta WHERE name='swept'");
+  if (!swept) return unusable(path_, swept.error().message);
+  if (*swept > 0) return {};
+  return execute("VACUUM; INSERT INTO meta VALUES('swept', 1); PRAGMA wal_checkpoint(TRUNCATE);");
 }
 
 Result<void> SqliteStore::execute(char const* sql) {
@@ -136,8 +163,10 @@ Result<void> SqliteStore::load() {
     auto const status = sqlite3_step(rows.get());
     if (status == SQLITE_DONE) return {};
     if (status != SQLITE_ROW) return unusable(path_, sqlite3_errmsg(db_));
-    table_.apply({{text_column(rows.get(), 0),
-                   {text_column(rows.get(), 1), sqlite3_column_int64(rows.get(), 2)}}});
+    auto key = text_column(rows.get(), 0);
+    if (is_cold(key)) continue;
+    table_.apply(
+        {{std::move(key), {text_column(rows.get(), 1), sqlite3_column_int64(rows.get(), 2)}}});
   }
 }
 
@@ -148,6 +177,7 @@ SqliteStore::~SqliteStore() {
   }
   clock_.notify_all(work_);
   clock_.join(writer_);
+  sqlite3_close(reader_);
   sqlite3_close(db_);
   if (lock_fd_ >= 0) ::close(lock_fd_);
 }
@@ -173,9 +203,35 @@ Result<void> SqliteStore::lock() {
   return {};
 }
 
-Result<std::vector<KeyValue>> SqliteStore::range_prefix(std::string_view prefix) {
+Result<std::vector<KeyValue>> SqliteStore::range(std::string_view prefix, std::size_t limit) {
+  if (is_cold(prefix)) return read_cold(prefix, limit);
   std::lock_guard const guard(mutex_);
-  return table_.range_prefix(prefix);
+  return table_.range(prefix, limit);
+}
+
+Result<std::vector<KeyValue>> SqliteStore::read_cold(std::string_view prefix, std::size_t limit) {
+  std::lock_guard const guard(reader_mutex_);
+  auto const rows = prepare(reader_,
+                            "SELECT key, value, mod_revision FROM kv "
+                            "WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3");
+  auto const unreadable = [&] {
+    return fail(ErrorCode::EnvironmentError, "The store {} can't be read: {}", path_,
+                sqlite3_errmsg(reader_));
+  };
+  if (!rows) return unreadable();
+  auto const end = end_of(prefix);
+  bind_bytes(rows.get(), 1, prefix);
+  bind_bytes(rows.get(), 2, end);
+  sqlite3_bind_int64(rows.get(), 3,
+                     static_cast<std::int64_t>(std::min<std::size_t>(limit, INT64_MAX)));
+  std::vector<KeyValue> found;
+  for (;;) {
+    auto const status = sqlite3_step(rows.get());
+    if (status == SQLITE_DONE) return found;
+    if (status != SQLITE_ROW) return unreadable();
+    found.push_back({text_column(rows.get(), 0), text_column(rows.get(), 1),
+                     sqlite3_column_int64(rows.get(), 2)});
+  }
 }
 
 Result<TxnReply> SqliteStore::txn(Txn const& txn) {
@@ -194,6 +250,21 @@ std::int64_t SqliteStore::commits() const {
   return commits_;
 }
 
+std::size_t SqliteStore::keys_in_memory() const {
+  std::lock_guard const guard(mutex_);
+  return table_.size();
+}
+
+void SqliteStore::decide(Txn const& txn, std::int64_t revision, Batch& batch) const {
+  for (auto const& operation : txn.operations) {
+    if (is_cold(operation.key)) {
+      batch.cold.emplace_back(&operation, revision);
+    } else {
+      table_.decide(operation, revision, batch.hot);
+    }
+  }
+}
+
 // Takes all that wait, decides them one after the other against memory and what the batch did so
 // far, and writes what they change in one transaction of the database.
 void SqliteStore::run_writer() {
@@ -205,23 +276,23 @@ void SqliteStore::run_writer() {
     batch.swap(waiting_);
 
     // Each is decided against what the ones before it leave, and has a revision of its own.
-    Table::Batch decided;
+    Batch decided;
     auto revision = revision_;
     for (auto* waiting : batch) {
-      auto const holds = table_.holds(waiting->txn.compares, decided);
-      if (holds) table_.decide(waiting->txn.operations, ++revision, decided);
+      auto const holds = table_.holds(waiting->txn.compares, decided.hot);
+      if (holds) decide(waiting->txn, ++revision, decided);
       waiting->reply = TxnReply{holds, revision};
     }
 
     Result<void> outcome;
-    if (!decided.empty()) {
+    if (!decided.is_empty()) {
       guard.unlock();
       outcome = write(decided, revision);
       guard.lock();
     }
     if (outcome) {
-      if (!decided.empty()) ++commits_;
-      table_.apply(std::move(decided));
+      if (!decided.is_empty()) ++commits_;
+      table_.apply(std::move(decided.hot));
       revision_ = revision;
     } else {
       log::error("{}", outcome.error().message);
@@ -237,44 +308,61 @@ void SqliteStore::run_writer() {
 }
 
 // One transaction of the database; rolled back whole when any part of it fails.
-Result<void> SqliteStore::write(Table::Batch const& batch, std::int64_t revision) {
+Result<void> SqliteStore::write(Batch const& batch, std::int64_t revision) {
+  int code = SQLITE_OK;
+  auto const outcome = boundary("The store", [&] { return write_all(batch, revision, code); });
+  if (outcome) return outcome;
+  sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) empty_log(outcome.error());
+  return outcome;
+}
+
+Result<void> SqliteStore::write_all(Batch const& batch, std::int64_t revision, int& code) {
   auto const put = prepare(db_, "INSERT OR REPLACE INTO kv VALUES(?1, ?2, ?3)");
   auto const remove = prepare(db_, "DELETE FROM kv WHERE key=?1");
+  auto const remove_range = prepare(db_, "DELETE FROM kv WHERE key >= ?1 AND key < ?2");
   auto const mark = prepare(db_, "UPDATE meta SET value=?1 WHERE name='revision'");
-  auto const bind = [](sqlite3_stmt* statement, int index, std::string const& text) {
-    sqlite3_bind_blob(statement, index, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
-  };
+  if (!put || !remove || !remove_range || !mark) {
+    return fail(ErrorCode::EnvironmentError, "The store {}: {}", path_, sqlite3_errmsg(db_));
+  }
   auto const step = [&](sqlite3_stmt* statement) -> Result<void> {
     auto const status = sqlite3_step(statement);
+    if (status != SQLITE_DONE) code = sqlite3_extended_errcode(db_);
     sqlite3_reset(statement);
     if (status == SQLITE_DONE) return {};
     return fail(ErrorCode::EnvironmentError, "The store {} can't be written: {}", path_,
                 sqlite3_errmsg(db_));
   };
-  auto const write_all = [&]() -> Result<void> {
-    if (!put || !remove || !mark) {
-      return fail(ErrorCode::EnvironmentError, "The store {}: {}", path_, sqlite3_errmsg(db_));
+  auto const write_row = [&](std::string const& key, std::string const* value,
+                             std::int64_t mod_revision) -> Result<void> {
+    auto* statement = value ? put.get() : remove.get();
+    bind_bytes(statement, 1, key);
+    if (value) {
+      bind_bytes(statement, 2, *value);
+      sqlite3_bind_int64(statement, 3, mod_revision);
     }
-    TRY(execute("BEGIN IMMEDIATE"));
-    for (auto const& [key, row] : batch) {
-      auto* statement = row.value ? put.get() : remove.get();
-      bind(statement, 1, key);
-      if (row.value) {
-        bind(statement, 2, *row.value);
-        sqlite3_bind_int64(statement, 3, row.mod_revision);
-      }
-      TRY(step(statement));
-    }
-    sqlite3_bind_int64(mark.get(), 1, revision);
-    TRY(step(mark.get()));
-    return execute("COMMIT");
+    return step(statement);
   };
-  auto const outcome = boundary("The store", write_all);
-  if (outcome) return outcome;
-  auto const code = sqlite3_extended_errcode(db_);
-  sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
-  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) empty_log(outcome.error());
-  return outcome;
+  TRY(execute("BEGIN IMMEDIATE"));
+  for (auto const& [key, row] : batch.hot) {
+    TRY(write_row(key, row.value ? &*row.value : nullptr, row.mod_revision));
+  }
+  for (auto const& [operation, mod_revision] : batch.cold) {
+    if (operation->kind == Operation::Kind::RemovePrefix) {
+      auto const end = end_of(operation->key);
+      bind_bytes(remove_range.get(), 1, operation->key);
+      bind_bytes(remove_range.get(), 2, end);
+      TRY(step(remove_range.get()));
+    } else {
+      auto const is_put = operation->kind == Operation::Kind::Put;
+      TRY(write_row(operation->key, is_put ? &operation->value : nullptr, mod_revision));
+    }
+  }
+  sqlite3_bind_int64(mark.get(), 1, revision);
+  TRY(step(mark.get()));
+  auto const committed = execute("COMMIT");
+  if (!committed) code = sqlite3_extended_errcode(db_);
+  return committed;
 }
 
 // All of it is in the log but nobody knows what of that is on the disk: it must not be told to have

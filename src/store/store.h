@@ -5,6 +5,7 @@
 // blocks until its writes are durable. Thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,6 +18,15 @@ namespace flotte::store {
 // As etcd's own limits, so that what works here works there.
 constexpr std::size_t value_bytes_max = 1'500'000;
 constexpr std::size_t operations_max = 2048;
+
+// What is kept for people and seldom looked at. An implementation need not have it in memory, and
+// no transaction may compare it.
+constexpr std::string_view cold_prefixes[] = {"/archive/", "/log/"};
+
+inline bool is_cold(std::string_view key) {
+  return std::ranges::any_of(cold_prefixes,
+                             [&](std::string_view prefix) { return key.starts_with(prefix); });
+}
 
 struct KeyValue {
   std::string key;
@@ -65,8 +75,11 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // In the order of the keys; one snapshot.
-  virtual Result<std::vector<KeyValue>> range_prefix(std::string_view prefix) = 0;
+  // In the order of the keys, the first `limit`; one snapshot.
+  virtual Result<std::vector<KeyValue>> range(std::string_view prefix, std::size_t limit) = 0;
+  Result<std::vector<KeyValue>> range_prefix(std::string_view prefix) {
+    return range(prefix, SIZE_MAX);
+  }
   // EnvironmentError: nothing of it was written, and it may be tried again.
   virtual Result<TxnReply> txn(Txn const& txn) = 0;
 };

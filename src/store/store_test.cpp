@@ -75,6 +75,39 @@ TEST_P(StoreContract, ranges_are_in_order_and_of_one_prefix) {
   EXPECT_THAT(all("/c/"), ::testing::IsEmpty());
 }
 
+TEST_P(StoreContract, a_range_gives_the_first_of_many) {
+  for (auto const* key : {"/a/3", "/a/1", "/a/2", "/log/3", "/log/1", "/log/2"})
+    must(putting(key, ""));
+  EXPECT_EQ(store_->range("/a/", 2)->back().key, "/a/2");
+  EXPECT_EQ(store_->range("/log/", 2)->back().key, "/log/2");
+}
+
+// Those that an implementation need not have in memory.
+TEST_P(StoreContract, cold_keys) {
+  must(putting("/jobs/1", "job"));
+  Txn txn;
+  txn.remove("/jobs/1");
+  txn.put("/archive/1", "job");
+  txn.put("/log/1/1", "a");
+  txn.put("/log/1/2", "b");
+  txn.put("/log/10/1", "c");
+  EXPECT_TRUE(must(txn).succeeded);
+  EXPECT_THAT(all("/archive/"), ::testing::ElementsAre("/archive/1=job"));
+  EXPECT_THAT(all("/log/1/"), ::testing::ElementsAre("/log/1/1=a", "/log/1/2=b"));
+  Txn next;
+  next.put("/log/1/3", "gone at once");
+  next.delete_prefix("/log/1/");
+  next.put("/log/1/4", "d");
+  next.remove("/log/10/1");
+  next.put("/archive/1", "job again");
+  must(next);
+  EXPECT_THAT(all("/log/"), ::testing::ElementsAre("/log/1/4=d"));
+  EXPECT_THAT(all("/archive/"), ::testing::ElementsAre("/archive/1=job again"));
+  Txn compared;
+  compared.compare("/archive/1", 1);
+  EXPECT_FALSE(store_->txn(compared));
+}
+
 TEST_P(StoreContract, a_failed_compare_writes_nothing) {
   auto const first = must(putting("/k", "1"));
   EXPECT_TRUE(first.succeeded);
@@ -197,6 +230,49 @@ TEST_F(Sqlite, the_file_is_private) {
   auto const store = open();
   EXPECT_EQ(std::filesystem::status(directory_.file()).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST_F(Sqlite, what_is_cold_is_on_disk_alone) {
+  for (int round = 0; round < 2; ++round) {
+    auto const store = open();
+    Txn txn;
+    txn.put("/jobs/1", "hot");
+    for (int i = 0; i < 1000; ++i) txn.put(fmt::format("/archive/{:04}", i), "cold");
+    ASSERT_TRUE(store->txn(txn));
+    EXPECT_EQ(store->keys_in_memory(), 1U);
+    EXPECT_EQ(store->range_prefix("/archive/")->size(), 1000U);
+  }
+}
+
+// Nothing of it is in the file, nor in those beside it, when the store is closed.
+TEST_F(Sqlite, what_was_removed_is_written_over) {
+  std::string const secret(3000, 'S');
+  auto const stays = [&] {
+    for (auto const& entry : std::filesystem::directory_iterator(
+             std::filesystem::path(directory_.file()).parent_path())) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      std::string const bytes(std::istreambuf_iterator<char>(file), {});
+      if (bytes.find(std::string(100, 'S')) != std::string::npos) return true;
+    }
+    return false;
+  };
+  {
+    auto const store = open();
+    Txn txn;
+    for (int i = 0; i < 100; ++i) txn.put(fmt::format("/{}/1", i), secret);
+    for (int i = 0; i < 100; ++i) txn.put(fmt::format("/log/{}/1", i), secret);
+    ASSERT_TRUE(store->txn(txn));
+  }
+  EXPECT_TRUE(stays());
+  {
+    auto const store = open();
+    Txn txn;
+    txn.delete_prefix("/log/");
+    for (int i = 0; i < 50; ++i) txn.remove(fmt::format("/{}/1", i));
+    for (int i = 50; i < 100; ++i) txn.put(fmt::format("/{}/1", i), "");
+    ASSERT_TRUE(store->txn(txn));
+  }
+  EXPECT_FALSE(stays());
 }
 
 TEST_F(Sqlite, one_process_at_a_time) {

@@ -2,10 +2,10 @@
 
 namespace flotte::store {
 
-std::vector<KeyValue> Table::range_prefix(std::string_view prefix) const {
+std::vector<KeyValue> Table::range(std::string_view prefix, std::size_t limit) const {
   std::vector<KeyValue> found;
-  for (auto row = rows_.lower_bound(prefix); row != rows_.end() && row->first.starts_with(prefix);
-       ++row) {
+  for (auto row = rows_.lower_bound(prefix);
+       row != rows_.end() && row->first.starts_with(prefix) && found.size() < limit; ++row) {
     found.push_back({row->first, *row->second.value, row->second.mod_revision});
   }
   return found;
@@ -24,24 +24,21 @@ bool Table::holds(std::vector<Compare> const& compares, Batch const& batch) cons
   return true;
 }
 
-void Table::decide(std::vector<Operation> const& operations, std::int64_t revision,
-                   Batch& batch) const {
-  for (auto const& operation : operations) {
-    switch (operation.kind) {
-      case Operation::Kind::Put:
-        batch[operation.key] = {operation.value, revision};
-        break;
-      case Operation::Kind::Remove:
-        batch[operation.key] = {std::nullopt, revision};
-        break;
-      case Operation::Kind::RemovePrefix:
-        for (auto const& kv : range_prefix(operation.key)) batch[kv.key] = {std::nullopt, revision};
-        for (auto row = batch.lower_bound(operation.key);
-             row != batch.end() && row->first.starts_with(operation.key); ++row) {
-          row->second = {std::nullopt, revision};
-        }
-        break;
-    }
+void Table::decide(Operation const& operation, std::int64_t revision, Batch& batch) const {
+  switch (operation.kind) {
+    case Operation::Kind::Put:
+      batch[operation.key] = {operation.value, revision};
+      break;
+    case Operation::Kind::Remove:
+      batch[operation.key] = {std::nullopt, revision};
+      break;
+    case Operation::Kind::RemovePrefix:
+      for (auto const& kv : range(operation.key)) batch[kv.key] = {std::nullopt, revision};
+      for (auto row = batch.lower_bound(operation.key);
+           row != batch.end() && row->first.starts_with(operation.key); ++row) {
+        row->second = {std::nullopt, revision};
+      }
+      break;
   }
 }
 
@@ -59,6 +56,11 @@ Result<void> check_bounds(Txn const& txn) {
   if (txn.operations.size() > operations_max) {
     return fail(ErrorCode::InternalError, "A transaction of {} operations is too large, {} at most",
                 txn.operations.size(), operations_max);
+  }
+  for (auto const& compare : txn.compares) {
+    if (is_cold(compare.key)) {
+      return fail(ErrorCode::InternalError, "{} can't be compared", compare.key);
+    }
   }
   for (auto const& operation : txn.operations) {
     if (operation.value.size() > value_bytes_max) {

@@ -18,10 +18,14 @@ class Table {
   // them.
   using Batch = std::map<std::string, Row, std::less<>>;
 
-  std::vector<KeyValue> range_prefix(std::string_view prefix) const;
+  std::vector<KeyValue> range(std::string_view prefix, std::size_t limit = SIZE_MAX) const;
   bool holds(std::vector<Compare> const& compares, Batch const& batch) const;
-  void decide(std::vector<Operation> const& operations, std::int64_t revision, Batch& batch) const;
+  void decide(Operation const& operation, std::int64_t revision, Batch& batch) const;
+  void decide(std::vector<Operation> const& operations, std::int64_t revision, Batch& batch) const {
+    for (auto const& operation : operations) decide(operation, revision, batch);
+  }
   void apply(Batch batch);
+  std::size_t size() const { return rows_.size(); }
 
  private:
   Batch rows_;

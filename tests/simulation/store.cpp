@@ -9,9 +9,10 @@ constexpr std::size_t recent_max = 64;
 
 }  // namespace
 
-Result<std::vector<store::KeyValue>> SimulatedStore::range_prefix(std::string_view prefix) {
+Result<std::vector<store::KeyValue>> SimulatedStore::range(std::string_view prefix,
+                                                           std::size_t limit) {
   scheduler_.yield();
-  return table_.range_prefix(prefix);
+  return table_.range(prefix, limit);
 }
 
 Result<store::TxnReply> SimulatedStore::txn(store::Txn const& txn) {
@@ -29,7 +30,7 @@ Result<store::TxnReply> SimulatedStore::txn(store::Txn const& txn) {
   recent->revision = revision_;
   for (auto const& [key, row] : batch) {
     recent->before[key] = {};
-    for (auto const& kv : table_.range_prefix(key)) {
+    for (auto const& kv : table_.range(key, 1)) {
       if (kv.key == key) recent->before[key] = {kv.value, kv.mod_revision};
     }
   }

@@ -23,12 +23,12 @@ class SimulatedStore final : public store::Store {
   void on_point(Point point) { point_ = std::move(point); }
   void on_written(Written written) { written_ = std::move(written); }
 
-  Result<std::vector<store::KeyValue>> range_prefix(std::string_view prefix) override;
+  Result<std::vector<store::KeyValue>> range(std::string_view prefix, std::size_t limit) override;
   Result<store::TxnReply> txn(store::Txn const& txn) override;
 
   // What is stored, for those who look from outside.
   std::vector<store::KeyValue> content(std::string_view prefix) const {
-    return table_.range_prefix(prefix);
+    return table_.range(prefix);
   }
   void set_full(bool is_full) { is_full_ = is_full; }
   // Of the transactions that nobody was told of, a random number of the last is lost.
