@@ -9,6 +9,7 @@ using schema::Field;
 using schema::field;
 using schema::Fields;
 using schema::required;
+using schema::sealed;
 using schema::secret;
 
 Fields InstanceCreate::fields() {
@@ -42,7 +43,7 @@ Fields InstanceCreate::fields() {
       field<&InstanceCreate::osparams>("osparams", "OS parameters."),
       secret<&InstanceCreate::osparams_private>("osparams_private",
                                                 "OS parameters kept from lists."),
-      secret<&InstanceCreate::osparams_secret>("osparams_secret",
+      sealed<&InstanceCreate::osparams_secret>("osparams_secret",
                                                "OS parameters that are not stored."),
       field<&InstanceCreate::os_type>("os_type", "The OS definition."),
       field<&InstanceCreate::pnode>("pnode", "The primary node."),
@@ -127,7 +128,7 @@ Fields InstanceReinstall::fields() {
       field<&InstanceReinstall::osparams>("osparams", "OS parameters."),
       secret<&InstanceReinstall::osparams_private>("osparams_private",
                                                    "OS parameters kept from lists."),
-      secret<&InstanceReinstall::osparams_secret>("osparams_secret",
+      sealed<&InstanceReinstall::osparams_secret>("osparams_secret",
                                                   "OS parameters that are not stored."),
   };
   return table;

@@ -29,6 +29,20 @@ bool has_field(schema::Fields fields, std::string_view name) {
   return std::ranges::any_of(fields, [&](auto const& row) { return row.name == name; });
 }
 
+// By the name alone: an opcode within another is not told by its place.
+bool is_sealed(std::string_view name) {
+  static auto const names = [] {
+    std::vector<std::string_view> found;
+    for (auto const& opcode : all()) {
+      for (auto const& row : opcode.fields) {
+        if (row.is_sealed) found.push_back(row.name);
+      }
+    }
+    return found;
+  }();
+  return std::ranges::find(names, name) != names.end();
+}
+
 Failure prefixed(std::string_view op_id, Error const& error) {
   return Failure(Error{error.code, fmt::format("{}: {}", op_id, error.message), error.error_class});
 }
@@ -105,6 +119,20 @@ std::string summary(json::object const& opcode) {
                : fmt::format("{}({})", short_id, number);
   }
   return std::string(short_id);
+}
+
+void for_each_sealed(json::object& opcode, std::function<void(json::value&)> const& visit) {
+  for (auto& [name, member] : opcode) {
+    if (is_sealed(name) && member.is_object()) {
+      for (auto& [key, secret] : member.get_object()) visit(secret);
+    } else if (member.is_object()) {
+      for_each_sealed(member.get_object(), visit);
+    } else if (member.is_array()) {
+      for (auto& one : member.get_array()) {
+        if (one.is_object()) for_each_sealed(one.get_object(), visit);
+      }
+    }
+  }
 }
 
 json::object without_secrets(json::object const& opcode) {

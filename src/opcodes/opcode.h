@@ -6,6 +6,7 @@
 // thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -55,6 +56,10 @@ std::string_view op_id_of(json::object const& opcode);
 std::string summary(json::object const& opcode);
 // For logs and `gnt-job info`: secret parameters are hidden.
 json::object without_secrets(json::object const& opcode);
+
+// Each value that nobody may find where things are stored: the members of sealed dicts, those of
+// opcodes within the opcode, too. Always in the same order.
+void for_each_sealed(json::object& opcode, std::function<void(json::value&)> const& visit);
 
 // Decodes the opcode's own parameters (the common ones are skipped).
 template <class Op>

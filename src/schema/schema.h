@@ -52,6 +52,8 @@ struct Field {
   std::string_view flag = {};
   // Shown as "<secret>" wherever people or logs may see it.
   bool is_secret = false;
+  // Nobody may find it where things are stored: what a job is given and forgets when it ends.
+  bool is_sealed = false;
 
   void const* locate_const(void const* object) const { return locate(const_cast<void*>(object)); }
 };
@@ -286,6 +288,14 @@ template <auto Member, class Class = typename detail::MemberOf<decltype(Member)>
 constexpr Field secret(std::string_view name, std::string_view doc) {
   auto row = field<Member, Class>(name, doc);
   row.is_secret = true;
+  return row;
+}
+
+// A dict whose values are secret and never stored in clear.
+template <auto Member, class Class = typename detail::MemberOf<decltype(Member)>::Class>
+constexpr Field sealed(std::string_view name, std::string_view doc) {
+  auto row = secret<Member, Class>(name, doc);
+  row.is_sealed = true;
   return row;
 }
 
