@@ -21,7 +21,13 @@ class CallTable::Call {
   std::thread thread;
   std::deque<std::string> lines;
   std::size_t lines_dropped = 0;
+  // Who listens, and as far as the one who is in front has come.
+  std::size_t listeners = 0;
+  std::size_t lines_taken = 0;
+  bool is_left_behind = false;
   bool is_canceled = false;
+
+  std::size_t lines_said() const { return lines_dropped + lines.size(); }
   std::optional<Result<json::value>> answer;
 };
 
@@ -50,14 +56,39 @@ Result<std::shared_ptr<CallTable::Call>> CallTable::start(Identity identity, Wor
 }
 
 std::optional<Result<json::value>> CallTable::follow(Call& call, OnLine const& on_line) {
+  std::unique_lock lock(mutex_);
+  ++call.listeners;
+  auto answer = listen(call, on_line, lock);
+  if (!lock.owns_lock()) lock.lock();
+  --call.listeners;
+  call.lines_taken = 0;
+  clock_.notify_all(changed_);
+  return answer;
+}
+
+// What is new since `next`; where lines were dropped before they were heard, how many.
+std::vector<std::string> CallTable::fresh_lines(Call& call, std::size_t& next) {
+  std::vector<std::string> fresh;
+  if (next < call.lines_dropped) {
+    fresh.push_back(rpc::say_line(
+        fmt::format(" - WARNING: {} lines are left out here", call.lines_dropped - next)));
+    next = call.lines_dropped;
+  }
+  auto const seen = static_cast<std::ptrdiff_t>(next - call.lines_dropped);
+  fresh.insert(fresh.end(), call.lines.begin() + seen, call.lines.end());
+  next = call.lines_said();
+  call.lines_taken = std::max(call.lines_taken, next);
+  call.is_left_behind = false;
+  return fresh;
+}
+
+std::optional<Result<json::value>> CallTable::listen(Call& call, OnLine const& on_line,
+                                                     std::unique_lock<std::mutex>& lock) {
   std::size_t next = 0;
   auto next_alive = clock_.now() + heartbeat;
-  std::unique_lock lock(mutex_);
   for (;;) {
-    next = std::max(next, call.lines_dropped);
-    auto const seen = static_cast<std::ptrdiff_t>(next - call.lines_dropped);
-    std::vector<std::string> fresh(call.lines.begin() + seen, call.lines.end());
-    next += fresh.size();
+    auto fresh = fresh_lines(call, next);
+    if (!fresh.empty()) clock_.notify_all(changed_);
     auto const answer = call.answer;
     if (fresh.empty() && !answer) {
       if (clock_.now() < next_alive) {
@@ -107,8 +138,9 @@ bool CallTable::stop(Instant deadline) {
 
 void CallTable::run(Call& call, Work const& work) {
   auto const take_line = [&](std::string_view line) {
-    std::lock_guard const lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (line != just_asking) {
+      wait_for_listeners(call, lock);
       call.lines.emplace_back(line);
       if (call.lines.size() > lines_kept_max) {
         call.lines.pop_front();
@@ -122,6 +154,17 @@ void CallTable::run(Call& call, Work const& work) {
   std::lock_guard const lock(mutex_);
   call.answer = std::move(answer);
   clock_.notify_all(changed_);
+}
+
+// Whoever says more than is kept waits until it was heard, as on a pipe. But a listener that hears
+// nothing for so long is left behind.
+void CallTable::wait_for_listeners(Call& call, std::unique_lock<std::mutex>& lock) {
+  auto const give_up_at = clock_.now() + patience;
+  while (call.listeners > 0 && !call.is_left_behind && !call.is_canceled &&
+         call.lines_said() >= call.lines_taken + lines_kept_max) {
+    clock_.wait_until(lock, changed_, give_up_at);
+    call.is_left_behind = clock_.now() >= give_up_at;
+  }
 }
 
 // Lines are kept a little longer than the work lasts, because whoever follows it may be slow.

@@ -33,6 +33,7 @@ class CallTable {
   static constexpr std::size_t answers_with_lines_max = 32;
   static constexpr std::size_t lines_kept_max = 1000;  // of one call
   static constexpr std::chrono::milliseconds heartbeat{500};
+  static constexpr std::chrono::seconds patience{10};
 
   explicit CallTable(Clock& clock) : clock_(clock) {}
   ~CallTable() { stop(); }
@@ -62,7 +63,9 @@ class CallTable {
   Result<std::shared_ptr<Call>> start(Identity identity, Work work);
 
   // Hands over what the call says, from its beginning as far as it is kept, and rpc::alive_line
-  // while it is silent. Nothing is returned when `on_line` returns false; the call goes on.
+  // while it is silent. The call waits for one who listens; where it did not, and lines are gone,
+  // the listener is told how many. Nothing is returned when `on_line` returns false; the call goes
+  // on.
   using OnLine = std::function<bool(std::string_view line)>;
   std::optional<Result<json::value>> follow(Call& call, OnLine const& on_line);
 
@@ -76,6 +79,10 @@ class CallTable {
 
  private:
   void run(Call& call, Work const& work);
+  void wait_for_listeners(Call& call, std::unique_lock<std::mutex>& lock);
+  static std::vector<std::string> fresh_lines(Call& call, std::size_t& next);
+  std::optional<Result<json::value>> listen(Call& call, OnLine const& on_line,
+                                            std::unique_lock<std::mutex>& lock);
   void join_ended();
   void remember(std::shared_ptr<Call> const& call);  // with mutex_ held
   std::shared_ptr<Call> find(Identity const& identity) const;

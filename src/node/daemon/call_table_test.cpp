@@ -57,6 +57,45 @@ TEST_F(CallTableTest, memory_is_bounded) {
   EXPECT_EQ(*answer_of(table, step(steps - 1), counting()), steps);
 }
 
+CallTable::Work saying(std::size_t lines) {
+  return [lines](rpc::Progress const& progress) {
+    for (std::size_t i = 0; i < lines; ++i) progress(std::to_string(i));
+    return Result<json::value>("end");
+  };
+}
+
+TEST_F(CallTableTest, who_says_very_much_waits_for_who_listens) {
+  auto const lines = 5 * CallTable::lines_kept_max;
+  auto const call = table.start(step(1), saying(lines));
+  std::size_t heard = 0;
+  table.follow(**call, [&](std::string_view line) {
+    if (line == rpc::alive_line) return true;
+    EXPECT_EQ(line, std::to_string(heard++));
+    if (heard < 10) clock.sleep_for(std::chrono::milliseconds(5));
+    return true;
+  });
+  EXPECT_EQ(heard, lines);
+}
+
+TEST_F(CallTableTest, nobody_waits_for_a_listener_that_is_not_there_and_the_next_is_told) {
+  auto const lines = 3 * CallTable::lines_kept_max;
+  std::atomic<bool> is_said = false;
+  auto const call = table.start(step(1), [&](rpc::Progress const& progress) {
+    auto answer = saying(lines)(progress);
+    is_said = true;
+    return answer;
+  });
+  while (!is_said) clock.sleep_for(std::chrono::milliseconds(1));
+  std::vector<std::string> heard;
+  table.follow(**call, [&](std::string_view line) {
+    heard.emplace_back(line);
+    return true;
+  });
+  ASSERT_EQ(heard.size(), CallTable::lines_kept_max + 1);
+  EXPECT_EQ(heard.front(), rpc::say_line(" - WARNING: 2000 lines are left out here"));
+  EXPECT_EQ(heard.back(), std::to_string(lines - 1));
+}
+
 TEST_F(CallTableTest, all_lines_arrive_in_order_before_the_answer) {
   auto const call = table.start(step(1), [](rpc::Progress const& progress) {
     for (int i = 0; i < 100; ++i) progress(std::to_string(i));
