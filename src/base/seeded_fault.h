@@ -14,6 +14,7 @@ enum class SeededFault {
   ReplyTakenForFailure,
   WishAfterDeed,
   WishNotLookedAtAgain,
+  JobTakenUnmarked,
 };
 
 bool has_fault(SeededFault fault);

@@ -5,6 +5,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "controller/core.h"
+#include "controller/key_files.h"
 #include "net/server.h"
 #include "rapi/local_api.h"
 #include "rpc/node_client.h"
@@ -22,13 +23,15 @@ constexpr mode_t socket_mode = 0660;
 
 // In the order in which they are made; ended in the reverse.
 struct Controller::Parts {
-  Parts(Paths p, Clock& c, Random& r) : paths(std::move(p)), clock(c), random(r) {}
+  Parts(Paths p, Clock& c, Random& r)
+      : paths(std::move(p)), clock(c), random(r), keys(paths.controller() + "/job-keys") {}
 
   Result<void> open();
 
   Paths paths;
   Clock& clock;
   Random& random;
+  KeyFiles keys;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<rpc::NodeClient> nodes;
   std::unique_ptr<Core> core;
@@ -39,7 +42,7 @@ struct Controller::Parts {
 Result<void> Controller::Parts::open() {
   store = TRY(store::SqliteStore::create(paths.store(), clock));
   nodes = std::make_unique<rpc::NodeClient>(paths);
-  core = std::make_unique<Core>(Core::Seams{clock, random, *store, *nodes}, Duration::zero());
+  core = std::make_unique<Core>(Core::Seams{clock, random, *store, *nodes, keys}, Duration::zero());
   auto const crashes_file = paths.controller() + "/crashes";
   TRY(core->lead(TRY(crash::record_in(crashes_file))));
   TRY(crash::forget(crashes_file));

@@ -14,6 +14,7 @@ namespace json = boost::json;
 constexpr std::int64_t destroy_hooks_limit_s = 60;
 // What was committed just before is no finding of `gnt-cluster verify`.
 constexpr std::chrono::seconds ssconf_patience{10};
+constexpr std::chrono::seconds destroy_waits_for_jobs{40};
 
 json::array post_init_job(WallTime now) {
   json::object op;
@@ -61,6 +62,7 @@ jobs::Seams Core::job_seams() {
           .store = *store_,
           .config = *config_,
           .nodes = seams_.nodes,
+          .keys = seams_.keys,
           .wait_for_ssconf = [this] { ssconf_->wait(ssconf_patience); }};
 }
 
@@ -93,7 +95,12 @@ Result<JobId> Core::initialise(json::object const& request) {
   return queue_->submit({post_init_job(seams_.clock.wall())}).front();
 }
 
+// No job may be at work: one that makes an instance would go on without its cluster.
 Result<void> Core::destroy() {
+  return queue_->run_last(destroy_waits_for_jobs, [this] { return destroy_now(); });
+}
+
+Result<void> Core::destroy_now() {
   if (!config_->is_initialised()) return fail(ErrorCode::WrongState, "There is no cluster");
   auto const cluster = config_->snapshot();
   if (!cluster->instances().empty()) {

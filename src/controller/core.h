@@ -23,6 +23,7 @@ class Core {
     Random& random;
     store::Store& store;
     rpc::Node& nodes;
+    jobs::SecretKeys& keys;
   };
 
   // A lease of zero: the store is open to nobody else.
@@ -52,6 +53,7 @@ class Core {
   std::int64_t epoch() const { return leadership_.epoch(); }
 
  private:
+  Result<void> destroy_now();
   void run_destroy_hooks(model::Cluster const& cluster);
 
   Seams seams_;

@@ -20,6 +20,9 @@ constexpr std::int64_t tries_window_s = 8 * 3600;
 constexpr std::string_view pause_key = "/watcher/pause";
 constexpr std::string_view tries_prefix = "/watcher/tries/";
 constexpr auto archive_age = 6h;
+// As ganeti-cleaner does.
+constexpr auto archived_are_kept = 21 * 24h;
+constexpr auto clean_every = 1h;
 // As often as Ganeti's cron table has it.
 constexpr auto hooks_every = 5min;
 // Guests that died must not wait for a script that hangs.
@@ -83,13 +86,13 @@ Result<void> Watcher::pause(std::optional<std::int64_t> until) {
     txn.remove(std::string(pause_key));
   }
   TRY(seams_.store.txn(txn));
-  std::lock_guard const guard(mutex_);
+  Guard const guard(seams_.clock, mutex_);
   paused_until_ = until;
   return {};
 }
 
 std::optional<std::int64_t> Watcher::paused_until() const {
-  std::lock_guard const guard(mutex_);
+  Guard const guard(seams_.clock, mutex_);
   return paused_until_ > now() ? paused_until_ : std::nullopt;
 }
 
@@ -104,7 +107,7 @@ void Watcher::start() {
 
 void Watcher::stop() {
   {
-    std::lock_guard const guard(mutex_);
+    Guard const guard(seams_.clock, mutex_);
     is_stopping_ = true;
   }
   seams_.clock.notify_all(stop_);
@@ -115,7 +118,7 @@ void Watcher::run() {
   Instant next = seams_.clock.now() + first_look;
   for (;;) {
     {
-      std::unique_lock guard(mutex_);
+      Guard guard(seams_.clock, mutex_);
       while (!is_stopping_ && seams_.clock.now() < next) {
         seams_.clock.wait_until(guard, stop_, next);
       }
@@ -155,6 +158,7 @@ void Watcher::look() {
   auto const cluster = seams_.config.snapshot();
   keep_master_address(*cluster);
   queue_.auto_archive(archive_age);
+  clean_archive();
   // Refused anyway, and no try.
   if (queue_.is_drained()) return;
   for (auto const& node : cluster->nodes_by_name()) {
@@ -169,6 +173,14 @@ void Watcher::look() {
     look_at(*node, running->instances);
   }
   forget_tries_of_the_gone();
+}
+
+void Watcher::clean_archive() {
+  if (seams_.clock.now() < next_clean_) return;
+  next_clean_ = seams_.clock.now() + clean_every;
+  auto const removed = queue_.remove_archived(archived_are_kept);
+  if (!removed) return log::warning("Watcher: {}", removed.error().message);
+  if (*removed > 0) log::info("Watcher: {} old jobs were removed from the archive", *removed);
 }
 
 // The wishes and the jobs are those after the node's answer: who was shut down meanwhile is known

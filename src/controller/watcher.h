@@ -1,8 +1,8 @@
 // Watcher: finishes what was wished. Looks every few minutes for instances that should run and do
 // not, starts them (five tries in eight hours each, forgotten when one is seen to run), marks those
-// that switched themselves off, and archives old jobs (ganeti-compat §11). Every five minutes it
-// has the scripts run that people hung on it (docs/hooks.md). Does nothing of that while it is
-// paused.
+// that switched themselves off, archives old jobs, and removes archived ones that ended three weeks
+// ago (ganeti-compat §11). Every five minutes it has the scripts run that people hung on it
+// (docs/hooks.md). Does nothing of that while it is paused.
 //
 // One thread of the controller; acts only by submitting jobs, which look again at what it saw when
 // they have their locks: it never fights an operator.
@@ -41,6 +41,7 @@ class Watcher {
   void run();
   void look_and_run_hooks();
   void look();
+  void clean_archive();
   void keep_master_address(model::Cluster const& cluster);
   void run_hooks(model::Cluster const& cluster);
   void look_at(model::Node const& node, std::vector<rpc::RunningInstance> const& running);
@@ -56,6 +57,7 @@ class Watcher {
   // Seconds since the epoch, by instance. Of its thread alone.
   std::map<InstanceId, std::vector<std::int64_t>> tries_;
   Instant next_hooks_{};
+  Instant next_clean_{};
   mutable std::mutex mutex_;
   std::optional<std::int64_t> paused_until_;
   std::condition_variable stop_;

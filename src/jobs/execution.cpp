@@ -1,5 +1,6 @@
 #include "jobs/execution.h"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
 #include "base/log.h"
@@ -79,6 +80,7 @@ Result<json::value> Execution::act(Unit const& unit) {
     journal_.plan.op_id = std::string(unit.op_id());
     journal_.plan.op_index = static_cast<std::int64_t>(row_.current);
     journal_.plan.plan = std::move(decision->plan);
+    journal_.plan.locks = encode(row_.locks);
   }
   auto result = TRY(unit.apply(journal_.plan.plan, *this));
   if (!has_run_post_hooks_) run_post_hooks();
@@ -141,6 +143,11 @@ Result<json::value> Execution::run_step(std::string says, CallData call, StepOpt
   return reply;
 }
 
+Result<json::value> Execution::with_secrets(json::value value) const {
+  TRY(put_secrets(value, row_.secrets));
+  return value;
+}
+
 // Finds the record of the next step in the journal, or writes a new one before anything happens.
 Result<StepRecord*> Execution::begin_step(std::string says, std::optional<CallData> call,
                                           std::optional<Undo> undo) {
@@ -170,6 +177,7 @@ Result<json::value> Execution::call_node(CallData const& call, std::int64_t step
                            .job = number(id_),
                            .step = step,
                            .timeout = options.timeout};
+  auto const arguments = TRY(with_secrets(call.arguments));
   auto const is_canceled = [&] { return options.may_be_canceled && is_cancel_wanted(); };
   auto const give_up_at = queue_.seams_.clock.now() + options.unreachable_max;
   std::chrono::nanoseconds pause = step_retry_first;
@@ -179,7 +187,7 @@ Result<json::value> Execution::call_node(CallData const& call, std::int64_t step
     auto const node = TRY(snapshot->node(call.node));
     context.serial = ++queue_.last_serial_;
     auto reply = queue_.seams_.nodes.invoke(
-        *node, call.call, call.arguments, context, [&](std::string_view line) {
+        *node, call.call, arguments.get_object(), context, [&](std::string_view line) {
           return take_line(line, options.logs_output) && !is_canceled();
         });
     if (!reply && is_canceled()) return Failure(canceled());
@@ -229,18 +237,34 @@ Result<void> Execution::keep() {
 Result<json::array> Execution::submit(std::vector<json::array> jobs) {
   auto* step = TRY(begin_step(fmt::format("Submitting {} jobs", jobs.size()), std::nullopt, {}));
   if (step->is_done && step->reply.is_array()) return step->reply.get_array();
-  json::array answer;
-  for (auto const& id : queue_.submit(jobs)) {
-    if (id) {
-      answer.push_back(json::array{true, number(*id)});
-    } else {
-      answer.push_back(json::array{false, id.error().message});
+  // They seal it again, as theirs.
+  for (auto& job : jobs) job = TRY(with_secrets(job)).get_array();
+  auto const record = [&](std::vector<Result<JobId>> const& ids) {
+    json::array answer;
+    for (auto const& id : ids) {
+      answer.push_back(id ? json::array{true, number(*id)}
+                          : json::array{false, json::string(id.error().message)});
     }
+    step->is_done = true;
+    step->reply = std::move(answer);
+  };
+  // Once: that they are submitted is stored with them.
+  bool is_stored_with_them = false;
+  auto const ids = queue_.submit(jobs, [&](auto const& made, store::Txn& txn) {
+    record(made);
+    add_journal(txn);
+    is_stored_with_them = true;
+  });
+  if (!is_stored_with_them) {
+    record(ids);
+    TRY(write_journal());
+  } else if (auto const stored = std::ranges::find_if(ids, &Result<JobId>::has_value);
+             stored == ids.end()) {
+    step->is_done = false;
+    return stop_if_deposed(Result<json::array>(Failure(ids.front().error())));
   }
-  step->is_done = true;
-  step->reply = answer;
-  TRY(write_journal());
-  return answer;
+  stored_steps_ = first_unsaved_ = journal_.steps.size();
+  return step->reply.get_array();
 }
 
 // Everything since keep() is taken back, the last step first. A step that was begun counts: it may
@@ -334,11 +358,11 @@ bool Execution::close_journal(store::Txn& txn) const {
 }
 
 void Execution::add_journal(store::Txn& txn) const {
-  txn.put(journal_plan_key(id_), seal(schema::encode(journal_.plan)));
+  put_entry(txn, journal_plan_key(id_), schema::encode(journal_.plan));
   for (auto i = first_unsaved_; i < journal_.steps.size(); ++i) {
     auto step = schema::encode(journal_.steps[i]);
     if (has_fault(SeededFault::UndoNotJournaled)) step["undo"] = nullptr;
-    txn.put(journal_step_key(id_, i), seal(step));
+    put_entry(txn, journal_step_key(id_, i), step);
   }
 }
 
@@ -346,18 +370,22 @@ Result<void> Execution::write_journal() {
   store::Txn txn;
   add_journal(txn);
   {
-    std::lock_guard const guard(queue_.mutex_);
+    Guard const guard(queue_.seams_.clock, queue_.mutex_);
     txn.put(job_key(id_), json::serialize(encode(row_.job)));
+    row_.log.save(id_, txn);
   }
   TRY(stop_if_deposed(queue_.seams_.store.txn(txn)));
+  {
+    Guard const guard(queue_.seams_.clock, queue_.mutex_);
+    row_.log.saved();
+  }
   stored_steps_ = first_unsaved_ = journal_.steps.size();
   return {};
 }
 
 void Execution::log(std::string text) {
-  std::lock_guard const guard(queue_.mutex_);
-  row_.op().log.push_back({++row_.last_log_serial, stamp(queue_.seams_.clock.wall()), "message",
-                           json::value(json::string_view(text))});
+  Guard const guard(queue_.seams_.clock, queue_.mutex_);
+  row_.log.add(row_.current, stamp(queue_.seams_.clock.wall()), text);
   row_.progress.reset();
   queue_.touch(row_);
 }
@@ -371,7 +399,7 @@ bool Execution::take_line(std::string_view line, bool logs_output) {
       log(std::string(std::string_view(say->get_string())));
     }
     if (auto const* progress = object.if_contains("progress"); progress && progress->is_object()) {
-      std::lock_guard const guard(queue_.mutex_);
+      Guard const guard(queue_.seams_.clock, queue_.mutex_);
       row_.progress = progress->get_object();
       ++row_.progress_serial;
       queue_.touch(row_);
@@ -390,7 +418,7 @@ rpc::CallContext Execution::read_context() {
 
 Result<void> Execution::sleep(std::chrono::nanoseconds duration) {
   auto const until = queue_.seams_.clock.now() + duration;
-  std::unique_lock guard(queue_.mutex_);
+  Guard guard(queue_.seams_.clock, queue_.mutex_);
   while (queue_.seams_.clock.now() < until) {
     if (row_.wish.cancel) return Failure(canceled());
     if (queue_.is_stopping_) {
@@ -403,12 +431,12 @@ Result<void> Execution::sleep(std::chrono::nanoseconds duration) {
 }
 
 bool Execution::is_cancel_wanted() const {
-  std::lock_guard const guard(queue_.mutex_);
+  Guard const guard(queue_.seams_.clock, queue_.mutex_);
   return row_.wish.cancel;
 }
 
 bool Execution::is_stopping() const {
-  std::lock_guard const guard(queue_.mutex_);
+  Guard const guard(queue_.seams_.clock, queue_.mutex_);
   return queue_.is_stopping_;
 }
 

@@ -90,6 +90,7 @@ class Execution final : public JobContext {
   Result<StepRecord*> begin_step(std::string says, std::optional<CallData> call,
                                  std::optional<Undo> undo);
   json::value encoded(Error const& error) const;
+  Result<json::value> with_secrets(json::value value) const;
 
   // --- execution_hooks.cpp
   Result<void> run_pre_hooks(Hooks hooks);

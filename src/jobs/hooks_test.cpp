@@ -98,8 +98,8 @@ class HooksOfJobs : public testing::Test {
 
   void restart() {
     queue_.reset();
-    queue_ =
-        std::move(*JobQueue::create({clock_, random_, store_, *config_, nodes_}, units_, ++epoch_));
+    queue_ = std::move(
+        *JobQueue::create({clock_, random_, store_, *config_, nodes_, keys_}, units_, ++epoch_));
     queue_->start();
   }
 
@@ -146,6 +146,7 @@ class HooksOfJobs : public testing::Test {
   SeededRandom random_{1};
   store::MemoryStore store_;
   rpc::FakeNode nodes_;
+  MemoryKeys keys_;
   UnitTable units_;
   std::unique_ptr<store::ConfigStore> config_;
   std::unique_ptr<JobQueue> queue_;

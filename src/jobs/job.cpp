@@ -32,22 +32,6 @@ Result<std::vector<std::int64_t>> time_from(json::object const& from, std::strin
   return *time;
 }
 
-Result<LogEntry> log_entry_from(json::value const& from) {
-  if (!from.is_array() || from.get_array().size() != 4 || !from.get_array()[0].is_int64() ||
-      !from.get_array()[2].is_string()) {
-    return fail(ErrorCode::InternalError, "A log entry of a stored job is not valid");
-  }
-  auto const& row = from.get_array();
-  LogEntry entry;
-  entry.serial = row[0].get_int64();
-  TRY(schema::CodecFor<std::vector<std::int64_t>>::codec.decode(&entry.time, row[1], "log",
-                                                                schema::UnknownKeys::Refuse));
-  if (entry.time.size() != 2) return fail(ErrorCode::InternalError, "Invalid time in a job's log");
-  entry.type = std::string(std::string_view(row[2].get_string()));
-  entry.content = row[3];
-  return entry;
-}
-
 json::object encode_op(OpState const& op) {
   json::array log;
   for (auto const& entry : op.log) log.push_back(entry.wire());
@@ -91,6 +75,22 @@ Result<OpState> decode_op(json::value const& from) {
 
 std::string_view to_string(Status status) {
   return status_names[static_cast<std::size_t>(status)];
+}
+
+Result<LogEntry> log_entry_from(json::value const& from) {
+  if (!from.is_array() || from.get_array().size() != 4 || !from.get_array()[0].is_int64() ||
+      !from.get_array()[2].is_string()) {
+    return fail(ErrorCode::InternalError, "A log entry of a stored job is not valid");
+  }
+  auto const& row = from.get_array();
+  LogEntry entry;
+  entry.serial = row[0].get_int64();
+  TRY(schema::CodecFor<std::vector<std::int64_t>>::codec.decode(&entry.time, row[1], "log",
+                                                                schema::UnknownKeys::Refuse));
+  if (entry.time.size() != 2) return fail(ErrorCode::InternalError, "Invalid time in a job's log");
+  entry.type = std::string(std::string_view(row[2].get_string()));
+  entry.content = row[3];
+  return entry;
 }
 
 json::array LogEntry::wire() const {

@@ -31,10 +31,14 @@ struct LogEntry {
   json::array wire() const;
 };
 
+// What wire() gives.
+Result<LogEntry> log_entry_from(json::value const& from);
+
 struct OpState {
   json::object input;  // complete, with OP_ID
   Status status = Status::Queued;
   json::value result;
+  // For readers; stored apart (job_log.h), but by older versions here.
   std::vector<LogEntry> log;
   std::int64_t priority = 0;
   // [seconds, microseconds], or empty.

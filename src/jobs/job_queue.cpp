@@ -11,6 +11,7 @@
 #include "jobs/execution.h"
 #include "jobs/keys.h"
 #include "jobs/row.h"
+#include "net/sealing.h"
 #include "store/config_store.h"
 #include "store/store.h"
 
@@ -20,7 +21,14 @@ namespace {
 constexpr std::size_t unarchived_jobs_max = 5000;
 constexpr std::size_t opcodes_a_job_max = 100;
 constexpr std::size_t jobs_a_submit_max = 1000;
-constexpr std::size_t workers_max = 64;
+// A job is one value of the store, with what it is given and what it answers.
+constexpr std::size_t job_bytes_max = 1'000'000;
+constexpr std::size_t results_bytes_max = 400'000;
+static_assert(job_bytes_max + results_bytes_max < store::value_bytes_max);
+constexpr std::size_t workers_max = 256;
+// Holds locks for run_last(), before all jobs.
+constexpr JobId last_of_all{0};
+constexpr std::int64_t before_all_jobs = -1000;
 
 struct Dependency {
   JobId job{};
@@ -84,6 +92,24 @@ std::string wish_key(JobId job) {
   return fmt::format("{}{:012}", wishes_prefix, number(job));
 }
 
+// One that is too large to be stored says so instead.
+json::value storable(json::value result, std::size_t bytes_max) {
+  if (!result.is_structured() && !result.is_string()) return result;
+  auto const size = json::serialize(result).size();
+  if (size <= bytes_max) return result;
+  auto* const error = result.if_array();
+  auto* const parts = error && error->size() == 2 ? (*error)[1].if_array() : nullptr;
+  auto* const text = parts && !parts->empty() ? (*parts)[0].if_string() : nullptr;
+  if (!text) {
+    return json::string(
+        fmt::format("The result has {} bytes, more than the {} that are kept", size, bytes_max));
+  }
+  // Escaped, a byte is six at most.
+  text->resize(std::min(text->size(), bytes_max / 8));
+  text->append(" [the rest is left out]");
+  return json::array{(*error)[0], json::array{*text}};
+}
+
 void put_job(store::Txn& txn, Job const& job) {
   txn.put(job_key(job.id), json::serialize(encode(job)));
 }
@@ -93,8 +119,8 @@ void put_job(store::Txn& txn, Job const& job) {
 // While one lives, nobody else writes about the job. Made and ended with the queue's mutex held.
 class JobQueue::Writing {
  public:
-  Writing(JobQueue& queue, std::unique_lock<std::mutex>& guard, JobId id)
-      : clock_(queue.seams_.clock), changed_(queue.changed_) {
+  Writing(JobQueue& queue, Guard& guard, JobId id)
+      : queue_(queue), clock_(queue.seams_.clock), changed_(queue.changed_) {
     for (;;) {
       auto const found = queue.rows_.find(id);
       if (found == queue.rows_.end()) return;
@@ -112,6 +138,12 @@ class JobQueue::Writing {
     row_->is_being_written = false;
     clock_.notify_all(changed_);
   }
+  // It was archived.
+  void forget_row() {
+    queue_.rows_.erase(row_->job.id);
+    row_ = nullptr;
+    clock_.notify_all(changed_);
+  }
   Writing(Writing const&) = delete;
   Writing& operator=(Writing const&) = delete;
 
@@ -119,6 +151,7 @@ class JobQueue::Writing {
   Row* row() const { return row_; }
 
  private:
+  JobQueue& queue_;
   Clock& clock_;
   std::condition_variable& changed_;
   Row* row_ = nullptr;
@@ -140,7 +173,7 @@ Result<std::unique_ptr<JobQueue>> JobQueue::create(Seams seams, UnitTable const&
 }
 
 std::vector<SetAside> JobQueue::set_aside() const {
-  std::lock_guard const guard(mutex_);
+  Guard const guard(seams_.clock, mutex_);
   std::vector<SetAside> list;
   for (auto const& [id, row] : rows_) {
     if (!row->job.set_aside.empty()) list.push_back({id, row->job.set_aside});
@@ -149,7 +182,7 @@ std::vector<SetAside> JobQueue::set_aside() const {
 }
 
 void JobQueue::start() {
-  std::unique_lock guard(mutex_);
+  Guard guard(seams_.clock, mutex_);
   is_started_ = true;
   // Those with a journal held their locks together when the controller died: they get them before
   // all others.
@@ -157,7 +190,7 @@ void JobQueue::start() {
     if (row->journal) ask_for_locks(*row);
   }
   // Also before those of a higher priority, which are asked for next.
-  for (auto const id : locks_.grant()) ready_.push_back(id);
+  take_granted();
   schedule(guard);
 }
 
@@ -165,7 +198,7 @@ void JobQueue::stop() {
   depose();
   std::vector<std::thread> workers;
   {
-    std::lock_guard const guard(mutex_);
+    Guard const guard(seams_.clock, mutex_);
     workers.swap(workers_);
   }
   for (auto& worker : workers) seams_.clock.join(worker);
@@ -173,16 +206,18 @@ void JobQueue::stop() {
 
 void JobQueue::depose() {
   {
-    std::lock_guard const guard(mutex_);
+    Guard const guard(seams_.clock, mutex_);
     is_stopping_ = true;
   }
   seams_.clock.notify_all(work_);
   seams_.clock.notify_all(changed_);
 }
 
-std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs) {
+std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs,
+                                            Together const& together) {
   std::vector<Result<JobId>> answer;
   std::vector<std::unique_ptr<Row>> rows;
+  store::Txn txn;
   auto const now = stamp(seams_.clock.wall());
   auto const refuse_all = [&](Error const& error) {
     return std::vector<Result<JobId>>(jobs.size(), Failure(error));
@@ -193,7 +228,11 @@ std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs
                        ErrorClass::Prereq});
   }
 
-  std::unique_lock guard(mutex_);
+  Guard guard(seams_.clock, mutex_);
+  if (is_closing_) {
+    return refuse_all(
+        {ErrorCode::WrongState, "The cluster is being destroyed", ErrorClass::QueueDrained});
+  }
   if (is_drained_) {
     return refuse_all(
         {ErrorCode::WrongState, "Job queue is drained, refusing job", ErrorClass::QueueDrained});
@@ -214,18 +253,27 @@ std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs
       for (auto const& op : ops) {
         OpState state;
         state.input = TRY(opcodes::normalise(op));
+        take_secrets(state.input, row->secrets);
+        row->has_secrets = !row->secrets.empty();
         state.priority = TRY(opcodes::common_of(state.input)).priority;
         TRY(make_absolute(state.input, answer));
         add_to_reason_trail(state.input, job_id, row->job.ops.size(), seams_.clock.wall());
         row->job.ops.push_back(std::move(state));
+      }
+      row->job.id = job_id;
+      row->job.received_timestamp = now;
+      put_job(txn, row->job);
+      if (auto const size = txn.operations.back().value.size(); size > job_bytes_max) {
+        txn.operations.pop_back();
+        return fail(ErrorCode::WrongInput,
+                    "The job has {} bytes, and may have {}; submit it as several", size,
+                    job_bytes_max);
       }
       last_id_ = number(job_id);
       return job_id;
     };
     auto id = fill();
     if (id) {
-      row->job.id = *id;
-      row->job.received_timestamp = now;
       rows.push_back(std::move(row));
     } else if (id.error().error_class == ErrorClass::ByStage) {
       id.error().error_class = ErrorClass::Prereq;
@@ -233,15 +281,12 @@ std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs
     answer.push_back(std::move(id));
   }
   if (rows.empty()) return answer;
-  store::Txn txn;
-  for (auto const& row : rows) {
-    put_job(txn, row->job);
-    storing_.insert(row->job.id);
-  }
+  for (auto const& row : rows) storing_.insert(row->job.id);
   auto const slot = take_serial_slot();
   txn.put(serial_slot_key(slot), std::to_string(last_id_));
+  if (together) together(answer, txn);
   guard.unlock();
-  auto const stored = seams_.store.txn(txn);
+  auto const stored = store_new(rows, txn);
   guard.lock();
   serial_slots_.erase(slot);
   for (auto& row : rows) {
@@ -257,6 +302,35 @@ std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs
   return stored ? answer : refuse_all(stored.error());
 }
 
+// What is secret of them is sealed beside them; nobody knows them yet.
+Result<void> JobQueue::store_new(std::vector<std::unique_ptr<Row>> const& rows, store::Txn& txn) {
+  auto const store = [&]() -> Result<void> {
+    for (auto const& row : rows) TRY(seal_secrets(*row, txn));
+    TRY(seams_.store.txn(txn));
+    return {};
+  };
+  auto const stored = store();
+  if (stored) return {};
+  for (auto const& row : rows) {
+    if (row->has_secrets) destroy_key(row->job.id);
+  }
+  return stored;
+}
+
+Result<void> JobQueue::seal_secrets(Row const& row, store::Txn& txn) {
+  if (!row.has_secrets) return {};
+  auto const key = net::sealing_key(seams_.random);
+  TRY(seams_.keys.keep(row.job.id, key));
+  txn.put(secrets_key(row.job.id), net::sealed(json::serialize(row.secrets), key));
+  return {};
+}
+
+// What is left of a key is destroyed by the next controller.
+void JobQueue::destroy_key(JobId id) const {
+  auto const destroyed = seams_.keys.destroy(id);
+  if (!destroyed) log::error("The key of job {}: {}", number(id), destroyed.error().message);
+}
+
 std::size_t JobQueue::take_serial_slot() {
   std::size_t slot = 0;
   while (serial_slots_.contains(slot)) ++slot;
@@ -265,7 +339,7 @@ std::size_t JobQueue::take_serial_slot() {
 }
 
 // Moves every row on as far as it can go without a worker.
-void JobQueue::schedule(std::unique_lock<std::mutex>& guard) {
+void JobQueue::schedule(Guard& guard) {
   CHECK(guard.owns_lock());
   if (!is_started_ || is_stopping_) return;
   for (auto const id : std::exchange(to_ask_, {})) {
@@ -273,23 +347,39 @@ void JobQueue::schedule(std::unique_lock<std::mutex>& guard) {
     if (found == rows_.end() || !found->second->is_idle()) continue;
     if (dependencies_met(*found->second)) ask_for_locks(*found->second);
   }
-  for (auto const id : locks_.grant()) ready_.push_back(id);
+  take_granted();
+  if (is_closing_) seams_.clock.notify_all(changed_);
   if (ready_.empty()) return;
   spawn_worker_if_needed();
   seams_.clock.notify_all(work_);
 }
 
+void JobQueue::take_granted() {
+  for (auto const id : locks_.grant()) {
+    if (id == last_of_all) {
+      holds_cluster_ = true;
+    } else {
+      ready_.push_back(id);
+    }
+  }
+}
+
 void JobQueue::ask_for_locks(Row& row) {
   crash::Blame const blame(blame_line(row.job.id));
-  auto const* unit = units_.find(opcodes::op_id_of(row.op().input));
-  auto const snapshot = seams_.config.snapshot();
   // An error here comes again when the opcode runs, and is reported then.
-  auto locks = unit ? unit->locks(row.op().input, *snapshot) : Result<LockSet>(LockSet{});
+  auto locks = locks_of(row);
   row.locks = locks ? together(std::move(*locks), row.plan_locks) : LockSet{};
   row.wants_locks = true;
   row.op().status = Status::Waiting;
   locks_.request(row.job.id, row.op().priority, row.locks);
   touch(row);
+}
+
+Result<LockSet> JobQueue::locks_of(Row& row) const {
+  if (row.journal && row.journal->plan.locks) return decode_locks(*row.journal->plan.locks);
+  auto const* unit = units_.find(opcodes::op_id_of(row.op().input));
+  if (!unit) return LockSet{};
+  return unit->locks(row.op().input, *seams_.config.snapshot());
 }
 
 void JobQueue::look_again_at_dependents(JobId id) {
@@ -355,10 +445,14 @@ void JobQueue::touch(Row&) {
   seams_.clock.notify_all(changed_);
 }
 
+std::size_t JobQueue::running_max() const {
+  auto const wished = seams_.config.snapshot()->settings().max_running_jobs;
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::max<std::int64_t>(1, wished)), 1,
+                                 workers_max);
+}
+
 void JobQueue::spawn_worker_if_needed() {
-  auto const limit = std::min<std::size_t>(
-      workers_max, static_cast<std::size_t>(std::max<std::int64_t>(
-                       1, seams_.config.snapshot()->settings().max_running_jobs)));
+  auto const limit = running_max();
   while (workers_idle_ < ready_.size() && workers_.size() < limit) {
     ++workers_idle_;
     workers_.push_back(seams_.clock.start_thread(fmt::format("job-{}", workers_.size()),
@@ -366,28 +460,33 @@ void JobQueue::spawn_worker_if_needed() {
   }
 }
 
+// There may be more of them than may work since the limit was lowered.
+bool JobQueue::may_take() const {
+  return !ready_.empty() && workers_.size() - workers_idle_ < running_max();
+}
+
 void JobQueue::run_worker() {
+  Guard guard(seams_.clock, mutex_);
   for (;;) {
-    JobId id{};
-    {
-      std::unique_lock guard(mutex_);
-      while (ready_.empty() && !is_stopping_) seams_.clock.wait(guard, work_);
-      if (is_stopping_) return;
-      id = ready_.front();
-      ready_.pop_front();
-      --workers_idle_;
+    while (!may_take() && !is_stopping_) seams_.clock.wait(guard, work_);
+    if (is_stopping_) return;
+    auto const id = ready_.front();
+    ready_.pop_front();
+    --workers_idle_;
+    if (has_fault(SeededFault::JobTakenUnmarked)) {
+      guard.unlock();
+      guard.lock();
     }
-    execute(id);
-    std::unique_lock guard(mutex_);
+    execute(guard, id);
     ++workers_idle_;
     schedule(guard);
   }
 }
 
-// One opcode of a job whose locks are held.
-void JobQueue::execute(JobId id) {
+// One opcode of a job whose locks are held. Between its being taken and its being marked the queue
+// is given up to nobody: a cancel would end it, and an archive free it, while it begins.
+void JobQueue::execute(Guard& guard, JobId id) {
   crash::Blame const blame(blame_line(id));
-  std::unique_lock guard(mutex_);
   auto& row = *known_at(rows_, id);
   row.is_executing = true;
   auto const* unit = begin_opcode(row);
@@ -423,15 +522,22 @@ void JobQueue::execute(JobId id) {
   }
   auto const has_ended = is_final(row.job.status());
   put_job(txn, row.job);
+  row.log.save(id, txn);
   if (has_ended && row.wish.is_any()) txn.remove(wish_key(id));
+  auto const has_secrets = has_ended && row.has_secrets;
+  if (has_secrets) txn.remove(secrets_key(id));
   guard.unlock();
   auto const is_stored = store_end(id, txn);
+  if (is_stored && has_secrets) destroy_key(id);
   guard.lock();
   if (!is_stored) return;
   row.is_executing = row.wants_locks = false;
   row.progress.reset();
+  row.log.saved();
   locks_.release(id);
   if (has_ended) {
+    row.log.forget();
+    row.secrets = {};
     look_again_at_dependents(id);
   } else {
     to_ask_.insert(id);
@@ -457,7 +563,7 @@ Unit const* JobQueue::begin_opcode(Row& row) {
 void JobQueue::end_opcode(Row& row, Status status, json::value result) {
   auto& op = row.op();
   op.status = status;
-  op.result = std::move(result);
+  op.result = storable(std::move(result), results_bytes_max / row.job.ops.size());
   op.end_timestamp = stamp(seams_.clock.wall());
   row.plan_locks.clear();
   auto const is_last = row.current + 1 == row.job.ops.size();
@@ -493,107 +599,13 @@ bool JobQueue::store_end(JobId id, store::Txn const& txn) {
     log::error("The end of job {} can't be stored: {}", number(id), stored.error().message);
     seams_.clock.sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::milliseconds(5000));
-    std::lock_guard const guard(mutex_);
+    Guard const guard(seams_.clock, mutex_);
     if (is_stopping_) return false;
   }
 }
 
-Result<Job> JobQueue::job(JobId id) const {
-  {
-    std::lock_guard const guard(mutex_);
-    if (auto const row = rows_.find(id); row != rows_.end()) return as_told(*row->second);
-  }
-  auto const stored = TRY(seams_.store.range_prefix(archive_key(id)));
-  if (stored.empty()) return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
-  auto job = TRY(decode_job(TRY(schema::parse(stored.front().value))));
-  job.is_archived = true;
-  return job;
-}
-
-std::vector<Job> JobQueue::jobs() const {
-  std::lock_guard const guard(mutex_);
-  std::vector<Job> list;
-  list.reserve(rows_.size());
-  for (auto const& [id, row] : rows_) list.push_back(as_told(*row));
-  return list;
-}
-
-std::vector<json::object> JobQueue::unfinished_opcodes() const {
-  std::lock_guard const guard(mutex_);
-  std::vector<json::object> list;
-  for (auto const& [id, row] : rows_) {
-    if (row->has_ended()) continue;
-    for (auto const& op : row->job.ops) list.push_back(op.input);
-  }
-  return list;
-}
-
-// While its end is being stored a job still counts as running: what is told must be durable.
-Job JobQueue::as_told(Row const& row) const {
-  auto job = row.job;
-  if (row.is_executing && is_final(job.status())) job.ops[row.current].status = Status::Running;
-  return job;
-}
-
-std::vector<LockManager::Entry> JobQueue::locks() const {
-  std::lock_guard const guard(mutex_);
-  return locks_.entries();
-}
-
-json::array JobQueue::journal(JobId id) const {
-  json::array lines;
-  auto const entries = seams_.store.range_prefix(journal_prefix(id) + "step/");
-  if (!entries) return lines;
-  for (auto const& kv : *entries) {
-    auto const value = unseal(kv.value);
-    auto const step =
-        value ? schema::decode<StepRecord>(*value) : Result<StepRecord>(Failure(value.error()));
-    if (!step) continue;
-    // Arguments of calls stay out: they may hold secrets of an OS installation.
-    json::object line;
-    line["step"] = json::value(json::string_view(step->says));
-    line["done"] = step->is_done;
-    line["error"] =
-        step->error ? json::value(json::string_view(*step->error)) : json::value(nullptr);
-    lines.push_back(std::move(line));
-  }
-  return lines;
-}
-
-Result<std::optional<Change>> JobQueue::wait_change(JobId id, Status known_status,
-                                                    std::int64_t known_log_serial,
-                                                    std::uint64_t& known_progress,
-                                                    Instant deadline) const {
-  std::unique_lock guard(mutex_);
-  for (;;) {
-    auto const found = rows_.find(id);
-    if (found == rows_.end()) {
-      return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
-    }
-    auto const& row = *found->second;
-    // While the end is being stored the job still counts as running: what is told must be durable.
-    auto const status =
-        row.is_executing && is_final(row.job.status()) ? Status::Running : row.job.status();
-    Change change{.job = id, .status = status};
-    for (auto const& op : row.job.ops) {
-      for (auto const& entry : op.log) {
-        if (entry.serial > known_log_serial) change.new_log.push_back(entry);
-      }
-    }
-    if (row.progress && row.progress_serial != known_progress) {
-      known_progress = row.progress_serial;
-      change.progress = row.progress;
-    }
-    if (status != known_status || !change.new_log.empty() || change.progress) {
-      return std::optional(std::move(change));
-    }
-    if (seams_.clock.now() >= deadline || is_stopping_) return std::optional<Change>();
-    seams_.clock.wait_until(guard, changed_, deadline);
-  }
-}
-
 CancelAnswer JobQueue::cancel(JobId id) {
-  std::unique_lock guard(mutex_);
+  Guard guard(seams_.clock, mutex_);
   Writing const writing(*this, guard, id);
   if (!writing.row()) return no_longer_here(id);
   auto& row = *writing.row();
@@ -616,13 +628,19 @@ CancelAnswer JobQueue::cancel(JobId id) {
   end_job(ended, row.current, Status::Canceled, "Job canceled by request");
   store::Txn txn;
   put_job(txn, ended);
+  row.log.save(id, txn);
   if (row.wish.is_any()) txn.remove(wish_key(id));
+  auto const has_secrets = row.has_secrets;
+  if (has_secrets) txn.remove(secrets_key(id));
   guard.unlock();
   auto const stored = seams_.store.txn(txn);
+  if (stored && has_secrets) destroy_key(id);
   guard.lock();
   row.is_executing = false;
   if (stored) {
+    row.secrets = {};
     row.job = std::move(ended);
+    row.log.forget();
     look_again_at_dependents(id);
   } else {
     to_ask_.insert(id);
@@ -634,7 +652,7 @@ CancelAnswer JobQueue::cancel(JobId id) {
 }
 
 // It counts when it is durable.
-Result<void> JobQueue::store_wish(std::unique_lock<std::mutex>& guard, Row& row, Wish const& wish) {
+Result<void> JobQueue::store_wish(Guard& guard, Row& row, Wish const& wish) {
   store::Txn txn;
   txn.put(wish_key(row.job.id), json::serialize(schema::encode(wish)));
   guard.unlock();
@@ -653,13 +671,11 @@ CancelAnswer JobQueue::no_longer_here(JobId id) const {
 
 Result<bool> JobQueue::archive(JobId id) {
   store::Txn txn;
-  std::unique_lock guard(mutex_);
-  auto const found = rows_.find(id);
-  if (found == rows_.end()) return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
-  if (!found->second->has_ended() || found->second->is_being_written) return false;
-  // Nobody else archives it meanwhile.
-  auto row = rows_.extract(found);
-  auto const& archived = *row.mapped();
+  Guard guard(seams_.clock, mutex_);
+  Writing writing(*this, guard, id);
+  if (!writing.row()) return fail(ErrorCode::UnknownEntity, "{}", no_longer_here(id).text);
+  auto const& archived = *writing.row();
+  if (!archived.has_ended()) return false;
   txn.remove(job_key(id));
   if (archived.wish.is_any() || archived.waits_for_people()) txn.remove(wish_key(id));
   txn.delete_prefix(journal_prefix(id));
@@ -669,10 +685,10 @@ Result<bool> JobQueue::archive(JobId id) {
   }
   guard.unlock();
   auto const stored = seams_.store.txn(txn);
-  if (stored) return true;
   guard.lock();
-  rows_.insert(std::move(row));
-  return Failure(stored.error());
+  TRY(stored);
+  writing.forget_row();
+  return true;
 }
 
 std::pair<std::int64_t, std::int64_t> JobQueue::auto_archive(std::optional<Duration> age) {
@@ -682,7 +698,7 @@ std::pair<std::int64_t, std::int64_t> JobQueue::auto_archive(std::optional<Durat
   std::vector<JobId> old;
   std::int64_t left = 0;
   {
-    std::lock_guard const guard(mutex_);
+    Guard const guard(seams_.clock, mutex_);
     for (auto const& [id, row] : rows_) {
       auto const& job = row->job;
       auto const& ended = job.end_timestamp.empty() ? job.received_timestamp : job.end_timestamp;
@@ -699,8 +715,31 @@ std::pair<std::int64_t, std::int64_t> JobQueue::auto_archive(std::optional<Durat
   return {archived, left + std::ssize(old) - archived};
 }
 
+// From the lowest id on, which is as old as jobs come: one that is young ends the search.
+Result<std::size_t> JobQueue::remove_archived(Duration age) {
+  constexpr std::size_t at_once = 100;
+  auto const youngest =
+      stamp(seams_.clock.wall())[0] - std::chrono::duration_cast<std::chrono::seconds>(age).count();
+  for (std::size_t removed = 0;;) {
+    store::Txn txn;
+    auto const oldest = TRY(seams_.store.range(archive_prefix, at_once));
+    for (auto const& kv : oldest) {
+      auto const parsed = schema::parse(kv.value);
+      auto const job = parsed ? decode_job(*parsed) : Result<Job>(Failure(parsed.error()));
+      if (!job) continue;  // left for people
+      auto const& ended = job->end_timestamp.empty() ? job->received_timestamp : job->end_timestamp;
+      if (!ended.empty() && ended[0] > youngest) break;
+      txn.remove(kv.key);
+      txn.delete_prefix(log_prefix(job->id));
+      ++removed;
+    }
+    if (txn.operations.empty()) return removed;
+    TRY(seams_.store.txn(txn));
+  }
+}
+
 CancelAnswer JobQueue::change_priority(JobId id, std::int64_t priority) {
-  std::unique_lock guard(mutex_);
+  Guard guard(seams_.clock, mutex_);
   Writing const writing(*this, guard, id);
   if (!writing.row()) return no_longer_here(id);
   auto& row = *writing.row();
@@ -726,14 +765,67 @@ Result<void> JobQueue::set_drained(bool is_drained) {
     txn.remove(std::string(drain_key));
   }
   TRY(seams_.store.txn(txn));
-  std::lock_guard const guard(mutex_);
+  Guard const guard(seams_.clock, mutex_);
   is_drained_ = is_drained;
   return {};
 }
 
 bool JobQueue::is_drained() const {
-  std::lock_guard const guard(mutex_);
+  Guard const guard(seams_.clock, mutex_);
   return is_drained_;
+}
+
+Result<void> JobQueue::run_last(Duration patience, std::function<Result<void>()> const& work) {
+  Guard guard(seams_.clock, mutex_);
+  if (is_closing_) return fail(ErrorCode::WrongState, "The cluster is being destroyed already");
+  is_closing_ = true;
+  locks_.request(last_of_all, before_all_jobs, {exclusive(LockLevel::Cluster, "BGL")});
+  schedule(guard);
+  auto const give_up_at = seams_.clock.now() + patience;
+  while (!is_quiet() && !is_stopping_ && seams_.clock.now() < give_up_at) {
+    seams_.clock.wait_until(guard, changed_, give_up_at);
+  }
+  Result<void> done;
+  if (is_quiet()) {
+    guard.unlock();
+    done = work();
+    guard.lock();
+    if (done) forget_all_jobs();
+  } else {
+    done = fail(ErrorCode::WrongState,
+                "Jobs are still at work ({}); wait for them or cancel them, then try again",
+                at_work());
+  }
+  locks_.release(last_of_all);
+  is_closing_ = holds_cluster_ = false;
+  schedule(guard);
+  return done;
+}
+
+// Nothing is on its way to the store, and nothing can set out.
+bool JobQueue::is_quiet() const {
+  return holds_cluster_ && storing_.empty() && at_work().empty();
+}
+
+std::string JobQueue::at_work() const {
+  std::vector<std::int64_t> ids;
+  for (auto const& [id, row] : rows_) {
+    if (row->is_executing || row->is_being_written) ids.push_back(number(id));
+  }
+  return fmt::format("{}", fmt::join(ids, ", "));
+}
+
+// What waits in front of its locks goes with the cluster.
+void JobQueue::forget_all_jobs() {
+  for (auto const& [id, row] : rows_) {
+    if (row->has_secrets) destroy_key(id);
+  }
+  rows_.clear();
+  to_ask_.clear();
+  ready_.clear();
+  dependents_.clear();
+  locks_ = {};
+  seams_.clock.notify_all(changed_);
 }
 
 }  // namespace flotte::jobs

@@ -22,6 +22,7 @@
 #include "base/random.h"
 #include "jobs/job.h"
 #include "jobs/locks.h"
+#include "jobs/secrets.h"
 #include "jobs/unit.h"
 #include "rpc/node.h"
 
@@ -42,6 +43,7 @@ struct Seams {
   store::Store& store;
   store::ConfigStore& config;
   rpc::Node& nodes;
+  SecretKeys& keys;
   // Returns when the nodes have what is committed now, or when that takes long.
   std::function<void()> wait_for_ssconf = [] {};
 };
@@ -52,7 +54,10 @@ struct Change {
   Status status = Status::Queued;
   std::vector<LogEntry> new_log;
   std::optional<json::object> progress;  // {"text", "fraction"}; transient
+  bool reads_log = false;                // of the queue: more of the log is stored
 };
+
+struct LogLine;
 
 struct CancelAnswer {
   bool ok = false;
@@ -77,11 +82,14 @@ class JobQueue {
   void depose();
 
   // Each job is a list of opcodes as submitted; the answer is in their order. Durable when it
-  // returns.
-  std::vector<Result<JobId>> submit(std::vector<json::array> const& jobs);
+  // returns. `together` adds what is stored in the same transaction, where any job is stored.
+  using Together = std::function<void(std::vector<Result<JobId>> const& ids, store::Txn& txn)>;
+  std::vector<Result<JobId>> submit(std::vector<json::array> const& jobs,
+                                    Together const& together = {});
 
-  Result<Job> job(JobId id) const;  // archived ones too; UnknownEntity
-  std::vector<Job> jobs() const;    // not archived, by id
+  // With its log; archived ones too. UnknownEntity.
+  Result<Job> job(JobId id) const;
+  std::vector<Job> jobs() const;  // without their logs; not archived, by id
   // What the jobs that have not ended were asked to do.
   std::vector<json::object> unfinished_opcodes() const;
   std::vector<LockManager::Entry> locks() const;
@@ -100,9 +108,15 @@ class JobQueue {
   Result<bool> archive(JobId id);
   // Archives all finished jobs older than `age` (none: all). The answer: archived and left.
   std::pair<std::int64_t, std::int64_t> auto_archive(std::optional<Duration> age);
+  // Removes archived jobs that ended longer ago than that, and says how many.
+  Result<std::size_t> remove_archived(Duration age);
   CancelAnswer change_priority(JobId id, std::int64_t priority);
   Result<void> set_drained(bool is_drained);
   bool is_drained() const;
+  // For what ends the cluster: waits until no job is at work, lets none begin or be submitted while
+  // `work` does, and forgets all jobs when it succeeds. WrongState: some are still at work after
+  // `patience`.
+  Result<void> run_last(Duration patience, std::function<Result<void>()> const& work);
 
  private:
   friend class Execution;
@@ -114,27 +128,45 @@ class JobQueue {
   void load_job(std::string const& key, std::string const& text);
   Result<void> take_note_of(std::vector<std::string> const& crashes);
   Result<void> load_journals();
+  void load_log(Row& row);
+  Result<void> seal_what_is_clear();
+  Result<void> load_secrets();
+  Result<void> seal_secrets(Row const& row, store::Txn& txn);
+  void destroy_key(JobId id) const;
   Result<void> load_wishes();
   void set_aside(Row& row, std::string why);
   std::string blame_line(JobId id) const;
-  void schedule(std::unique_lock<std::mutex>& guard);
+  void schedule(Guard& guard);
   void ask_for_locks(Row& row);
+  Result<LockSet> locks_of(Row& row) const;
   bool dependencies_met(Row& row);
   void look_again_at_dependents(JobId id);
   void end_job(Job& job, std::size_t from, Status status, json::value const& result) const;
   void end_soon(Row& row, Status status, json::value result);
+  Result<void> store_new(std::vector<std::unique_ptr<Row>> const& rows, store::Txn& txn);
   std::size_t take_serial_slot();
+  void take_granted();
+  bool is_quiet() const;
+  std::string at_work() const;
+  void forget_all_jobs();
+  std::size_t running_max() const;
+  bool may_take() const;
   void run_worker();
   void spawn_worker_if_needed();
-  void execute(JobId id);
+  void execute(Guard& guard, JobId id);
   Unit const* begin_opcode(Row& row);
   void end_opcode(Row& row, Status status, json::value result);
   void end_unrun(Row& row);
   bool store_end(JobId id, store::Txn const& txn);
-  Result<void> store_wish(std::unique_lock<std::mutex>& guard, Row& row, Wish const& wish);
+  Result<void> store_wish(Guard& guard, Row& row, Wish const& wish);
   CancelAnswer no_longer_here(JobId id) const;
   void touch(Row& row);
   Job as_told(Row const& row) const;
+  std::vector<LogLine> log_from_store(JobId id, std::int64_t after) const;
+  Result<std::optional<Change>> wait_in_memory(JobId id, Status known_status,
+                                               std::int64_t known_log_serial,
+                                               std::uint64_t& known_progress,
+                                               Instant deadline) const;
 
   Seams seams_;
   UnitTable const& units_;
@@ -157,6 +189,8 @@ class JobQueue {
   bool is_started_ = false;
   bool is_stopping_ = false;
   bool is_drained_ = false;
+  bool is_closing_ = false;     // run_last() waits or works
+  bool holds_cluster_ = false;  // it has the lock on everything
 };
 
 }  // namespace flotte::jobs

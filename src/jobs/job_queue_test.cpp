@@ -1,8 +1,10 @@
 #include "jobs/job_queue.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/json/serialize.hpp>
 
 #include "jobs/job_context.h"
 #include "jobs/journal.h"
@@ -23,13 +25,19 @@ struct ThreeSteps {
   struct Facts {};
   struct Plan {
     std::string name;
+    std::string ballast;
     static schema::Fields fields() {
-      static constexpr schema::Field table[] = {schema::field<&Plan::name>("name", "A name.")};
+      static constexpr schema::Field table[] = {
+          schema::field<&Plan::name>("name", "A name."),
+          schema::field<&Plan::ballast>("ballast", "What makes it large.")};
       return table;
     }
   };
 
-  static Result<LockSet> locks(Op const& op, model::Cluster const&) {
+  static Result<LockSet> locks(Op const& op, model::Cluster const& cluster) {
+    if (op.instance_name == cluster.settings().cluster_name) {
+      return fail(ErrorCode::UnknownEntity, "It has another name now");
+    }
     return LockSet{exclusive(LockLevel::Instance, op.instance_name)};
   }
   static Result<Facts> inspect(Op const& op, model::Cluster const& cluster, NodeReader& nodes) {
@@ -40,6 +48,7 @@ struct ThreeSteps {
   }
   static Result<Plan> plan(Op const& op, model::Cluster const&, Facts const&) {
     if (op.instance_name == "refused") return fail(ErrorCode::WrongInput, "It is refused");
+    if (op.instance_name == "large") return Plan{op.instance_name, std::string(3'500'000, 'x')};
     return Plan{op.instance_name};
   }
   static rpc::DiskSpec disk(Plan const& plan, int index) {
@@ -51,14 +60,20 @@ struct ThreeSteps {
   }
   static Result<json::value> apply(Plan const& plan, JobContext& job) {
     NodeId const node("node-1");
+    if (plan.name == "chatty") {
+      for (int i = 0; i < chatty_lines; ++i) job.log(fmt::format("line {}", i));
+      job.log(std::string(3'000'000, 'x'));
+    }
     for (int i = 0; i < 3; ++i) {
       job.log(fmt::format("step {}", i));
       TRY(job.step(fmt::format("Creating {}", i), node,
                    rpc::BlockdevCreate{plan.name, disk(plan, i)},
                    {.undo = undo_call(node, rpc::BlockdevRemove{plan.name, disk(plan, i)})}));
     }
+    if (plan.name == "verbose") return json::string(std::string(2'000'000, 'x'));
     return "done";
   }
+  static constexpr int chatty_lines = 120'000;
 };
 
 // What it is about it learns while it decides: "alias" is "real".
@@ -79,6 +94,38 @@ struct UnderAnAlias {
     return ThreeSteps::apply(plan, job);
   }
 };
+
+// One step that hands the OS parameters on.
+struct ReinstallWithSecrets {
+  using Op = opcodes::InstanceReinstall;
+  struct Facts {};
+  struct Plan {
+    rpc::InstanceSpec spec;
+    static schema::Fields fields() {
+      static constexpr schema::Field table[] = {schema::field<&Plan::spec>("spec", "A spec.")};
+      return table;
+    }
+  };
+
+  static Result<LockSet> locks(Op const& op, model::Cluster const&) {
+    return LockSet{exclusive(LockLevel::Instance, op.instance_name)};
+  }
+  static Result<Facts> inspect(Op const&, model::Cluster const&, NodeReader&) { return Facts{}; }
+  static Result<Plan> plan(Op const& op, model::Cluster const&, Facts const&) {
+    return Plan{{.name = op.instance_name, .os = "noop", .osparams = *op.osparams_secret}};
+  }
+  static Result<json::value> apply(Plan const& plan, JobContext& job) {
+    TRY(job.step("Installing", NodeId("node-1"), rpc::OsCreate{plan.spec}));
+    TRY(job.step("Installing it again", NodeId("node-1"), rpc::OsCreate{plan.spec}));
+    return nullptr;
+  }
+};
+
+json::array a_reinstall() {
+  return {json::object{{"OP_ID", "OP_INSTANCE_REINSTALL"},
+                       {"instance_name", "a"},
+                       {"osparams_secret", json::object{{"password", "s3cret"}}}}};
+}
 
 json::array a_job(std::string_view name) {
   json::object op;
@@ -111,8 +158,8 @@ class JobQueueTest : public testing::Test {
   // As after a crash: only what the store holds is known.
   void restart() {
     queue_.reset();
-    queue_ =
-        std::move(*JobQueue::create({clock_, random_, store_, *config_, nodes_}, units_, ++epoch_));
+    queue_ = std::move(
+        *JobQueue::create({clock_, random_, store_, *config_, nodes_, keys_}, units_, ++epoch_));
     queue_->start();
   }
 
@@ -127,6 +174,23 @@ class JobQueueTest : public testing::Test {
     return *queue_->job(id);
   }
 
+  void set(std::function<void(model::Settings&)> const& change) {
+    EXPECT_TRUE(config_->update(
+        [&](store::ClusterEdit& edit) -> Result<void> {
+          auto settings = edit.settings();
+          change(settings);
+          edit.put(settings);
+          return {};
+        },
+        {}));
+  }
+
+  std::ptrdiff_t running() {
+    auto const jobs = queue_->jobs();
+    return std::ranges::count_if(jobs,
+                                 [](Job const& job) { return job.status() == Status::Running; });
+  }
+
   std::size_t disks() { return nodes_.state(NodeId("node-1")).disks.size(); }
   std::size_t journal_keys() { return store_.range_prefix("/journal/")->size(); }
 
@@ -134,6 +198,7 @@ class JobQueueTest : public testing::Test {
   SeededRandom random_{1};
   store::MemoryStore store_;
   rpc::FakeNode nodes_;
+  MemoryKeys keys_;
   UnitTable units_;
   std::unique_ptr<store::ConfigStore> config_;
   std::unique_ptr<JobQueue> queue_;
@@ -222,6 +287,76 @@ TEST_F(JobQueueTest, what_a_plan_is_about_is_locked_before_it_is_carried_out) {
   EXPECT_TRUE(queue_->locks().empty());
 }
 
+// As one does that renames or removes what it works on.
+TEST_F(JobQueueTest, what_was_interrupted_holds_the_locks_that_it_held) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const interrupted = *queue_->submit({a_job("a")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  set([](model::Settings& settings) { settings.cluster_name = "a"; });
+  restart();
+  auto const locks = queue_->locks();
+  ASSERT_EQ(locks.size(), 1U);
+  EXPECT_EQ(locks[0].job, interrupted);
+  EXPECT_EQ(lock_name(locks[0].locks.at(0)), "instance/a");
+  nodes_.set_reachable(NodeId("node-1"), true);
+  EXPECT_EQ(wait(interrupted).status(), Status::Success);
+}
+
+TEST_F(JobQueueTest, no_more_jobs_run_than_is_wished_now) {
+  // Four at once, so that there are workers for them.
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto ids = queue_->submit({a_job("a"), a_job("b"), a_job("c"), a_job("d")});
+  while (running() < 4) std::this_thread::sleep_for(1ms);
+  nodes_.set_reachable(NodeId("node-1"), true);
+  for (auto const& id : ids) wait(*id);
+
+  set([](model::Settings& settings) { settings.max_running_jobs = 1; });
+  std::atomic<std::ptrdiff_t> most = 0;
+  nodes_.before([&](rpc::FakeCall const&) -> Result<void> {
+    most = std::max(most.load(), running());
+    return {};
+  });
+  ids = queue_->submit({a_job("a"), a_job("b"), a_job("c"), a_job("d")});
+  for (auto const& id : ids) EXPECT_EQ(wait(*id).status(), Status::Success);
+  EXPECT_EQ(most, 1);
+}
+
+TEST_F(JobQueueTest, what_ends_the_cluster_waits_for_those_at_work_and_lets_none_begin) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const id = *queue_->submit({a_job("a")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  auto const waiting = *queue_->submit({a_job("a")}).front();
+  Status seen = Status::Queued;
+  std::thread closer([&] {
+    EXPECT_TRUE(queue_->run_last(60s, [&]() -> Result<void> {
+      seen = queue_->job(id)->status();
+      EXPECT_FALSE(is_final(queue_->job(waiting)->status()));
+      return {};
+    }));
+  });
+  while (queue_->submit({a_job("b")}).front()) std::this_thread::sleep_for(1ms);
+  nodes_.set_reachable(NodeId("node-1"), true);
+  closer.join();
+  EXPECT_EQ(seen, Status::Success);
+  EXPECT_TRUE(queue_->jobs().empty());
+  EXPECT_TRUE(queue_->locks().empty());
+  EXPECT_EQ(wait(*queue_->submit({a_job("c")}).front()).status(), Status::Success);
+}
+
+TEST_F(JobQueueTest, what_ends_the_cluster_names_those_that_it_waited_for_in_vain) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const id = *queue_->submit({a_job("a")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  auto const done = queue_->run_last(0s, []() -> Result<void> { return {}; });
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message,
+            fmt::format("Jobs are still at work ({}); wait for them or cancel them, then try again",
+                        number(id)));
+  nodes_.set_reachable(NodeId("node-1"), true);
+  EXPECT_EQ(wait(id).status(), Status::Success);
+  EXPECT_EQ(wait(*queue_->submit({a_job("b")}).front()).status(), Status::Success);
+}
+
 TEST_F(JobQueueTest, prerequisites_are_errors_of_their_class) {
   auto const job = wait(*queue_->submit({a_job("refused")}).front());
   EXPECT_EQ(job.ops[0].result,
@@ -252,6 +387,271 @@ TEST(Jobs, a_node_that_did_not_answer_is_an_error_of_the_stage) {
             (json::array{"OpPrereqError", json::array{"away", "environment_error"}}));
   EXPECT_EQ(encode_error(away, ErrorClass::Exec),
             (json::array{"OpExecError", json::array{"away"}}));
+}
+
+// What a job says lies beside it, in pieces; of very much the first and the last are kept.
+TEST_F(JobQueueTest, what_a_job_says_does_not_make_it_larger) {
+  auto const id = *queue_->submit({a_job("chatty")}).front();
+  ASSERT_EQ(wait(id).status(), Status::Success);
+  auto const said = [&] {
+    std::vector<std::string> texts;
+    auto const job = queue_->job(id);
+    for (auto const& entry : job->ops[0].log) {
+      texts.emplace_back(std::string_view(entry.content.get_string()));
+    }
+    return texts;
+  };
+  auto const texts = said();
+  ASSERT_GT(texts.size(), 1000U);
+  EXPECT_EQ(texts.front(), "line 0");
+  EXPECT_EQ(texts.at(texts.size() - 5), "line 119999");
+  EXPECT_EQ(texts.back(), "step 2");
+  EXPECT_THAT(texts.at(texts.size() - 4),
+              testing::HasSubstr("x [2991808 bytes are left out here] x"));
+  auto const gap = std::ranges::find_if(
+      texts, [](std::string const& text) { return text.ends_with("lines are left out here"); });
+  ASSERT_NE(gap, texts.end());
+  auto const kept = static_cast<int>(texts.size()) - 5;
+  EXPECT_EQ(*gap,
+            fmt::format(" - WARNING: {} lines are left out here", ThreeSteps::chatty_lines - kept));
+  EXPECT_LT(store_.range_prefix(job_key(id))->front().value.size(), 10'000U);
+  std::size_t bytes = 0;
+  auto const pieces = *store_.range_prefix("/log/");
+  for (auto const& kv : pieces) bytes += kv.value.size();
+  EXPECT_LT(bytes, 4'000'000U);
+
+  EXPECT_TRUE(*queue_->archive(id));
+  EXPECT_EQ(said(), texts);
+  restart();
+  EXPECT_EQ(said(), texts);
+}
+
+TEST_F(JobQueueTest, who_comes_late_is_told_what_a_job_said) {
+  auto const id = *queue_->submit({a_job("a")}).front();
+  wait(id);
+  for (int round = 0; round < 2; ++round) {
+    std::uint64_t progress = 0;
+    auto const change = queue_->wait_change(id, Status::Queued, 1, progress, clock_.now());
+    ASSERT_TRUE(change && *change);
+    EXPECT_EQ((*change)->status, Status::Success);
+    ASSERT_EQ((*change)->new_log.size(), 2U);
+    EXPECT_EQ((*change)->new_log[0].content, json::value("step 1"));
+    restart();
+  }
+}
+
+TEST_F(JobQueueTest, what_a_job_said_is_known_after_a_restart_in_the_middle) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const id = *queue_->submit({a_job("chatty")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  auto const before = store_.range_prefix("/log/")->size();
+  EXPECT_GT(before, 10U);
+  restart();
+  nodes_.set_reachable(NodeId("node-1"), true);
+  auto const job = wait(id);
+  EXPECT_EQ(job.status(), Status::Success);
+  EXPECT_EQ(job.ops[0].log.front().content, json::value("line 0"));
+  EXPECT_EQ(job.ops[0].log.back().content, json::value("step 2"));
+  for (std::size_t i = 1; i < job.ops[0].log.size(); ++i) {
+    EXPECT_GT(job.ops[0].log[i].serial, job.ops[0].log[i - 1].serial);
+  }
+  EXPECT_LT(store_.range_prefix("/log/")->size(), 80U);
+}
+
+// Older versions stored it inside of the job.
+TEST_F(JobQueueTest, what_was_said_under_an_older_version_is_still_there) {
+  auto const with_log = [](JobId id, std::string_view status) {
+    return fmt::format(
+        R"({{"id":{},"ops":[{{"input":{{"OP_ID":"OP_INSTANCE_REMOVE","instance_name":"a",)"
+        R"("priority":0}},"status":"{}","result":null,"log":[[1,[5,0],"message","then"]],)"
+        R"("priority":0,"start_timestamp":null,"exec_timestamp":null,"end_timestamp":null}}],)"
+        R"("received_timestamp":[5,0],"start_timestamp":null,"end_timestamp":null}})",
+        number(id), status);
+  };
+  store::Txn txn;
+  txn.put(job_key(JobId{1}), with_log(JobId{1}, "success"));
+  txn.put(job_key(JobId{2}), with_log(JobId{2}, "queued"));
+  txn.put(archive_key(JobId{3}), with_log(JobId{3}, "success"));
+  queue_->stop();
+  ASSERT_TRUE(store_.txn(txn));
+  restart();
+  EXPECT_EQ(wait(JobId{2}).status(), Status::Success);
+  for (std::int64_t id = 1; id <= 3; ++id) {
+    auto const log = queue_->job(JobId{id})->ops[0].log;
+    ASSERT_FALSE(log.empty()) << id;
+    EXPECT_EQ(log[0].content, json::value("then"));
+    EXPECT_EQ(log.size(), id == 2 ? 4U : 1U);
+  }
+  EXPECT_TRUE(*queue_->archive(JobId{1}));
+  EXPECT_EQ(queue_->job(JobId{1})->ops[0].log.size(), 1U);
+}
+
+TEST_F(JobQueueTest, a_plan_larger_than_a_value_is_stored_and_gone_on_from) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const id = *queue_->submit({a_job("large")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  restart();
+  nodes_.set_reachable(NodeId("node-1"), true);
+  auto const job = wait(id);
+  EXPECT_EQ(job.status(), Status::Success) << json::value(job.ops[0].result);
+  EXPECT_EQ(disks(), 3U);
+  EXPECT_EQ(journal_keys(), 0U);
+}
+
+TEST_F(JobQueueTest, a_result_larger_than_a_value_ends_its_job_all_the_same) {
+  auto const job = wait(*queue_->submit({a_job("verbose")}).front());
+  EXPECT_EQ(job.status(), Status::Success);
+  EXPECT_EQ(job.ops[0].result,
+            json::value("The result has 2000002 bytes, more than the 400000 that are kept"));
+  nodes_.fail_next("blockdev_create",
+                   {ErrorCode::EnvironmentError, std::string(2'000'000, 'x'), ErrorClass::ByStage});
+  auto const failed = wait(*queue_->submit({a_job("a")}).front());
+  EXPECT_EQ(failed.status(), Status::Error);
+  auto const text = failed.ops[0].result.at(1).at(0).as_string();
+  EXPECT_TRUE(text.ends_with("x [the rest is left out]"));
+  EXPECT_EQ(disks(), 3U);
+}
+
+TEST_F(JobQueueTest, a_job_too_large_to_be_stored_is_refused_alone) {
+  auto large = a_job("a");
+  large[0].as_object()["comment"] = json::string(std::string(1'100'000, 'x'));
+  auto const ids = queue_->submit({large, a_job("b")});
+  ASSERT_FALSE(ids[0]);
+  EXPECT_THAT(ids[0].error().message, testing::HasSubstr("submit it as several"));
+  ASSERT_TRUE(ids[1]);
+  EXPECT_EQ(wait(*ids[1]).status(), Status::Success);
+}
+
+TEST_F(JobQueueTest, archived_jobs_are_removed_with_all_they_said_when_they_are_old) {
+  auto const old = *queue_->submit({a_job("a")}).front();
+  wait(old);
+  EXPECT_TRUE(*queue_->archive(old));
+  EXPECT_EQ(*queue_->remove_archived(1h), 0U);
+  EXPECT_TRUE(queue_->job(old));
+  EXPECT_FALSE(store_.range_prefix("/log/")->empty());
+  EXPECT_EQ(*queue_->remove_archived(-1h), 1U);
+  EXPECT_FALSE(queue_->job(old));
+  EXPECT_TRUE(store_.range_prefix("/log/")->empty());
+  EXPECT_TRUE(store_.range_prefix("/archive/")->empty());
+}
+
+class Secrets : public JobQueueTest {
+ protected:
+  Secrets() {
+    units_.add<ReinstallWithSecrets>();
+    nodes_.before([&](rpc::FakeCall const& call) -> Result<void> {
+      if (call.call != rpc::OsCreate::name) return {};
+      given_ = json::serialize(call.arguments.at("instance").at("osparams"));
+      if (refuses_) return fail(ErrorCode::EnvironmentError, "The script failed");
+      return {};
+    });
+  }
+
+  // Neither a value of the store nor what is told of a job has it.
+  bool is_found() {
+    auto const stored = *store_.range_prefix("/");
+    return std::ranges::any_of(stored, [](store::KeyValue const& kv) {
+      return kv.value.find("s3cret") != std::string::npos;
+    });
+  }
+  bool is_kept() { return !store_.range_prefix("/secrets/")->empty() || !keys_.all()->empty(); }
+
+  std::string given_;
+  std::atomic<bool> refuses_ = false;
+};
+
+TEST_F(Secrets, reach_the_node_and_nothing_else) {
+  auto const job = wait(*queue_->submit({a_reinstall()}).front());
+  EXPECT_EQ(job.status(), Status::Success) << json::value(job.ops[0].result);
+  EXPECT_EQ(given_, R"({"password":"s3cret"})");
+  EXPECT_FALSE(is_found());
+  EXPECT_FALSE(is_kept());
+  EXPECT_EQ(json::serialize(encode(job)).find("s3cret"), std::string::npos);
+}
+
+TEST_F(Secrets, are_gone_when_the_job_fails) {
+  refuses_ = true;
+  EXPECT_EQ(wait(*queue_->submit({a_reinstall()}).front()).status(), Status::Error);
+  EXPECT_FALSE(is_found());
+  EXPECT_FALSE(is_kept());
+}
+
+TEST_F(Secrets, survive_the_controller_sealed) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const running = *queue_->submit({a_reinstall()}).front();
+  auto const waiting = *queue_->submit({a_reinstall()}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  EXPECT_FALSE(is_found());
+  restart();
+  EXPECT_FALSE(is_found());
+  nodes_.set_reachable(NodeId("node-1"), true);
+  for (auto const id : {running, waiting}) {
+    given_.clear();
+    EXPECT_EQ(wait(id).status(), Status::Success);
+  }
+  EXPECT_FALSE(is_found());
+  EXPECT_FALSE(is_kept());
+}
+
+TEST_F(Secrets, are_gone_when_the_job_is_canceled) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const running = *queue_->submit({a_reinstall()}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  auto const waiting = *queue_->submit({a_reinstall()}).front();
+  for (auto const id : {waiting, running}) EXPECT_TRUE(queue_->cancel(id).ok);
+  nodes_.set_reachable(NodeId("node-1"), true);
+  for (auto const id : {waiting, running}) EXPECT_EQ(wait(id).status(), Status::Canceled);
+  EXPECT_FALSE(is_found());
+  EXPECT_FALSE(is_kept());
+}
+
+TEST_F(Secrets, a_job_whose_key_is_gone_is_undone_and_says_so) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const id = *queue_->submit({a_reinstall()}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  queue_->stop();
+  ASSERT_TRUE(keys_.destroy(id));
+  nodes_.set_reachable(NodeId("node-1"), true);
+  restart();
+  auto const job = wait(id);
+  EXPECT_EQ(job.status(), Status::Error);
+  EXPECT_THAT(json::serialize(job.ops[0].result), testing::HasSubstr("are lost"));
+  EXPECT_FALSE(is_kept());
+}
+
+// As a controller that died between its job's end and the key's leaves it.
+TEST_F(Secrets, keys_of_no_job_are_destroyed_at_the_start) {
+  ASSERT_TRUE(keys_.keep(JobId{77}, "key"));
+  restart();
+  EXPECT_FALSE(is_kept());
+}
+
+TEST_F(Secrets, that_an_older_version_stored_in_clear_are_sealed_or_gone) {
+  auto const stored = [](JobId id, std::string_view status) {
+    return fmt::format(
+        R"({{"id":{},"ops":[{{"input":{{"OP_ID":"OP_INSTANCE_REINSTALL","instance_name":"a",)"
+        R"("osparams_secret":{{"password":"s3cret"}},"priority":0}},"status":"{}","result":null,)"
+        R"("log":[],"priority":0,"start_timestamp":null,"exec_timestamp":null,)"
+        R"("end_timestamp":null}}],"received_timestamp":[5,0],"start_timestamp":null,)"
+        R"("end_timestamp":null}})",
+        number(id), status);
+  };
+  queue_->stop();
+  store::Txn txn;
+  txn.remove("/queue/sealed");
+  txn.put(job_key(JobId{1}), stored(JobId{1}, "success"));
+  txn.put(job_key(JobId{2}), stored(JobId{2}, "queued"));
+  txn.put(archive_key(JobId{3}), stored(JobId{3}, "success"));
+  ASSERT_TRUE(store_.txn(txn));
+  EXPECT_TRUE(is_found());
+  nodes_.set_reachable(NodeId("node-1"), false);
+  restart();
+  EXPECT_FALSE(is_found());
+  nodes_.set_reachable(NodeId("node-1"), true);
+  EXPECT_EQ(wait(JobId{2}).status(), Status::Success);
+  EXPECT_EQ(given_, R"({"password":"s3cret"})");
+  EXPECT_FALSE(is_found());
+  EXPECT_FALSE(is_kept());
 }
 
 TEST_F(JobQueueTest, dependencies_decide) {

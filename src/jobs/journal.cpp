@@ -6,6 +6,7 @@
 namespace flotte::jobs {
 namespace {
 
+constexpr std::size_t part_bytes = 1'000'000;
 constexpr std::size_t seal_size = 9;  // eight hex digits and a space
 
 std::uint32_t crc_of(std::string_view text) {
@@ -60,6 +61,7 @@ Fields PlanRecord::fields() {
       field<&PlanRecord::undoing>("undoing", "The error after which it is undone."),
       field<&PlanRecord::stuck>("stuck", "Steps that could not be undone."),
       field<&PlanRecord::hooks>("hooks", "Hooks that run when it is done."),
+      field<&PlanRecord::locks>("locks", "What it holds."),
   };
   return table;
 }
@@ -99,7 +101,33 @@ Result<json::value> unseal(std::string_view stored) {
   return schema::parse(text);
 }
 
-Result<Journal> decode_journal(JobId job, std::vector<store::KeyValue> const& entries) {
+void put_entry(store::Txn& txn, std::string const& key, json::object const& entry) {
+  auto const text = seal(entry);
+  // It grows, and never becomes half of what it was.
+  if (text.size() > part_bytes / 2) txn.delete_prefix(key + ".");
+  txn.put(key, text.substr(0, part_bytes));
+  for (std::size_t part = 1; part * part_bytes < text.size(); ++part) {
+    txn.put(fmt::format("{}.{:04}", key, part), text.substr(part * part_bytes, part_bytes));
+  }
+}
+
+std::vector<store::KeyValue> join_parts(std::vector<store::KeyValue> stored) {
+  std::vector<store::KeyValue> whole;
+  for (auto& kv : stored) {
+    auto const dot = kv.key.rfind('.');
+    auto const is_part =
+        dot != std::string::npos && !whole.empty() && kv.key.substr(0, dot) == whole.back().key;
+    if (is_part) {
+      whole.back().value += kv.value;
+    } else {
+      whole.push_back(std::move(kv));
+    }
+  }
+  return whole;
+}
+
+Result<Journal> decode_journal(JobId job, std::vector<store::KeyValue> stored) {
+  auto const entries = join_parts(std::move(stored));
   auto const prefix = journal_prefix(job);
   Journal journal;
   bool has_plan = false;
@@ -117,6 +145,11 @@ Result<Journal> decode_journal(JobId job, std::vector<store::KeyValue> const& en
       }
       auto plan = schema::decode<PlanRecord>(*entry);
       if (!plan) return bad(plan.error().message);
+      if (plan->locks) {
+        if (auto const locks = decode_locks(*plan->locks); !locks) {
+          return bad(locks.error().message);
+        }
+      }
       journal.plan = std::move(*plan);
       has_plan = true;
     } else if (name.starts_with("step/")) {

@@ -42,6 +42,9 @@ struct PlanRecord {
   std::vector<std::int64_t> stuck;
   // None: the opcode has no hooks of its own.
   std::optional<HooksLeft> hooks;
+  // What it held while it did all this. Computed anew they could be others: it may have renamed or
+  // removed what they are called after. None: an older version wrote it.
+  std::optional<json::array> locks;
 
   static schema::Fields fields();
 };
@@ -60,8 +63,11 @@ std::string archive_key(JobId job);
 // One entry as it is stored.
 std::string seal(json::object const& entry);
 Result<json::value> unseal(std::string_view stored);
+// One that is larger than a value may be is stored in parts, under "<key>.0001" and so on.
+void put_entry(store::Txn& txn, std::string const& key, json::object const& entry);
+std::vector<store::KeyValue> join_parts(std::vector<store::KeyValue> stored);
 // All that is stored below journal_prefix(), in order of key. The error says for people what is
 // wrong with it.
-Result<Journal> decode_journal(JobId job, std::vector<store::KeyValue> const& entries);
+Result<Journal> decode_journal(JobId job, std::vector<store::KeyValue> stored);
 
 }  // namespace flotte::jobs

@@ -6,6 +6,7 @@
 namespace flotte::jobs {
 
 constexpr std::string_view jobs_prefix = "/jobs/";
+constexpr std::string_view archive_prefix = "/archive/";
 constexpr std::string_view all_journals_prefix = "/journal/";
 constexpr std::string_view unreadable_prefix = "/unreadable/";
 // Each submit that is under way writes the last id to a key of its own: they may become durable in

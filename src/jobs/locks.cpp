@@ -40,6 +40,32 @@ LockSet together(LockSet locks, LockSet const& more) {
   return locks;
 }
 
+boost::json::array encode(LockSet const& locks) {
+  boost::json::array out;
+  for (auto const& lock : locks) {
+    out.push_back(boost::json::array{static_cast<std::int64_t>(lock.level),
+                                     boost::json::string_view(lock.name),
+                                     lock.mode == LockMode::Exclusive});
+  }
+  return out;
+}
+
+Result<LockSet> decode_locks(boost::json::array const& stored) {
+  LockSet locks;
+  for (auto const& one : stored) {
+    auto const* parts = one.if_array();
+    if (!parts || parts->size() != 3 || !(*parts)[0].is_int64() || !(*parts)[1].is_string() ||
+        !(*parts)[2].is_bool() || (*parts)[0].get_int64() < 0 ||
+        (*parts)[0].get_int64() > static_cast<std::int64_t>(LockLevel::Network)) {
+      return fail(ErrorCode::InternalError, "has a lock that is none");
+    }
+    locks.push_back({static_cast<LockLevel>((*parts)[0].get_int64()),
+                     std::string(std::string_view((*parts)[1].get_string())),
+                     (*parts)[2].get_bool() ? LockMode::Exclusive : LockMode::Shared});
+  }
+  return locks;
+}
+
 void LockManager::request(JobId job, std::int64_t priority, LockSet locks) {
   auto const has_cluster = std::ranges::any_of(locks, [](Lock const& lock) {
     return lock.level == LockLevel::Cluster && lock.name == "BGL";

@@ -6,6 +6,7 @@
 // JobQueue owns one and guards it.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "base/id.h"
+#include "base/result.h"
 
 namespace flotte::jobs {
 
@@ -51,6 +53,10 @@ std::string lock_name(Lock const& lock);
 
 // All of both, each once.
 LockSet together(LockSet locks, LockSet const& more);
+
+// As a journal keeps them.
+boost::json::array encode(LockSet const& locks);
+Result<LockSet> decode_locks(boost::json::array const& stored);
 
 // What a number of jobs hold or wait for, counted, so that a set of locks is compared with all of
 // them at once.

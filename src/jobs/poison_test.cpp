@@ -82,8 +82,8 @@ class Poison : public testing::Test {
   // As after the end of a controller: only what the store and the record of crashes hold is known.
   void restart(std::vector<std::string> const& crashes = {}) {
     queue_.reset();
-    queue_ = std::move(
-        *JobQueue::create({clock_, random_, store_, *config_, nodes_}, units_, ++epoch_, crashes));
+    queue_ = std::move(*JobQueue::create({clock_, random_, store_, *config_, nodes_, keys_}, units_,
+                                         ++epoch_, crashes));
     queue_->start();
   }
 
@@ -109,6 +109,7 @@ class Poison : public testing::Test {
   SeededRandom random_{1};
   store::MemoryStore store_;
   rpc::FakeNode nodes_;
+  MemoryKeys keys_;
   UnitTable units_;
   std::unique_ptr<store::ConfigStore> config_;
   std::unique_ptr<JobQueue> queue_;

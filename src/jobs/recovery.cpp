@@ -4,12 +4,14 @@
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "base/log.h"
 #include "jobs/job_queue.h"
 #include "jobs/keys.h"
 #include "jobs/row.h"
+#include "net/sealing.h"
 #include "opcodes/opcode.h"
 #include "store/store.h"
 
@@ -47,9 +49,92 @@ Result<void> JobQueue::load(std::vector<std::string> const& crashes) {
   TRY(load_journals());
   TRY(load_wishes());
   for (auto const& [id, row] : rows_) {
-    if (!is_final(row->job.status())) to_ask_.insert(id);
+    if (is_final(row->job.status())) {
+      row->log = JobLog::of_ended();
+      continue;
+    }
+    to_ask_.insert(id);
+    load_log(*row);
+  }
+  TRY(seal_what_is_clear());
+  return load_secrets();
+}
+
+// Older versions stored secrets as they were given.
+Result<void> JobQueue::seal_what_is_clear() {
+  constexpr std::string_view done_key = "/queue/sealed";
+  if (!TRY(seams_.store.range_prefix(done_key)).empty()) return {};
+  for (auto& [id, row] : rows_) {
+    json::array secrets;
+    for (auto& op : row->job.ops) take_secrets(op.input, secrets);
+    if (secrets.empty()) continue;
+    store::Txn txn;
+    txn.put(job_key(id), json::serialize(encode(row->job)));
+    row->log.save(id, txn);
+    if (!is_final(row->job.status())) {
+      row->secrets = std::move(secrets);
+      row->has_secrets = true;
+      TRY(seal_secrets(*row, txn));
+    }
+    TRY(seams_.store.txn(txn));
+    row->log.saved();
+  }
+  for (auto const& kv : TRY(seams_.store.range_prefix(archive_prefix))) {
+    auto const parsed = schema::parse(kv.value);
+    auto job = parsed ? decode_job(*parsed) : Result<Job>(Failure(parsed.error()));
+    json::array secrets;
+    for (std::size_t i = 0; job && i < job->ops.size(); ++i) {
+      take_secrets(job->ops[i].input, secrets);
+    }
+    if (secrets.empty()) continue;
+    store::Txn txn;
+    txn.put(kv.key, json::serialize(encode(*job)));
+    TRY(seams_.store.txn(txn));
+  }
+  store::Txn txn;
+  txn.put(std::string(done_key), "true");
+  TRY(seams_.store.txn(txn));
+  return {};
+}
+
+// Those of jobs that have not ended are taken back into memory; of all others nothing stays, as if
+// their controller had not died just then.
+Result<void> JobQueue::load_secrets() {
+  auto const keys = TRY(seams_.keys.all());
+  store::Txn txn;
+  std::set<JobId> needed;
+  for (auto const& kv : TRY(seams_.store.range_prefix(secrets_prefix))) {
+    auto const id = id_in(kv.key, secrets_prefix);
+    auto const found = rows_.find(id);
+    if (found == rows_.end() || is_final(found->second->job.status())) {
+      txn.remove(kv.key);
+      continue;
+    }
+    needed.insert(id);
+    found->second->has_secrets = true;
+    auto const key = keys.find(id);
+    auto const text = net::unsealed(kv.value, key == keys.end() ? "" : key->second);
+    auto const secrets = text ? schema::parse(*text) : Result<json::value>(Failure(text.error()));
+    if (secrets && secrets->is_array()) {
+      found->second->secrets = secrets->get_array();
+    } else {
+      log::error("The secrets of job {} can't be read: {}", number(id),
+                 secrets ? "they are no list" : secrets.error().message);
+    }
+  }
+  if (!txn.operations.empty()) TRY(seams_.store.txn(txn));
+  for (auto const& [id, key] : keys) {
+    if (!needed.contains(id)) destroy_key(id);
   }
   return {};
+}
+
+// A job goes on although what it said can't be read.
+void JobQueue::load_log(Row& row) {
+  auto const stored = seams_.store.range_prefix(log_prefix(row.job.id));
+  auto const loaded = stored ? row.log.load(*stored) : Result<void>(Failure(stored.error()));
+  if (!loaded) log::error("The log of job {}: {}", number(row.job.id), loaded.error().message);
+  row.log.take_over(row.job);
 }
 
 // What a thread that works for the job is to be blamed with when it crashes.
@@ -180,9 +265,6 @@ void JobQueue::load_job(std::string const& key, std::string const& text) {
   }
   auto row = std::make_unique<Row>();
   for (auto& op : job->ops) {
-    for (auto const& entry : op.log) {
-      row->last_log_serial = std::max(row->last_log_serial, entry.serial);
-    }
     if (!is_final(op.status)) op.status = Status::Queued;
   }
   while (row->current + 1 < job->ops.size() && is_final(job->ops[row->current].status)) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "jobs/job.h"
+#include "jobs/job_log.h"
 #include "jobs/job_queue.h"
 #include "jobs/journal.h"
 #include "jobs/wish.h"
@@ -26,11 +27,14 @@ struct JobQueue::Row {
   bool is_being_written = false;
   std::optional<json::object> progress;
   std::uint64_t progress_serial = 0;
-  std::int64_t last_log_serial = 0;
+  JobLog log;
   // Left by a controller that died; the execution goes on from it.
   std::optional<Journal> journal;
   // Something of its journal is stored although it has ended: people should look at it.
   bool leaves_journal = false;
+  // What marks in its opcodes stand for; sealed in the store until it ends.
+  json::array secrets;
+  bool has_secrets = false;
   // What was stored, where it can't be read.
   std::string unreadable;
 

@@ -1,5 +1,7 @@
 #include "rapi/live_query.h"
 
+#include <algorithm>
+#include <boost/json/serialize.hpp>
 #include <charconv>
 
 #include "query/info.h"
@@ -96,7 +98,7 @@ json::object job_row(jobs::Job const& job) {
 
 // An unknown id is a row that knows nothing but its id.
 Result<std::vector<json::object>> job_rows(jobs::JobQueue const& queue,
-                                           std::vector<std::string> const& names) {
+                                           std::vector<std::string> const& names, bool wants_logs) {
   std::vector<json::object> rows;
   for (auto const& name : names) {
     std::int64_t id = 0;
@@ -108,8 +110,10 @@ Result<std::vector<json::object>> job_rows(jobs::JobQueue const& queue,
     rows.push_back(job ? job_row(*job) : json::object{{"id", id}});
     if (job) rows.back()["journal"] = queue.journal(JobId{id});
   }
-  if (names.empty()) {
-    for (auto const& job : queue.jobs()) rows.push_back(job_row(job));
+  if (!names.empty()) return rows;
+  for (auto const& job : queue.jobs()) {
+    auto const with_log = wants_logs ? queue.job(job.id) : Result<jobs::Job>(job);
+    if (with_log) rows.push_back(job_row(*with_log));
   }
   return rows;
 }
@@ -151,7 +155,12 @@ Result<json::value> run_query(jobs::Seams const& seams, jobs::JobQueue const& qu
   auto const cluster = seams.config.snapshot();
   auto const live = TRY(ask_nodes(seams, leader_epoch, *cluster, request));
   std::vector<json::object> objects;
-  if (request.what == "job") objects = TRY(job_rows(queue, request.names));
+  if (request.what == "job") {
+    // Only in the store, and long.
+    auto const wants_logs = std::ranges::find(request.fields, "oplog") != request.fields.end() ||
+                            json::serialize(request.filter).find("\"oplog\"") != std::string::npos;
+    objects = TRY(job_rows(queue, request.names, wants_logs));
+  }
   if (request.what == "lock") objects = lock_rows(queue);
   return query::run(request, *cluster, live, objects);
 }

@@ -272,9 +272,7 @@ class Deeds : public FakeStorage {
  private:
   using Guests = std::map<std::string, FakeGuest>;
 
-  static MiB memory_of(InstanceSpec const& spec) {
-    return {model::number_of(spec.beparams, "maxmem")};
-  }
+  static MiB memory_of(InstanceSpec const& of) { return {model::number_of(of.beparams, "maxmem")}; }
 
   void drop(Guests::iterator guest) {
     state_.facts.memory_free = state_.facts.memory_free + memory_of(guest->second.spec);
@@ -434,6 +432,13 @@ Result<json::value> FakeNode::invoke(model::Node const& node, std::string_view c
                                      Progress const& progress) {
   FakeCall const seen{node.uuid, node.name, std::string(call), arguments, context};
   TRY(mishap_before(seen));
+  // As it arrives: while it takes its time another may lead.
+  {
+    std::lock_guard const lock(mutex_);
+    auto& one = machine(node.uuid);
+    TRY(check_leader_epoch(context.leader_epoch, one.state.leader_epoch));
+    one.state.leader_epoch = context.leader_epoch;
+  }
   if (clock_ && call == TestDelay::name) {
     auto const delay = TRY(schema::decode<TestDelay>(arguments));
     clock_->sleep_for(
@@ -448,8 +453,6 @@ Result<json::value> FakeNode::invoke(model::Node const& node, std::string_view c
   auto answer = [&]() -> Result<json::value> {
     std::lock_guard const lock(mutex_);
     auto& one = machine(node.uuid);
-    TRY(check_leader_epoch(context.leader_epoch, one.state.leader_epoch));
-    one.state.leader_epoch = context.leader_epoch;
     auto const instance = instance_of(arguments);
     TRY(one.state.latest_calls.take(instance, context));
     if (must_wait(one, seen, instance)) {
@@ -461,11 +464,10 @@ Result<json::value> FakeNode::invoke(model::Node const& node, std::string_view c
     if (progress && !progress(line)) break;
   }
   TRY(mishap_after(seen));
-  After after;
-  {
+  auto const after = [&] {
     std::lock_guard const lock(mutex_);
-    after = after_;
-  }
+    return after_;
+  }();
   if (after) TRY(after(seen, answer));
   return answer;
 }

@@ -36,7 +36,6 @@ Result<void> rename_disks(InstanceRename::Plan const& plan, jobs::JobContext& jo
 }
 
 Result<void> record_name(InstanceRename::Plan const& plan, jobs::JobContext& job) {
-  auto const before = TRY(job.cluster()->instance(plan.instance.text()));
   return job.commit(
       "Recording its name",
       [&](store::ClusterEdit& edit) -> Result<void> {
@@ -45,7 +44,7 @@ Result<void> record_name(InstanceRename::Plan const& plan, jobs::JobContext& job
         edit.put(std::move(instance));
         return {};
       },
-      jobs::Undo{.put_instance = *before});
+      put_back(job, plan.instance));
 }
 
 Result<void> run_script(InstanceRename::Plan const& plan, jobs::JobContext& job) {

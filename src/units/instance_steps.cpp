@@ -117,9 +117,13 @@ Result<void> start_instance(jobs::JobContext& job, NodeId const& node,
   return {};
 }
 
+jobs::Undo put_back(jobs::JobContext& job, InstanceId const& id) {
+  auto const before = job.cluster()->instance(id.text());
+  return before ? jobs::Undo{.put_instance = **before} : jobs::Undo{};
+}
+
 Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
                          std::optional<model::AdminStateSource> source) {
-  auto const before = TRY(job.cluster()->instance(id.text()));
   return job.commit(
       "Recording that it should be down",
       [&](store::ClusterEdit& edit) -> Result<void> {
@@ -130,7 +134,7 @@ Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
         edit.put(std::move(instance));
         return {};
       },
-      jobs::Undo{.put_instance = *before});
+      put_back(job, id));
 }
 
 Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,

@@ -44,6 +44,9 @@ Result<void> deactivate_disks(jobs::JobContext& job, NodeId const& node,
 // Disks, then QEMU; a failed start leaves neither.
 Result<void> start_instance(jobs::JobContext& job, NodeId const& node,
                             rpc::InstanceSpec const& spec, bool startup_paused);
+// The undo of a change of its configuration: as it is now. None when it is gone already: apply() is
+// run again after it removed it.
+jobs::Undo put_back(jobs::JobContext& job, InstanceId const& id);
 // The wish that it be down; taken back if the job fails before keep(). `source`: whose wish it is,
 // where that is known.
 Result<void> record_down(jobs::JobContext& job, InstanceId const& id,

@@ -42,6 +42,10 @@ json::array disks(model::DiskTemplate kind, Random& random) {
   return list;
 }
 
+void add_secret(json::object& made, Random& random) {
+  if (one_in(random, 2)) made["osparams_secret"] = json::object{{secret_parameter, secret}};
+}
+
 json::array old_disk(Random& random) {
   auto const name = fmt::format("old-{}", random.below(old_volumes));
   return {json::object{{"size", 0}, {"adopt", json::string(name)}}};
@@ -66,6 +70,7 @@ Made create(model::Cluster const& cluster, Random& random) {
   made["ignore_ipolicy"] = true;
   made["os_type"] = one_in(random, 2) ? "noop" : "debootstrap+default";
   if (kind == model::DiskTemplate::Diskless || one_in(random, 4)) made["no_install"] = true;
+  add_secret(made, random);
   made["start"] = !one_in(random, 3);
   made["hypervisor"] = one_in(random, 5) ? "fake" : "kvm";
   made["beparams"] = json::object{{"memory", static_cast<std::int64_t>(128 + random.below(256))}};
@@ -77,6 +82,12 @@ Made adopt(model::Cluster const& cluster, Random& random) {
   auto made = create(cluster, random);
   (*made)["disk_template"] = "plain";
   (*made)["disks"] = old_disk(random);
+  return made;
+}
+
+Made reinstall(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_INSTANCE_REINSTALL", cluster, random);
+  if (made) add_secret(*made, random);
   return made;
 }
 
@@ -421,11 +432,7 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_INSTANCE_STARTUP", on_nodes(10, startup)},
       {"OP_INSTANCE_SHUTDOWN", on_nodes(10, shutdown)},
       {"OP_INSTANCE_REBOOT", on_nodes(6, reboot)},
-      {"OP_INSTANCE_REINSTALL", on_nodes(4,
-                                         [](model::Cluster const& cluster, Random& random) {
-                                           return on_instance("OP_INSTANCE_REINSTALL", cluster,
-                                                              random);
-                                         })},
+      {"OP_INSTANCE_REINSTALL", on_nodes(4, reinstall)},
       {"OP_INSTANCE_GROW_DISK", on_nodes(4, grow)},
       {"OP_INSTANCE_SET_PARAMS",
        {.weight = 10,
@@ -446,10 +453,14 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_CLUSTER_VERIFY", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY", {})}},
       {"OP_CLUSTER_VERIFY_CONFIG", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_CONFIG", {})}},
       {"OP_CLUSTER_VERIFY_GROUP",
-       {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_GROUP", {{"group_name", "default"}})}},
+       {.weight = 1,
+        .tells_of_nodes = true,
+        .make = plain("OP_CLUSTER_VERIFY_GROUP", {{"group_name", "default"}})}},
       {"OP_CLUSTER_VERIFY_DISKS", {.weight = 1, .make = plain("OP_CLUSTER_VERIFY_DISKS", {})}},
       {"OP_GROUP_VERIFY_DISKS",
-       {.weight = 1, .make = plain("OP_GROUP_VERIFY_DISKS", {{"group_name", "default"}})}},
+       {.weight = 1,
+        .tells_of_nodes = true,
+        .make = plain("OP_GROUP_VERIFY_DISKS", {{"group_name", "default"}})}},
       {"OP_CLUSTER_ACTIVATE_MASTER_IP",
        {.weight = 1, .make = plain("OP_CLUSTER_ACTIVATE_MASTER_IP", {})}},
       {"OP_CLUSTER_DEACTIVATE_MASTER_IP",

@@ -26,6 +26,8 @@ struct Generator {
   std::map<std::string, Make> before = {};
   // Whether it needs a disk that got lost: then one is lost before.
   bool needs_lost_disk = false;
+  // Whether it tells how it finds the nodes: one whose daemon is away is a finding.
+  bool tells_of_nodes = false;
   // None: nothing here fits it, for example no instance exists.
   Make make;
 };
@@ -35,6 +37,10 @@ constexpr std::size_t old_volumes = 40;
 constexpr std::int64_t old_volume_mib = 1024;
 // Names "sim-0", ... that the cluster may be given.
 constexpr std::int64_t cluster_names = 3;
+
+// What opcodes are given and nobody may find in the store; the parameter that each OS has for it.
+constexpr std::string_view secret = "s3cret-of-the-simulation";
+constexpr std::string_view secret_parameter = "password";
 
 // By op_id.
 std::map<std::string, Generator, std::less<>> const& generators();

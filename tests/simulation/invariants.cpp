@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "generators.h"
 #include "model/ssconf.h"
 #include "opcodes/opcode.h"
 
@@ -73,6 +74,7 @@ void Invariants::on_written(store::Txn const& txn) {
   for (auto const& operation : txn.operations) {
     auto const& key = operation.key;
     auto const is_put = operation.kind == store::Operation::Kind::Put;
+    if (operation.value.find(secret) != std::string::npos) fail("no secret is stored", key);
     if (key.starts_with(config_prefix)) {
       take_config(key, is_put ? &operation.value : nullptr);
       is_config = true;
@@ -352,6 +354,7 @@ void Invariants::check_store_quiet() {
     }
   }
   for (auto const& kv : store_.content("/queue/wish/")) fail("no wish is left", kv.key);
+  for (auto const& kv : store_.content("/secrets/")) fail("no secret is left", kv.key);
   for (auto const& kv : store_.content("/journal/")) {
     auto const end = kv.value.find("\"kept_before\"");
     fail("no journal is left",

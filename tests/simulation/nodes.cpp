@@ -61,6 +61,9 @@ void SimulatedNodes::point(std::string_view what, NodeId const* node) {
 
 void SimulatedNodes::add(NodeId const& node) {
   fake_.change(node, [](rpc::FakeNodeState& state) {
+    for (auto& os : state.operating_systems) {
+      os.parameters.push_back({std::string(secret_parameter), "A secret."});
+    }
     for (std::size_t i = 0; i < old_volumes; ++i) {
       state.other_volumes[fmt::format("xenvg/old-{}", i)] = {.size = {old_volume_mib}};
       state.facts.volume_groups.front().free.value -= old_volume_mib;

@@ -89,6 +89,71 @@ TEST(Simulation, a_leader_that_hangs_for_longer_than_its_lease_is_deposed) {
   EXPECT_EQ(ended, jobs::Status::Success);
 }
 
+// Each is canceled while a worker takes it. What was told to be canceled stays so.
+std::optional<Broken> cancel_what_is_being_taken(std::uint64_t seed) {
+  World world({.seed = seed, .machines = 0, .has_faults = false});
+  world.run([](World& it) {
+    std::vector<JobId> canceled;
+    for (int i = 0; i < 40; ++i) {
+      it.ask_leader([&](controller::Core& core) {
+        auto const job =
+            core.queue()
+                .submit({json::array{json::object{{"OP_ID", "OP_TEST_DELAY"}, {"duration", 0.01}}}})
+                .front();
+        ASSERT_TRUE(job);
+        if (core.queue().cancel(*job).text == fmt::format("Job {} canceled", number(*job))) {
+          canceled.push_back(*job);
+        }
+      });
+    }
+    EXPECT_FALSE(canceled.empty());
+    for (auto const job : canceled) {
+      if (it.wait_for(job, std::chrono::minutes(1)) == jobs::Status::Canceled) continue;
+      it.invariants().fail("what was canceled does not run", fmt::format("job {}", number(job)));
+    }
+  });
+  return world.broken();
+}
+
+TEST(Simulation, a_job_that_is_canceled_while_a_worker_takes_it_does_not_run) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    auto const broken = cancel_what_is_being_taken(seed);
+    EXPECT_FALSE(broken) << broken->invariant << ": " << broken->what;
+  }
+  seeded_fault = SeededFault::JobTakenUnmarked;
+  std::optional<Broken> found;
+  for (std::uint64_t seed = 1; !found && seed <= 5; ++seed)
+    found = cancel_what_is_being_taken(seed);
+  seeded_fault = SeededFault::None;
+  EXPECT_TRUE(found);
+}
+
+TEST(Simulation, a_cluster_is_not_destroyed_under_a_job_that_makes_an_instance) {
+  World world({.seed = 1, .machines = 0, .has_faults = false});
+  std::optional<jobs::Status> ended;
+  world.run([&](World& it) {
+    auto const job =
+        it.submit(json::array{json::object{{"OP_ID", "OP_INSTANCE_CREATE"},
+                                           {"instance_name", "vm-0"},
+                                           {"mode", "create"},
+                                           {"disk_template", "plain"},
+                                           {"disks", json::array{json::object{{"size", 1024}}}},
+                                           {"nics", json::array{}},
+                                           {"ignore_ipolicy", true},
+                                           {"os_type", "noop"},
+                                           {"pnode", "node1"}}});
+    ASSERT_TRUE(job);
+    it.ask_leader([](controller::Core& core) {
+      auto const destroyed = core.destroy();
+      ASSERT_FALSE(destroyed);
+      EXPECT_EQ(destroyed.error().message, "There are still 1 instance(s) in this cluster");
+    });
+    ended = it.wait_for(*job, std::chrono::minutes(10));
+  });
+  EXPECT_FALSE(world.broken()) << world.broken()->what;
+  EXPECT_EQ(ended, jobs::Status::Success);
+}
+
 // The last one first: the watcher goes through them by name.
 std::vector<std::string> guests_backwards(World& world, NodeId const& node) {
   std::vector<std::string> names;

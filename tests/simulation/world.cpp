@@ -201,7 +201,7 @@ void World::supervise(Host& host) {
     note(fmt::format("controller {} starts", host.index));
     scheduler_.spawn(host.process, "main", [this, &host] {
       host.core = std::make_unique<controller::Core>(
-          controller::Core::Seams{scheduler_, random_, store_, nodes_},
+          controller::Core::Seams{scheduler_, random_, store_, nodes_, keys_},
           options_.controllers > 1 ? Duration(lease) : Duration::zero());
       if (auto const led = host.core->lead(); !led) {
         note(fmt::format("can't lead: {}", led.error().message));

@@ -39,6 +39,8 @@ class World {
   std::optional<JobId> submit(json::array ops);
   // Waits until the job has ended; its status as stored. None: it did not end in time.
   void change_priority(JobId job, std::int64_t priority);
+  // Runs `ask` as a thread of the leading controller; false when it died before it was done.
+  bool ask_leader(std::function<void(controller::Core&)> ask);
   std::optional<jobs::Status> wait_for(JobId job, Duration patience);
   void play(std::vector<Entry> const& script);
   // Those that the opcode would make anew are gone, where the instance is down.
@@ -73,8 +75,6 @@ class World {
   void play_outside(std::string name, std::function<void()> body);
   void supervise(Host& host);
   Host* leader();
-  // Runs `ask` as a thread of the leading controller; false when it died before it was done.
-  bool ask_leader(std::function<void(controller::Core&)> ask);
   void happen(Entry const& entry);
   void operate(Entry const& entry);
   void list();
@@ -91,6 +91,7 @@ class World {
   SimulatedStore store_;
   SimulatedNodes nodes_;
   Invariants invariants_;
+  jobs::MemoryKeys keys_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::shared_ptr<Process> outside_;
   std::vector<CrashAt> crashes_;
