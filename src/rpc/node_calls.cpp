@@ -123,6 +123,7 @@ Fields NodeFindings::fields() {
       field<&NodeFindings::storage_faults>("storage_faults", "Of the directories asked for."),
       field<&NodeFindings::run_files>("run_files", "What guests have in the run directory."),
       field<&NodeFindings::has_master_ip>("has_master_ip", "Whether the address is up here."),
+      field<&NodeFindings::oob_fault>("oob_fault", "Why the out-of-band program can't be run."),
   };
   return table;
 }
@@ -134,6 +135,7 @@ Fields NodeVerify::fields() {
       field<&NodeVerify::master_ip>("master_ip", "The address that must be up here."),
       field<&NodeVerify::nics>("nics", "NICs that need more than a bridge."),
       field<&NodeVerify::ssconf>("ssconf", "What must be in the ssconf files, by key."),
+      field<&NodeVerify::oob_program>("oob_program", "The out-of-band program."),
   };
   return table;
 }

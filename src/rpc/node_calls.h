@@ -136,6 +136,7 @@ struct NodeFindings {
   std::vector<FileFault> storage_faults;  // of the directories asked for
   std::vector<RunFile> run_files;
   bool has_master_ip = true;
+  std::string oob_fault;  // why the out-of-band program can't be run; empty: it can
 
   static schema::Fields fields();
 };
@@ -149,6 +150,7 @@ struct NodeVerify {
   std::string master_ip;                  // empty: it needs none
   std::vector<NicSpec> nics;              // those that need more than a bridge
   schema::json::object ssconf;            // what must be in ssconf_<key>
+  std::string oob_program;                // empty: there is none
 
   static schema::Fields fields();
 };

@@ -140,15 +140,17 @@ Result<NodeState> ask_node(model::NodePtr const& node, opcodes::ClusterVerifyGro
   auto const& settings = cluster.settings();
   NodeState state{.node = node};
   state.facts = TRY(nodes.ask(*node, rpc::NodeInfo{settings.file_storage_dir}));
-  state.findings =
-      TRY(nodes.ask(*node, rpc::NodeVerify{.bridges = wanted_bridges(cluster, *node),
-                                           .storage_dirs = storage_dirs(settings),
-                                           .master_ip = node->uuid == settings.master_node &&
-                                                                has_master_ip(settings)
-                                                            ? settings.master_ip
-                                                            : "",
-                                           .nics = special_nics(cluster, *node),
-                                           .ssconf = ssconf}));
+  state.findings = TRY(nodes.ask(
+      *node,
+      rpc::NodeVerify{
+          .bridges = wanted_bridges(cluster, *node),
+          .storage_dirs = storage_dirs(settings),
+          .master_ip = node->uuid == settings.master_node && has_master_ip(settings)
+                           ? settings.master_ip
+                           : "",
+          .nics = special_nics(cluster, *node),
+          .ssconf = ssconf,
+          .oob_program = model::text_of(model::filled_ndparams(cluster, *node), "oob_program")}));
   state.running = nodes.ask(*node, rpc::AllInstancesInfo{settings.enabled_hypervisors});
   state.operating_systems = nodes.ask(*node, rpc::OsDiagnose{});
   if (!settings.volume_group_name.empty()) {
@@ -192,6 +194,11 @@ void verify_storage(model::Settings const& settings, NodeState const& state, Ver
                  fmt::format("The configured {} storage path is unusable: {}",
                              is_shared ? "sharedfile" : "file", fault));
   }
+}
+
+void verify_oob(NodeState const& state, VerifyReport& report) {
+  auto const& fault = state.findings.oob_fault;
+  report.error_if(!fault.empty(), "ENODEOOBPATH", state.node->name, fault);
 }
 
 void verify_lvm(model::Settings const& settings, NodeState const& state, VerifyReport& report) {
@@ -314,6 +321,7 @@ void verify_node(model::Cluster const& cluster, NodeState const& state, double n
                   "the master node cannot reach the master IP (not configured?)");
   verify_storage(settings, state, report);
   verify_lvm(settings, state, report);
+  verify_oob(state, report);
   verify_operating_systems(state, report);
   verify_bridges(cluster, state, report);
   verify_guests(cluster, state, report);

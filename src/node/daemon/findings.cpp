@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <sstream>
 
@@ -94,6 +96,21 @@ std::vector<rpc::RunFile> run_files(Paths const& paths) {
   return found;
 }
 
+// Why it can't be run, as Ganeti words it; empty: it can.
+std::string oob_fault(std::string const& program) {
+  if (program.empty()) return "";
+  struct stat now{};
+  if (::stat(program.c_str(), &now) != 0) {
+    return fmt::format("error stating out of band helper: [Errno {}] {}: '{}'", errno,
+                       std::strerror(errno), program);
+  }
+  if (!S_ISREG(now.st_mode)) return fmt::format("out of band helper {} is not a file", program);
+  if ((now.st_mode & S_IXUSR) == 0) {
+    return fmt::format("out of band helper {} is not executable", program);
+  }
+  return "";
+}
+
 }  // namespace
 
 std::vector<std::string> forbidden_storage_paths(Paths const& paths) {
@@ -150,6 +167,7 @@ rpc::NodeFindings look_at_node(Paths const& paths, Nics const& nics, rpc::NodeVe
     }
   }
   found.run_files = run_files(paths);
+  found.oob_fault = oob_fault(call.oob_program);
   found.has_master_ip = call.master_ip.empty() || sys::has_address(call.master_ip);
   return found;
 }
