@@ -100,6 +100,16 @@ Outcome<json::object> opcode(Call& call, std::string_view op_id) {
   return op;
 }
 
+namespace {
+
+// Where nothing was done there is nothing to tell.
+std::optional<json::array> results_to_tell(Call& call, json::array results) {
+  if (call.arguments.has("dry-run")) return std::nullopt;
+  return results;
+}
+
+}  // namespace
+
 Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op) {
   if (call.arguments.has("submit") || call.arguments.has("print-jobid")) {
     auto const ids = OK(call.session.submit(json::array{json::array{std::move(op)}}));
@@ -110,9 +120,9 @@ Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op) {
       }
       return std::optional<json::array>();
     }
-    return std::optional(OK(call.session.follow(ids[0])));
+    return results_to_tell(call, OK(call.session.follow(ids[0])));
   }
-  return std::optional(OK(call.session.run(json::array{std::move(op)})));
+  return results_to_tell(call, OK(call.session.run(json::array{std::move(op)})));
 }
 
 Outcome<std::vector<JobEnd>> follow_jobs(Call& call, json::array const& results) {
@@ -130,7 +140,10 @@ Outcome<std::vector<JobEnd>> follow_jobs(Call& call, json::array const& results)
     std::fflush(stdout);
     ends.push_back({id, call.session.follow(id)});
     auto const& end = ends.back().results;
-    if (!end) std::fprintf(stderr, "%s\n", end.error().text.c_str());
+    if (!end) {
+      std::fprintf(stderr, "Job %lld has failed: %s\n", static_cast<long long>(id),
+                   end.error().text.c_str());
+    }
   }
   return ends;
 }

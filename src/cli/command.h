@@ -76,7 +76,7 @@ std::vector<Option> submit_options();       // --submit --print-jobid --dry-run 
 // An opcode with the common parameters from the options.
 Outcome<json::object> opcode(Call& call, std::string_view op_id);
 // Submits one job and waits, or with --submit only says its id. The results of its opcodes; none
-// with --submit.
+// with --submit and --dry-run.
 Outcome<std::optional<json::array>> submit_or_run(Call& call, json::object op);
 struct JobEnd {
   std::int64_t id = 0;

@@ -25,7 +25,7 @@ Outcome<void> put_parameters(Call& call, json::object& op) {
   auto const& arguments = call.arguments;
   if (auto const policy = arguments.value("alloc-policy")) op["alloc_policy"] = text_value(*policy);
   if (auto const text = arguments.value("node-parameters")) {
-    op["ndparams"] = GIVEN(parse_pairs(*text, "--node-parameters"));
+    op["ndparams"] = GIVEN(parse_pairs(*text, arguments.spelled("node-parameters")));
   }
   if (arguments.has("disk-parameters")) op["diskparams"] = OK(by_name(call, "disk-parameters"));
   auto policy = OK(policy_of(call, PolicyOf::Group));

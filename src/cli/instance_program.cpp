@@ -29,7 +29,7 @@ constexpr std::size_t many = 10'000;
 Outcome<json::array> numbered(Call& call, std::string const& option) {
   json::array list;
   for (auto const& text : call.arguments.values(option)) {
-    auto const [index, pairs] = GIVEN(parse_named_pairs(text, "--" + option));
+    auto const [index, pairs] = GIVEN(parse_named_pairs(text, call.arguments.spelled(option)));
     if (index.empty() || index.find_first_not_of("0123456789") != std::string::npos ||
         index.size() > 2) {
       // Ganeti's words first, Python's among them.
@@ -41,21 +41,22 @@ Outcome<json::array> numbered(Call& call, std::string const& option) {
                             option == "disk" ? "size=10G" : "link=br0")});
     }
     auto const at = static_cast<std::size_t>(whole_number(index).value_or(0));
-    while (list.size() <= at) list.push_back(json::object());
+    while (list.size() <= at) list.push_back(nullptr);
     list[at] = pairs;
   }
   return list;
 }
 
 // In MiB.
-Outcome<std::int64_t> disk_size(json::value const& given, std::string const& whose) {
+Outcome<std::int64_t> disk_size(json::value const& given) {
   auto const text = python_text(given);
   auto const fault = size_fault(text);
   if (!fault) return GIVEN(parse_size(text)).value;
   return stop(Error{ErrorCode::WrongInput,
-                    fmt::format("Invalid disk size{}: {}: '{}' should be a number and M, G or T "
-                                "behind it, as in size=10G",
-                                whose, *fault, text)});
+                    fmt::format("{}; '{}' should be a number and M, G or T behind it, as in "
+                                "size=10G",
+                                *fault, text),
+                    ErrorClass::Generic});
 }
 
 Outcome<json::array> disks_of(Call& call) {
@@ -68,13 +69,19 @@ Outcome<json::array> disks_of(Call& call) {
     if (disks.empty() && !size_of_one) return disks;
     return wrong("Diskless instance but disk information passed");
   }
-  if (disks.empty() && !size_of_one)
+  // A size of 0 is none.
+  auto const has_size = size_of_one && GIVEN(parse_size(*size_of_one)).value != 0;
+  if (disks.empty() && !has_size)
     return wrong("No disk information specified; give it with --disk 0:size=10G or -s 10G");
   if (!disks.empty() && size_of_one) {
     return wrong("Please use either the '--disk' or '-s' option");
   }
   if (size_of_one) disks.push_back(json::object{{"size", text_value(*size_of_one)}});
   for (std::size_t i = 0; i < disks.size(); ++i) {
+    // One that was left out in the numbering.
+    if (disks[i].is_null()) {
+      return wrong(fmt::format("Missing disk size; give it with --disk {}:size=10G", i));
+    }
     auto& disk = disks[i].as_object();
     auto* size = disk.if_contains("size");
     if (disk.contains("adopt")) {
@@ -86,7 +93,7 @@ Outcome<json::array> disks_of(Call& call) {
                       "{0}:size=10G or --disk {0}:adopt=VOLUME",
                       i));
     } else if (size->is_string()) {
-      *size = OK(disk_size(*size, fmt::format(" for disk {}", i)));
+      *size = OK(disk_size(*size));
     }
   }
   return disks;
@@ -102,10 +109,13 @@ Outcome<void> put_pairs(Call& call, json::object& op, std::string const& option,
                         std::string const& field) {
   auto const text = call.arguments.value(option);
   if (!text) return {};
-  auto pairs = GIVEN(parse_pairs(*text, "--" + option));
-  // These are the same for every guest, so that a slip is told before there is a job.
-  if (field == "beparams") GIVEN(model::enforce_backend(pairs));
-  if (field == "hvparams") OK(check_types(pairs).map([] { return 0; }));
+  auto pairs = GIVEN(parse_pairs(*text, call.arguments.spelled(option)));
+  // These are the same for every guest, so that a slip is told before there is a job; but Ganeti
+  // leaves it to the job where several instances are meant.
+  if (call.command != "startup") {
+    if (field == "beparams") GIVEN(model::enforce_backend(pairs));
+    if (field == "hvparams") OK(check_types(pairs).map([] { return 0; }));
+  }
   op[field] = std::move(pairs);
   return {};
 }
@@ -134,6 +144,9 @@ Outcome<int> add(Call& call) {
   if (arguments.has("no-nics") && !nics.empty())
     return stop("Please don't use --no-nics and --net");
   if (nics.empty() && !arguments.has("no-nics")) nics.push_back(json::object());
+  for (auto& nic : nics) {
+    if (nic.is_null()) nic = json::object();
+  }
   op["nics"] = std::move(nics);
   if (auto const hypervisor = arguments.value("hypervisor-parameters")) {
     auto const [name, params] = GIVEN(parse_named_pairs(*hypervisor, "-H"));
@@ -321,7 +334,7 @@ Outcome<int> recreate_disks(Call& call) {
     auto [index, params] = GIVEN(parse_named_pairs(text, "--disk"));
     auto const number = GIVEN(parse_count(index, "--disk"));
     if (auto* size = params.if_contains("size")) {
-      *size = OK(disk_size(*size, fmt::format(" for disk {}", number)));
+      *size = OK(disk_size(*size));
     }
     if (auto* spindles = params.if_contains("spindles"); spindles && spindles->is_string()) {
       *spindles = GIVEN(parse_count(std::string_view(spindles->get_string()), "--disk"));
@@ -353,6 +366,7 @@ Outcome<int> grow_disk(Call& call) {
   op["amount"] = GIVEN(parse_size(words[2])).value;
   op["absolute"] = call.arguments.has("absolute");
   op["ignore_ipolicy"] = call.arguments.has("ignore-ipolicy");
+  op["wait_for_sync"] = !call.arguments.has("no-wait-for-sync");
   OK(submit_or_run(call, std::move(op)));
   return 0;
 }
@@ -363,7 +377,7 @@ Outcome<void> put_device_changes(Call& call, json::object& op, std::string const
   for (auto const& text : call.arguments.values(option)) {
     auto change = GIVEN(parse_device_change(text, "--" + option));
     auto* size = change[2].get_object().if_contains("size");
-    if (size) *size = OK(disk_size(*size, ""));
+    if (size) *size = OK(disk_size(*size));
     changes.push_back(std::move(change));
   }
   if (!changes.empty()) op[field] = std::move(changes);
@@ -408,6 +422,14 @@ Outcome<void> put_conversion(Call& call, json::object& op) {
   return {};
 }
 
+Outcome<bool> is_running(Call& call) {
+  auto const answer = OK(call.session.post(
+      "query", {{"what", "instance"},
+                {"fields", json::array{"oper_state"}},
+                {"names", json::array{text_value(call.arguments.positional()[0])}}}));
+  return answer.at("data").at(0).at(0).at(1) == json::value(true);
+}
+
 Outcome<int> modify(Call& call) {
   auto const& arguments = call.arguments;
   auto op = OK(opcode(call, "OP_INSTANCE_SET_PARAMS"));
@@ -418,8 +440,7 @@ Outcome<int> modify(Call& call) {
   OK(put_pairs(call, op, "os-parameters", "osparams").map([] { return 0; }));
   OK(put_pairs(call, op, "os-parameters-private", "osparams_private").map([] { return 0; }));
   if (auto const os = arguments.value("os-type")) op["os_name"] = text_value(*os);
-  if (arguments.has("offline")) op["offline"] = true;
-  if (arguments.has("online")) op["offline"] = false;
+  if (arguments.has("offline") || arguments.has("online")) op["offline"] = arguments.has("offline");
   OK(put_device_changes(call, op, "net", "nics").map([] { return 0; }));
   OK(put_device_changes(call, op, "disk", "disks").map([] { return 0; }));
   if (auto const memory = arguments.value("runtime-memory")) {
@@ -442,6 +463,7 @@ Outcome<int> modify(Call& call) {
   op["ignore_ipolicy"] = arguments.has("ignore-ipolicy");
   op["force"] = arguments.has("force");
   op["force_variant"] = arguments.has("force-variant");
+  op["wait_for_sync"] = !arguments.has("no-wait-for-sync");
   auto const result = OK(submit_or_run(call, std::move(op)));
   if (!result) return 0;
   auto const& changes = result->at(0).as_array();
@@ -451,7 +473,7 @@ Outcome<int> modify(Call& call) {
     std::printf(" - %-5s -> %s\n", python_text(change.at(0)).c_str(),
                 python_text(change.at(1)).c_str());
   }
-  if (is_done_at_once) return 0;
+  if (is_done_at_once && OK(is_running(call))) return 0;
   std::printf(
       "Please don't forget that most parameters take effect only at the next (re)start of the "
       "instance initiated by ganeti; restarting from within the instance will not be enough.\n");
@@ -677,12 +699,12 @@ Outcome<int> batch_create(Call& call) {
   std::ifstream file(path);
   std::string const text{std::istreambuf_iterator<char>(file), {}};
   if (!file)
-    return stop(
-        fmt::format("Can't read the instance definition file {}: {}", path, std::strerror(errno)));
+    return stop(fmt::format("Can't parse the instance definition file: [Errno {}] {}: '{}'", errno,
+                            std::strerror(errno), path));
   auto parsed = schema::parse(text);
   if (!parsed) {
-    return stop(fmt::format("Can't parse the instance definition file {}: {}", path,
-                            parsed.error().message));
+    return stop(fmt::format("Can't parse the instance definition file: {}: '{}'",
+                            parsed.error().message, path));
   }
   if (!parsed->is_array()) {
     return stop(
@@ -744,7 +766,7 @@ Program instance_program() {
           {"grow-disk", "<instance-name> <disk> <size>", 3, 3,
            with({{0, "absolute", false, "The size is the new size"},
                  {0, "ignore-ipolicy", false, "Accept what the policy forbids"},
-                 {0, "no-wait-for-sync", false, "No effect: there are no mirrors yet"}},
+                 {0, "no-wait-for-sync", false, "Do not wait for mirrors"}},
                 {submit_options()}),
            "Grow an instance's disk", grow_disk},
           {"info", "[-s] {--all | <instance-name>...}", 0, many,
@@ -789,7 +811,7 @@ Program instance_program() {
                 {'n', "node", true, "With -t: the secondary node of mirrored disks"},
                 {'I', "iallocator", true, "With -t: what chooses that node"},
                 {0, "new-primary", true, "Where the disks were taken to"},
-                {0, "no-wait-for-sync", false, "No effect: there are no mirrors yet"},
+                {0, "no-wait-for-sync", false, "Do not wait for mirrors"},
                 {0, "no-conflicts-check", false, "No effect: there are no networks yet"},
                 {'c', "communication", true, "yes or no: a NIC for metad"},
                 size({'m', "runtime-memory", true, "What the running guest is left of its memory"}),

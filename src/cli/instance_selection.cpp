@@ -1,5 +1,7 @@
 #include "cli/instance_selection.h"
 
+#include <algorithm>
+
 #include "cli/values.h"
 
 namespace flotte::cli {
@@ -101,7 +103,10 @@ Outcome<std::vector<std::string>> selection(Call& call) {
   auto names = names_that_pass(call, "instance", OK(selection_query(call, by)));
   auto const is_unknown = !names && names.error().text.find("not found") != std::string::npos;
   // One that is not there is not passed over where there are others: that may be a slip.
-  if (is_unknown && given.size() > 1) return names;
+  auto const is_there = [&](std::string const& name) {
+    return check_exists(call, name).has_value();
+  };
+  if (is_unknown && std::ranges::any_of(given, is_there)) return names;
   if ((names && names->empty() && by != "all") || is_unknown) {
     return stop(Error{ErrorCode::WrongInput, "Selection filter does not match any instances"});
   }

@@ -116,10 +116,12 @@ Outcome<int> replace_disks(Call& call) {
   }
   auto const subject = OK(subject_of(call));
   if (subject.disk_template == "drbd") return not_built(call, subject);
-  return refuse(ErrorCode::WrongInput,
-                fmt::format("Can only run replace disks for DRBD8-based instances; 'gnt-instance "
-                            "recreate-disks {}' makes lost disks anew, empty",
-                            subject.name));
+  return refuse(
+      ErrorCode::InternalError,
+      fmt::format("The instance has a strange layout, expected one secondary but found 0; "
+                  "only mirrored disks are replaced, 'gnt-instance recreate-disks {}' "
+                  "makes lost ones anew, empty",
+                  subject.name));
 }
 
 Option target_node() {

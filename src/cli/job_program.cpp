@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/filter.h"
 #include "cli/info.h"
 #include "cli/print.h"
 #include "cli/values.h"
@@ -31,6 +32,14 @@ Outcome<std::int64_t> job_id(std::string const& text, std::string_view request) 
                   request, text));
 }
 
+tl::unexpected<CommandError> no_job_id(std::string const& text) {
+  return stop(
+      Error{ErrorCode::WrongInput,
+            fmt::format("Invalid job ID passed: invalid literal for int() with base 10: '{}'; "
+                        "'gnt-job list' shows them",
+                        text)});
+}
+
 Outcome<int> job_info(Call& call) {
   json::array wanted;
   for (auto const* field :
@@ -41,10 +50,7 @@ Outcome<int> job_info(Call& call) {
   json::array names;
   for (auto const& name : call.arguments.positional()) {
     if (!is_job_id(name)) {
-      return stop(Error{ErrorCode::WrongInput,
-                        fmt::format("Invalid job ID passed: invalid literal for int() with base "
-                                    "10: '{}'",
-                                    name)});
+      return no_job_id(name);
     }
     names.push_back(text_value(name));
   }
@@ -175,6 +181,9 @@ Outcome<int> job_change_priority(Call& call) {
 }
 
 Outcome<int> job_list(Call& call) {
+  for (auto const& text : call.arguments.positional()) {
+    if (!may_be_filter(text) && !is_job_id(text)) return no_job_id(text);
+  }
   return list(call, "job", "id,status,summary", status_filter(call));
 }
 

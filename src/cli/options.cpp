@@ -120,6 +120,7 @@ class Parser {
     if (!option.is_built) return bad_option(fmt::format("--{} is not built yet", option.name));
     TRY(check_value(option, shown, value));
     arguments_.typed_.push_back(option.name);
+    arguments_.spelled_[option.name] = shown;
     arguments_.values_[option.name].push_back(std::move(value));
     return {};
   }
@@ -136,6 +137,11 @@ std::optional<std::string> Arguments::value(std::string_view name) const {
   auto const found = values_.find(name);
   if (found == values_.end()) return std::nullopt;
   return found->second.back();
+}
+
+std::string Arguments::spelled(std::string_view name) const {
+  auto const found = spelled_.find(name);
+  return found == spelled_.end() ? fmt::format("--{}", name) : found->second;
 }
 
 std::string Arguments::value_or(std::string_view name, std::string_view otherwise) const {

@@ -53,11 +53,14 @@ class Arguments {
   std::string value_or(std::string_view name, std::string_view otherwise) const;
   std::vector<std::string> values(std::string_view name) const;
   std::vector<std::string> const& positional() const { return positional_; }
+  // As the option was typed: "-B" or "--backend-parameters".
+  std::string spelled(std::string_view name) const;
   // Of options that exclude each other the one that was typed last; none of them: empty.
   std::string last_of(std::vector<std::string> const& names) const;
 
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::vector<std::string> typed_;  // names of options in their order
+  std::map<std::string, std::string, std::less<>> spelled_;
   std::vector<std::string> positional_;
 };
 

@@ -89,6 +89,12 @@ TEST(Values, pairs) {
             (json::object{
                 {"a", "1"}, {"b", false}, {"c", true}, {"d", nullptr}, {"e", "x,y"}, {"f", ""}}));
   EXPECT_FALSE(parse_pairs("a=1,a=2", "-B"));
+  EXPECT_EQ(*parse_pairs("a=b\\:c\\\\d\\e", "-B"), (json::object{{"a", "b:c\\de"}}));
+  EXPECT_EQ(*parse_removed_group("-kvm"), "kvm");
+  EXPECT_EQ(*parse_removed_group("no_kvm"), "kvm");
+  EXPECT_EQ(*parse_removed_group("-1:size=1G"), "");
+  EXPECT_EQ(*parse_removed_group("kvm:a=1"), "");
+  EXPECT_FALSE(parse_removed_group("-kvm:a=1"));
   auto const named = parse_named_pairs("kvm:kernel_path=", "-H");
   ASSERT_TRUE(named);
   EXPECT_EQ(named->first, "kvm");

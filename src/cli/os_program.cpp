@@ -55,11 +55,39 @@ std::string listed(json::value const& list, char const* word) {
   return out.empty() ? fmt::format("[no {}]", word) : fmt::format("[{}: {}]", word, out);
 }
 
+// Of each node's UUID.
+Outcome<json::object> node_names(Call& call) {
+  auto const answer =
+      OK(call.session.post("query", {{"what", "node"}, {"fields", json::array{"uuid", "name"}}}));
+  json::object names;
+  for (auto const& row : answer.at("data").as_array()) {
+    names[row.at(0).at(1).as_string()] = row.at(1).at(1);
+  }
+  return names;
+}
+
+// What a node says of a definition; of one that is not valid only why.
+std::string status_on_node(json::array const& found) {
+  auto const path = python_text(found.at(0));
+  auto const* trusted = found.at(6).as_bool() ? "[trusted]" : "[untrusted]";
+  if (!found.at(1).as_bool()) {
+    return fmt::format("invalid - {} (path: {}) [no API versions declared] {}",
+                       python_text(found.at(2)), path, trusted);
+  }
+  return fmt::format("valid (path: {}) {} {} {} {}", path, listed(found.at(5), "API versions"),
+                     listed(found.at(3), "variants"), listed(found.at(4), "parameters"), trusted);
+}
+
 Outcome<int> os_diagnose(Call& call) {
-  auto const rows = OK(os_rows(call, {"name", "valid", "variants", "node_status"}));
+  auto const rows =
+      OK(os_rows(call, {"name", "valid", "variants", "node_status", "hidden", "blacklisted"}));
+  auto const names = OK(node_names(call));
+  int exit_code = 0;
   for (auto const& row : rows) {
-    std::printf("OS: %s [global status: %s]\n", python_text(row.at(0)).c_str(),
-                row.at(1).as_bool() ? "valid" : "invalid");
+    if (!row.at(1).as_bool()) exit_code = exit_failure;
+    std::printf("OS: %s [global status: %s]%s%s\n", python_text(row.at(0)).c_str(),
+                row.at(1).as_bool() ? "valid" : "invalid", row.at(4).as_bool() ? " [hidden]" : "",
+                row.at(5).as_bool() ? " [blacklisted]" : "");
     if (!row.at(2).as_array().empty()) {
       std::string variants;
       for (auto const& item : row.at(2).as_array())
@@ -67,19 +95,15 @@ Outcome<int> os_diagnose(Call& call) {
       std::printf("  Variants: [%s]\n", variants.c_str());
     }
     for (auto const& [node, entries] : row.at(3).as_object()) {
-      auto const& first = entries.at(0).as_array();
-      auto const why = python_text(first.at(2));
-      std::printf("  Node: %s, status: %s (path: %s) %s %s %s [%s]\n",
-                  std::string(std::string_view(node)).c_str(),
-                  first.at(1).as_bool() ? "valid" : fmt::format("invalid ({})", why).c_str(),
-                  python_text(first.at(0)).c_str(), listed(first.at(5), "API versions").c_str(),
-                  listed(first.at(3), "variants").c_str(),
-                  listed(first.at(4), "parameters").c_str(),
-                  first.at(6).as_bool() ? "trusted" : "untrusted");
+      // Ganeti names a node by its UUID; who that is stands behind.
+      auto const* name = names.if_contains(node);
+      std::printf("  Node: %s, status: %s; node %s\n", std::string(std::string_view(node)).c_str(),
+                  status_on_node(entries.at(0).as_array()).c_str(),
+                  name ? python_text(*name).c_str() : "?");
     }
     std::printf("\n");
   }
-  return 0;
+  return exit_code;
 }
 
 // Changes of the cluster's settings that concern one definition.
@@ -97,7 +121,7 @@ Outcome<int> os_modify(Call& call) {
     op["os_hvp"] = of_this(OK(by_name(call, "hypervisor-parameters")));
   }
   if (auto const text = arguments.value("os-parameters")) {
-    op["osparams"] = of_this(GIVEN(parse_pairs(*text, "--os-parameters")));
+    op["osparams"] = of_this(GIVEN(parse_pairs(*text, arguments.spelled("os-parameters"))));
   }
   for (auto const& [option, field] :
        {std::pair{"hidden", "hidden_os"}, std::pair{"blacklisted", "blacklisted_os"}}) {
@@ -142,9 +166,11 @@ Outcome<int> os_info(Call& call) {
     flag("valid", 1);
     flag("hidden", 2);
     flag("blacklisted", 3);
-    each("API versions", 4);
-    each("variants", 5);
-    each("parameters", 6);
+    if (row.at(1).as_bool()) {
+      each("API versions", 4);
+      each("variants", 5);
+      each("parameters", 6);
+    }
     flag("trusted", 7);
     std::printf("\n");
   }

@@ -150,6 +150,9 @@ Session::~Session() = default;
 tl::unexpected<CommandError> stop(Error const& error) {
   if (error.error_class == ErrorClass::Unreachable) return tl::unexpected(no_daemon(error.message));
   if (error.error_class == ErrorClass::Parameter) return stop("Parameter Error: " + error.message);
+  if (error.error_class == ErrorClass::Hypervisor || error.error_class == ErrorClass::Generic) {
+    return stop("Unhandled Ganeti error: " + error.message);
+  }
   if (error.error_class == ErrorClass::Name) return stop(wrong_name(error.message));
   return stop(
       fmt::format("Failure: prerequisites not met for this operation:\nerror type: {}, "
@@ -182,7 +185,9 @@ CommandError from_wire(json::value const& error) {
   if (name == "TagError") return {"Failure: invalid tag(s) given:\n" + message};
   if (name == "HooksAbort") return {"Failure: hooks execution failed:" + failed_hooks(arguments)};
   if (name == "JobQueueDrainError") {
-    return {"Failure: the job queue is marked for drain and doesn't accept new requests"};
+    return {
+        "Unhandled Ganeti error: Queue drained; 'gnt-cluster queue undrain' makes it accept jobs "
+        "again"};
   }
   if (name == "JobQueueFull") {
     return {

@@ -35,7 +35,7 @@ namespace {
 std::vector<std::string> split_escaped(std::string_view text) {
   std::vector<std::string> parts(1);
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == ',' || text[i + 1] == '\\')) {
+    if (text[i] == '\\' && i + 1 < text.size()) {
       parts.back() += text[++i];
     } else if (text[i] == ',') {
       parts.emplace_back();
@@ -64,9 +64,6 @@ Result<json::object> parse_pairs(std::string_view text, std::string_view option)
       key = key.substr(1);
       value = nullptr;
     }
-    if (key.empty()) {
-      return fail(ErrorCode::WrongInput, "A name is missing in '{}' of option {}", text, option);
-    }
     if (out.contains(key)) {
       return fail_as(ErrorClass::Name, ErrorCode::WrongInput, "Duplicate key '{}' in option {}",
                      key, option);
@@ -82,6 +79,22 @@ Result<std::pair<std::string, json::object>> parse_named_pairs(std::string_view 
   auto name = std::string(text.substr(0, colon));
   auto const rest = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
   return std::pair(std::move(name), TRY(parse_pairs(rest, option)));
+}
+
+Result<std::string> parse_removed_group(std::string_view text) {
+  auto name = text.substr(0, text.find(':'));
+  auto const prefix =
+      name.starts_with("no_") ? std::size_t{3}
+      : name.starts_with('-') && (name.size() == 1 || name[1] < '0' || name[1] > '9')
+          ? std::size_t{1}
+          : std::size_t{0};
+  if (prefix == 0) return std::string();
+  if (name.size() + 1 < text.size()) {
+    return fail_as(ErrorClass::Name, ErrorCode::WrongInput,
+                   "Cannot pass options when removing parameter groups: {}", text);
+  }
+  name.remove_prefix(prefix);
+  return std::string(name);
 }
 
 Result<json::array> parse_device_change(std::string_view text, std::string_view option) {

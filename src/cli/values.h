@@ -15,11 +15,14 @@ namespace flotte::cli {
 
 namespace json = boost::json;
 
-// "a=1,no_b,c,-d": {"a": "1", "b": false, "c": true, "d": null}; `\,` is a comma in a value.
+// "a=1,no_b,c,-d": {"a": "1", "b": false, "c": true, "d": null}; `\,` is a comma in a value, and
+// any other character loses the backslash before it, too.
 Result<json::object> parse_pairs(std::string_view text, std::string_view option);
 // "kvm:a=1,b=2" or "0:size=1G".
 Result<std::pair<std::string, json::object>> parse_named_pairs(std::string_view text,
                                                                std::string_view option);
+// "-kvm" and "no_kvm" take a group away: its name, or empty.
+Result<std::string> parse_removed_group(std::string_view text);
 // What --net and --disk of `modify` say (§1.4), as the opcode wants it: "1:modify,link=br0" is
 // ["modify", 1, {"link": "br0"}].
 Result<json::array> parse_device_change(std::string_view text, std::string_view option);

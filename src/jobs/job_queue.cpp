@@ -610,7 +610,7 @@ CancelAnswer JobQueue::cancel(JobId id) {
   if (!writing.row()) return no_longer_here(id);
   auto& row = *writing.row();
   if (is_final(row.job.status())) {
-    return {false, fmt::format("Job {} is no longer waiting in the queue", number(id))};
+    return {false, fmt::format("Job {} not found in queue; it has ended", number(id))};
   }
   if (row.is_executing || row.journal || row.ends_as) {
     auto wish = row.wish;
@@ -666,7 +666,7 @@ Result<void> JobQueue::store_wish(Guard& guard, Row& row, Wish const& wish) {
 
 CancelAnswer JobQueue::no_longer_here(JobId id) const {
   if (is_stopping_) return {false, "The controller is stopping; ask again"};
-  return {false, fmt::format("Job {} not found", number(id))};
+  return {false, fmt::format("Job {} not found in queue", number(id))};
 }
 
 Result<bool> JobQueue::archive(JobId id) {

@@ -165,7 +165,8 @@ Result<CpuList> parse_cpu_list(std::string_view text) {
     auto const first = small_number(part.substr(0, dash));
     auto const last = dash == part.size() ? first : small_number(part.substr(dash + 1));
     if (!first || !last || *last < *first) {
-      return broken("cpu_mask: '{}' is not a CPU number or a range of them such as 0-3", part);
+      return fail(ErrorCode::WrongInput, "'{}' is not a CPU number or a range of them such as 0-3",
+                  part);
     }
     for (int cpu = *first; cpu <= *last; ++cpu) cpus.push_back(cpu);
     at = end + 1;
@@ -194,8 +195,10 @@ Result<void> check_start(HypervisorKind kind, json::object const& hvparams,
   auto const lists = TRY(parse_cpu_mask(text_of(hvparams, "cpu_mask")));
   auto const vcpus = number_of(beparams, "vcpus");
   if (lists.size() <= 1 || std::cmp_equal(lists.size(), vcpus)) return {};
-  return broken("cpu_mask has {} lists of CPUs for {} virtual CPUs; give one for all, or one each",
-                lists.size(), vcpus);
+  return fail(ErrorCode::WrongInput,
+              "Number of vCPUs [{}] does not match the CPU mask [{}]; give one list of CPUs for "
+              "all, or one each",
+              vcpus, text_of(hvparams, "cpu_mask"));
 }
 
 Result<std::vector<CpuList>> parse_cpu_mask(std::string_view mask) {
@@ -203,7 +206,14 @@ Result<std::vector<CpuList>> parse_cpu_mask(std::string_view mask) {
   if (mask.empty() || mask == "all") return lists;
   for (std::size_t at = 0; at <= mask.size();) {
     auto const end = std::min(mask.find(':', at), mask.size());
-    lists.push_back(TRY(parse_cpu_list(mask.substr(at, end - at))));
+    auto list = parse_cpu_list(mask.substr(at, end - at));
+    if (!list) {
+      return broken(
+          "Parameter 'cpu_mask' fails syntax check: Multiple CPU mask definition is not "
+          "well-formed (current value: '{}'); {}",
+          mask, list.error().message);
+    }
+    lists.push_back(std::move(*list));
     at = end + 1;
   }
   return lists;

@@ -18,28 +18,31 @@ std::string_view view(json::value const& value) {
 template <std::size_t N>
 Result<void> one_of(json::value const& value, std::array<std::string_view, N> const& allowed) {
   if (std::ranges::find(allowed, view(value)) != allowed.end()) return {};
-  return fail(ErrorCode::WrongInput, "invalid value '{}', must be one of: {}", view(value),
-              fmt::join(allowed, ", "));
+  std::vector<std::string_view> sorted(allowed.begin(), allowed.end());
+  std::erase(sorted, "");
+  std::ranges::sort(sorted);
+  return fail(ErrorCode::WrongInput, "The value must be one of: {}", fmt::join(sorted, ", "));
 }
 
 Result<void> check_absolute_or_empty(json::value const& value) {
   if (value.is_null() || view(value).empty() || view(value).front() == '/') return {};
-  return fail(ErrorCode::WrongInput, "'{}' must be an absolute path or empty", view(value));
+  return fail(ErrorCode::WrongInput, "must be an absolute normalized path");
 }
 Result<void> check_image(json::value const& value) {
   auto const text = view(value);
   for (auto const* scheme : {"http://", "https://", "ftp://"}) {
     if (text.starts_with(scheme)) return {};
   }
-  return check_absolute_or_empty(value);
+  if (check_absolute_or_empty(value)) return {};
+  return fail(ErrorCode::WrongInput, "must be an absolute normalized path or a URL");
 }
 Result<void> check_positive(json::value const& value) {
   if (value.get_int64() >= 1) return {};
-  return fail(ErrorCode::WrongInput, "must be at least 1, not {}", value.get_int64());
+  return fail(ErrorCode::WrongInput, "must be at least 1");
 }
 Result<void> check_port(json::value const& value) {
   if (value.get_int64() >= 1 && value.get_int64() <= 65535) return {};
-  return fail(ErrorCode::WrongInput, "must be a port from 1 to 65535, not {}", value.get_int64());
+  return fail(ErrorCode::WrongInput, "invalid port number");
 }
 Result<void> check_boot_order(json::value const& v) {
   return one_of<4>(v, {"floppy", "cdrom", "disk", "network"});
@@ -72,7 +75,8 @@ Result<void> check_reboot(json::value const& v) {
   return one_of<2>(v, {"reboot", "exit"});
 }
 Result<void> check_migration_mode(json::value const& v) {
-  return one_of<2>(v, {"live", "non-live"});
+  if (one_of<2>(v, {"live", "non-live"})) return {};
+  return fail(ErrorCode::WrongInput, "invalid migration mode");
 }
 Result<void> check_mouse(json::value const& v) {
   return one_of<3>(v, {"", "mouse", "tablet"});
@@ -85,7 +89,7 @@ Result<void> check_scsi_controller(json::value const& v) {
 }
 Result<void> check_queues(json::value const& v) {
   if (v.get_int64() >= 1 && v.get_int64() <= 32) return {};
-  return fail(ErrorCode::WrongInput, "must be from 1 to 32, not {}", v.get_int64());
+  return fail(ErrorCode::WrongInput, "invalid number of queues");
 }
 
 using enum ParamType;
@@ -158,6 +162,35 @@ constexpr Param kvm_params[] = {
     {"vnc_x509_verify", Bool, "false", "Whether VNC's clients need a certificate."},
     {"vnet_hdr", Bool, "true", "Whether taps carry virtio headers."},
 };
+
+// Of Ganeti's other hypervisors: known by name and type.
+constexpr Param foreign_params[] = {
+    {"blockdev_prefix", String, "", "Xen."},
+    {"bootloader_args", String, "", "Xen."},
+    {"bootloader_path", String, "", "Xen."},
+    {"cpu_cap", Int, "", "Xen."},
+    {"cpu_weight", Int, "", "Xen."},
+    {"cpuid", String, "", "Xen."},
+    {"device_model", String, "", "Xen."},
+    {"devices", String, "", "LXC."},
+    {"drop_capabilities", String, "", "LXC."},
+    {"extra_cgroups", String, "", "LXC."},
+    {"extra_config", String, "", "LXC."},
+    {"init_script", String, "", "chroot."},
+    {"num_ttys", Int, "", "LXC."},
+    {"pae", Bool, "", "Xen."},
+    {"pci_pass", String, "", "Xen."},
+    {"startup_timeout", Int, "", "LXC."},
+    {"use_bootloader", Bool, "", "Xen."},
+    {"vif_script", String, "", "Xen."},
+    {"vif_type", String, "", "Xen."},
+    {"viridian", Bool, "", "Xen."},
+    {"xen_cmd", String, "", "Xen."},
+};
+
+// Of a cluster as a whole.
+constexpr std::string_view global_params[] = {"migration_bandwidth", "migration_mode",
+                                              "migration_port"};
 
 constexpr Param fake_params[] = {
     {"migration_mode", String, "\"live\"", "live or non-live.", check_migration_mode},
@@ -292,8 +325,13 @@ bool is_default(std::string_view text) {
   return lower_case(std::string(text)) == "default";
 }
 
-Result<json::value> enforce_one(Param const& param, json::value const& given) {
-  if (given.is_null() || (given.is_string() && is_default(view(given)))) {
+bool is_inherited(json::value const& given) {
+  return given.is_null() || (given.is_string() && is_default(view(given)));
+}
+
+Result<json::value> enforce_one(Param const& param, json::value const& given,
+                                ErrorClass if_wrong = ErrorClass::ByStage) {
+  if (is_inherited(given)) {
     // "default" is also a real value of some parameters (disk_cache); inheriting it gives the same.
     return json::value(nullptr);
   }
@@ -301,8 +339,9 @@ Result<json::value> enforce_one(Param const& param, json::value const& given) {
   if (param.check) {
     auto const checked = param.check(value);
     if (!checked) {
-      return fail(ErrorCode::WrongInput, "Hypervisor parameter '{}': {}", param.name,
-                  checked.error().message);
+      return fail_as(if_wrong, ErrorCode::WrongInput,
+                     "Parameter '{}' fails syntax check: {} (current value: '{}')", param.name,
+                     checked.error().message, python_text(value));
     }
   }
   return value;
@@ -326,6 +365,9 @@ json::object ispec(std::array<std::int64_t, 6> const& values) {
 ParamTable hypervisor_params(HypervisorKind kind) {
   if (kind == HypervisorKind::Kvm) return kvm_params;
   return fake_params;
+}
+ParamTable foreign_hypervisor_params() {
+  return foreign_params;
 }
 ParamTable backend_params() {
   return be_params;
@@ -365,14 +407,25 @@ json::object defaults(ParamTable table) {
   return out;
 }
 
+namespace {
+
+Failure unknown_parameter(std::string_view name) {
+  return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Unknown parameter '{}'", name);
+}
+
+Param const* find_hypervisor_param(std::string_view name) {
+  // What the fake one has, KVM has too.
+  auto const* param = find(kvm_params, name);
+  return param ? param : find(foreign_params, name);
+}
+
+}  // namespace
+
 Result<json::object> enforce(ParamTable table, json::object const& given) {
   json::object out;
   for (auto const& [name, value] : given) {
     auto const* param = find(table, name);
-    if (!param) {
-      return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Unknown parameter '{}'",
-                     std::string_view(name));
-    }
+    if (!param) return unknown_parameter(name);
     out[name] = TRY(enforce_one(*param, value));
   }
   return out;
@@ -380,24 +433,42 @@ Result<json::object> enforce(ParamTable table, json::object const& given) {
 
 Result<json::object> enforce_hypervisor(HypervisorKind kind, json::object const& given) {
   auto const table = hypervisor_params(kind);
+  json::object out;
   for (auto const& [name, value] : given) {
-    if (!find(table, name)) {
+    auto const* param = find(table, name);
+    // What another hypervisor has is inherited by leaving it as it is.
+    if (!param && is_inherited(value) && find_hypervisor_param(name)) continue;
+    if (!param) {
       return fail_as(ErrorClass::Hypervisor, ErrorCode::WrongInput,
                      "Parameter '{}' is not supported", std::string_view(name));
     }
+    out[name] = TRY(enforce_one(*param, value, ErrorClass::Hypervisor));
   }
-  return enforce(table, given);
+  return out;
+}
+
+json::object without_globals(json::object hvparams) {
+  for (auto const name : global_params) hvparams.erase(name);
+  return hvparams;
+}
+
+Result<void> check_not_global(json::object const& hvparams) {
+  std::vector<std::string_view> global;
+  for (auto const name : global_params) {
+    if (hvparams.contains(name)) global.push_back(name);
+  }
+  if (global.empty()) return {};
+  return fail(ErrorCode::WrongInput,
+              "The following hypervisor parameters are global and cannot be customized at instance "
+              "level, please modify them at cluster level: {}",
+              fmt::join(global, ", "));
 }
 
 Result<void> check_hypervisor_types(json::object const& given) {
   for (auto const& [name, value] : given) {
-    // What the others have, KVM has too.
-    auto const* param = find(kvm_params, name);
-    if (!param) {
-      return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Unknown parameter '{}'",
-                     std::string_view(name));
-    }
-    if (value.is_null() || (value.is_string() && is_default(view(value)))) continue;
+    auto const* param = find_hypervisor_param(name);
+    if (!param) return unknown_parameter(name);
+    if (is_inherited(value)) continue;
     TRY(convert(*param, value));
   }
   return {};
@@ -573,6 +644,7 @@ Failure bad_policy(std::string const& why) {
 
 bool is_unset(json::value const& value) {
   if (value.is_null()) return true;
+  if (value.is_number()) return value.to_number<double>() == 0;
   if (value.is_string()) return value.get_string().empty() || is_default(view(value));
   if (value.is_object()) return value.get_object().empty();
   auto const* list = value.if_array();

@@ -30,6 +30,8 @@ struct Param {
 using ParamTable = std::span<Param const>;
 
 ParamTable hypervisor_params(HypervisorKind kind);
+// Of hypervisors that Ganeti has and we don't: known by name and type.
+ParamTable foreign_hypervisor_params();
 ParamTable backend_params();
 ParamTable nic_params();
 ParamTable node_params();
@@ -47,6 +49,10 @@ Result<json::object> enforce_hypervisor(HypervisorKind kind, json::object const&
 // Whether some hypervisor has such parameters, of these types: what can be told before anybody
 // knows which one is meant.
 Result<void> check_hypervisor_types(json::object const& given);
+// Without what is the cluster's alone.
+json::object without_globals(json::object hvparams);
+// What an instance can't have on its own.
+Result<void> check_not_global(json::object const& hvparams);
 // minmem <= maxmem; `memory` stands for both.
 Result<json::object> enforce_backend(json::object const& given);
 

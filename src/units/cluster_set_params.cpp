@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
 #include "model/nic_rules.h"
@@ -23,9 +24,16 @@ json::object object_in(json::object const& object, std::string_view key) {
 
 Result<json::object> changed_hvparams(json::object all, json::object const& given) {
   for (auto const& [name, params] : given) {
+    if (!params.is_object()) {
+      return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Expected dictionary, got '{}'",
+                     model::python_text(params));
+    }
+    TRY(model::check_hypervisor_types(params.get_object()));
     auto const kind = schema::enum_from<model::HypervisorKind>(name);
-    if (!kind || !params.is_object()) {
-      return fail(ErrorCode::WrongInput, "Unknown hypervisor '{}'", std::string_view(name));
+    if (!kind) {
+      return fail_as(ErrorClass::Hypervisor, ErrorCode::WrongInput,
+                     "Unknown hypervisor type '{}'; there are fake and kvm",
+                     std::string_view(name));
     }
     auto const enforced = TRY(model::enforce_hypervisor(*kind, params.get_object()));
     all[name] = model::overlay(object_in(all, name), enforced);
@@ -50,7 +58,17 @@ void put(json::object& all, std::string_view name, json::object params) {
 Result<void> change_os_hvp(json::object const& given, model::Settings& settings) {
   for (auto const& [os, by_kind] : given) {
     if (!by_kind.is_object()) return no_object("hypervisor", os);
-    auto changed = TRY(changed_hvparams(object_in(settings.os_hvp, os), by_kind.get_object()));
+    // Null: what it sets for a hypervisor goes as a whole.
+    auto before = object_in(settings.os_hvp, os);
+    json::object given_params;
+    for (auto const& [kind, params] : by_kind.get_object()) {
+      if (params.is_null()) {
+        before.erase(kind);
+      } else {
+        given_params[kind] = params;
+      }
+    }
+    auto changed = TRY(changed_hvparams(std::move(before), given_params));
     json::object kept;
     for (auto const& [kind, params] : changed) put(kept, kind, params.get_object());
     put(settings.os_hvp, os, std::move(kept));
@@ -200,8 +218,9 @@ Result<void> check_templates(opcodes::ClusterSetParams const& op, model::Setting
     if (dir.empty()) {
       if (!is_enabled(settings, kind)) continue;
       return fail(ErrorCode::WrongInput,
-                  "Disk template '{}' needs a directory: give it with --{}-storage-dir", name,
-                  kind == File ? "file" : "shared-file");
+                  "Unsetting the '{}' storage directory while having '{}' storage enabled is not "
+                  "permitted.",
+                  name, name);
     }
     if (dir.front() != '/') {
       return fail(ErrorCode::WrongInput, "The {} storage directory '{}' is not an absolute path",
@@ -209,6 +228,21 @@ Result<void> check_templates(opcodes::ClusterSetParams const& op, model::Setting
     }
   }
   return {};
+}
+
+// The policy allows what is enabled, or less.
+Result<void> check_allowed_templates(model::Settings const& settings) {
+  auto const policy = model::filled_ipolicy(settings);
+  std::vector<std::string> disabled;
+  for (auto const& name : policy.at("disk-templates").as_array()) {
+    auto const kind = schema::enum_from<model::DiskTemplate>(std::string_view(name.as_string()));
+    if (!kind || !is_enabled(settings, *kind)) disabled.emplace_back(name.as_string());
+  }
+  if (disabled.empty()) return {};
+  return fail(ErrorCode::WrongInput,
+              "The following disk templates are allowed by the ipolicy, but not enabled on the "
+              "cluster: {}",
+              fmt::join(disabled, ", "));
 }
 
 // NICs that have nothing of their own change with the cluster.
@@ -234,19 +268,18 @@ Result<void> check_nics(model::Cluster const& cluster, model::Settings const& se
 
 // What the nodes know: whether a volume group or a directory is there.
 Result<void> check_nodes(opcodes::ClusterSetParams const& op, model::Settings const& settings,
-                         ClusterSetParams::Facts const& facts) {
+                         ClusterSetParams::Facts const& facts, std::vector<std::string>& warnings) {
   for (auto const& [node, groups, faults, operating_systems] : facts.nodes) {
+    // It may become usable later; 'gnt-cluster verify' says so until then.
+    for (auto const& fault : faults) warnings.push_back(fmt::format("Node {}: {}", node, fault));
     auto const& wanted = settings.volume_group_name;
     auto const is_wanted = op.vg_name || op.enabled_disk_templates;
-    if (is_wanted && !wanted.empty() &&
-        (op.vg_name || is_enabled(settings, model::DiskTemplate::Plain)) &&
+    // As long as nothing needs it, it may be missing.
+    if (is_wanted && !wanted.empty() && is_enabled(settings, model::DiskTemplate::Plain) &&
         std::ranges::find(groups, wanted) == groups.end()) {
       return fail(ErrorCode::EnvironmentError,
                   "Error on node '{}': volume group '{}' missing; there is {}", node, wanted,
                   groups.empty() ? "none" : fmt::format("{}", fmt::join(groups, ", ")));
-    }
-    if (!faults.empty()) {
-      return fail(ErrorCode::EnvironmentError, "Error on node '{}': {}", node, faults.front());
     }
   }
   return {};
@@ -390,6 +423,7 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   if (op.ipolicy) {
     settings.ipolicy =
         TRY(model::changed_ipolicy(settings.ipolicy, *op.ipolicy, model::PolicyLevel::Cluster));
+    if (op.ipolicy->contains("disk-templates")) TRY(check_allowed_templates(settings));
   }
   if (op.os_hvp) TRY(change_os_hvp(*op.os_hvp, settings));
   for (auto const& [changes, names] : {std::pair{&op.hidden_os, &settings.hidden_os},
@@ -407,7 +441,7 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   take(op.maintain_node_health, settings.maintain_node_health);
   take(op.prealloc_wipe_disks, settings.prealloc_wipe_disks);
   take(op.default_iallocator, settings.default_iallocator);
-  take(op.mac_prefix, settings.mac_prefix);
+  if (op.mac_prefix) settings.mac_prefix = lower_case(*op.mac_prefix);
   take(op.master_netdev, settings.master_netdev);
   take(op.master_netmask, settings.master_netmask);
   take(op.reserved_lvs, settings.reserved_lvs);
@@ -419,7 +453,7 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
       op.shared_file_storage_dir) {
     TRY(check_templates(op, settings));
   }
-  TRY(check_nodes(op, settings, facts));
+  TRY(check_nodes(op, settings, facts, plan.warnings));
   if (cluster.settings().master_netdev == settings.master_netdev &&
       cluster.settings().master_netmask == settings.master_netmask) {
     return plan;
@@ -436,9 +470,30 @@ Result<jobs::Hooks> ClusterSetParams::hooks(Op const& op, model::Cluster const& 
                         {"NEW_VG_NAME", op.vg_name.value_or("None")}});
 }
 
+namespace {
+
+void tell_address_change(ClusterSetParams::Plan const& plan, jobs::JobContext& job) {
+  if (!plan.address_before || !plan.address_after) return;
+  auto const& from = *plan.address_before;
+  auto const& to = *plan.address_after;
+  if (from.netdev != to.netdev) {
+    job.log(fmt::format("Shutting down master ip on the current netdev ({})", from.netdev));
+    job.log(fmt::format("Changing master_netdev from {} to {}", from.netdev, to.netdev));
+  }
+  if (from.netmask != to.netmask) {
+    job.log(fmt::format("Changing master IP netmask to {}", to.netmask));
+  }
+  if (from.netdev != to.netdev) {
+    job.log(fmt::format("Starting the master ip on the new master netdev ({})", to.netdev));
+  }
+}
+
+}  // namespace
+
 Result<json::value> ClusterSetParams::apply(Plan const& plan, jobs::JobContext& job) {
   for (auto const& warning : plan.warnings) job.warn(warning);
   auto const& master = plan.settings.master_node;
+  tell_address_change(plan, job);
   for (auto const& address : {plan.address_before, plan.address_after}) {
     if (!address) continue;
     auto back = *address;

@@ -44,11 +44,15 @@ Result<ClusterVerify::Plan> ClusterVerify::plan(Op const& op, model::Cluster con
   TRY(check_ignored(op));
   Plan plan;
   if (!op.group_name) plan.jobs.push_back(job_of(opcodes::ClusterVerifyConfig{}, op));
-  for (auto const& [id, group] : cluster.groups()) {
-    if (op.group_name && TRY(cluster.group(*op.group_name))->uuid != id) continue;
+  auto const verify_group = [&](std::string name) {
     opcodes::ClusterVerifyGroup one;
-    one.group_name = id.text();
+    one.group_name = std::move(name);
     plan.jobs.push_back(job_of(one, op));
+  };
+  // One that isn't there is told by its own job.
+  if (op.group_name) verify_group(*op.group_name);
+  if (!op.group_name) {
+    for (auto const& [id, group] : cluster.groups()) verify_group(id.text());
   }
   return plan;
 }

@@ -19,6 +19,7 @@ Result<ClusterVerifyDisks::Plan> ClusterVerifyDisks::plan(Op const& op,
   std::optional<GroupId> wanted;
   if (op.group_name) wanted = TRY(cluster.group(*op.group_name))->uuid;
   Plan plan;
+  if (cluster.instances().empty()) return plan;
   for (auto const& [id, group] : cluster.groups()) {
     if (wanted && *wanted != id) continue;
     auto one = schema::encode(

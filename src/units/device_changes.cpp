@@ -47,8 +47,18 @@ std::optional<std::int64_t> index_in(json::value const& which) {
 }
 
 std::string range_of(std::string_view kind, std::size_t count) {
-  if (count == 0) return fmt::format("no {}", kind == "nic" ? "NICs" : "disks");
-  return fmt::format("{} 0 to {}", kind == "nic" ? "NICs" : "disks", count - 1);
+  if (count == 0) return fmt::format("no {}s", kind);
+  return fmt::format("{}s 0 to {}", kind, count - 1);
+}
+
+// Ganeti finds it out while it changes.
+Failure no_such_index(std::string_view kind, std::int64_t index, std::size_t count) {
+  if (index < -1) {
+    return fail_as(ErrorClass::Exec, ErrorCode::WrongInput,
+                   "Not accepting negative indices other than -1");
+  }
+  return fail_as(ErrorClass::Exec, ErrorCode::WrongInput, "Got {} index {}, but there are only {}",
+                 kind, index, count);
 }
 
 // Where it is in the list: by index (-1 is the last), UUID or name.
@@ -59,28 +69,33 @@ Result<std::size_t> find(std::vector<Device> const& list, json::value const& whi
     auto const count = static_cast<std::int64_t>(list.size());
     if (*index == -1 && count > 0) return list.size() - 1;
     if (*index >= 0 && *index < count) return static_cast<std::size_t>(*index);
-    return fail(ErrorCode::WrongInput, "Invalid {} index {}: {} has {}", kind, *index, owner,
-                range_of(kind, list.size()));
+    if (*index == -1) {
+      return fail_as(ErrorClass::Exec, ErrorCode::WrongInput, "list index out of range; {} has {}",
+                     owner, range_of(kind, list.size()));
+    }
+    return no_such_index(kind, *index, list.size());
   }
   auto const text = which.is_string() ? std::string(std::string_view(which.get_string())) : "";
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (list[i].uuid.text() == text || list[i].name == text) return i;
   }
-  return fail(ErrorCode::UnknownEntity,
-              "Cannot find {} with identifier {}; give its index ({} has {}), its UUID or its name",
-              kind == "nic" ? "NIC" : kind, text, owner, range_of(kind, list.size()));
+  auto const hint = fmt::format("give its index ({} has {}), its UUID or its name", owner,
+                                range_of(kind, list.size()));
+  if (kind == "disk") return fail(ErrorCode::None, "Lookup of disk '{}' failed; {}", text, hint);
+  return fail(ErrorCode::UnknownEntity, "Cannot find {} with identifier {}; {}", kind, text, hint);
 }
 
 // Where a new one goes: -1 is behind the last.
 template <class Device>
 Result<std::size_t> place(std::vector<Device> const& list, json::value const& which,
-                          std::string_view kind, std::string const& owner) {
+                          std::string_view kind) {
   auto const index = index_in(which);
   auto const count = static_cast<std::int64_t>(list.size());
   if (index && *index == -1) return list.size();
   if (index && *index >= 0 && *index <= count) return static_cast<std::size_t>(*index);
-  return fail(ErrorCode::WrongInput, "A new {} of {} can have index 0 to {}, or none for the last",
-              kind, owner, count);
+  if (index) return no_such_index(kind, *index, list.size());
+  return fail(ErrorCode::WrongInput, "A new {} has an index from 0 to {}, or none for the last",
+              kind, count);
 }
 
 std::string text_or_none(std::optional<std::string> const& text) {
@@ -96,9 +111,9 @@ class Changer {
     auto& list = instance_.disks;
     if (change.action == "add") {
       if (instance_.disk_template == model::DiskTemplate::Diskless) {
-        return fail(ErrorCode::WrongState,
-                    "{} is diskless; give it a disk template first (gnt-instance modify -t)",
-                    instance_.name);
+        return fail(ErrorCode::WrongInput,
+                    "Must specify disk type on diskless instance; give it one first with "
+                    "'gnt-instance modify -t'");
       }
       auto const at = TRY(place_of_disk(change));
       auto made = TRY(maker_.disk(instance_, change.params, at));
@@ -127,8 +142,7 @@ class Changer {
     }
     if (change.action != "modify") return unknown(change, "attach, detach, ");
     if (change.params.contains("size")) {
-      return fail(ErrorCode::WrongInput, "The size of disk {} is changed by gnt-instance grow-disk",
-                  at);
+      return fail(ErrorCode::WrongInput, "Disk size change not possible, use grow-disk");
     }
     TRY(maker_.change(list[at], change.params, at));
     if (change.params.contains("mode")) {
@@ -146,20 +160,24 @@ class Changer {
       if (list.size() >= nics_max) {
         return fail(ErrorCode::WrongState, "An instance has at most {} NICs", nics_max);
       }
-      auto const at = TRY(place(list, change.which, "nic", instance_.name));
+      auto const at = TRY(place(list, change.which, "NIC"));
       auto made = TRY(maker_.nic(instance_, change.params, at));
       auto const filled = model::filled_nicparams(settings_, made);
-      tell(fmt::format("nic/{}", at),
+      tell(fmt::format("nic.{}", at),
            fmt::format("add:mac={},ip={},mode={},link={},network={}", made.mac,
                        text_or_none(made.ip), model::text_of(filled, "mode"),
                        model::text_of(filled, "link"), text_or_none(made.network)));
       list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), std::move(made));
       return {};
     }
-    auto const at = TRY(find(list, change.which, "nic", instance_.name));
+    if (change.action == "attach" || change.action == "detach") {
+      return fail(ErrorCode::WrongInput, "{} operation is not supported for NICs",
+                  change.action == "attach" ? "Attach" : "Detach");
+    }
+    auto const at = TRY(find(list, change.which, "NIC", instance_.name));
     if (change.action == "remove") {
       TRY(refuse_params(change));
-      tell(fmt::format("nic/{}", at), "remove");
+      tell(fmt::format("NIC/{}", at), "remove");
       list.erase(list.begin() + static_cast<std::ptrdiff_t>(at));
       return {};
     }
@@ -204,7 +222,7 @@ class Changer {
     if (instance_.disks.size() >= disks_max) {
       return fail(ErrorCode::WrongState, "An instance has at most {} disks", disks_max);
     }
-    return place(instance_.disks, change.which, "disk", instance_.name);
+    return place(instance_.disks, change.which, "disk");
   }
 
   // --- Disks that come from nobody and go to nobody
@@ -229,8 +247,7 @@ class Changer {
     auto const name = text_in(change.params, "name");
     if (change.params.size() != 1 || (!uuid && !name)) {
       return fail(ErrorCode::WrongInput,
-                  "'attach' takes the disk's uuid=… or name=… and nothing else, not {}",
-                  json::serialize(change.params));
+                  "Only one argument is permitted in attach op, either name or uuid");
     }
     model::DetachedDiskPtr found;
     std::vector<std::string> known;
@@ -247,9 +264,9 @@ class Changer {
       found = one;
     }
     if (found) return found;
-    return fail(
-        ErrorCode::UnknownEntity, "Could not find disk with identifier: {}; detached disks are: {}",
-        uuid ? *uuid : *name, known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+    return fail(ErrorCode::WrongInput, "No disk was found with this {}: {}; detached disks are: {}",
+                uuid ? "UUID" : "name", uuid ? *uuid : *name,
+                known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
   }
 
   Result<void> check_fits(model::DetachedDisk const& from, std::size_t at) const {
@@ -307,6 +324,8 @@ Result<DeviceChanges> change_devices(DeviceMaker& maker, model::Cluster const& c
   Changer changer(maker, cluster, instance);
   for (auto const& given : disks) TRY(changer.disk(TRY(change_in(given, "disk"))));
   for (auto const& given : nics) TRY(changer.nic(TRY(change_in(given, "nic"))));
+  if (!disks.empty()) TRY(check_names(instance.disks, "disk"));
+  if (!nics.empty()) TRY(check_names(instance.nics, "NIC"));
   return std::move(changer).done();
 }
 

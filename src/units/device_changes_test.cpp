@@ -80,11 +80,11 @@ TEST_F(DeviceChangesTest, told_as_ganeti_does) {
   EXPECT_EQ(disk(R"(["remove", 1, {}])"), R"([["disk/1","remove"]])");
   EXPECT_EQ(
       nic(R"(["add", -1, {"mac": "aa:00:00:00:00:02", "link": "br7"}])"),
-      R"([["nic/1","add:mac=aa:00:00:00:00:02,ip=None,mode=bridged,link=br7,network=None"]])");
+      R"([["nic.1","add:mac=aa:00:00:00:00:02,ip=None,mode=bridged,link=br7,network=None"]])");
   EXPECT_EQ(
       nic(R"(["modify", 1, {"ip": "192.0.2.7"}])"),
       R"([["nic.ip/1","192.0.2.7"],["nic.mode/1","bridged"],["nic.link/1","br7"],["nic.vlan/1",""]])");
-  EXPECT_EQ(nic(R"(["remove", -1, {}])"), R"([["nic/1","remove"]])");
+  EXPECT_EQ(nic(R"(["remove", -1, {}])"), R"([["NIC/1","remove"]])");
 }
 
 TEST_F(DeviceChangesTest, a_nic_on_a_vlan_and_behind_a_filter) {
@@ -148,16 +148,15 @@ TEST_F(DeviceChangesTest, a_file_that_comes_moves) {
 
 TEST_F(DeviceChangesTest, what_can_not_come_is_named) {
   EXPECT_EQ(disk(R"(["attach", -1, {"name": "spare"}])"),
-            "Could not find disk with identifier: spare; detached disks are: none");
+            "No disk was found with this name: spare; detached disks are: none");
   auto one = add_detached("spare", "old1");
-  EXPECT_EQ(disk(R"(["attach", -1, {"uuid": "nosuch"}])"),
-            "Could not find disk with identifier: nosuch; detached disks are: spare-uuid (spare, "
-            "of old1)");
   EXPECT_EQ(
-      disk(R"(["attach", -1, {"name": "spare", "size": "1G"}])"),
-      R"('attach' takes the disk's uuid=… or name=… and nothing else, not {"name":"spare","size":"1G"})");
+      disk(R"(["attach", -1, {"uuid": "nosuch"}])"),
+      "No disk was found with this UUID: nosuch; detached disks are: spare-uuid (spare, of old1)");
+  EXPECT_EQ(disk(R"(["attach", -1, {"name": "spare", "size": "1G"}])"),
+            "Only one argument is permitted in attach op, either name or uuid");
   EXPECT_EQ(told(R"([["attach", -1, {"name": "spare"}], ["attach", -1, {"name": "spare"}]])", "[]"),
-            "Could not find disk with identifier: spare; detached disks are: none");
+            "No disk was found with this name: spare; detached disks are: none");
   instance_.disks.pop_back();
   EXPECT_EQ(told(R"([["attach", -1, {"name": "spare"}], ["remove", -1, {}]])", "[]"),
             "Disk 2 is being attached: take it away by a command of its own");
@@ -195,31 +194,30 @@ TEST_F(DeviceChangesTest, are_found_by_index_name_and_uuid) {
 }
 
 TEST_F(DeviceChangesTest, a_mistake_is_named) {
-  EXPECT_EQ(disk(R"(["modify", 7, {}])"), "Invalid disk index 7: web1 has disks 0 to 1");
-  EXPECT_EQ(disk(R"(["modify", -2, {}])"), "Invalid disk index -2: web1 has disks 0 to 1");
+  EXPECT_EQ(disk(R"(["modify", 7, {}])"), "Got disk index 7, but there are only 2");
+  EXPECT_EQ(disk(R"(["modify", -2, {}])"), "Not accepting negative indices other than -1");
   EXPECT_EQ(disk(R"(["modify", "swap", {}])"),
-            "Cannot find disk with identifier swap; give its index (web1 has disks 0 to 1), its "
-            "UUID or its name");
-  EXPECT_EQ(disk(R"(["add", 5, {"size": 1}])"),
-            "A new disk of web1 can have index 0 to 2, or none for the last");
+            "Lookup of disk 'swap' failed; give its index (web1 has disks 0 to 1), its UUID or its "
+            "name");
+  EXPECT_EQ(disk(R"(["add", 5, {"size": 1}])"), "Got disk index 5, but there are only 2");
   EXPECT_EQ(disk(R"(["frob", 0, {}])"),
             "Unknown action 'frob': add, attach, detach, modify or remove");
   EXPECT_EQ(disk(R"(["remove", 0, {"size": 1}])"),
             R"('remove' takes no parameters, not {"size":1})");
   EXPECT_EQ(disk(R"(["add", -1, {"size": "pony"}])"), "Can't parse the given amount 'pony'");
   EXPECT_EQ(disk(R"(["add", -1, {"size": -1}])"), "Invalid disk size '-1' of disk 2");
-  EXPECT_EQ(disk(R"(["add", -1, {}])"), "Missing size of disk 2");
-  EXPECT_EQ(disk(R"(["modify", 0, {"size": 1}])"),
-            "The size of disk 0 is changed by gnt-instance grow-disk");
+  EXPECT_EQ(disk(R"(["add", -1, {}])"), "Missing required parameter 'size'; give it to disk 2");
+  EXPECT_EQ(disk(R"(["modify", 0, {"size": 1}])"), "Disk size change not possible, use grow-disk");
   EXPECT_EQ(disk(R"(["modify", 0, {"mode": "wo"}])"),
             "Invalid disk access mode 'wo' of disk 0: rw or ro");
   EXPECT_EQ(disk(R"(["modify", 0, {"mode": true}])"), "disk: the value of 'mode' is missing");
   EXPECT_EQ(disk(R"("add")"), R"(disk: a change is [action, index, {parameters}], not "add")");
-  EXPECT_EQ(nic(R"(["remove", 3, {}])"), "Invalid nic index 3: web1 has NICs 0 to 0");
+  EXPECT_EQ(nic(R"(["remove", 3, {}])"), "Got NIC index 3, but there are only 1");
   EXPECT_EQ(nic(R"(["add", -1, {"mac": "12:34"}])"), "Invalid MAC address '12:34'");
   EXPECT_EQ(nic(R"(["add", -1, {"mac": "aa:00:00:00:00:01"}])"),
-            "MAC address aa:00:00:00:00:01 already in use in cluster");
-  EXPECT_EQ(nic(R"(["modify", 0, {"network": "lan"}])"), "nic/0: networks are not built yet");
+            "MAC address 'aa:00:00:00:00:01' already in use in cluster");
+  EXPECT_EQ(nic(R"(["modify", 0, {"network": "lan"}])"),
+            "Network 'lan' not found: networks are not built yet");
   EXPECT_EQ(nic(R"(["modify", 0, {"antispoof": "perhaps"}])"),
             "'antispoof' (value perhaps) is not a valid boolean");
   EXPECT_THAT(nic(R"(["modify", 0, {"vlan": "bunny"}])"),
@@ -233,15 +231,35 @@ TEST_F(DeviceChangesTest, a_mistake_is_named) {
             "Cannot set the NIC IP address to None on a routed NIC if not attached to a network: "
             "give nic/0 one (ip=)");
   EXPECT_EQ(nic(R"(["add", -1, {"mode": "routed"}])"),
-            "Routed nic mode requires an ip address if not attached to a network: give nic/1 one "
-            "(ip=)");
+            "Cannot set the NIC IP address to None on a routed NIC if not attached to a network: "
+            "give nic/1 one (ip=)");
   EXPECT_EQ(nic(R"(["modify", 0, {"mode": "routed", "ip": "192.0.2.7", "vlan": "5"}])"),
             "nic/0: a routed NIC has no VLAN; vlan= is for mode bridged or openvswitch");
   EXPECT_EQ(nic(R"(["modify", 0, {"ip": "192.0.2.0/24"}])"), "Invalid IP address '192.0.2.0/24'");
   EXPECT_EQ(nic(R"(["modify", 0, {"ip": "pool"}])"),
             "if ip=pool, parameter network must be passed too");
   instance_.nics.clear();
-  EXPECT_EQ(nic(R"(["remove", 0, {}])"), "Invalid nic index 0: web1 has no NICs");
+  EXPECT_EQ(nic(R"(["remove", 0, {}])"), "Got NIC index 0, but there are only 0");
+}
+
+TEST_F(DeviceChangesTest, a_name_stands_for_one_disk_and_one_nic) {
+  EXPECT_EQ(disk(R"(["modify", 1, {"name": "data"}])"), R"([["disk.name/1","data"]])");
+  EXPECT_EQ(disk(R"(["modify", 0, {"name": "data"}])"), "disk name 'data' already used");
+  EXPECT_EQ(told("[]", R"([["add", -1, {"name": "lan"}], ["add", -1, {"name": "lan"}]])"),
+            "NIC name 'lan' already used");
+}
+
+TEST_F(DeviceChangesTest, spindles_are_for_nodes_that_count_them) {
+  EXPECT_EQ(disk(R"(["add", -1, {"size": 1, "spindles": "2"}])"),
+            "Spindles in instance disks cannot be specified when exclusive storage is not active");
+  EXPECT_EQ(disk(R"(["modify", 0, {"spindles": "2"}])"),
+            "Unknown parameter 'spindles'; known are mode, name");
+}
+
+TEST_F(DeviceChangesTest, a_nic_that_is_there_has_its_mac) {
+  EXPECT_EQ(nic(R"(["modify", 0, {"mac": "auto"}])"),
+            "'auto' is not a valid MAC address when modifying an existing NIC; mac=generate makes "
+            "a new one");
 }
 
 TEST_F(DeviceChangesTest, a_name_is_no_number) {
@@ -263,7 +281,8 @@ TEST_F(DeviceChangesTest, there_are_limits) {
   EXPECT_EQ(nic(R"(["add", -1, {}])"), "An instance has at most 8 NICs");
   instance_.disk_template = model::DiskTemplate::Diskless;
   EXPECT_EQ(disk(R"(["add", -1, {"size": 1}])"),
-            "web1 is diskless; give it a disk template first (gnt-instance modify -t)");
+            "Must specify disk type on diskless instance; give it one first with 'gnt-instance "
+            "modify -t'");
 }
 
 }  // namespace

@@ -12,19 +12,23 @@ namespace {
 constexpr int mac_tries_max = 64;
 constexpr std::size_t mac_length = 17;
 
-Result<void> refuse_unknown_keys(json::object const& given, std::set<std::string_view> const& known,
-                                 std::string_view what) {
+Result<void> refuse_unknown_keys(json::object const& given,
+                                 std::set<std::string_view> const& known) {
   for (auto const& [key, value] : given) {
     if (known.contains(std::string_view(key))) continue;
-    return fail(ErrorCode::WrongInput, "{}: unknown or not yet built parameter '{}'; known are {}",
-                what, std::string_view(key), fmt::join(known, ", "));
+    return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput,
+                   "Unknown parameter '{}'; known are {}", std::string_view(key),
+                   fmt::join(known, ", "));
   }
   return {};
 }
 
 Result<MiB> size_of(json::object const& given, std::size_t index) {
   auto const* size = given.if_contains("size");
-  if (!size) return fail(ErrorCode::WrongInput, "Missing size of disk {}", index);
+  if (!size) {
+    return fail(ErrorCode::WrongInput, "Missing required parameter 'size'; give it to disk {}",
+                index);
+  }
   if (size->is_int64() && size->get_int64() > 0) return MiB{size->get_int64()};
   if (size->is_string()) return parse_size(std::string_view(size->get_string()));
   return fail(ErrorCode::WrongInput, "Invalid disk size '{}' of disk {}",
@@ -66,6 +70,13 @@ json::object nic_params_in(json::object const& given) {
   return params;
 }
 
+Failure routed_without_ip(std::size_t index) {
+  return fail(ErrorCode::WrongInput,
+              "Cannot set the NIC IP address to None on a routed NIC if not attached to a network: "
+              "give nic/{} one (ip=)",
+              index);
+}
+
 // A key that says "none" takes the value away.
 void set_text(std::optional<std::string>& place, json::object const& given, std::string_view key) {
   if (given.contains(key)) place = text_in(given, key);
@@ -98,6 +109,18 @@ std::optional<std::string> text_in(json::object const& given, std::string_view k
   return std::string(std::string_view(value->get_string()));
 }
 
+template <class Device>
+Result<void> check_names(std::vector<Device> const& devices, std::string_view kind) {
+  std::set<std::string> taken;
+  for (auto const& device : devices) {
+    if (!device.name || taken.insert(*device.name).second) continue;
+    return fail(ErrorCode::ResourceNotUnique, "{} name '{}' already used", kind, *device.name);
+  }
+  return {};
+}
+template Result<void> check_names(std::vector<model::Disk> const&, std::string_view);
+template Result<void> check_names(std::vector<model::Nic> const&, std::string_view);
+
 Result<std::vector<rpc::NicSpec>> nic_specs(model::Settings const& settings,
                                             std::vector<json::object> const& nics) {
   std::vector<rpc::NicSpec> specs;
@@ -105,15 +128,21 @@ Result<std::vector<rpc::NicSpec>> nic_specs(model::Settings const& settings,
     model::Nic nic;
     nic.ip = text_in(given, "ip");
     nic.nicparams = TRY(model::enforce_nic(nic_params_in(given)));
-    specs.push_back({nic, model::filled_nicparams(settings, nic)});
+    auto filled = model::filled_nicparams(settings, nic);
+    if (model::text_of(filled, "mode") == "routed" && !nic.ip) {
+      return fail(ErrorCode::WrongInput,
+                  "Routed nic mode requires an ip address if not attached to a network; give the "
+                  "NIC one (ip=)");
+    }
+    specs.push_back({nic, std::move(filled)});
   }
   return specs;
 }
 
 Result<model::Disk> DeviceMaker::disk(model::Instance const& owner, json::object const& given,
                                       std::size_t index, FileStorage const& files) {
-  TRY(refuse_unknown_keys(given, {"size", "mode", "vg", "name", "spindles", "metavg"},
-                          fmt::format("disk/{}", index)));
+  TRY(refuse_unknown_keys(given, {"size", "mode", "vg", "name", "spindles", "metavg"}));
+  TRY(check_spindles(owner, given));
   model::Disk disk;
   disk.uuid = DiskId(random_.uuid());
   disk.dev_type = owner.disk_template;
@@ -124,8 +153,24 @@ Result<model::Disk> DeviceMaker::disk(model::Instance const& owner, json::object
   return disk;
 }
 
+// Where a node keeps instances on disks of their own, they are counted.
+Result<void> DeviceMaker::check_spindles(model::Instance const& owner,
+                                         json::object const& given) const {
+  if (!text_in(given, "spindles")) return {};
+  auto const& nodes = cluster_.nodes();
+  auto const node = nodes.find(owner.primary_node);
+  auto const filled = node == nodes.end() ? model::filled_ndparams(cluster_)
+                                          : model::filled_ndparams(cluster_, *node->second);
+  if (model::is_true(filled, "exclusive_storage")) {
+    return fail(ErrorCode::WrongInput, "Spindles of disks are not built yet; leave spindles= out");
+  }
+  return fail(
+      ErrorCode::WrongInput,
+      "Spindles in instance disks cannot be specified when exclusive storage is not active");
+}
+
 Result<void> DeviceMaker::change(model::Disk& disk, json::object const& given, std::size_t index) {
-  TRY(refuse_unknown_keys(given, {"mode", "name", "spindles"}, fmt::format("disk/{}", index)));
+  TRY(refuse_unknown_keys(given, {"mode", "name"}));
   TRY(set_mode(disk, given, index));
   TRY(set_name(disk.name, given, "disk"));
   return {};
@@ -161,8 +206,8 @@ Result<std::vector<std::string>> DeviceMaker::logical_id(model::Instance const& 
                 files.below);
   }
   auto const directory = files.below.empty() ? base : fmt::format("{}/{}", base, files.below);
-  return std::vector{files.driver,
-                     fmt::format("{}/{}/{}.file.disk{}", directory, owner.name, volume, index)};
+  return std::vector{files.driver, fmt::format("{}/{}/{}.{}.disk{}", directory, owner.name, volume,
+                                               schema::name_of(owner.disk_template), index)};
 }
 
 Result<model::Nic> DeviceMaker::nic(model::Instance const& owner, json::object const& given,
@@ -174,39 +219,42 @@ Result<model::Nic> DeviceMaker::nic(model::Instance const& owner, json::object c
   TRY(take(owner, nic, all, index));
   auto const filled = model::filled_nicparams(cluster_.settings(), nic);
   if (model::text_of(filled, "mode") == "routed" && !nic.ip) {
-    return fail(ErrorCode::WrongInput,
-                "Routed nic mode requires an ip address if not attached to a network: give nic/{} "
-                "one (ip=)",
-                index);
+    return routed_without_ip(index);
   }
   return nic;
 }
 
 Result<void> DeviceMaker::change(model::Instance const& owner, model::Nic& nic,
                                  json::object const& given, std::size_t index) {
+  if (text_in(given, "mac") == "auto") {
+    return fail(ErrorCode::WrongInput,
+                "'auto' is not a valid MAC address when modifying an existing NIC; mac=generate "
+                "makes a new one");
+  }
   TRY(take(owner, nic, given, index));
   auto const filled = model::filled_nicparams(cluster_.settings(), nic);
   if (model::text_of(filled, "mode") == "routed" && !nic.ip) {
-    return fail(ErrorCode::WrongInput,
-                "Cannot set the NIC IP address to None on a routed NIC if not attached to a "
-                "network: give nic/{} one (ip=)",
-                index);
+    return routed_without_ip(index);
   }
   return {};
 }
 
 Result<void> DeviceMaker::take(model::Instance const& owner, model::Nic& nic,
                                json::object const& given, std::size_t index) {
-  auto const what = fmt::format("nic/{}", index);
   TRY(refuse_unknown_keys(
-      given, {"mac", "ip", "mode", "link", "vlan", "name", "bridge", "network", "antispoof"},
-      what));
-  if (text_in(given, "network")) {
-    return fail(ErrorCode::WrongInput, "{}: networks are not built yet", what);
+      given, {"mac", "ip", "mode", "link", "vlan", "name", "bridge", "network", "antispoof"}));
+  if (auto const network = text_in(given, "network")) {
+    return fail(ErrorCode::UnknownEntity, "Network '{}' not found: networks are not built yet",
+                *network);
   }
   TRY(set_name(nic.name, given, "NIC"));
   set_text(nic.ip, given, "ip");
   if (nic.ip && !model::is_ip(*nic.ip)) {
+    if (*nic.ip == "auto") {
+      return fail(ErrorCode::WrongInput,
+                  "IP address set to auto but name checks have been skipped; it would be the "
+                  "address of the name");
+    }
     if (*nic.ip == "pool") {
       return fail(ErrorCode::WrongInput, "if ip=pool, parameter network must be passed too");
     }
@@ -221,7 +269,8 @@ Result<void> DeviceMaker::take(model::Instance const& owner, model::Nic& nic,
   TRY(model::check_nic(filled));
   if (model::text_of(filled, "mode") == "routed" && !model::text_of(params, "vlan").empty()) {
     return fail(ErrorCode::WrongInput,
-                "{}: a routed NIC has no VLAN; vlan= is for mode bridged or openvswitch", what);
+                "nic/{}: a routed NIC has no VLAN; vlan= is for mode bridged or openvswitch",
+                index);
   }
   return {};
 }
@@ -243,7 +292,7 @@ Result<std::string> DeviceMaker::mac(model::Instance const& owner, std::string w
   wanted = lower_case(std::move(wanted));
   if (!is_mac(wanted)) return fail(ErrorCode::WrongInput, "Invalid MAC address '{}'", wanted);
   if (mac_is_used(owner, wanted)) {
-    return fail(ErrorCode::ResourceNotUnique, "MAC address {} already in use in cluster", wanted);
+    return fail(ErrorCode::ResourceNotUnique, "MAC address '{}' already in use in cluster", wanted);
   }
   return wanted;
 }

@@ -44,6 +44,7 @@ class DeviceMaker {
   Result<void> take(model::Instance const& owner, model::Nic& nic, json::object const& given,
                     std::size_t index);
   Result<std::string> mac(model::Instance const& owner, std::string wanted);
+  Result<void> check_spindles(model::Instance const& owner, json::object const& given) const;
   bool mac_is_used(model::Instance const& owner, std::string_view mac) const;
 
   model::Cluster const& cluster_;
@@ -55,6 +56,10 @@ void give_to(model::Disk& disk, std::string const& old_owner, std::string const&
 
 // The text of a key; null where it is missing or "none".
 std::optional<std::string> text_in(json::object const& given, std::string_view key);
+
+// No two disks, and no two NICs, of one name.
+template <class Device>
+Result<void> check_names(std::vector<Device> const& devices, std::string_view kind);
 
 // NICs described so, as far as a node must know them to say whether it can connect them.
 Result<std::vector<rpc::NicSpec>> nic_specs(model::Settings const& settings,

@@ -27,10 +27,35 @@ Result<void> check_alloc_policy(std::string_view policy) {
               "Invalid allocation policy '{}': preferred, last_resort or unallocable", policy);
 }
 
+namespace {
+
+// Of no template at all.
+Result<void> refuse_unknown_disk_params(json::object const& params) {
+  for (auto const& [name, value] : params) {
+    auto const has_it = [&](auto const& known) {
+      auto const& [kind, text] = known;
+      return std::ranges::any_of(model::disk_params(kind), [&](model::Param const& param) {
+        return param.name == std::string_view(name);
+      });
+    };
+    if (std::ranges::any_of(schema::EnumNames<model::DiskTemplate>::names, has_it)) continue;
+    return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Unknown parameter '{}'",
+                   std::string_view(name));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<json::object> changed_diskparams(json::object all, json::object const& changes) {
   for (auto const& [name, params] : changes) {
     auto const kind = schema::enum_from<model::DiskTemplate>(name);
-    if (!kind || !params.is_object()) {
+    if (!params.is_object()) {
+      return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Expected dictionary, got '{}'",
+                     model::python_text(params));
+    }
+    if (!kind) {
+      TRY(refuse_unknown_disk_params(params.get_object()));
       return fail(ErrorCode::WrongInput, "Unknown disk template '{}'", std::string_view(name));
     }
     auto const* known = all.if_contains(name);

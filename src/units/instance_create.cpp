@@ -87,6 +87,7 @@ class Planner {
                   schema::name_of(instance_.hypervisor), fmt::join(names, ","));
     }
     instance_.hvparams = TRY(model::enforce_hypervisor(instance_.hypervisor, op_.hvparams));
+    TRY(model::check_not_global(instance_.hvparams));
     TRY(model::check_hypervisor(instance_.hypervisor,
                                 model::filled_hvparams(settings_, instance_)));
     instance_.beparams = TRY(model::enforce_backend(op_.beparams));
@@ -109,10 +110,12 @@ class Planner {
     instance_.disk_template = wanted;
     auto const& enabled = settings_.enabled_disk_templates;
     if (std::ranges::find(enabled, wanted) == enabled.end()) {
-      return fail(ErrorCode::WrongInput,
-                  "Cannot create an instance with the disk template '{}', because it is not "
-                  "enabled; see 'gnt-cluster modify --enabled-disk-templates'",
-                  schema::name_of(wanted));
+      std::vector<std::string_view> names;
+      for (auto const kind : enabled) names.push_back(schema::name_of(kind));
+      return fail(ErrorCode::None,
+                  "Disk template '{}' is not enabled in cluster. Enabled disk templates are: {}; "
+                  "'gnt-cluster modify --enabled-disk-templates' changes that",
+                  schema::name_of(wanted), fmt::join(names, ","));
     }
     using enum model::DiskTemplate;
     if (wanted != Diskless && wanted != File && wanted != SharedFile && wanted != Plain) {
@@ -243,17 +246,19 @@ class Planner {
       }
       instance_.disks.push_back(TRY(maker_.disk(instance_, given, index, files)));
     }
-    return {};
+    return check_names(instance_.disks, "disk");
   }
 
   Result<void> nics() {
     if (op_.nics.size() > nics_max) {
       return fail(ErrorCode::WrongInput, "An instance has at most {} NICs", nics_max);
     }
-    for (auto const& given : op_.nics) {
+    for (auto given : op_.nics) {
+      // The address that the name has.
+      if (facts_.resolved && text_in(given, "ip") == "auto") given["ip"] = facts_.resolved->ip;
       instance_.nics.push_back(TRY(maker_.nic(instance_, given, instance_.nics.size())));
     }
-    return {};
+    return check_names(instance_.nics, "NIC");
   }
 
   Result<void> policy() {
@@ -310,7 +315,14 @@ class Planner {
     installs_ = !op_.no_install.value_or(false) && !instance_.disks.empty() && adopted_.empty();
     if (op_.no_install.value_or(false) && instance_.os.empty()) return {};
     if (instance_.os.empty()) {
-      return fail(ErrorCode::WrongInput, "No guest OS specified; see 'gnt-os list'");
+      return fail(ErrorCode::WrongInput, "No guest OS or OS image specified; see 'gnt-os list'");
+    }
+    auto const& refused = settings_.blacklisted_os;
+    if (std::ranges::find(refused, instance_.os) != refused.end()) {
+      return fail(ErrorCode::WrongState,
+                  "Guest OS '{}' is not allowed for installation; 'gnt-os modify --blacklisted=no "
+                  "{}' allows it",
+                  instance_.os, instance_.os);
     }
     if (installs_) TRY(check_os_image(os_parameters()));
     if (!facts_.operating_systems) return {};
@@ -498,8 +510,7 @@ Result<void> InstanceCreate::check_nics(Op const& op, model::Cluster const& clus
                                         model::Node const& node, jobs::NodeReader& nodes) {
   auto const specs = TRY(nic_specs(cluster.settings(), op.nics));
   if (specs.empty()) return {};
-  TRY(nodes.ask(node, rpc::NicsValidate{specs}));
-  return {};
+  return check_nics_on(node, specs, nodes);
 }
 
 Result<InstanceCreate::Plan> InstanceCreate::plan(Op const& op, model::Cluster const& cluster,

@@ -259,18 +259,30 @@ TEST(InstanceCreate, bad_input_is_named) {
             "OS 'nosuch' not in supported OS list for node n1.example; it has: noop, debootstrap, "
             "broken");
   op.os_type = "broken";
-  EXPECT_EQ(error_of(op), "OS 'broken' on node n1.example is not valid: no create script");
+  EXPECT_EQ(error_of(op), "OS Parameters validation failed on node n1.example: no create script");
 
   op = an_opcode();
   op.disks = {{{"size", "pony"}}};
   EXPECT_EQ(error_of(op), "Can't parse the given amount 'pony'");
   op.disks = {{{"mode", "rw"}}};
-  EXPECT_EQ(error_of(op), "Missing size of disk 0");
+  EXPECT_EQ(error_of(op), "Missing required parameter 'size'; give it to disk 0");
   op.disks = {{{"size", 1024}, {"frob", 1}}};
-  EXPECT_EQ(
-      error_of(op),
-      "disk/0: unknown or not yet built parameter 'frob'; known are metavg, mode, name, size, "
-      "spindles, vg");
+  EXPECT_EQ(error_of(op),
+            "Unknown parameter 'frob'; known are metavg, mode, name, size, spindles, vg");
+  op.disks = {{{"size", 64}, {"name", "a"}}, {{"size", 64}, {"name", "a"}}};
+  EXPECT_EQ(error_of(op), "disk name 'a' already used");
+
+  op = an_opcode();
+  op.hvparams = {{"migration_port", 8103}};
+  EXPECT_EQ(error_of(op),
+            "The following hypervisor parameters are global and cannot be customized at instance "
+            "level, please modify them at cluster level: migration_port");
+  op.hvparams = {{"cpu_weight", 5}};
+  EXPECT_EQ(error_of(op), "Parameter 'cpu_weight' is not supported");
+
+  op = an_opcode();
+  op.nics = {{{"ip", "auto"}}};
+  EXPECT_TRUE(error_of(op).starts_with("IP address set to auto but name checks have been skipped"));
 
   op = an_opcode();
   op.nics = {{{"mac", "12:34"}}};

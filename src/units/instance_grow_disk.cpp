@@ -1,5 +1,7 @@
 #include "units/instance_grow_disk.h"
 
+#include <algorithm>
+
 #include "jobs/job_context.h"
 #include "store/config_store.h"
 #include "units/hooks.h"
@@ -27,9 +29,6 @@ Result<InstanceGrowDisk::Plan> InstanceGrowDisk::plan(Op const& op, model::Clust
                                                       Facts const& facts) {
   auto const instance = TRY(cluster.instance(op.instance_name));
   auto const count = static_cast<std::int64_t>(instance->disks.size());
-  if (count == 0) {
-    return fail(ErrorCode::WrongInput, "Instance '{}' has no disks", instance->name);
-  }
   if (op.disk < 0 || op.disk >= count) {
     // Ganeti's own words, its missing letter and bracket too: scripts compare them.
     return fail(ErrorCode::WrongInput, "Invalid disk index: {} (instace has disks 0 to {}", op.disk,
@@ -40,16 +39,20 @@ Result<InstanceGrowDisk::Plan> InstanceGrowDisk::plan(Op const& op, model::Clust
   auto const size = op.absolute ? MiB{op.amount} : disk.size + MiB{op.amount};
   auto const amount = size - disk.size;
   if (op.amount < 0 || amount.value < 0) {
-    return fail(ErrorCode::WrongInput,
-                "Disk {} of '{}' has {} and can't be made smaller by grow-disk", op.disk,
-                instance->name, format_size(disk.size, Unit::Human));
+    return fail(ErrorCode::WrongState, "Requested size ({}) is smaller than current disk size ({})",
+                format_size(size, Unit::Human), format_size(disk.size, Unit::Human));
   }
   if (!op.ignore_ipolicy) {
     auto grown = *instance;
     grown.disks[index].size = size;
-    auto const violations =
-        model::policy_violations(model::filled_ipolicy(cluster, grown.primary_node), grown,
-                                 model::filled_beparams(cluster.settings(), grown));
+    // What was beyond the policy before is not this command's concern.
+    auto const policy = model::filled_ipolicy(cluster, grown.primary_node);
+    auto const filled = model::filled_beparams(cluster.settings(), grown);
+    auto const before = model::policy_violations(policy, *instance, filled);
+    auto violations = model::policy_violations(policy, grown, filled);
+    std::erase_if(violations, [&](std::string const& violation) {
+      return std::ranges::find(before, violation) != before.end();
+    });
     if (!violations.empty()) {
       return fail(ErrorCode::WrongInput,
                   "Growing disk {} violates policy: {}; --ignore-ipolicy does it anyway", op.disk,

@@ -59,6 +59,12 @@ Result<void> change(model::Disk& disk, std::int64_t index, json::object const& w
     if (!modifyable.contains(std::string_view(key))) unknown.emplace_back(std::string_view(key));
   }
   if (!unknown.empty()) {
+    auto const is_known = unknown.front() == "name" || unknown.front() == "vg" ||
+                          unknown.front() == "metavg" || unknown.front() == "adopt";
+    if (!is_known) {
+      return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Unknown parameter '{}'",
+                     unknown.front());
+    }
     return fail(ErrorCode::WrongInput,
                 "Parameters for disk {} try to change unmodifyable parameter(s): {}", index,
                 fmt::join(unknown, ", "));

@@ -34,15 +34,10 @@ Result<InstanceReinstall::Facts> InstanceReinstall::inspect(Op const& op,
 Result<InstanceReinstall::Plan> InstanceReinstall::plan(Op const& op, model::Cluster const& cluster,
                                                         Facts const& facts) {
   auto instance = *TRY(cluster.instance(op.instance_name));
-  if (facts.running || instance.admin_state == model::AdminState::Up) {
-    return fail(ErrorCode::WrongState,
-                "Instance '{}' is running, cannot reinstall; stop it first with "
-                "'gnt-instance shutdown {}'",
-                instance.name, instance.name);
-  }
   if (instance.disk_template == model::DiskTemplate::Diskless) {
     return fail(ErrorCode::WrongInput, "Instance '{}' has no disks", instance.name);
   }
+  TRY(check_down(instance, facts.running.has_value(), "cannot reinstall"));
   auto const node = TRY(cluster.node(instance.primary_node));
   instance.os = op.os_type.value_or(instance.os);
   if (instance.os.empty()) {
@@ -84,7 +79,7 @@ Result<json::value> InstanceReinstall::apply(Plan const& plan, jobs::JobContext&
     return {};
   }));
   TRY(activate_disks(job, plan.node, plan.spec));
-  job.log("Running the instance OS create scripts...");
+  job.info("Running instance OS create scripts...");
   TRY(job.step(fmt::format("Installing {} on {}", plan.spec.os, plan.spec.name), plan.node,
                rpc::OsCreate{plan.spec, true, plan.force_variant, plan.debug_level},
                {.timeout = std::chrono::hours(24), .logs_output = true}));

@@ -104,7 +104,8 @@ void note(json::array& changes, std::string name, json::value value) {
 
 void note_all(json::array& changes, std::string_view kind, json::object const& given) {
   for (auto const& [key, value] : given) {
-    note(changes, fmt::format("{}/{}", kind, std::string_view(key)), value);
+    note(changes, fmt::format("{}/{}", kind, std::string_view(key)),
+         value.is_null() ? "default" : value);
   }
 }
 
@@ -115,8 +116,9 @@ Result<std::vector<std::string>> check_next_start(opcodes::InstanceSetParams con
                                                   jobs::NodeReader& nodes) {
   auto const before = TRY(cluster.instance(op.instance_name));
   auto after = *before;
-  after.hvparams = model::overlay(std::move(after.hvparams),
-                                  TRY(model::enforce_hypervisor(after.hypervisor, op.hvparams)));
+  auto const changes = TRY(model::enforce_hypervisor(after.hypervisor, op.hvparams));
+  TRY(model::check_not_global(changes));
+  after.hvparams = model::overlay(std::move(after.hvparams), changes);
   after.beparams =
       model::overlay(std::move(after.beparams), TRY(model::enforce_backend(op.beparams)));
   after.os = op.os_name.value_or(after.os);
@@ -252,9 +254,16 @@ std::vector<std::string> warnings_of(opcodes::InstanceSetParams const& op,
 }
 
 Result<void> create_disks(InstanceSetParams::Plan const& plan, jobs::JobContext& job) {
-  for (auto const& disk : plan.devices->created) {
-    TRY(create_disk(job, plan.node, plan.name, disk, plan.devices->wipes));
-    if (plan.devices->wipes) TRY(wipe_disk(job, plan.node, plan.name, disk));
+  auto const& devices = *plan.devices;
+  for (auto const& disk : devices.created) {
+    job.log(
+        fmt::format("* disk {}, size {}", disk.index, format_size(disk.disk.size, Unit::Human)));
+    TRY(create_disk(job, plan.node, plan.name, disk, devices.wipes));
+    if (devices.wipes) TRY(wipe_disk(job, plan.node, plan.name, disk));
+  }
+  if (!devices.created.empty() && !devices.conversion) {
+    job.info(fmt::format("Waiting for instance {} to sync disks", plan.name));
+    job.info(fmt::format("Instance {}'s disks are in sync", plan.name));
   }
   return {};
 }
@@ -444,7 +453,7 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
   auto changed = *instance;
   TRY(change(op, cluster, facts, changed));
   auto const nics = changed_nics(cluster.settings(), *instance, changed);
-  if (!nics.empty()) TRY(nodes.ask(*node, rpc::NicsValidate{nics}));
+  if (!nics.empty()) TRY(check_nics_on(*node, nics, nodes));
   if (needs_room(op)) {
     facts.node = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
   }
@@ -486,6 +495,12 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
     return fail(ErrorCode::WrongInput, "minmem ({} MiB) must not be larger than maxmem ({} MiB)",
                 model::number_of(filled, "minmem"), model::number_of(filled, "maxmem"));
   }
+  if (!plan.hvparams.empty() || !plan.beparams.empty()) {
+    auto later = instance;
+    later.hvparams = model::overlay(std::move(later.hvparams), plan.hvparams);
+    TRY(model::check_start(later.hypervisor, model::filled_hvparams(cluster.settings(), later),
+                           filled));
+  }
   auto const changes = TRY(change(op, cluster, facts, instance));
   if (asks_for(op, "add") && !op.wait_for_sync && !instance.disks_active) {
     return fail(ErrorCode::WrongInput,
@@ -512,7 +527,8 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
   // What the person typed: `memory`, not the two that it stands for.
   if (auto const* memory = op.beparams.if_contains("memory")) {
     auto shown = plan.beparams;
-    note(plan.changes, "be/memory", shown.contains("maxmem") ? shown["maxmem"] : *memory);
+    auto const& both = shown.contains("maxmem") ? shown["maxmem"] : *memory;
+    note(plan.changes, "be/memory", both.is_null() ? "default" : both);
     shown.erase("maxmem");
     shown.erase("minmem");
     note_all(plan.changes, "be", shown);
@@ -523,7 +539,6 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
   for (auto const& [key, value] : plan.osparams_private) {
     note(plan.changes, fmt::format("os_private/{}", std::string_view(key)), "<redacted>");
   }
-  if (op.os_name) note(plan.changes, "os", json::value(json::string_view(*op.os_name)));
   if (op.offline) note(plan.changes, "admin_state", *op.offline ? "offline" : "down");
   plan.warnings = warnings_of(op, plan, facts);
   return plan;

@@ -47,6 +47,7 @@ Result<InstanceStartup::Facts> InstanceStartup::inspect(Op const& op, model::Clu
               .running = TRY(find_running(cluster, *instance, nodes))};
   if (!facts.running) {
     TRY(check_nics(cluster, *instance, nodes));
+    TRY(model::check_hypervisor_types(op.hvparams));
     TRY(check_start(cluster, *instance, TRY(overrides_of(op, *instance)), nodes));
   }
   return facts;

@@ -196,13 +196,24 @@ Result<model::NodePtr> online_primary(model::Cluster const& cluster,
   return node;
 }
 
+Result<void> check_nics_on(model::Node const& node, std::vector<rpc::NicSpec> const& nics,
+                           jobs::NodeReader& nodes) {
+  auto const checked = nodes.ask(node, rpc::NicsValidate{nics});
+  if (checked) return {};
+  auto error = checked.error();
+  if (error.message.starts_with("Missing bridges")) {
+    error.message = fmt::format("Error checking bridges on destination node '{}': {}", node.name,
+                                error.message);
+  }
+  return Failure(std::move(error));
+}
+
 Result<void> check_nics(model::Cluster const& cluster, model::Instance const& instance,
                         jobs::NodeReader& nodes) {
   auto const spec = instance_spec(cluster, instance);
   if (spec.nics.empty()) return {};
   auto const node = TRY(online_primary(cluster, instance));
-  TRY(nodes.ask(*node, rpc::NicsValidate{spec.nics}));
-  return {};
+  return check_nics_on(*node, spec.nics, nodes);
 }
 
 Result<void> check_volume_space(std::vector<rpc::DiskSpec> const& disks, model::Node const& node,

@@ -76,6 +76,10 @@ Result<void> check_down(model::Instance const& instance, bool is_running, std::s
 Result<model::NodePtr> online_primary(model::Cluster const& cluster,
                                       model::Instance const& instance);
 
+// Whether the node can connect them.
+Result<void> check_nics_on(model::Node const& node, std::vector<rpc::NicSpec> const& nics,
+                           jobs::NodeReader& nodes);
+
 // Its primary node can connect its NICs: prerequisite of every start.
 Result<void> check_nics(model::Cluster const& cluster, model::Instance const& instance,
                         jobs::NodeReader& nodes);

@@ -43,6 +43,20 @@ Result<std::string> storage_type(opcodes::NodeQueryStorage const& op,
 Result<std::vector<Storage>> storage_of(std::string const& type, model::Node const& node,
                                         model::Settings const& settings, jobs::NodeReader& nodes) {
   std::vector<Storage> found;
+  if (type == "lvm-vg" || type == "lvm-pv") {
+    auto const& enabled = settings.enabled_disk_templates;
+    auto const is_lvm = [](model::DiskTemplate kind) {
+      return kind == model::DiskTemplate::Plain || kind == model::DiskTemplate::Drbd;
+    };
+    if (std::ranges::none_of(enabled, is_lvm)) {
+      std::vector<std::string_view> names;
+      for (auto const kind : enabled) names.push_back(schema::name_of(kind));
+      return fail(ErrorCode::None,
+                  "No disk template of storage type 'lvm-vg' is enabled in this cluster. Enabled "
+                  "disk templates are: {}",
+                  fmt::join(names, ","));
+    }
+  }
   if (type == "lvm-vg") {
     for (auto const& group : TRY(nodes.ask(node, rpc::NodeInfo{})).volume_groups) {
       found.push_back({group.name, group.size, group.free});
@@ -91,9 +105,9 @@ Result<NodeQueryStorage::Facts> NodeQueryStorage::inspect(Op const& op,
       return fail(ErrorCode::WrongInput, "Unknown output fields selected: {}", field);
     }
   }
-  auto const type = TRY(storage_type(op, cluster.settings()));
   std::vector<model::NodePtr> wanted;
   for (auto const& name : op.nodes) wanted.push_back(TRY(cluster.node(name)));
+  auto const type = TRY(storage_type(op, cluster.settings()));
   if (op.nodes.empty()) wanted = cluster.nodes_by_name();
   Facts facts;
   for (auto const& node : wanted) {

@@ -32,8 +32,8 @@ Result<rpc::OsDefinition> find_os(rpc::OsList const& list, std::string_view name
                 names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
   }
   if (!found->diagnose.empty()) {
-    return fail(ErrorCode::EnvironmentError, "OS '{}' on node {} is not valid: {}", base, node_name,
-                found->diagnose);
+    return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError,
+                   "OS Parameters validation failed on node {}: {}", node_name, found->diagnose);
   }
   if (found->variants.empty()) {
     if (variant.empty()) return *found;

@@ -1,7 +1,8 @@
 #include "units/tags.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
-#include <cctype>
 
 #include "jobs/job_context.h"
 #include "store/config_store.h"
@@ -12,7 +13,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t tag_bytes_max = 128;
+constexpr std::size_t tag_characters_max = 128;
 constexpr std::size_t tags_max = 4096;
 
 Failure unknown_kind(std::string_view kind) {
@@ -45,18 +46,19 @@ Result<void> check_tags(std::vector<std::string> const& tags) {
   if (tags.empty()) return fail(ErrorCode::WrongInput, "No tags given");
   if (tags.size() > tags_max) return fail(ErrorCode::WrongInput, "At most {} tags", tags_max);
   for (auto const& tag : tags) {
-    auto const fits = [](char c) {
-      return std::isalnum(static_cast<unsigned char>(c)) ||
-             std::string_view("_.+*/:@-").find(c) != std::string_view::npos;
-    };
-    if (tag.size() > tag_bytes_max) {
+    auto const is_continued = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
+    auto const characters =
+        tag.size() - static_cast<std::size_t>(std::ranges::count_if(tag, is_continued));
+    if (characters > tag_characters_max) {
       return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tag too long (>{} characters)",
-                     tag_bytes_max);
+                     tag_characters_max);
     }
     if (tag.empty()) {
       return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tags cannot be empty");
     }
-    if (!std::ranges::all_of(tag, fits)) {
+    // Letters and digits of any script, as Python's \w; what is no UTF-8 matches nothing.
+    static re2::RE2 const valid(R"([\p{L}\p{N}\p{M}_.+*/:@-]+)");
+    if (!re2::RE2::FullMatch(tag, valid)) {
       return fail_as(ErrorClass::Tag, ErrorCode::WrongInput, "Tag contains invalid characters");
     }
   }

@@ -108,7 +108,7 @@ def test_many_at_once(cluster):
         assert said in cluster.refused(create({"instance_name": "many3"}, spec))
     assert cluster.ok("gnt-instance list --no-headers -o name 'many*'").split() == ["many1", "many2"]
     assert "There were 1 errors" in cluster.run(create({"instance_name": "many3", "os_type": "nope", "no_install": False})).stdout
-    assert "/nope: No such file" in cluster.refused("gnt-instance batch-create /nope")
+    assert "Can't parse the instance definition file: [Errno 2] No such file or directory: '/nope'" in cluster.refused("gnt-instance batch-create /nope")
     cluster.ok("for name in many1 many2; do gnt-instance remove -f $name; done")
 
 
@@ -158,7 +158,7 @@ def test_priorities(cluster):
 def test_the_queue_can_be_drained(cluster):
     cluster.ok("gnt-cluster queue drain")
     assert "set" in cluster.ok("gnt-cluster queue info")
-    assert "marked for drain" in cluster.refused("gnt-debug delay 0")
+    assert "Unhandled Ganeti error: Queue drained" in cluster.refused("gnt-debug delay 0")
     cluster.ok("gnt-cluster queue undrain && gnt-debug delay 0")
 
 

@@ -85,7 +85,7 @@ def test_tags_of_groups(cluster):
     ("gnt-group add 'two words'", 1, "Invalid group name 'two words'"),
     ("gnt-group add --alloc-policy=never x", 1, "Invalid allocation policy 'never': preferred, last_resort or unallocable"),
     ("gnt-group add --node-parameters=nosuch=1 x", 1, "Parameter Error: Unknown parameter 'nosuch'"),
-    ("gnt-group add -D pony:a=1 x", 1, "Unknown disk template 'pony'"),
+    ("gnt-group add -D pony:a=1 x", 1, "Parameter Error: Unknown parameter 'a'"),
     ("gnt-group add --ipolicy-bounds-specs min:a=1/max:b=2 x", 1, "Parameter Error: Unknown parameter 'a'"),
     ("gnt-group add --ipolicy-bounds-specs min:cpu-count=1/max:cpu-count=2 x", 1, "Missing parameters in ipolicy spec min: disk-count, disk-size"),
     ("gnt-group add --ipolicy-std-specs cpu-count=1 x", 2, "no such option: --ipolicy-std-specs"),

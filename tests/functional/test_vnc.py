@@ -166,7 +166,7 @@ def test_O8_virtual_cpus_stay_where_they_are_told(vm, restart):
         restart("cpu_mask=0:all")
         allowed = vm.ok("grep -h Cpus_allowed_list /proc/$(pgrep qemu-system)/task/*/status").splitlines()
         assert "Cpus_allowed_list:\t0" in allowed
-        assert "3 lists of CPUs for 2 virtual CPUs" in vm.refused("gnt-instance modify -H cpu_mask=0:0:0 vm1 && gnt-instance reboot vm1")
+        assert "Number of vCPUs [2] does not match the CPU mask [0:0:0]" in vm.refused("gnt-instance modify -H cpu_mask=0:0:0 vm1 && gnt-instance reboot vm1")
     finally:
         vm.ok("gnt-instance modify -H cpu_mask=all vm1 && gnt-instance modify -B vcpus=1 vm1")
 

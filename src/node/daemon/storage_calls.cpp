@@ -280,7 +280,9 @@ Result<rpc::DiskFileList> disk_files(std::string const& directory) {
   for (; !error && place != std::filesystem::recursive_directory_iterator();
        place.increment(error)) {
     std::error_code unreadable;
-    auto const is_disk = place->path().filename().string().find(".file.disk") != std::string::npos;
+    auto const name = place->path().filename().string();
+    auto const is_disk = name.find(".file.disk") != std::string::npos ||
+                         name.find(".sharedfile.disk") != std::string::npos;
     if (!is_disk || place->path().extension() == ".flotte" || !place->is_regular_file(unreadable) ||
         place->is_symlink(unreadable)) {
       continue;

@@ -32,8 +32,8 @@ Result<model::Vlans> vlans_of(rpc::NicSpec const& nic) {
 Result<void> check_bridge(std::string const& bridge) {
   if (sys::is_bridge(bridge)) return {};
   return fail(ErrorCode::EnvironmentError,
-              "Bridge '{}' does not exist on this node; create it (ip link add {} type bridge) or "
-              "choose another link",
+              "Missing bridges {}; create it there (ip link add {} type bridge) or choose another "
+              "link",
               bridge, bridge);
 }
 

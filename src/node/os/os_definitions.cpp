@@ -56,8 +56,10 @@ rpc::OsDefinition judge(std::string const& path) {
   auto const highest = *std::ranges::max_element(versions);
   if (std::ranges::none_of(versions,
                            [](auto v) { return v == 10 || v == 15 || v == api_version; })) {
-    os.diagnose = fmt::format("API version mismatch: it has {}, 10, 15 or 20 is wanted",
-                              fmt::join(versions, ", "));
+    // Ganeti's own words, Python's among them.
+    os.diagnose = fmt::format(
+        "API version mismatch for path '{}': found [{}], want frozenset({{10, 15, 20}}).", path,
+        fmt::join(versions, ", "));
     return os;
   }
   os.trusted = !sys::exists(path + "/create_untrusted");

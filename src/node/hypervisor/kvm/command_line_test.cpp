@@ -293,8 +293,9 @@ Variant const variants[] = {
     {"vnc_x509_verify", true, ",dir=/etc/x509,verify-peer=yes -vnc ", certificates},
     // Refused by name.
     {"cdrom_disk_type", "lsi", "ERROR Hypervisor parameter 'cdrom_disk_type=lsi' is not built yet"},
-    {"cpu_mask", "0:1:2", "ERROR cpu_mask has 3 lists of CPUs for 1 virtual CPUs"},
-    {"cpu_mask", "0-x", "ERROR cpu_mask: '0-x' is not a CPU number or a range"},
+    {"cpu_mask", "0:1:2", "ERROR Number of vCPUs [1] does not match the CPU mask [0:1:2]"},
+    {"cpu_mask", "0-x",
+     "ERROR Parameter 'cpu_mask' fails syntax check: Multiple CPU mask definition is not"},
     {"disk_type", "mtd", "ERROR Hypervisor parameter 'disk_type=mtd' is not built yet"},
     {"migration_caps", "xbzrle", "ERROR Hypervisor parameter 'migration_caps' is not built yet"},
     {"security_domain", "me", "ERROR Cannot have a security domain when"},

@@ -22,7 +22,8 @@ Result<void> check_files(boost::json::object const& hvparams) {
     auto const path = text_of(hvparams, name);
     // An image may also be an URL.
     if (!path.starts_with('/') || sys::exists(path)) continue;
-    return fail(ErrorCode::EnvironmentError, "Parameter {}: there is no {} {} on this node", name,
+    return fail(ErrorCode::EnvironmentError,
+                "Parameter '{}' fails validation: not found or not a {} (current value: '{}')", name,
                 std::string_view(name) == "mem_path" ? "directory" : "file", path);
   }
   return {};
