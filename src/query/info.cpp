@@ -179,7 +179,7 @@ json::object instance_info(model::Cluster const& cluster, model::Instance const&
   auto const node = cluster.node(instance.primary_node);
   auto const group =
       node ? cluster.group((*node)->group.text()) : Result<model::GroupPtr>(Failure(node.error()));
-  auto const hv = model::filled_hvparams(settings, instance);
+  auto const hv = model::without_globals(model::filled_hvparams(settings, instance));
   auto be = model::filled_beparams(settings, instance);
   be["memory"] = be["maxmem"];
   json::object out;

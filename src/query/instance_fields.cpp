@@ -67,15 +67,13 @@ Cell console(Row const& row) {
   auto const hv = running_hvparams(row);
   json::object out;
   out["instance"] = json::value(json::string_view(instance.name));
-  out["host"] = json::value(json::string_view((*node)->name));
-  out["port"] = nullptr;
-  out["user"] = nullptr;
-  out["command"] = nullptr;
-  out["display"] = nullptr;
-  out["message"] = nullptr;
   auto const address = model::text_of(hv, "vnc_bind_address");
-  if (model::is_true(hv, "serial_console")) {
+  if (instance.hypervisor == model::HypervisorKind::Fake) {
+    out["kind"] = "msg";
+    out["message"] = "Console not available for fake hypervisor";
+  } else if (model::is_true(hv, "serial_console")) {
     out["kind"] = "ssh";
+    out["host"] = json::value(json::string_view((*node)->name));
     out["user"] = "root";
     out["port"] = model::number_of(model::filled_ndparams(*row.cluster, **node), "ssh_port");
     // The path below the run directory; who runs the command knows its prefix.
@@ -229,11 +227,13 @@ std::string hv_title(std::string_view name) {
       {"initrd_path", "Initrd_path"},
       {"kernel_path", "Kernel_path"},
       {"nic_type", "NIC_type"},
+      {"pae", "PAE"},
+      {"pci_pass", "pci_pass"},
       {"vnc_bind_address", "VNC_bind_address"}};
   for (auto const& [key, title] : titles) {
     if (key == name) return std::string(title);
   }
-  return std::string(name);
+  return "hv/" + std::string(name);
 }
 
 std::string kind_of(model::ParamType type) {
@@ -257,6 +257,14 @@ FieldTable parameter_fields() {
            auto const* value = filled.if_contains(name);
            return value ? plain(*value) : unavailable();
          }});
+  }
+  for (auto const& param : model::foreign_hypervisor_params()) {
+    std::string const name(param.name);
+    // A cluster's, not an instance's.
+    if (name == "xen_cmd") continue;
+    table.push_back({"hv/" + name, hv_title(name), kind_of(param.type),
+                     fmt::format("The \"{}\" hypervisor parameter", name), false,
+                     [](Row const&) { return unavailable(); }});
   }
   struct Be {
     std::string name;

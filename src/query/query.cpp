@@ -90,9 +90,11 @@ Result<void> check_types(json::value const& have, json::value const& wanted) {
                                   : "numbers stand without quotation marks");
 }
 
+// Of what isn't there nothing can be said: neither that it is so nor that it isn't.
+using Verdict = std::optional<bool>;
+
 Result<bool> compare(std::string_view op, Cell const& cell, json::value const& wanted,
                      bool is_hostname) {
-  if (cell.status != Status::Normal) return false;
   auto const& have = cell.value;
   if (op == "==" || op == "=" || op == "!=") {
     TRY(check_types(have, wanted));
@@ -131,9 +133,9 @@ Result<bool> compare(std::string_view op, Cell const& cell, json::value const& w
   return *order >= 0;
 }
 
-Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row const& row,
-                        std::size_t depth) {
-  if (filter.is_null()) return true;
+Result<Verdict> matches_at(json::value const& filter, FieldTable const& table, Row const& row,
+                           std::size_t depth) {
+  if (filter.is_null()) return Verdict(true);
   auto const* list = filter.if_array();
   if (depth > filter_depth_max) return bad_filter("it is nested too deeply");
   if (!list || list->empty() || !(*list)[0].is_string()) {
@@ -141,14 +143,20 @@ Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row 
   }
   auto const op = std::string_view((*list)[0].get_string());
   if (op == "&" || op == "|") {
+    auto const decides = op == "|";
+    Verdict verdict = !decides;
     for (std::size_t i = 1; i < list->size(); ++i) {
       auto const one = TRY(matches_at((*list)[i], table, row, depth + 1));
-      if (one == (op == "|")) return one;
+      if (one == decides) return one;
+      if (!one) verdict = std::nullopt;
     }
-    return op == "&";
+    return verdict;
   }
   if (list->size() < 2) return bad_filter(fmt::format("'{}' has nothing to look at", op));
-  if (op == "!") return !TRY(matches_at((*list)[1], table, row, depth + 1));
+  if (op == "!") {
+    auto const one = TRY(matches_at((*list)[1], table, row, depth + 1));
+    return one ? Verdict(!*one) : Verdict();
+  }
   if (!(*list)[1].is_string()) return bad_filter("a field name is missing");
   auto const name = std::string_view((*list)[1].get_string());
   auto const* field = find(table, name);
@@ -156,16 +164,16 @@ Result<bool> matches_at(json::value const& filter, FieldTable const& table, Row 
     return fail_as(ErrorClass::Name, ErrorCode::WrongInput, "Can't find field named '{}'", name);
   }
   auto const cell = field->cell(row);
+  if (cell.status != Status::Normal || (op == "?" && cell.value.is_null())) return Verdict();
   if (op == "?") {
     auto const& value = cell.value;
-    if (cell.status != Status::Normal || value.is_null()) return false;
-    if (value.is_bool()) return value.get_bool();
+    if (value.is_bool()) return Verdict(value.get_bool());
     return fail_as(ErrorClass::Name, ErrorCode::WrongInput,
                    "Unexpected value '{}' in boolean context; compare the field, as in {} == {}",
                    json::serialize(value), name, json::serialize(value));
   }
   if (list->size() != 3) return bad_filter("expected [operator, field, value]");
-  return compare(op, cell, (*list)[2], is_hostname(name, row));
+  return Verdict(TRY(compare(op, cell, (*list)[2], is_hostname(name, row))));
 }
 
 // Clients are shown 1 where Ganeti shows 1, not 1.0.
@@ -316,7 +324,7 @@ Result<json::value> fields_of(std::string const& what, std::vector<std::string> 
 }
 
 Result<bool> matches(json::value const& filter, FieldTable const& table, Row const& row) {
-  return matches_at(filter, table, row, 0);
+  return TRY(matches_at(filter, table, row, 0)).value_or(false);
 }
 
 }  // namespace flotte::query

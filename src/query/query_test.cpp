@@ -107,6 +107,22 @@ TEST_F(Query, filters) {
             R"([[[0,"web2.example"]],[[0,"web10.example"]]])");
 }
 
+TEST_F(Query, of_what_is_not_known_nothing_is_true) {
+  live_.running[NodeId("n1")] = std::nullopt;
+  EXPECT_EQ(names_that_pass(R"(["?","oper_state"])"), "[]");
+  EXPECT_EQ(names_that_pass(R"(["!",["?","oper_state"]])"), "[]");
+  EXPECT_EQ(names_that_pass(R"(["!",["&",["==","name","web1"],["<","oper_ram",5]]])"),
+            R"([[[0,"web2.example"]],[[0,"web10.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["|",["?","oper_state"],["==","name","web1"]])"),
+            R"([[[0,"web1.example"]]])");
+}
+
+TEST_F(Query, parameters_of_other_hypervisors_are_known_and_empty) {
+  EXPECT_EQ(
+      answer({{"fields", json::array{"hv/cpu_weight", "hv/pae"}}, {"names", json::array{"web1"}}}),
+      "[[[3,null],[3,null]]]");
+}
+
 TEST_F(Query, a_short_name_stands_for_a_host) {
   EXPECT_EQ(names_that_pass(R"(["==","name","web1"])"), R"([[[0,"web1.example"]]])");
   EXPECT_EQ(names_that_pass(R"(["!=","name","web1"])"),
