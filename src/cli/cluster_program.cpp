@@ -1,5 +1,6 @@
 // gnt-cluster.
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 
 #include <algorithm>
@@ -42,7 +43,11 @@ Outcome<json::object> settings_of(Call& call) {
   for (auto const& [option, key] : {std::pair{"enabled-hypervisors", "enabled_hypervisors"},
                                     std::pair{"enabled-disk-templates", "enabled_disk_templates"},
                                     std::pair{"reserved-lvs", "reserved_lvs"}}) {
-    if (auto const text = arguments.value(option)) out[key] = words_of(*text);
+    // An empty list is Ganeti's "not given", but for volumes: there are none that aren't ours.
+    auto const text = arguments.value(option);
+    if (text && (!text->empty() || std::string_view(key) == "reserved_lvs")) {
+      out[key] = words_of(*text);
+    }
   }
   for (auto const& [option, key] :
        {std::pair{"file-storage-dir", "file_storage_dir"},
@@ -54,7 +59,9 @@ Outcome<json::object> settings_of(Call& call) {
   for (auto const& [option, key] :
        {std::pair{"backend-parameters", "beparams"}, std::pair{"nic-parameters", "nicparams"},
         std::pair{"node-parameters", "ndparams"}}) {
-    if (auto const text = arguments.value(option)) out[key] = GIVEN(parse_pairs(*text, option));
+    if (auto const text = arguments.value(option)) {
+      out[key] = GIVEN(parse_pairs(*text, arguments.spelled(option)));
+    }
   }
   for (auto const& [option, key] : {std::pair{"hypervisor-parameters", "hvparams"},
                                     std::pair{"disk-parameters", "diskparams"}}) {
@@ -122,10 +129,84 @@ Outcome<json::value> call_node(Paths const& paths, std::string const& name,
   return last->get_object().at("ok");
 }
 
+// What they ask for is only where other nodes, mirrors or hypervisors are. They are taken, so that
+// what was typed for Ganeti goes through, and what doesn't happen is said.
+std::vector<Option> options_for_later() {
+  return {{0, "gluster-storage-dir", true, "No effect: there are no Gluster disks yet"},
+          {0, "drbd-usermode-helper", true, "No effect: there are no mirrored disks yet"},
+          {0, "hypervisor-state", true, "No effect: nothing asks for it"},
+          {0, "disk-state", true, "No effect: nothing asks for it"},
+          {0, "install-image", true, "No effect: OS scripts run on the node"},
+          {0, "zeroing-image", true, "No effect: nothing is exported yet"},
+          {0, "compression-tools", true, "No effect: nothing is moved to other nodes yet"},
+          {0, "default-iallocator-params", true, "No effect: hail has none"}};
+}
+
+// Those of `init` alone.
+std::vector<Option> init_options_for_later() {
+  return {{0, "ssh-key-bits", true, "No effect: no SSH keys are made for other nodes yet"},
+          {0, "ssh-key-type", true, "No effect: no SSH keys are made for other nodes yet"}};
+}
+
+void tell_what_is_for_later(Call const& call) {
+  for (auto const& option : with(options_for_later(), {init_options_for_later()})) {
+    if (!call.arguments.has(option.name)) continue;
+    std::fprintf(stderr, "Note: --%s: %s\n", option.name.c_str(), option.help.c_str());
+  }
+}
+
+// IPv4 is what there is.
+Outcome<void> check_ip_version(Call const& call) {
+  auto const text = call.arguments.value_or("primary-ip-version", "4");
+  auto const version = parse_count(text, "--primary-ip-version");
+  if (!version) {
+    return stop(fmt::format(
+        "Invalid primary ip version value: invalid literal for int() with base 10: '{}'", text));
+  }
+  if (*version == 4) return {};
+  return stop(Error{ErrorCode::WrongInput,
+                    *version == 6 ? std::string("Clusters whose address is IPv6 are not built yet")
+                                  : fmt::format("Invalid primary ip version: {}.", *version)});
+}
+
+bool is_address_of_this_host(in_addr const& wanted) {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return false;
+  bool is_found = false;
+  for (auto const* one = all; one; one = one->ifa_next) {
+    if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET) continue;
+    // The kernel's generic sockaddr, an IPv4 one as its family says.
+    auto const* address = reinterpret_cast<sockaddr_in const*>(one->ifa_addr);
+    is_found = is_found || address->sin_addr.s_addr == wanted.s_addr;
+  }
+  ::freeifaddrs(all);
+  return is_found;
+}
+
+// The address for replication; empty: the primary one.
+Outcome<std::string> secondary_ip(Call const& call) {
+  auto const text = call.arguments.value_or("secondary-ip", "");
+  if (text.empty()) return text;
+  in_addr address{};
+  if (::inet_pton(AF_INET, text.c_str(), &address) != 1) {
+    return stop(
+        Error{ErrorCode::WrongInput,
+              fmt::format("Secondary IP address ({}) has to be a valid IPv4 address.", text)});
+  }
+  if (is_address_of_this_host(address)) return text;
+  return stop(Error{
+      ErrorCode::EnvironmentError,
+      fmt::format("You gave {} as secondary IP, but it does not belong to this host.", text)});
+}
+
 Outcome<int> init(Call& call) {
   auto const& paths = call.session.paths();
   auto const& name = call.arguments.positional()[0];
+  tell_what_is_for_later(call);
+  OK(check_ip_version(call).map([] { return 0; }));
   auto settings = OK(settings_of(call));
+  if (auto const ip = OK(secondary_ip(call)); !ip.empty())
+    settings["secondary_ip"] = text_value(ip);
   settings["cluster_name"] = text_value(name);
   if (!settings.contains("enabled_hypervisors"))
     settings["enabled_hypervisors"] = json::array{"kvm"};
@@ -266,7 +347,10 @@ Outcome<int> info(Call& call) {
 
 Outcome<int> modify(Call& call) {
   auto const settings = OK(settings_of(call));
+  tell_what_is_for_later(call);
   if (settings.empty() && !call.arguments.has("vg-name")) {
+    auto const is_given = [&](Option const& option) { return call.arguments.has(option.name); };
+    if (std::ranges::any_of(options_for_later(), is_given)) return 0;
     return stop("Please give at least one of the parameters.");
   }
   auto op = OK(opcode(call, "OP_CLUSTER_SET_PARAMS"));
@@ -502,15 +586,9 @@ std::vector<Option> settings_options() {
                {0, "node-parameters", true, "Node parameters: ssh_port=22"},
                {'D', "disk-parameters", true, "Disk parameters: plain:stripes=1"},
                {0, "ipolicy-std-specs", true, "Instance policy: the standard"},
-               {'s', "secondary-ip", true, "Address for replication", false},
                {0, "uid-pool", true, "User ids for guests", false},
-               {0, "install-image", true, "Image for isolated installs", false},
-               {0, "zeroing-image", true, "Image for zeroing", false},
-               {0, "compression-tools", true, "Allowed for transfers", false},
-               {0, "drbd-usermode-helper", true, "DRBD", false},
-               {0, "use-external-mip-script", true, "yes or no", false},
-               {0, "primary-ip-version", true, "4 or 6", false}},
-              {policy_options()});
+               {0, "use-external-mip-script", true, "yes or no", false}},
+              {options_for_later(), policy_options()});
 }
 
 }  // namespace
@@ -551,12 +629,12 @@ Program cluster_program() {
            "Show cluster configuration", info},
           {"init", "[<opts>...] <cluster-name>", 1, 1,
            with(settings_options(),
-                {{{0, "no-etc-hosts", false, "No effect: /etc/hosts is left alone"},
+                {{{'s', "secondary-ip", true, "Address for replication"},
+                  {0, "primary-ip-version", true, "4"},
+                  {0, "no-etc-hosts", false, "No effect: /etc/hosts is left alone"},
                   {0, "no-ssh-init", false, "No effect: SSH is left alone"}},
-                 not_built_options({"default-iallocator-params=", "hypervisor-state=",
-                                    "disk-state=", "gluster-storage-dir=", "ssh-key-bits=",
-                                    "ssh-key-type=", "specs-cpu-count=", "specs-disk-count=",
-                                    "specs-disk-size=", "specs-mem-size=", "specs-nic-count="})}),
+                 init_options_for_later(),
+                 split_policy_options()}),
            "Initialises a new cluster configuration", init},
           {"list-tags", "", 0, 0, {}, "List the tags of the cluster", list_tags},
           {"master-failover", "", 0, 0,
@@ -571,7 +649,6 @@ Program cluster_program() {
                   {0, "reserved-lvs", true, "Volumes that are not ours"}},
                  not_built_options(
                      {"instance-communication-network=", "add-uids=", "remove-uids=",
-                      "default-iallocator-params=", "hypervisor-state=", "disk-state=",
                       "modify-etc-hosts=", "enabled-data-collectors=", "data-collector-interval="}),
                  submit_options()}),
            "Alters the parameters of the cluster", modify},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/values.h"
+#include "model/params.h"
 #include "schema/schema.h"
 
 namespace flotte::cli {
@@ -91,6 +92,44 @@ Outcome<json::value> minmax_of(std::string const& text, PolicyOf owner) {
   return minmax;
 }
 
+// An option for what of an instance it bounds.
+constexpr std::pair<char const*, char const*> split_options[] = {{"specs-cpu-count", "cpu-count"},
+                                                                 {"specs-disk-count", "disk-count"},
+                                                                 {"specs-disk-size", "disk-size"},
+                                                                 {"specs-mem-size", "memory-size"},
+                                                                 {"specs-nic-count", "nic-count"}};
+
+// What is not said stays as it is by default.
+Outcome<json::object> split_policy(Call& call) {
+  auto const& arguments = call.arguments;
+  auto const is_given = [&](auto const& pair) { return arguments.has(pair.first); };
+  if (std::ranges::none_of(split_options, is_given)) return json::object();
+  if (arguments.has("ipolicy-bounds-specs") || arguments.has("ipolicy-std-specs")) {
+    return wrong(
+        "A --specs-xxx option cannot be specified together with any --ipolicy-xxx-specs option");
+  }
+  auto const defaults = model::default_ipolicy();
+  auto minmax = defaults.at("minmax").at(0).as_object();
+  auto std_spec = defaults.at("std").as_object();
+  for (auto const& [option, name] : split_options) {
+    auto const text = arguments.value(option);
+    if (!text) continue;
+    for (auto const& [end, value] : GIVEN(parse_pairs(*text, arguments.spelled(option)))) {
+      auto* spec = end == "std"                   ? &std_spec
+                   : end == "min" || end == "max" ? &minmax[end].as_object()
+                                                  : nullptr;
+      if (!spec) {
+        return stop(Error{ErrorCode::WrongInput,
+                          fmt::format("Unknown parameter '{}'; there are min, max and std",
+                                      std::string_view(end)),
+                          ErrorClass::Parameter});
+      }
+      (*spec)[name] = OK(spec_value(name, python_text(value), std::string(std::string_view(end))));
+    }
+  }
+  return json::object{{"minmax", json::array{std::move(minmax)}}, {"std", std::move(std_spec)}};
+}
+
 std::string spec_text(json::object const& spec) {
   std::vector<std::string> pairs;
   for (auto const& [key, value] : spec) {
@@ -109,9 +148,18 @@ std::vector<Option> policy_options() {
           {0, "ipolicy-spindle-ratio", true, "Instance policy: spindles"}};
 }
 
+std::vector<Option> split_policy_options() {
+  std::vector<Option> options;
+  for (auto const& [option, spec] : split_options) {
+    options.push_back(
+        {0, option, true, fmt::format("Instance policy: {}: min=…,max=…,std=…", spec)});
+  }
+  return options;
+}
+
 Outcome<json::object> policy_of(Call& call, PolicyOf owner) {
   auto const& arguments = call.arguments;
-  json::object policy;
+  json::object policy = OK(split_policy(call));
   if (auto const text = arguments.value("ipolicy-bounds-specs")) {
     policy["minmax"] = OK(minmax_of(*text, owner));
   }
@@ -144,7 +192,11 @@ Outcome<json::object> policy_of(Call& call, PolicyOf owner) {
 Outcome<json::object> by_name(Call& call, std::string const& option) {
   json::object out;
   for (auto const& text : call.arguments.values(option)) {
-    auto const [name, pairs] = GIVEN(parse_named_pairs(text, "--" + option));
+    if (auto const removed = GIVEN(parse_removed_group(text)); !removed.empty()) {
+      out[removed] = nullptr;
+      continue;
+    }
+    auto const [name, pairs] = GIVEN(parse_named_pairs(text, call.arguments.spelled(option)));
     auto& known = out[name];
     if (!known.is_object()) known = json::object();
     for (auto const& [key, value] : pairs) known.as_object()[key] = value;

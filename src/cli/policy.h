@@ -10,6 +10,8 @@ enum class PolicyOf { Cluster, Group };
 
 // --ipolicy-bounds-specs and its like; gnt-cluster has --ipolicy-std-specs too.
 std::vector<Option> policy_options();
+// Of `init`: --specs-mem-size=min=128M,max=4G,std=1G and the like, instead of whole policies.
+std::vector<Option> split_policy_options();
 Outcome<json::object> policy_of(Call& call, PolicyOf owner);
 
 // -D plain:stripes=2 -D drbd:metavg=x → {"plain": {...}, "drbd": {...}}

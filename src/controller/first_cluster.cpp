@@ -85,6 +85,8 @@ Result<FirstCluster> first_cluster(json::object const& request, Random& random, 
   }
   auto const node_given = bootstrap->get_object();
   given.erase("bootstrap");
+  auto const secondary_ip = model::text_of(given, "secondary_ip");
+  given.erase("secondary_ip");
   given["uuid"] = random.uuid();
 
   FirstCluster first;
@@ -97,7 +99,7 @@ Result<FirstCluster> first_cluster(json::object const& request, Random& random, 
   first.node.uuid = NodeId(model::text_of(node_given, "node_uuid"));
   first.node.name = model::text_of(node_given, "node_name");
   first.node.primary_ip = model::text_of(node_given, "primary_ip");
-  first.node.secondary_ip = first.node.primary_ip;
+  first.node.secondary_ip = secondary_ip.empty() ? first.node.primary_ip : secondary_ip;
   first.node.port = model::number_of(node_given, "port");
   first.node.group = first.group.uuid;
   if (first.node.uuid.empty() || first.node.name.empty() || first.node.port == 0) {
