@@ -17,7 +17,7 @@ WRONG = {
     "boot_order=floppy": "Cannot boot from floppy without an image",
     "cdrom_disk_type=mtd": "cdrom_disk_type",
     "keymap=nosuch,vnc_bind_address=127.0.0.1": "could not read keymap file",
-    "mem_path=/nosuch": "there is no directory /nosuch",
+    "mem_path=/nosuch": "not found or not a directory (current value: '/nosuch')",
 }
 
 

@@ -622,8 +622,8 @@ TEST_P(KvmStarts, what_would_not_start_is_found_beside_the_running_guest) {
       {{{"vnc_bind_address", "127.0.0.1"}, {"keymap", "nosuch"}}, "could not read keymap file"},
       {{{"vnc_bind_address", "192.0.2.250"}}, "192.0.2.250 is no address of this node"},
       {{{"kernel_path", "/etc/passwd"}}, "invalid kernel header"},
-      {{{"kernel_path", "/nosuch"}}, "there is no file /nosuch"},
-      {{{"mem_path", "/nosuch"}}, "there is no directory /nosuch"},
+      {{{"kernel_path", "/nosuch"}}, "not found or not a file (current value: '/nosuch')"},
+      {{{"mem_path", "/nosuch"}}, "not found or not a directory (current value: '/nosuch')"},
       {{{"security_model", "user"}, {"security_domain", "nosuch"}}, "nosuch"},
       {{{"cpu_mask", "4000"}}, "none of the CPUs 4000"},
   };
