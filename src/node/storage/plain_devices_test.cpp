@@ -102,8 +102,8 @@ TEST(PlainDevices, a_volume_that_udev_looks_at_is_removed_when_it_has_looked) {
 }
 
 TEST(MasterAddress, one_that_was_changed_meanwhile_is_as_wished) {
-  EXPECT_TRUE(address(true, {"", "lo inet 192.0.2.7/32"}));
-  EXPECT_TRUE(address(false, {"lo inet 192.0.2.7/32", ""}));
+  EXPECT_TRUE(address(true, {"", "1: lo    inet 192.0.2.7/32 scope global lo"}));
+  EXPECT_TRUE(address(false, {"1: lo    inet 192.0.2.7/32 scope global lo", ""}));
   EXPECT_THAT(address(true, {"", ""}).error().message, HasSubstr("too late"));
 }
 
