@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <sstream>
@@ -35,7 +36,8 @@ std::string this_host() {
 // QEMU gives some of its programs to one.
 bool is_plain_path(std::string const& path) {
   auto const is_plain = [](unsigned char c) {
-    return std::isalnum(c) || std::string_view("/._+-").find(static_cast<char>(c)) != std::string_view::npos;
+    return std::isalnum(c) ||
+           std::string_view("/._+-").find(static_cast<char>(c)) != std::string_view::npos;
   };
   return path.starts_with('/') && std::ranges::all_of(path, is_plain) &&
          std::filesystem::path(path).lexically_normal() == path;
@@ -98,8 +100,10 @@ std::vector<std::string> programs_in(std::string_view option, std::string const&
   if (word.starts_with('{')) {
     auto const parsed = schema::parse(word);
     // QEMU would refuse it, or read it in another way than we do.
-    if (parsed) take_json(found, "", *parsed);
-    else found.push_back(word);
+    if (parsed)
+      take_json(found, "", *parsed);
+    else
+      found.push_back(word);
   }
   if (option == "-incoming") take(word, "exec:");
   // What stands in such a file can't be looked at here.
@@ -122,13 +126,27 @@ Result<void> require_one_user(std::span<std::string const> argv) {
   for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
     if (argv[i] == "-runas" || argv[i] == "--runas") users.push_back(argv[i + 1]);
   }
+  // They change what other options say, whom it runs as among that.
+  for (auto const& word : argv) {
+    for (auto const* option : {"-set", "-run-with"}) {
+      if (word != option && word != fmt::format("-{}", option)) continue;
+      return fail(ErrorCode::WrongInput,
+                  "{} is not taken in kvm_extra; say it at the option itself", option);
+    }
+  }
   if (users.size() > 1) {
     return fail(ErrorCode::WrongInput,
                 "QEMU is told twice as whom to run ({}); leave -runas out of kvm_extra, and use "
                 "security_model=user with security_domain",
                 fmt::join(users, ", "));
   }
-  if (users.empty() || (users[0] != "root" && users[0] != "0" && !users[0].starts_with("0:"))) return {};
+  // "0:0", and as C writes numbers: "0x0:0".
+  auto const is_root = [](std::string const& user) {
+    char* end = nullptr;
+    auto const number = std::strtoul(user.c_str(), &end, 0);
+    return user == "root" || (end != user.c_str() && number == 0 && (*end == ':' || *end == '\0'));
+  };
+  if (users.empty() || !is_root(users[0])) return {};
   return fail(ErrorCode::WrongInput, "A guest does not run as root: -runas {}", users[0]);
 }
 

@@ -112,7 +112,8 @@ TEST_F(AllowedPrograms, are_asked_for_whatever_makes_qemu_run_something) {
            // In JSON.
            {"-netdev", R"({"type":"tap","id":"e","script":"/tmp/x"})"},
            {"-netdev", R"({"type":"bridge","id":"e","helper":"/tmp/x"})"},
-           {"-netdev", R"({"type":"user","id":"e","guestfwd":[{"str":"tcp:1.2.3.4:5-cmd:/tmp/x"}]})"},
+           {"-netdev",
+            R"({"type":"user","id":"e","guestfwd":[{"str":"tcp:1.2.3.4:5-cmd:/tmp/x"}]})"},
            {"-netdev", R"({"type":"tap","script":"/tmp/x)"}}) {
     EXPECT_THAT(refusal_of(argv), HasSubstr("Root does not run"))
         << fmt::format("{}", fmt::join(argv, " "));
@@ -123,11 +124,22 @@ TEST_F(AllowedPrograms, are_asked_for_whatever_makes_qemu_run_something) {
   EXPECT_EQ(refusal_of({"-netdev", R"({"type":"tap","id":"e","script":")" + own_ + R"("})"}), "");
 }
 
+TEST_F(AllowedPrograms, are_named_where_they_can_be_seen) {
+  allow(own_ + "\n");
+  EXPECT_THAT(refusal_of({"-netdev", "tap,id=e", "-set", "netdev.e.script=/tmp/x"}),
+              HasSubstr("-set is not taken"));
+  EXPECT_THAT(refusal_of({"--set", "netdev.e.helper=/tmp/x"}), HasSubstr("-set is not taken"));
+  EXPECT_THAT(refusal_of({"-run-with", "user=root"}), HasSubstr("-run-with is not taken"));
+}
+
 TEST_F(AllowedPrograms, are_run_by_nobody_who_is_root) {
   allow(own_ + "\n");
   EXPECT_EQ(refusal_of({"-runas", "flotte-vm"}), "");
   EXPECT_THAT(refusal_of({"-runas", "root"}), HasSubstr("does not run as root"));
-  EXPECT_THAT(refusal_of({"-runas", "0:0"}), HasSubstr("does not run as root"));
+  for (auto const* root : {"0:0", "00:0", "0x0:0", "0"}) {
+    EXPECT_THAT(refusal_of({"-runas", root}), HasSubstr("does not run as root")) << root;
+  }
+  EXPECT_EQ(refusal_of({"-runas", "1000:0"}), "");
   EXPECT_THAT(refusal_of({"-runas", "alice", "-runas", "flotte-vm"}), HasSubstr("told twice"));
 }
 

@@ -56,7 +56,7 @@ std::string following(std::vector<std::string> const& argv, std::string_view opt
 std::string last_following(std::vector<std::string> const& argv, std::string_view option) {
   std::string last;
   for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
-    if (argv[i] == option) last = argv[i + 1];
+    if (argv[i] == option || argv[i] == fmt::format("-{}", option)) last = argv[i + 1];
   }
   return last;
 }
