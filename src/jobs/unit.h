@@ -149,8 +149,7 @@ class UnitOf final : public Unit {
                             json::value const& plan) const override {
     if constexpr (HasHooks<U>) {
       return boundary(op_id(), [&]() -> Result<Hooks> {
-        return U::hooks(TRY(opcodes::decode<Op>(op)), cluster,
-                        TRY(plan_of(plan)));
+        return U::hooks(TRY(opcodes::decode<Op>(op)), cluster, TRY(plan_of(plan)));
       });
     } else {
       return fail(ErrorCode::InternalError, "{} has no hooks", Op::op_id);
@@ -164,9 +163,8 @@ class UnitOf final : public Unit {
 
   Result<json::value> apply(json::value const& plan, JobContext& job) const override {
     // Always through JSON, so that a run after a crash sees exactly what the first run saw.
-    return boundary(op_id(), [&]() -> Result<json::value> {
-      return U::apply(TRY(plan_of(plan)), job);
-    });
+    return boundary(op_id(),
+                    [&]() -> Result<json::value> { return U::apply(TRY(plan_of(plan)), job); });
   }
 };
 

@@ -234,9 +234,13 @@ Result<void> check_templates(opcodes::ClusterSetParams const& op, model::Setting
 Result<void> check_allowed_templates(model::Settings const& settings) {
   auto const policy = model::filled_ipolicy(settings);
   std::vector<std::string> disabled;
-  for (auto const& name : policy.at("disk-templates").as_array()) {
-    auto const kind = schema::enum_from<model::DiskTemplate>(std::string_view(name.as_string()));
-    if (!kind || !is_enabled(settings, *kind)) disabled.emplace_back(name.as_string());
+  auto const* names = policy.if_contains("disk-templates");
+  if (!names || !names->is_array()) return {};
+  for (auto const& one : names->get_array()) {
+    if (!one.is_string()) continue;
+    std::string_view const name = one.get_string();
+    auto const kind = schema::enum_from<model::DiskTemplate>(name);
+    if (!kind || !is_enabled(settings, *kind)) disabled.emplace_back(name);
   }
   if (disabled.empty()) return {};
   return fail(ErrorCode::WrongInput,

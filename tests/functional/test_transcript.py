@@ -7,6 +7,7 @@ HERE = pathlib.Path(__file__).parent / "transcript"
 
 # What differs, and why that is right.
 DIFFERENT = {
+    "gnt-os diagnose": "the node's name stands behind its UUID",
     "gnt-cluster version": "the version control's version is ours",
     "gnt-node list -o name,role,pinst_cnt,dtotal,mtotal --separator=: --no-headers": "the disk of this machine is another one",
 }

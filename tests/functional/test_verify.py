@@ -104,8 +104,8 @@ FAULTS = {
         "ENODEORPHANINSTANCE", "node", NODE,
         "stray files of instance ghost, which is not on this node: /var/run/ganeti/instance-disks/ghost:0, /var/run/ganeti/kvm-hypervisor/conf/ghost.runtime, "
         "/var/run/ganeti/kvm-hypervisor/nic/ghost, /var/run/ganeti/kvm-hypervisor/pid/ghost"),
-    "a kernel that is missing": (
-        "touch /tmp/kernel; gnt-cluster modify -H kvm:kernel_path=/tmp/kernel > /tmp/said; rm /tmp/kernel", "gnt-cluster modify -H kvm:kernel_path=", 1,
+    "an image that is missing": (
+        "truncate -s 1M /tmp/cd.iso; gnt-cluster modify -H kvm:cdrom_image_path=/tmp/cd.iso > /tmp/said; rm /tmp/cd.iso", "gnt-cluster modify -H kvm:cdrom_image_path=", 1,
         "ENODEHV", "node", NODE, "hypervisor kvm parameter verify failure (source cluster): "),
 }
 

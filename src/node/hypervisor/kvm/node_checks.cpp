@@ -23,8 +23,8 @@ Result<void> check_files(boost::json::object const& hvparams) {
     // An image may also be an URL.
     if (!path.starts_with('/') || sys::exists(path)) continue;
     return fail(ErrorCode::EnvironmentError,
-                "Parameter '{}' fails validation: not found or not a {} (current value: '{}')", name,
-                std::string_view(name) == "mem_path" ? "directory" : "file", path);
+                "Parameter '{}' fails validation: not found or not a {} (current value: '{}')",
+                name, std::string_view(name) == "mem_path" ? "directory" : "file", path);
   }
   return {};
 }
