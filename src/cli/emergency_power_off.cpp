@@ -1,6 +1,8 @@
 #include "cli/emergency_power_off.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <ctime>
 #include <set>
 
 #include "cli/instance_selection.h"
@@ -8,6 +10,9 @@
 
 namespace flotte::cli {
 namespace {
+
+// The power may be away for longer; whoever is there then may want the guests.
+constexpr std::time_t watcher_pause_s = 24 * 3600;
 
 struct Affected {
   std::vector<std::string> nodes;
@@ -78,6 +83,25 @@ Outcome<json::object> opcode_for(Call& call, bool is_on) {
   return op;
 }
 
+// Or it would start at once what is stopped: it is still wished to run. A pause that is longer
+// stays.
+Outcome<void> pause_watcher(Call& call) {
+  auto const info = OK(call.session.get("cluster"));
+  auto const& known = info.at("watcher_pause");
+  auto until = std::time(nullptr) + watcher_pause_s;
+  if (!known.is_null()) until = std::max(until, known.to_number<std::time_t>());
+  OK(call.session.post("watcher", {{"paused_until", until}}));
+  std::printf("The watcher is paused until %s, or until 'gnt-cluster epo --on'.\n",
+              strip(std::ctime(&until)).c_str());
+  return {};
+}
+
+Outcome<void> continue_watcher(Call& call) {
+  OK(call.session.post("watcher", {{"paused_until", nullptr}}));
+  std::printf("The watcher is no longer paused.\n");
+  return {};
+}
+
 Outcome<int> epo(Call& call) {
   OK(check_words(call).map([] { return 0; }));
   auto const is_on = call.arguments.has("on");
@@ -86,11 +110,13 @@ Outcome<int> epo(Call& call) {
                                "Affected nodes:\n  {}",
                                nodes.size(), fmt::join(nodes, "\n  ")))
          .map([] { return 0; }));
+  if (!is_on) OK(pause_watcher(call).map([] { return 0; }));
   for (auto const& name : instances) {
     std::printf("Submit %s of instance %s\n", is_on ? "startup" : "shutdown", name.c_str());
   }
   auto const op = OK(opcode_for(call, is_on));
   auto const exit_code = instances.empty() ? 0 : OK(for_each_of(call, instances, op));
+  if (is_on) OK(continue_watcher(call).map([] { return 0; }));
   if (exit_code == 0) {
     std::printf("All instances have been %s successfully\n", is_on ? "started" : "stopped");
     return 0;

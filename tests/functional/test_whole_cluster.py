@@ -40,9 +40,7 @@ def test_a_name_that_cannot_be_the_clusters(cluster, other_name):
 def two_instances(cluster):
     cluster.ok(f"{ADD} vm1.lab.test")
     cluster.ok(f"{ADD} --no-start vm2.lab.test")
-    cluster.ok("gnt-cluster watcher pause 1h")
     yield
-    cluster.ok("gnt-cluster watcher continue")
     for name in ("vm1", "vm2"):
         cluster.ok(f"gnt-instance remove -f --shutdown-timeout=0 {name}.lab.test")
 
@@ -57,7 +55,11 @@ def test_before_the_power_goes_all_instances_stop_and_start_afterwards(cluster, 
     assert "Submit shutdown of instance vm1.lab.test" in said
     # What is wished of them is not changed.
     assert statuses(cluster) == ["ERROR_down", "ADMIN_down"]
-    cluster.ok("gnt-cluster epo --on -f --all")
+    # Nobody starts them behind one's back.
+    assert "The watcher is paused until" in said and "gnt-cluster epo --on" in said
+    assert cluster.ok("gnt-cluster watcher info").startswith("The watcher is paused until ")
+    assert "The watcher is no longer paused." in cluster.ok("gnt-cluster epo --on -f --all")
+    assert cluster.ok("gnt-cluster watcher info") == "The watcher is not paused.\n"
     assert statuses(cluster) == ["running", "running"]
 
 
@@ -67,6 +69,7 @@ def test_the_power_of_what(cluster, two_instances):
     for who in ("node1.lab.test", "", "--groups default"):
         assert "node1.lab.test is the master node" in cluster.refused(f"gnt-cluster epo -f {who}")
     assert cluster.refused("gnt-cluster epo --all") == ""  # nobody can be asked
+    assert cluster.ok("gnt-cluster watcher info") == "The watcher is not paused.\n"
     assert statuses(cluster) == ["running", "ADMIN_down"]
 
 
