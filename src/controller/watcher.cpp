@@ -141,10 +141,23 @@ void Watcher::look_and_run_hooks() {
   run_hooks(*seams_.config.snapshot());
 }
 
-// After a reboot of the master nobody else brings it up.
-void Watcher::keep_master_address(model::Cluster const& cluster) {
-  auto const& settings = cluster.settings();
-  auto const master = cluster.node(settings.master_node);
+// Somebody who may be about to move the cluster's address, or waits for his turn to.
+bool Watcher::settings_are_changing() const {
+  return std::ranges::any_of(queue_.locks(), [](auto const& entry) {
+    return std::ranges::any_of(entry.locks, [](jobs::Lock const& lock) {
+      return lock.level == jobs::LockLevel::Cluster && lock.name == "settings" &&
+             lock.mode == jobs::LockMode::Exclusive;
+    });
+  });
+}
+
+// After a reboot of the master nobody else brings it up. What is configured is looked at after the
+// locks: who has given his back meanwhile has committed.
+void Watcher::keep_master_address() {
+  if (settings_are_changing()) return;
+  auto const cluster = seams_.config.snapshot();
+  auto const& settings = cluster->settings();
+  auto const master = cluster->node(settings.master_node);
   if (!master || settings.master_ip.empty() || settings.master_netdev.empty()) return;
   auto const kept = seams_.nodes.ask(**master,
                                      rpc::MasterAddress{.ip = settings.master_ip,
@@ -155,8 +168,8 @@ void Watcher::keep_master_address(model::Cluster const& cluster) {
 }
 
 void Watcher::look() {
+  keep_master_address();
   auto const cluster = seams_.config.snapshot();
-  keep_master_address(*cluster);
   queue_.auto_archive(archive_age);
   clean_archive();
   // Refused anyway, and no try.

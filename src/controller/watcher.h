@@ -42,7 +42,8 @@ class Watcher {
   void look_and_run_hooks();
   void look();
   void clean_archive();
-  void keep_master_address(model::Cluster const& cluster);
+  void keep_master_address();
+  bool settings_are_changing() const;
   void run_hooks(model::Cluster const& cluster);
   void look_at(model::Node const& node, std::vector<rpc::RunningInstance> const& running);
   std::set<std::string> busy_instances(model::Cluster const& cluster) const;

@@ -48,14 +48,14 @@ Result<jobs::Hooks> ClusterRename::hooks(Op const&, model::Cluster const& cluste
                        {{"OP_TARGET", cluster.settings().cluster_name}, {"NEW_NAME", plan.name}});
 }
 
+// At each moment the configured address is there: who looks after it meanwhile, or after a death in
+// between, brings back none that is no longer the cluster's.
 Result<json::value> ClusterRename::apply(Plan const& plan, jobs::JobContext& job) {
-  for (auto const& address : {plan.address_before, plan.address_after}) {
-    if (!address) continue;
-    auto back = *address;
-    back.is_up = !back.is_up;
-    TRY(job.step(fmt::format("{} the cluster's address {}", address->is_up ? "Raising" : "Dropping",
-                             address->ip),
-                 plan.master, *address, {.undo = jobs::undo_call(plan.master, back)}));
+  if (auto const& raised = plan.address_after) {
+    auto back = *raised;
+    back.is_up = false;
+    TRY(job.step(fmt::format("Raising the cluster's address {}", raised->ip), plan.master, *raised,
+                 {.undo = jobs::undo_call(plan.master, back)}));
   }
   TRY(job.commit("Renaming the cluster", [&](store::ClusterEdit& edit) -> Result<void> {
     auto settings = edit.settings();
@@ -64,6 +64,16 @@ Result<json::value> ClusterRename::apply(Plan const& plan, jobs::JobContext& job
     edit.put(std::move(settings));
     return {};
   }));
+  TRY(job.keep());
+  if (auto const& dropped = plan.address_before) {
+    auto const gone = job.step(fmt::format("Dropping the cluster's address {}", dropped->ip),
+                               plan.master, *dropped);
+    if (!gone) {
+      job.warn(fmt::format(
+          "The old address could not be dropped: {}; do it with 'ip address del {}/{} dev {}'",
+          gone.error().message, dropped->ip, dropped->netmask, dropped->netdev));
+    }
+  }
   return json::value(json::string_view(plan.name));
 }
 

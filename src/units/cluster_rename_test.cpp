@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include "jobs/job_context.h"
+#include "store/config_store.h"
+
 namespace flotte::units {
 namespace {
 
@@ -26,6 +29,75 @@ ClusterRename::Facts resolves(std::string const& name, std::string const& ip,
 std::string error_of(ClusterRename::Facts const& facts) {
   auto const plan = ClusterRename::plan({.name = "given"}, a_cluster(), facts);
   return plan ? "" : plan.error().message;
+}
+
+// Notes what is done. A step whose words are `failing` fails.
+class NotingJob final : public jobs::JobContext {
+ public:
+  explicit NotingJob(std::string failing = "") : failing_(std::move(failing)) {}
+
+  Result<void> commit(std::string says, std::function<Result<void>(store::ClusterEdit&)> const&,
+                      std::optional<jobs::Undo>) override {
+    done.push_back(std::move(says));
+    return {};
+  }
+  Result<void> keep() override {
+    done.emplace_back("keep");
+    return {};
+  }
+  void log(std::string text) override { told.push_back(std::move(text)); }
+  Result<json::array> submit(std::vector<json::array>) override { return json::array(); }
+  std::vector<jobs::HookReport> run_post_hooks() override { return {}; }
+  std::shared_ptr<model::Cluster const> cluster() override { return {}; }
+  Clock& clock() override { return clock_; }
+  Result<void> sleep(std::chrono::nanoseconds) override { return {}; }
+  JobId id() const override { return JobId{1}; }
+
+  std::vector<std::string> done;
+  std::vector<std::string> told;
+
+ private:
+  Result<json::value> run_step(std::string says, jobs::CallData, jobs::StepOptions) override {
+    if (says == failing_) return fail(ErrorCode::EnvironmentError, "no such device");
+    done.push_back(std::move(says));
+    return json::value(json::object());
+  }
+  rpc::Node& nodes() override { std::abort(); }
+  rpc::CallContext read_context() override { return {}; }
+
+  std::string failing_;
+  SystemClock clock_;
+};
+
+ClusterRename::Plan a_plan() {
+  return ClusterRename::plan({.name = "new"}, a_cluster(),
+                             resolves("new.example.com", "192.0.2.10"))
+      .value();
+}
+
+// The watcher raises what is configured: the old one is dropped when it no longer is.
+TEST(ClusterRename, the_old_address_goes_last) {
+  NotingJob job;
+  auto const done = ClusterRename::apply(a_plan(), job);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_THAT(job.done, ::testing::ElementsAre("Raising the cluster's address 192.0.2.10",
+                                               "Renaming the cluster", "keep",
+                                               "Dropping the cluster's address 192.0.2.9"));
+  EXPECT_TRUE(job.told.empty());
+}
+
+TEST(ClusterRename, an_old_address_that_stays_is_told) {
+  NotingJob job("Dropping the cluster's address 192.0.2.9");
+  auto const done = ClusterRename::apply(a_plan(), job);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_THAT(job.told, ::testing::ElementsAre(::testing::HasSubstr(
+                            "no such device; do it with 'ip address del 192.0.2.9/24 dev br0'")));
+}
+
+TEST(ClusterRename, without_its_new_address_nothing_changes) {
+  NotingJob job("Raising the cluster's address 192.0.2.10");
+  EXPECT_FALSE(ClusterRename::apply(a_plan(), job));
+  EXPECT_TRUE(job.done.empty());
 }
 
 TEST(ClusterRename, the_address_goes_with_the_name) {

@@ -235,5 +235,29 @@ TEST(Simulation, the_watcher_stops_nothing_that_was_started_meanwhile) {
   EXPECT_GT(down, 0U);
 }
 
+// Who changes the settings may be moving it: between its drop and the commit the old one would come
+// back, and nobody would ever drop it again.
+TEST(Simulation, the_watcher_leaves_the_address_alone_while_it_is_moved) {
+  World world({.seed = 1, .machines = 0, .has_faults = false});
+  world.run([](World& it) {
+    NodeId const node("node-1");
+    auto const addresses = [&] { return it.nodes().fake().state(node).addresses; };
+    while (addresses().empty()) it.sleep(std::chrono::seconds(1));
+    it.nodes().fake().change(node, [](rpc::FakeNodeState& state) {
+      state.hooks["cluster-rename-pre.d/10-slow"] = {.takes_s = 200};
+    });
+    auto const job =
+        it.submit(json::array{json::object{{"OP_ID", "OP_CLUSTER_RENAME"}, {"name", "sim-1"}}});
+    ASSERT_TRUE(job);
+    it.sleep(std::chrono::seconds(10));
+    it.nodes().fake().change(node, [](rpc::FakeNodeState& state) { state.addresses.clear(); });
+    it.sleep(std::chrono::seconds(150));
+    EXPECT_TRUE(addresses().empty());
+    EXPECT_EQ(it.wait_for(*job, std::chrono::minutes(10)), jobs::Status::Success);
+    EXPECT_EQ(addresses(), std::set<std::string>{"192.0.2.252"});
+  });
+  EXPECT_FALSE(world.broken()) << world.broken()->what;
+}
+
 }  // namespace
 }  // namespace flotte::simulation
