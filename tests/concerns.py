@@ -12,13 +12,13 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Test programs, by what they are linked with: a folder's own, and those of the folders that use it (src/CMakeLists.txt).
-ALL = "base schema sys net model opcodes store rpc query jobs node units cli simulation"
+ALL = "base schema sys net model opcodes store rpc query jobs node units controller cli simulation"
 PROGRAMS = [
     ("src/base/*", ALL), ("src/schema/*", ALL), ("src/model/*", ALL),
     ("src/sys/*", "sys node"), ("src/net/*", "net rpc cli node"), ("src/opcodes/*", "opcodes jobs units simulation"),
-    ("src/store/*", "store jobs units simulation"), ("src/rpc/*", "rpc query jobs node units simulation"), ("src/query/*", "query units simulation"),
+    ("src/store/*", "store jobs units controller simulation"), ("src/rpc/*", "rpc query jobs node units controller simulation"), ("src/query/*", "query units simulation"),
     ("src/jobs/*", "jobs units simulation"), ("src/node/*", "node"), ("src/units/*", "units simulation"), ("src/rapi/*", "simulation"),
-    ("src/controller/*", "simulation"), ("src/cli/*", "cli"), ("src/bin/*", ""), ("src/CMakeLists.txt", ALL),
+    ("src/controller/*", "controller simulation"), ("src/cli/*", "cli"), ("src/bin/*", ""), ("src/CMakeLists.txt", ALL),
     ("tests/simulation/*", "simulation"), ("tests/CMakeLists.txt", "simulation"), ("cmake/*", ALL), ("CMake*", ALL), ("simulate", "simulation"),
     ("*", ""),
 ]

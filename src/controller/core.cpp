@@ -74,6 +74,8 @@ void Core::start() {
 
 void Core::stop() {
   leadership_.stop();
+  // First: jobs come to their next step while the others are waited for.
+  if (queue_) queue_->depose();
   if (watcher_) watcher_->stop();
   if (ssconf_) ssconf_->stop();
   if (queue_) queue_->stop();

@@ -70,6 +70,11 @@ void SsconfWriter::wait(Duration longest) {
   }
 }
 
+bool SsconfWriter::is_stopping() {
+  std::lock_guard const guard(mutex_);
+  return is_stopping_;
+}
+
 void SsconfWriter::run() {
   auto all_again_at = clock_.now() + all_again_after;
   auto retry_at = Instant::max();
@@ -107,6 +112,7 @@ Instant SsconfWriter::write_all(model::Cluster const& cluster) {
   auto const files = model::ssconf(cluster);
   auto retry_at = Instant::max();
   for (auto const& [id, node] : cluster.nodes()) {
+    if (is_stopping()) break;
     if (node->offline) {
       known_.erase(id);
     } else {

@@ -37,6 +37,7 @@ class SsconfWriter {
   };
 
   void run();
+  bool is_stopping();
   Instant write_all(model::Cluster const& cluster);
   Instant write(model::Node const& node, schema::json::object const& files);
 

@@ -1,0 +1,79 @@
+#include "controller/ssconf_writer.h"
+
+#include <gmock/gmock.h>
+
+#include <latch>
+
+#include "base/clock.h"
+#include "rpc/node_calls.h"
+#include "store/memory_store.h"
+
+namespace flotte::controller {
+namespace {
+
+namespace json = boost::json;
+
+constexpr auto patience = std::chrono::minutes(5);
+
+// Takes note of what is written.
+class NotingNodes final : public rpc::Node {
+ public:
+  Result<json::value> invoke(model::Node const&, std::string_view, json::object const& arguments,
+                             rpc::CallContext const&, rpc::Progress const&) override {
+    auto const values = arguments.at("values").get_object();
+    written.push_back(values);
+    if (on_call) on_call();
+    return json::value(json::object());
+  }
+
+  std::vector<json::object> written;
+  std::function<void()> on_call;
+};
+
+class SsconfWriting : public ::testing::Test {
+ protected:
+  SsconfWriting() {
+    config_->on_change([this] { writer_.wake(); });
+  }
+  void make_cluster(int nodes) {
+    auto const done = config_->update(
+        [&](store::ClusterEdit& edit) -> Result<void> {
+          model::Settings settings;
+          settings.uuid = ClusterId("c");
+          settings.cluster_name = "cluster";
+          edit.put(std::move(settings));
+          edit.put(model::Group{.uuid = GroupId("g"), .name = "default"});
+          for (int i = 0; i < nodes; ++i) {
+            auto const name = fmt::format("node{}", i);
+            edit.put(model::Node{.uuid = NodeId(name), .name = name, .group = GroupId("g")});
+          }
+          return {};
+        },
+        {});
+    EXPECT_TRUE(done) << done.error().message;
+  }
+
+  SystemClock clock_;
+  store::MemoryStore store_;
+  NotingNodes nodes_;
+  std::unique_ptr<store::ConfigStore> config_ =
+      std::move(store::ConfigStore::create(store_, clock_).value());
+  SsconfWriter writer_{clock_, *config_, nodes_, 1};
+};
+
+// Each of the others could take its time, too.
+TEST_F(SsconfWriting, a_stop_waits_for_one_node_at_most) {
+  make_cluster(3);
+  std::latch called(1);
+  nodes_.on_call = [&] {
+    if (nodes_.written.size() == 1) called.count_down();
+    writer_.wait(patience);  // until it is told to stop
+  };
+  writer_.start();
+  called.wait();
+  writer_.stop();
+  EXPECT_EQ(nodes_.written.size(), 1U);
+}
+
+}  // namespace
+}  // namespace flotte::controller
