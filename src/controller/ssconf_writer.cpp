@@ -30,6 +30,19 @@ json::object differing(json::object const& wanted, json::object const& known) {
   return differ;
 }
 
+// A node would refuse all of them.
+void leave_out_too_large(json::object& files, std::string_view node) {
+  std::vector<std::string> large;
+  for (auto const& [key, value] : files) {
+    if (value.get_string().size() > model::ssconf_bytes_max) large.emplace_back(key);
+  }
+  for (auto const& key : large) {
+    log::warning("ssconf on {}: '{}' is larger than {} bytes and stays as it is", node, key,
+                 model::ssconf_bytes_max);
+    files.erase(key);
+  }
+}
+
 }  // namespace
 
 SsconfWriter::SsconfWriter(Clock& clock, store::ConfigStore& config, rpc::Node& nodes,
@@ -94,7 +107,10 @@ void SsconfWriter::run() {
     }
     auto const cluster = config_.snapshot();
     auto const written = boundary("Writing ssconf", [&]() -> Result<Instant> {
-      return cluster->settings().uuid.empty() ? Instant::max() : write_all(*cluster);
+      if (!cluster->settings().uuid.empty()) return write_all(*cluster);
+      // The nodes have left it, and their files with it.
+      known_.clear();
+      return Instant::max();
     });
     if (!written) log::error("{}", written.error().message);
     retry_at = written ? *written : began + retry_after;
@@ -125,9 +141,10 @@ Instant SsconfWriter::write_all(model::Cluster const& cluster) {
 // One that is away holds up no other.
 Instant SsconfWriter::write(model::Node const& node, json::object const& files) {
   auto& known = known_[node.uuid];
-  auto const differ = differing(files, known.files);
+  auto differ = differing(files, known.files);
   if (differ.empty()) return Instant::max();
   if (clock_.now() < known.retry_at) return known.retry_at;
+  leave_out_too_large(differ, node.name);
   auto const written = nodes_.ask(node, rpc::SsconfWrite{differ, ++number_},
                                   {.leader_epoch = leader_epoch_, .timeout = call_timeout});
   if (written) {

@@ -5,6 +5,7 @@
 #include <latch>
 
 #include "base/clock.h"
+#include "model/ssconf.h"
 #include "rpc/node_calls.h"
 #include "store/memory_store.h"
 
@@ -35,12 +36,13 @@ class SsconfWriting : public ::testing::Test {
   SsconfWriting() {
     config_->on_change([this] { writer_.wake(); });
   }
-  void make_cluster(int nodes) {
+  void make_cluster(int nodes, std::vector<std::string> const& tags = {}) {
     auto const done = config_->update(
         [&](store::ClusterEdit& edit) -> Result<void> {
           model::Settings settings;
           settings.uuid = ClusterId("c");
           settings.cluster_name = "cluster";
+          settings.tags = tags;
           edit.put(std::move(settings));
           edit.put(model::Group{.uuid = GroupId("g"), .name = "default"});
           for (int i = 0; i < nodes; ++i) {
@@ -73,6 +75,29 @@ TEST_F(SsconfWriting, a_stop_waits_for_one_node_at_most) {
   called.wait();
   writer_.stop();
   EXPECT_EQ(nodes_.written.size(), 1U);
+}
+
+TEST_F(SsconfWriting, a_cluster_that_is_made_again_gets_all_files) {
+  make_cluster(1);
+  writer_.start();
+  writer_.wait(patience);
+  ASSERT_TRUE(config_->forget());
+  writer_.wait(patience);
+  make_cluster(1);
+  writer_.wait(patience);
+  writer_.stop();
+  ASSERT_EQ(nodes_.written.size(), 2U);
+  EXPECT_EQ(nodes_.written[1], nodes_.written[0]);
+}
+
+TEST_F(SsconfWriting, what_is_too_large_keeps_nothing_else_back) {
+  make_cluster(1, {std::string(model::ssconf_bytes_max, 't')});
+  writer_.start();
+  writer_.wait(patience);
+  writer_.stop();
+  ASSERT_EQ(nodes_.written.size(), 1U);
+  EXPECT_FALSE(nodes_.written[0].contains("cluster_tags"));
+  EXPECT_TRUE(nodes_.written[0].contains("cluster_name"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "model/ssconf.h"
 #include "net/certificates.h"
 #include "node/daemon/state_files.h"
 #include "rpc/wire.h"
@@ -167,6 +168,8 @@ Result<void> write_secrets(Paths const& paths, Random& random) {
 
 // No file of them comes back after the cluster was left.
 std::mutex ssconf_mutex;
+// They are read again as such.
+static_assert(model::ssconf_bytes_max <= state_file_bytes_max);
 
 std::string ssconf_file(Paths const& paths, std::string_view key) {
   return fmt::format("{}/{}{}", paths.lib(), ssconf_prefix, key);
@@ -176,11 +179,15 @@ std::string ssconf_file(Paths const& paths, std::string_view key) {
 Result<void> check_ssconf(std::string_view key, boost::json::value const& value) {
   constexpr std::size_t key_bytes_max = 64;
   auto const fits = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-  if (!key.empty() && key.size() <= key_bytes_max && std::ranges::all_of(key, fits) &&
-      value.is_string() && value.get_string().size() <= state_file_bytes_max) {
-    return {};
+  if (key.empty() || key.size() > key_bytes_max || !std::ranges::all_of(key, fits) ||
+      !value.is_string()) {
+    return fail(ErrorCode::WrongInput, "'{}' is no key of ssconf, or its value no text", key);
   }
-  return fail(ErrorCode::WrongInput, "'{}' is no key of ssconf, or its value no text", key);
+  if (value.get_string().size() > model::ssconf_bytes_max) {
+    return fail(ErrorCode::WrongInput, "The value of '{}' in ssconf is larger than {} bytes", key,
+                model::ssconf_bytes_max);
+  }
+  return {};
 }
 
 // What is known before there is a configuration; the controller writes the rest.
