@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
-#include <latch>
+#include <set>
 #include <thread>
 
 #include "store/memory_store.h"
@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A store whose commits are on their way until the test lets them go.
+// A store whose commits are on their way until the test lets them go, the last one first.
 class SlowStore final : public Store {
  public:
   Result<std::vector<KeyValue>> range(std::string_view prefix, std::size_t limit) override {
@@ -21,10 +21,12 @@ class SlowStore final : public Store {
   }
   Result<TxnReply> txn(Txn const& txn) override {
     std::unique_lock guard(mutex_);
-    ++on_their_way_;
+    auto const ticket = ++last_ticket_;
+    on_their_way_.insert(ticket);
     changed_.notify_all();
-    changed_.wait(guard, [this] { return !is_held_; });
-    --on_their_way_;
+    changed_.wait(guard, [&] { return !is_held_ && *on_their_way_.rbegin() == ticket; });
+    on_their_way_.erase(ticket);
+    changed_.notify_all();
     if (failing_ > 0) {
       --failing_;
       return fail(ErrorCode::EnvironmentError, "The store is full");
@@ -34,6 +36,7 @@ class SlowStore final : public Store {
   void hold() {
     std::lock_guard const guard(mutex_);
     is_held_ = true;
+    is_waited_ = false;
   }
   void let_go() {
     std::lock_guard const guard(mutex_);
@@ -43,21 +46,57 @@ class SlowStore final : public Store {
   void fail_those_on_their_way() {
     std::lock_guard const guard(mutex_);
     is_held_ = false;
-    failing_ = on_their_way_;
+    failing_ = on_their_way_.size();
     changed_.notify_all();
   }
-  void wait_for(int on_their_way) {
+  void wait_for(std::size_t on_their_way) {
     std::unique_lock guard(mutex_);
-    changed_.wait(guard, [&] { return on_their_way_ == on_their_way; });
+    changed_.wait(guard, [&] { return on_their_way_.size() == on_their_way; });
+  }
+  // Somebody waits for his turn.
+  void note_waiting() {
+    std::lock_guard const guard(mutex_);
+    is_waited_ = true;
+    changed_.notify_all();
+  }
+  // Until the second one waits for the first, or, wrongly, is on its way beside it.
+  void wait_for_second() {
+    std::unique_lock guard(mutex_);
+    changed_.wait(guard, [this] { return is_waited_ || on_their_way_.size() == 2; });
   }
 
  private:
   MemoryStore store_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  int on_their_way_ = 0;
+  std::uint64_t last_ticket_ = 0;
+  std::set<std::uint64_t> on_their_way_;
   bool is_held_ = false;
-  int failing_ = 0;
+  bool is_waited_ = false;
+  std::size_t failing_ = 0;
+};
+
+// The machine's, and tells who begins to wait.
+class TellingClock final : public Clock {
+ public:
+  WallTime wall() override { return clock_.wall(); }
+  Instant now() override { return clock_.now(); }
+  void sleep_until(Instant when) override { clock_.sleep_until(when); }
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                  Instant deadline) override {
+    if (on_wait) on_wait();
+    return clock_.wait_until(lock, condition, deadline);
+  }
+  void notify_all(std::condition_variable& condition) override { clock_.notify_all(condition); }
+  std::thread start_thread(std::string name, std::function<void()> body) override {
+    return clock_.start_thread(std::move(name), std::move(body));
+  }
+  void join(std::thread& thread) override { clock_.join(thread); }
+
+  std::function<void()> on_wait;
+
+ private:
+  SystemClock clock_;
 };
 
 NodeId const node_id("node-1");
@@ -107,13 +146,19 @@ class OverStore : public ::testing::Test {
     return done ? "done" : done.error().message;
   }
 
-  SystemClock clock_;
+  TellingClock clock_;
   S store_;
   std::unique_ptr<ConfigStore> config_ = std::move(ConfigStore::create(store_, clock_).value());
 };
 
 using Config = OverStore<MemoryStore>;
-using BusyConfig = OverStore<SlowStore>;
+
+class BusyConfig : public OverStore<SlowStore> {
+ protected:
+  BusyConfig() {
+    clock_.on_wait = [this] { store_.note_waiting(); };
+  }
+};
 
 TEST_F(Config, what_is_written_is_read_again) {
   must(putting(machine("web1", "aa:00:00:00:00:01")));
@@ -260,12 +305,8 @@ TEST_F(BusyConfig, two_at_once_do_not_get_one_address) {
   std::string second;
   std::thread one([&] { first = error_of(with_mac("web1", "aa:00:00:00:00:01")); });
   store_.wait_for(1);
-  std::latch begun(1);
-  std::thread two([&] {
-    begun.count_down();
-    second = error_of(with_mac("web2", "aa:00:00:00:00:01"));
-  });
-  begun.wait();
+  std::thread two([&] { second = error_of(with_mac("web2", "aa:00:00:00:00:01")); });
+  store_.wait_for_second();
   store_.let_go();
   one.join();
   two.join();
@@ -283,12 +324,8 @@ TEST_F(BusyConfig, what_the_first_failed_to_get_the_second_gets) {
   std::string second;
   std::thread one([&] { first = error_of(with_mac("web1", "aa:00:00:00:00:01")); });
   store_.wait_for(1);
-  std::latch begun(1);
-  std::thread two([&] {
-    begun.count_down();
-    second = error_of(with_mac("web2", "aa:00:00:00:00:01"));
-  });
-  begun.wait();
+  std::thread two([&] { second = error_of(with_mac("web2", "aa:00:00:00:00:01")); });
+  store_.wait_for_second();
   store_.fail_those_on_their_way();
   one.join();
   two.join();
@@ -357,9 +394,7 @@ TEST_F(BusyConfig, a_node_moves_into_no_group_that_is_being_removed) {
     removal = error_of([](ClusterEdit& edit) { return edit.remove_group(GroupId("h")); });
   });
   store_.wait_for(1);
-  std::latch begun(1);
   std::thread two([&] {
-    begun.count_down();
     move = error_of([](ClusterEdit& edit) -> Result<void> {
       auto node = TRY(edit.node(node_id));
       node.group = GroupId("h");
@@ -367,7 +402,7 @@ TEST_F(BusyConfig, a_node_moves_into_no_group_that_is_being_removed) {
       return {};
     });
   });
-  begun.wait();
+  store_.wait_for_second();
   store_.let_go();
   one.join();
   two.join();
@@ -377,17 +412,15 @@ TEST_F(BusyConfig, a_node_moves_into_no_group_that_is_being_removed) {
 
 TEST_F(BusyConfig, what_is_forgotten_leaves_nothing_of_a_commit_beside_it) {
   store_.hold();
-  std::thread add([&] { error_of(putting(machine("web1"))); });
+  std::string added;
+  std::thread add([&] { added = error_of(putting(machine("web1"))); });
   store_.wait_for(1);
-  std::latch begun(1);
-  std::thread destroy([&] {
-    begun.count_down();
-    EXPECT_TRUE(config_->forget());
-  });
-  begun.wait();
+  std::thread destroy([&] { EXPECT_TRUE(config_->forget()); });
+  store_.wait_for_second();
   store_.let_go();
   add.join();
   destroy.join();
+  EXPECT_EQ(added, "done");
   EXPECT_TRUE(config_->snapshot()->instances().empty());
   EXPECT_TRUE(store_.range_prefix("/config/")->empty());
 }
