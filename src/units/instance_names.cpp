@@ -7,6 +7,19 @@
 
 namespace flotte::units {
 
+namespace {
+
+// 8-4-4-4-12 hexadecimal digits.
+bool is_uuid(std::string_view name) {
+  constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  return std::ranges::equal(name, form, [](char c, char wanted) {
+    if (wanted == '-') return c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  });
+}
+
+}  // namespace
+
 Result<std::string> normalized_name(std::string_view given) {
   auto name = lower_case(std::string(given));
   auto const fits = [](char c) {
@@ -54,6 +67,12 @@ Result<std::string> free_name(std::string const& given,
     return fail(ErrorCode::WrongInput,
                 "Resolved hostname '{}' does not look the same as given hostname '{}'", name,
                 typed);
+  }
+  if (is_uuid(name)) {
+    return fail(ErrorCode::WrongInput,
+                "Instance name '{}' is a UUID, and instances are found by theirs, too; choose "
+                "another name",
+                name);
   }
   if (resolved && resolved->answers) {
     return fail(ErrorCode::ResourceNotUnique, "IP {} of instance {} already in use", resolved->ip,

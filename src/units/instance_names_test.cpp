@@ -23,5 +23,22 @@ TEST(InstanceNames, are_those_of_hosts) {
   }
 }
 
+// What is said of one would be done to the other.
+TEST(InstanceNames, a_new_one_is_no_uuid) {
+  model::Cluster const cluster;
+  for (auto const* name :
+       {"22222222-aaaa-4bbb-8ccc-0123456789ab", "22222222-AAAA-4bbb-8ccc-0123456789AB"}) {
+    auto const refused = free_name(name, std::nullopt, cluster);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().code, ErrorCode::WrongInput);
+    EXPECT_NE(refused.error().message.find("is a UUID"), std::string::npos);
+  }
+  for (auto const* name :
+       {"22222222-aaaa-4bbb-8ccc-0123456789ag", "22222222-aaaa-4bbb-8ccc-0123456789abc",
+        "22222222aaaa4bbb8ccc0123456789ab", "22222222-aaaa-4bbb-8ccc-0123456789ab.example.com"}) {
+    EXPECT_TRUE(free_name(name, std::nullopt, cluster)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace flotte::units
