@@ -236,6 +236,12 @@ Outcome<int> daemons_command(Call& call) {
   return stop(fmt::format("flotte daemons: start, stop or status, not '{}'", verb), exit_usage);
 }
 
+Outcome<int> watcher(Call& call) {
+  OK(call.session.post("watcher",
+                       {{"look", true}, {"ignore_pause", call.arguments.has("ignore-pause")}}));
+  return 0;
+}
+
 }  // namespace
 
 Program flotte_program() {
@@ -271,7 +277,14 @@ Program flotte_program() {
             "Prints what the completion offers: instance, node, group, job, lock, tag, or "
             "instance-fields and so on",
             names,
-            false}},
+            false},
+           {"watcher",
+            "",
+            0,
+            0,
+            {{0, "ignore-pause", false, "Also while it is paused"}},
+            "Has the watcher look now whether all is as it should be, and waits until it has",
+            watcher}},
           {}};
 }
 

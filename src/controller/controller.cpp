@@ -54,7 +54,9 @@ Result<void> Controller::Parts::open() {
       .destroy = [this] { return core->destroy(); },
       .pause_watcher =
           [this](std::optional<std::int64_t> until) { return core->watcher().pause(until); },
-      .watcher_paused_until = [this] { return core->watcher().paused_until(); }});
+      .watcher_paused_until = [this] { return core->watcher().paused_until(); },
+      .watcher_looks =
+          [this](bool ignores_pause) { return core->watcher().look_now(ignores_pause); }});
   core->start();
   net::ServerOptions options;
   options.unix_socket = net::UnixListen{

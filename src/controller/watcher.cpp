@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <utility>
 
 #include "base/boundary.h"
 #include "base/log.h"
@@ -110,31 +111,45 @@ void Watcher::stop() {
     Guard const guard(seams_.clock, mutex_);
     is_stopping_ = true;
   }
-  seams_.clock.notify_all(stop_);
+  seams_.clock.notify_all(changed_);
   seams_.clock.join(thread_);
+}
+
+Result<void> Watcher::look_now(bool ignores_pause) {
+  Guard guard(seams_.clock, mutex_);
+  auto const mine = ++looks_asked_;
+  ignores_pause_ = ignores_pause_ || ignores_pause;
+  seams_.clock.notify_all(changed_);
+  while (!is_stopping_ && looks_answered_ < mine) seams_.clock.wait(guard, changed_);
+  if (looks_answered_ >= mine) return {};
+  return fail(ErrorCode::WrongState, "The controller is being stopped");
 }
 
 void Watcher::run() {
   Instant next = seams_.clock.now() + first_look;
-  for (;;) {
-    {
-      Guard guard(seams_.clock, mutex_);
-      while (!is_stopping_ && seams_.clock.now() < next) {
-        seams_.clock.wait_until(guard, stop_, next);
-      }
-      if (is_stopping_) return;
+  Guard guard(seams_.clock, mutex_);
+  while (!is_stopping_) {
+    if (seams_.clock.now() < next && looks_answered_ == looks_asked_) {
+      seams_.clock.wait_until(guard, changed_, next);
+      continue;
     }
-    auto const looked = boundary("The watcher's look", [this]() -> Result<void> {
-      look_and_run_hooks();
+    auto const answering = looks_asked_;
+    auto const ignores_pause = std::exchange(ignores_pause_, false);
+    guard.unlock();
+    auto const looked = boundary("The watcher's look", [&]() -> Result<void> {
+      look_and_run_hooks(ignores_pause);
       return {};
     });
     if (!looked) log::error("{}", looked.error().message);
     next = seams_.clock.now() + look_every;
+    guard.lock();
+    looks_answered_ = answering;
+    seams_.clock.notify_all(changed_);
   }
 }
 
-void Watcher::look_and_run_hooks() {
-  if (!seams_.config.is_initialised() || paused_until()) return;
+void Watcher::look_and_run_hooks(bool ignores_pause) {
+  if (!seams_.config.is_initialised() || (paused_until() && !ignores_pause)) return;
   look();
   if (seams_.clock.now() < next_hooks_) return;
   next_hooks_ = seams_.clock.now() + hooks_every;

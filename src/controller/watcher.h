@@ -37,9 +37,13 @@ class Watcher {
   Result<void> pause(std::optional<std::int64_t> until);
   std::optional<std::int64_t> paused_until() const;
 
+  // Lets it look now, and returns when it has. The jobs that it submitted may still run. From any
+  // thread but its own.
+  Result<void> look_now(bool ignores_pause);
+
  private:
   void run();
-  void look_and_run_hooks();
+  void look_and_run_hooks(bool ignores_pause);
   void look();
   void clean_archive();
   void keep_master_address();
@@ -61,8 +65,11 @@ class Watcher {
   Instant next_clean_{};
   mutable std::mutex mutex_;
   std::optional<std::int64_t> paused_until_;
-  std::condition_variable stop_;
+  std::condition_variable changed_;  // what follows
   bool is_stopping_ = false;
+  std::uint64_t looks_asked_ = 0;     // by look_now()
+  std::uint64_t looks_answered_ = 0;  // of these
+  bool ignores_pause_ = false;        // the next look
   std::thread thread_;
 };
 

@@ -176,7 +176,7 @@ Result<json::value> LocalApi::answer(net::Request const& request) {
     TRY(services_.queue.set_drained(flag_in(body, "drain")));
     return json::value(nullptr);
   }
-  if (rest == "watcher" && is_post) return pause_watcher(body);
+  if (rest == "watcher" && is_post) return tell_watcher(body);
   if (rest.starts_with("jobs/")) return answer_job(request.method, rest.substr(5), request);
   return fail(ErrorCode::UnknownEntity, "No such path: {} {}", request.method, request.path);
 }
@@ -271,7 +271,11 @@ Result<json::value> LocalApi::query_fields(json::object const& body) {
   return run_query_fields(body);
 }
 
-Result<json::value> LocalApi::pause_watcher(json::object const& body) {
+Result<json::value> LocalApi::tell_watcher(json::object const& body) {
+  if (flag_in(body, "look")) {
+    TRY(services_.watcher_looks(flag_in(body, "ignore_pause")));
+    return json::value(nullptr);
+  }
   auto const* until = body.if_contains("paused_until");
   if (!until || !(until->is_int64() || until->is_null())) {
     return fail(ErrorCode::WrongInput, "'paused_until' must be a number or null");

@@ -26,6 +26,8 @@ struct Services {
   // Seconds since the epoch; none: it is not paused.
   std::function<Result<void>(std::optional<std::int64_t> until)> pause_watcher;
   std::function<std::optional<std::int64_t>()> watcher_paused_until;
+  // Returns when it has looked.
+  std::function<Result<void>(bool ignores_pause)> watcher_looks;
 };
 
 class LocalApi {
@@ -41,7 +43,7 @@ class LocalApi {
   Result<json::value> query(json::object const& body);
   Result<json::value> query_fields(json::object const& body);
   Result<json::value> cluster();
-  Result<json::value> pause_watcher(json::object const& body);
+  Result<json::value> tell_watcher(json::object const& body);
   void submit(net::Request const& request, net::Responder& responder);
   void follow(net::Responder& responder, std::vector<JobId> ids, std::int64_t after,
               std::string first_line);

@@ -85,6 +85,17 @@ def test_the_watcher_starts_what_does_not_run(node):
     assert "no such option: --frob" in node.refused("ganeti-watcher --frob", 2)
 
 
+def test_the_watcher_looks_at_once(node):
+    node.ok("gnt-instance add -t diskless -o noop --no-install -H fake --no-name-check --no-ip-check --no-nics vm1; gnt-cluster watcher pause 1h")
+    node.ok("rm /var/run/ganeti/fake-hypervisor/*vm1*")
+    jobs = node.ok("gnt-job list --no-headers -o id")
+    node.ok("ganeti-watcher")
+    assert node.ok("gnt-job list --no-headers -o id") == jobs  # it is paused
+    node.ok("ganeti-watcher --ignore-pause")
+    node.wait_until("gnt-instance list --no-headers -o status vm1 | grep -q running")
+    node.ok("gnt-cluster watcher continue; gnt-instance remove -f vm1")
+
+
 def test_the_cleaner_has_nothing_to_clean(node):
     assert node.ok("ganeti-cleaner node && ganeti-cleaner master") == ""
     assert "node|master" in node.refused("ganeti-cleaner") and "node|master" in node.refused("ganeti-cleaner frob")

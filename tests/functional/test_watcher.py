@@ -17,8 +17,13 @@ def end_guest(cluster):
     assert cluster.ok(STATUS).strip() == "ERROR_down"
 
 
-def next_look(cluster):
-    """It looks soon after the controller has started."""
+def look(cluster, options=""):
+    """It looks, and what it submits has ended."""
+    cluster.ok(f"flotte watcher {options}")
+    cluster.wait_until("! gnt-job list --no-headers -o status | grep -Eq 'queued|waiting|running'")
+
+
+def restart(cluster):
     cluster.kill("flotte-controllerd")
     cluster.ok("flotte daemons start")
 
@@ -26,11 +31,12 @@ def next_look(cluster):
 def test_starts_again_five_times_whoever_is_killed(cluster, guest):
     for _ in range(5):
         end_guest(cluster)
-        next_look(cluster)
-        cluster.wait_until(f"{STATUS} | grep -q running")
+        restart(cluster)
+        look(cluster)
+        assert cluster.ok(STATUS).strip() == "running"
     end_guest(cluster)
-    next_look(cluster)
-    cluster.ok("sleep 8")
+    restart(cluster)
+    look(cluster)
     assert cluster.ok(STATUS).strip() == "ERROR_down"
     # A person may.
     cluster.ok("gnt-instance start vm1")
@@ -40,13 +46,16 @@ def test_does_nothing_while_it_is_paused(cluster, guest):
     assert cluster.ok("gnt-cluster watcher info") == "The watcher is not paused.\n"
     assert cluster.ok("gnt-cluster watcher pause 1h").startswith("The watcher is paused until ")
     end_guest(cluster)
-    next_look(cluster)
-    cluster.ok("sleep 8")
+    restart(cluster)
+    look(cluster)
     assert cluster.ok(STATUS).strip() == "ERROR_down"
+    look(cluster, "--ignore-pause")
+    assert cluster.ok(STATUS).strip() == "running"
+    end_guest(cluster)
     assert cluster.ok("gnt-cluster watcher info").startswith("The watcher is paused until ")
     assert cluster.ok("gnt-cluster watcher continue") == "The watcher is no longer paused.\n"
-    next_look(cluster)
-    cluster.wait_until(f"{STATUS} | grep -q running")
+    look(cluster)
+    assert cluster.ok(STATUS).strip() == "running"
 
 
 def test_does_nothing_while_the_queue_is_drained_and_loses_no_try(cluster, guest):
@@ -54,19 +63,17 @@ def test_does_nothing_while_the_queue_is_drained_and_loses_no_try(cluster, guest
     try:
         end_guest(cluster)
         for _ in range(6):
-            next_look(cluster)
-            cluster.ok("sleep 6")
+            look(cluster)
         assert cluster.ok(STATUS).strip() == "ERROR_down"
     finally:
         cluster.ok("gnt-cluster queue undrain")
-    next_look(cluster)
-    cluster.wait_until(f"{STATUS} | grep -q running")
+    look(cluster)
+    assert cluster.ok(STATUS).strip() == "running"
 
 
 def test_leaves_alone_what_was_started_without_a_wish(cluster, guest):
     cluster.ok("gnt-instance shutdown vm1; gnt-instance startup --no-remember vm1")
-    next_look(cluster)
-    cluster.ok("sleep 8")
+    look(cluster)
     assert cluster.ok(STATUS).strip() == "ERROR_up"
 
 

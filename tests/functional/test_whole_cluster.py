@@ -56,6 +56,9 @@ def test_before_the_power_goes_all_instances_stop_and_start_afterwards(cluster, 
     # What is wished of them is not changed.
     assert statuses(cluster) == ["ERROR_down", "ADMIN_down"]
     # Nobody starts them behind one's back.
+    jobs = cluster.ok("gnt-job list --no-headers -o id")
+    cluster.ok("flotte watcher")
+    assert cluster.ok("gnt-job list --no-headers -o id") == jobs
     assert "The watcher is paused until" in said and "gnt-cluster epo --on" in said
     assert cluster.ok("gnt-cluster watcher info").startswith("The watcher is paused until ")
     assert "The watcher is no longer paused." in cluster.ok("gnt-cluster epo --on -f --all")
