@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "base/boundary.h"
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/lookup.h"
@@ -117,6 +118,7 @@ void put_job(store::Txn& txn, Job const& job) {
 }  // namespace
 
 // While one lives, nobody else writes about the job. Made and ended with the queue's mutex held.
+// While run_last() works none is made: it may forget all rows.
 class JobQueue::Writing {
  public:
   Writing(JobQueue& queue, Guard& guard, JobId id)
@@ -124,7 +126,7 @@ class JobQueue::Writing {
     for (;;) {
       auto const found = queue.rows_.find(id);
       if (found == queue.rows_.end()) return;
-      if (!found->second->is_being_written) {
+      if (!found->second->is_being_written && !queue.is_ending_) {
         row_ = found->second.get();
         row_->is_being_written = true;
         return;
@@ -460,9 +462,10 @@ void JobQueue::spawn_worker_if_needed() {
   }
 }
 
-// There may be more of them than may work since the limit was lowered.
+// There may be more of them than may work since the limit was lowered. While run_last() works
+// nobody takes what needs no lock, either.
 bool JobQueue::may_take() const {
-  return !ready_.empty() && workers_.size() - workers_idle_ < running_max();
+  return !is_ending_ && !ready_.empty() && workers_.size() - workers_idle_ < running_max();
 }
 
 void JobQueue::run_worker() {
@@ -787,10 +790,14 @@ Result<void> JobQueue::run_last(Duration patience, std::function<Result<void>()>
   }
   Result<void> done;
   if (is_quiet()) {
+    is_ending_ = true;
     guard.unlock();
-    done = work();
+    done = boundary("The end of the cluster", work);
     guard.lock();
+    is_ending_ = false;
     if (done) forget_all_jobs();
+    // Who wanted to write about a job meanwhile looks whether it is still there.
+    seams_.clock.notify_all(changed_);
   } else {
     done = fail(ErrorCode::WrongState,
                 "Jobs are still at work ({}); wait for them or cancel them, then try again",
@@ -802,7 +809,7 @@ Result<void> JobQueue::run_last(Duration patience, std::function<Result<void>()>
   return done;
 }
 
-// Nothing is on its way to the store, and nothing can set out.
+// Nothing is on its way to the store; from is_ending_ on nothing sets out.
 bool JobQueue::is_quiet() const {
   return holds_cluster_ && storing_.empty() && at_work().empty();
 }
@@ -825,7 +832,6 @@ void JobQueue::forget_all_jobs() {
   ready_.clear();
   dependents_.clear();
   locks_ = {};
-  seams_.clock.notify_all(changed_);
 }
 
 }  // namespace flotte::jobs

@@ -190,6 +190,7 @@ class JobQueue {
   bool is_stopping_ = false;
   bool is_drained_ = false;
   bool is_closing_ = false;     // run_last() waits or works
+  bool is_ending_ = false;      // it works: nobody writes about a job, or takes one
   bool holds_cluster_ = false;  // it has the lock on everything
 };
 

@@ -5,6 +5,9 @@
 
 #include <atomic>
 #include <boost/json/serialize.hpp>
+#include <future>
+#include <latch>
+#include <new>
 
 #include "jobs/job_context.h"
 #include "jobs/journal.h"
@@ -355,6 +358,86 @@ TEST_F(JobQueueTest, what_ends_the_cluster_names_those_that_it_waited_for_in_vai
   nodes_.set_reachable(NodeId("node-1"), true);
   EXPECT_EQ(wait(id).status(), Status::Success);
   EXPECT_EQ(wait(*queue_->submit({a_job("b")}).front()).status(), Status::Success);
+}
+
+// Cancels, reprioritises and archives while the cluster is being ended.
+class AtTheEnd : public JobQueueTest {
+ protected:
+  // With a job that has ended and one that waits for the locks of another.
+  Result<void> end(Result<void> const& outcome) {
+    nodes_.set_reachable(NodeId("node-1"), false);
+    ended_ = *queue_->submit({a_job("a")}).front();
+    while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+    waiting_ = *queue_->submit({a_job("a"), a_job("a")}).front();
+    auto const other = JobId{number(waiting_) + 1};
+    std::thread closer([&] {
+      done_ = queue_->run_last(60s, [&]() -> Result<void> {
+        canceler_ = std::async(std::launch::async, [&] {
+          begun_.count_down();
+          return queue_->cancel(waiting_).ok;
+        });
+        changer_ = std::async(std::launch::async, [&, other] {
+          begun_.count_down();
+          return queue_->change_priority(other, 1).ok;
+        });
+        archiver_ = std::async(std::launch::async, [&] {
+          begun_.count_down();
+          return queue_->auto_archive({}).first;
+        });
+        begun_.wait();
+        // Nothing says that somebody waits; who doesn't has done it by then.
+        archiver_.wait_for(100ms);
+        canceler_.wait_for(100ms);
+        changer_.wait_for(100ms);
+        if (!outcome) {
+          nodes_.set_reachable(NodeId("node-1"), false);
+          return outcome;
+        }
+        store::Txn txn;
+        for (auto const* prefix : {"/jobs/", "/archive/", "/queue/"}) txn.delete_prefix(prefix);
+        TRY(store_.txn(txn));
+        return {};
+      });
+    });
+    while (queue_->submit({a_job("b")}).front()) std::this_thread::sleep_for(1ms);
+    nodes_.set_reachable(NodeId("node-1"), true);
+    closer.join();
+    return done_;
+  }
+
+  std::latch begun_{3};
+  JobId ended_{};
+  JobId waiting_{};
+  Result<void> done_;
+  std::future<bool> canceler_;
+  std::future<bool> changer_;
+  std::future<std::int64_t> archiver_;
+};
+
+TEST_F(AtTheEnd, nobody_writes_about_a_job_that_is_gone) {
+  ASSERT_TRUE(end({}));
+  EXPECT_FALSE(canceler_.get());
+  EXPECT_FALSE(changer_.get());
+  EXPECT_EQ(archiver_.get(), 0);
+  EXPECT_TRUE(store_.range_prefix("/jobs/")->empty());
+  EXPECT_TRUE(store_.range_prefix("/archive/")->empty());
+  EXPECT_TRUE(store_.range_prefix("/queue/wish/")->empty());
+}
+
+TEST_F(AtTheEnd, that_is_refused_they_go_on) {
+  ASSERT_FALSE(end(fail(ErrorCode::WrongState, "There are still instances")));
+  EXPECT_TRUE(canceler_.get());
+  EXPECT_TRUE(changer_.get());
+  EXPECT_GE(archiver_.get(), 1);
+  nodes_.set_reachable(NodeId("node-1"), true);
+  EXPECT_EQ(wait(*queue_->submit({a_job("c")}).front()).status(), Status::Success);
+}
+
+TEST_F(JobQueueTest, an_exception_while_the_cluster_is_ended_leaves_the_queue_open) {
+  auto const done = queue_->run_last(60s, []() -> Result<void> { throw std::bad_alloc(); });
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, testing::HasSubstr("exception"));
+  EXPECT_EQ(wait(*queue_->submit({a_job("a")}).front()).status(), Status::Success);
 }
 
 TEST_F(JobQueueTest, prerequisites_are_errors_of_their_class) {
