@@ -2,6 +2,8 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/utf8.h"
+
 namespace flotte::jobs {
 namespace {
 
@@ -12,17 +14,12 @@ constexpr std::size_t line_bytes_max = 8 * 1024;
 // A time, a serial number and what JSON adds.
 constexpr std::size_t line_overhead = 64;
 
-bool is_inside_character(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
-}
-
 std::string bounded(std::string_view text) {
   if (text.size() <= line_bytes_max) return std::string(text);
-  auto head = line_bytes_max / 2;
+  auto const head = beginning_of(text, line_bytes_max / 2);
   auto tail = text.size() - line_bytes_max / 2;
-  while (head > 0 && is_inside_character(text[head])) --head;
   while (tail < text.size() && is_inside_character(text[tail])) ++tail;
-  return fmt::format("{} [{} bytes are left out here] {}", text.substr(0, head), tail - head,
+  return fmt::format("{} [{} bytes are left out here] {}", head, tail - head.size(),
                      text.substr(tail));
 }
 

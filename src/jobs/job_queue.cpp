@@ -9,6 +9,7 @@
 #include "base/lookup.h"
 #include "base/seeded_fault.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "jobs/execution.h"
 #include "jobs/keys.h"
 #include "jobs/row.h"
@@ -106,7 +107,7 @@ json::value storable(json::value result, std::size_t bytes_max) {
         fmt::format("The result has {} bytes, more than the {} that are kept", size, bytes_max));
   }
   // Escaped, a byte is six at most.
-  text->resize(std::min(text->size(), bytes_max / 8));
+  text->resize(beginning_of(*text, bytes_max / 8).size());
   text->append(" [the rest is left out]");
   return json::array{(*error)[0], json::array{*text}};
 }

@@ -595,6 +595,25 @@ TEST_F(JobQueueTest, a_result_larger_than_a_value_ends_its_job_all_the_same) {
   EXPECT_EQ(disks(), 3U);
 }
 
+// Half a character is no JSON, and what is stored must be read again.
+TEST_F(JobQueueTest, an_error_that_is_shortened_is_not_cut_inside_a_character) {
+  // One of two bytes lies across the border, wherever that is.
+  std::string text;
+  for (int i = 0; i < 500'000; ++i) text += "ä";
+  std::vector<JobId> failed;
+  for (auto const* in_front : {"", "x"}) {
+    nodes_.fail_next("blockdev_create",
+                     {ErrorCode::EnvironmentError, in_front + text, ErrorClass::ByStage});
+    failed.push_back(wait(*queue_->submit({a_job("a")}).front()).id);
+  }
+  restart();
+  EXPECT_TRUE(queue_->set_aside().empty());
+  for (auto const id : failed) {
+    auto const said = queue_->job(id)->ops[0].result.at(1).at(0).as_string();
+    EXPECT_TRUE(said.ends_with("ä [the rest is left out]"));
+  }
+}
+
 TEST_F(JobQueueTest, a_job_too_large_to_be_stored_is_refused_alone) {
   auto large = a_job("a");
   large[0].as_object()["comment"] = json::string(std::string(1'100'000, 'x'));

@@ -1,5 +1,7 @@
 #include "rpc/dispatch.h"
 
+#include "base/utf8.h"
+
 namespace flotte::rpc {
 
 Result<json::value> Dispatcher::dispatch(std::string_view call, json::object const& arguments,
@@ -13,7 +15,7 @@ Result<void> Dispatcher::require(std::string_view call) const {
   if (handlers_.contains(call)) return {};
   constexpr std::size_t shown_bytes_max = 100;
   return fail(ErrorCode::WrongInput, "This node daemon has no call '{}'",
-              call.substr(0, shown_bytes_max));
+              beginning_of(call, shown_bytes_max));
 }
 
 std::vector<std::string> Dispatcher::names() const {

@@ -5,6 +5,8 @@
 #include <boost/json/serialize.hpp>
 #include <cmath>
 
+#include "base/utf8.h"
+
 namespace flotte::schema {
 namespace {
 
@@ -91,7 +93,7 @@ Result<json::value> parse(std::string_view text) {
 Failure wrong_type(std::string_view where, std::string_view wanted, json::value const& got) {
   auto text = json::serialize(got);
   constexpr std::size_t shown_max = 80;
-  if (text.size() > shown_max) text = text.substr(0, shown_max) + "...";
+  if (text.size() > shown_max) text = fmt::format("{}...", beginning_of(text, shown_max));
   return fail(ErrorCode::WrongInput, "Parameter '{}' must be {}, not {}", where, wanted, text);
 }
 

@@ -93,6 +93,11 @@ TEST(Schema, errors_name_the_field) {
             "Parameter 'size' must be a size in MiB, not -4");
   EXPECT_NE(error_of("[["), "");
   EXPECT_NE(error_of(std::string(1000, '[')), "");
+  // What is long is shortened, and no character is cut.
+  EXPECT_EQ(
+      error_of(fmt::format(R"({{"name":"a","colour":"{}\u20ac\u20ac"}})", std::string(78, 'x'))),
+      fmt::format("Parameter 'colour' must be one of red, blue, not \"{}...",
+                  std::string(78, 'x')));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/utf8.h"
 #include "schema/schema.h"
 
 namespace flotte::node {
@@ -57,7 +58,7 @@ Result<std::vector<json::object>> rows_of(std::string const& report, std::string
   if (!reports || !reports->is_array()) {
     constexpr std::size_t said_max = 200;
     return fail(ErrorCode::EnvironmentError, "LVM ({}s) gave no report but '{}'", kind,
-                report.substr(0, said_max));
+                beginning_of(report, said_max));
   }
   for (auto const& one : reports->get_array()) {
     auto const* list = one.is_object() ? one.get_object().if_contains(kind) : nullptr;
