@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <set>
 #include <tuple>
 
 #include "base/clock.h"
@@ -239,6 +240,92 @@ TEST_F(Durability, a_first_start_that_finds_no_room_is_no_start) {
   EXPECT_THAT(content(), IsEmpty());
   must_open();
   ASSERT_TRUE(store_->txn(three("one")));
+}
+
+// A store as older versions left it, with 1000 keys.
+class Unswept : public Durability {
+ protected:
+  Unswept() {
+    EXPECT_TRUE(open());
+    Txn txn;
+    for (int i = 0; i < 1000; ++i) txn.put(fmt::format("/{:04}", i), std::string(1000, 'x'));
+    EXPECT_TRUE(store_->txn(txn));
+    store_.reset();
+    EXPECT_EQ(marks("DELETE FROM meta WHERE name='swept'"), 0);
+  }
+  // Of a store that is closed, after that statement.
+  int marks(char const* first = "") {
+    sqlite3* db = nullptr;
+    sqlite3_open(file().c_str(), &db);
+    sqlite3_exec(db, first, nullptr, nullptr, nullptr);
+    sqlite3_stmt* count = nullptr;
+    sqlite3_prepare_v2(db, "SELECT count(*) FROM meta WHERE name='swept'", -1, &count, nullptr);
+    auto const found = sqlite3_step(count) == SQLITE_ROW ? sqlite3_column_int(count, 0) : -1;
+    sqlite3_finalize(count);
+    sqlite3_close(db);
+    return found;
+  }
+};
+
+TEST_F(Unswept, without_the_room_to_write_it_anew_it_is_opened_all_the_same) {
+  auto failed = 0;
+  std::set<std::uintmax_t> log_sizes;
+  for (int room = 0;; room += 100) {
+    disk.writes_left = room;
+    auto const opened = open();
+    disk.writes_left = -1;
+    ASSERT_TRUE(opened) << room << ": " << opened.error().message;
+    log_sizes.insert(std::filesystem::file_size(file() + "-wal"));
+    EXPECT_EQ(content().size(), 1000U);
+    store_.reset();
+    if (marks() == 1) break;
+    ++failed;
+    ASSERT_LT(failed, 1000);
+  }
+  EXPECT_GT(failed, 10);
+  // Empty, or with all of it and the mark: what was written in vain does not fill the disk.
+  EXPECT_LE(log_sizes.size(), 3U);
+  EXPECT_TRUE(log_sizes.contains(0));
+  must_open();
+  EXPECT_EQ(content().size(), 1000U);
+}
+
+// For it an hour passes whenever it looks.
+class FastClock final : public Clock {
+ public:
+  WallTime wall() override { return clock_.wall(); }
+  Instant now() override { return clock_.now() + ++looks_ * std::chrono::hours(1); }
+  void sleep_until(Instant when) override { clock_.sleep_until(when); }
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                  Instant deadline) override {
+    return clock_.wait_until(lock, condition, deadline);
+  }
+  void notify_all(std::condition_variable& condition) override { clock_.notify_all(condition); }
+  std::thread start_thread(std::string name, std::function<void()> body) override {
+    return clock_.start_thread(std::move(name), std::move(body));
+  }
+  void join(std::thread& thread) override { clock_.join(thread); }
+
+ private:
+  SystemClock clock_;
+  std::atomic<int> looks_ = 0;
+};
+
+TEST_F(Unswept, a_start_is_not_held_up_by_a_large_one) {
+  FastClock fast;
+  {
+    auto const store = SqliteStore::create(file(), fast);
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_EQ((*store)->range_prefix("/")->size(), 1000U);
+    Txn txn;
+    txn.put("/new", "1");
+    EXPECT_TRUE((*store)->txn(txn));
+  }
+  EXPECT_EQ(marks(), 0);
+  must_open();
+  EXPECT_EQ(content().size(), 1001U);
+  store_.reset();
+  EXPECT_EQ(marks(), 1);
 }
 
 TEST_F(Durability, all_its_files_are_private_whatever_the_umask) {

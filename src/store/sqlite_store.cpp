@@ -19,6 +19,9 @@ namespace {
 // "Flot" in the header of the file: file(1) and we know our own.
 constexpr int application_id = 0x466c6f74;
 constexpr int schema_version = 1;
+// Far less than systemd waits for a start.
+constexpr auto sweep_patience = std::chrono::seconds(10);
+constexpr int sweep_looks_after = 1000;  // instructions of SQLite's machine
 
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -124,10 +127,11 @@ Result<void> SqliteStore::open() {
       execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"
               "PRAGMA secure_delete=ON;"));
   // Where it can't be had the answer is another mode, and no error.
-  auto const mode = prepare(db_, "PRAGMA journal_mode=WAL");
+  auto mode = prepare(db_, "PRAGMA journal_mode=WAL");
   if (!mode || sqlite3_step(mode.get()) != SQLITE_ROW || text_column(mode.get(), 0) != "wal") {
     return unusable(path_, "its file system allows no write-ahead log");
   }
+  mode.reset();  // beside a statement that has not ended nothing is written anew
   TRY(sweep());
   if (sqlite3_open_v2(path_.c_str(), &reader_, SQLITE_OPEN_READONLY, nullptr) != SQLITE_OK) {
     return unusable(path_, sqlite3_errmsg(reader_));
@@ -137,12 +141,33 @@ Result<void> SqliteStore::open() {
 }
 
 // What older versions deleted lies in free pages still; once, they are given up. What is deleted
-// from now on is written over.
+// from now on is written over. Where that has no room, or would hold up the start, it is left to
+// the next one: a controller matters more.
 Result<void> SqliteStore::sweep() {
   auto const swept = number(db_, "SELECT count(*) FROM meta WHERE name='swept'");
   if (!swept) return unusable(path_, swept.error().message);
   if (*swept > 0) return {};
-  return execute("VACUUM; INSERT INTO meta VALUES('swept', 1); PRAGMA wal_checkpoint(TRUNCATE);");
+  struct Patience {
+    Clock& clock;
+    Instant ends;
+  } patience{clock_, clock_.now() + sweep_patience};
+  auto const has_ended = [](void* given) {
+    auto const& wanted = *static_cast<Patience*>(given);
+    return wanted.clock.now() >= wanted.ends ? 1 : 0;
+  };
+  sqlite3_progress_handler(db_, sweep_looks_after, has_ended, &patience);
+  auto const is_swept = execute("VACUUM; INSERT INTO meta VALUES('swept', 1);");
+  sqlite3_progress_handler(db_, 0, nullptr, nullptr);
+  if (!is_swept) {
+    log::warning(
+        "{}. What older versions deleted lies in its free pages until a start has the room and "
+        "the time to write it anew",
+        is_swept.error().message);
+  }
+  // What it wrote is as large as the store, also where it failed.
+  auto const is_emptied = execute("PRAGMA wal_checkpoint(TRUNCATE);");
+  if (!is_emptied) log::warning("{}", is_emptied.error().message);
+  return {};
 }
 
 Result<void> SqliteStore::execute(char const* sql) {
