@@ -15,9 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 ALL = "base schema sys net model opcodes store rpc query jobs node units controller cli simulation"
 PROGRAMS = [
     ("src/base/*", ALL), ("src/schema/*", ALL), ("src/model/*", ALL),
-    ("src/sys/*", "sys node"), ("src/net/*", "net rpc cli node"), ("src/opcodes/*", "opcodes jobs units simulation"),
+    ("src/sys/*", "sys node controller"), ("src/net/*", "net rpc cli node"), ("src/opcodes/*", "opcodes jobs units simulation"),
     ("src/store/*", "store jobs units controller simulation"), ("src/rpc/*", "rpc query jobs node units controller simulation"), ("src/query/*", "query units simulation"),
-    ("src/jobs/*", "jobs units simulation"), ("src/node/*", "node"), ("src/units/*", "units simulation"), ("src/rapi/*", "simulation"),
+    ("src/jobs/*", "jobs units controller simulation"), ("src/node/*", "node"), ("src/units/*", "units simulation"), ("src/rapi/*", "simulation"),
     ("src/controller/*", "controller simulation"), ("src/cli/*", "cli"), ("src/bin/*", ""), ("src/CMakeLists.txt", ALL),
     ("tests/simulation/*", "simulation"), ("tests/CMakeLists.txt", "simulation"), ("cmake/*", ALL), ("CMake*", ALL), ("simulate", "simulation"),
     ("*", ""),

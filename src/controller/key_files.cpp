@@ -1,5 +1,6 @@
 #include "controller/key_files.h"
 
+#include "base/log.h"
 #include "base/text.h"
 #include "sys/files.h"
 
@@ -20,11 +21,18 @@ Result<void> KeyFiles::keep(JobId job, std::string const& key) {
   return sys::write_file(path(job), key, file_mode);
 }
 
+// One that can't be read is none: its job says that its secrets are lost, and all others go on.
 Result<std::map<JobId, std::string>> KeyFiles::all() {
   std::map<JobId, std::string> keys;
   for (auto const& name : sys::names_in(directory_)) {
     auto const id = whole_number(name);
-    if (id) keys[JobId{*id}] = TRY(sys::read_file(path(JobId{*id})));
+    if (!id) continue;
+    auto key = sys::read_file(path(JobId{*id}));
+    if (key) {
+      keys[JobId{*id}] = std::move(*key);
+    } else {
+      log::error("The key of the secrets of job {}: {}", *id, key.error().message);
+    }
   }
   return keys;
 }

@@ -724,21 +724,36 @@ Result<std::size_t> JobQueue::remove_archived(Duration age) {
   constexpr std::size_t at_once = 100;
   auto const youngest =
       stamp(seams_.clock.wall())[0] - std::chrono::duration_cast<std::chrono::seconds>(age).count();
+  std::size_t unreadable = 0;  // among the oldest; looked at again each time, as they stay
   for (std::size_t removed = 0;;) {
     store::Txn txn;
-    auto const oldest = TRY(seams_.store.range(archive_prefix, at_once));
+    auto const wanted = unreadable + at_once;
+    auto const oldest = TRY(seams_.store.range(archive_prefix, wanted));
+    auto is_end = oldest.size() < wanted;
+    unreadable = 0;
     for (auto const& kv : oldest) {
       auto const parsed = schema::parse(kv.value);
       auto const job = parsed ? decode_job(*parsed) : Result<Job>(Failure(parsed.error()));
-      if (!job) continue;  // left for people
+      if (!job) {
+        ++unreadable;  // left for people
+        continue;
+      }
       auto const& ended = job->end_timestamp.empty() ? job->received_timestamp : job->end_timestamp;
-      if (!ended.empty() && ended[0] > youngest) break;
+      if (!ended.empty() && ended[0] > youngest) {
+        is_end = true;
+        break;
+      }
+      // What was archived meanwhile may have come in front.
+      if (txn.operations.size() >= 2 * at_once) {
+        is_end = false;
+        break;
+      }
       txn.remove(kv.key);
       txn.delete_prefix(log_prefix(job->id));
       ++removed;
     }
-    if (txn.operations.empty()) return removed;
-    TRY(seams_.store.txn(txn));
+    if (!txn.operations.empty()) TRY(seams_.store.txn(txn));
+    if (is_end) return removed;
   }
 }
 

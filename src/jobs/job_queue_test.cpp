@@ -637,6 +637,24 @@ TEST_F(JobQueueTest, archived_jobs_are_removed_with_all_they_said_when_they_are_
   EXPECT_TRUE(store_.range_prefix("/archive/")->empty());
 }
 
+TEST_F(JobQueueTest, archived_jobs_that_can_not_be_read_hold_up_no_others) {
+  store::Txn damage;
+  for (int i = 0; i < 250; ++i) damage.put(fmt::format("/archive/{:012}", i), "{");
+  damage.put("/queue/serial", "1000");
+  ASSERT_TRUE(store_.txn(damage));
+  restart();
+  for (int i = 0; i < 3; ++i) {
+    auto const id = *queue_->submit({a_job("a")}).front();
+    ASSERT_GT(number(id), 250);
+    wait(id);
+    EXPECT_TRUE(*queue_->archive(id));
+  }
+  EXPECT_EQ(*queue_->remove_archived(1h), 0U);
+  EXPECT_EQ(*queue_->remove_archived(-1h), 3U);
+  EXPECT_EQ(*queue_->remove_archived(-1h), 0U);
+  EXPECT_EQ(store_.range_prefix("/archive/")->size(), 250U);
+}
+
 class Secrets : public JobQueueTest {
  protected:
   Secrets() {
