@@ -391,11 +391,16 @@ bool ConfigStore::may_go(Commit const& commit) const {
          std::ranges::none_of(commit.puts, [&](auto const& put) { return is_touched(put.first); });
 }
 
+// All of it or, where there is no memory for that, nothing.
 void ConfigStore::begin(Commit const& commit) {
-  for (auto const& key : commit.reads) ++under_way_.read[key];
-  for (auto const& [key, value] : commit.puts) under_way_.written.insert(key);
-  under_way_.written.insert(commit.removals.begin(), commit.removals.end());
-  under_way_.written.insert(commit.claims.begin(), commit.claims.end());
+  UnderWay added;
+  for (auto const& key : commit.reads) added.read.emplace(key, 0);
+  for (auto const& [key, value] : commit.puts) added.written.insert(key);
+  added.written.insert(commit.removals.begin(), commit.removals.end());
+  added.written.insert(commit.claims.begin(), commit.claims.end());
+  under_way_.read.merge(added.read);
+  under_way_.written.merge(added.written);
+  for (auto const& key : commit.reads) ++under_way_.read.find(key)->second;
 }
 
 void ConfigStore::end(Commit const& commit) {
@@ -431,23 +436,46 @@ Txn ConfigStore::transaction(Commit const& commit, Txn const& extra) const {
   return txn;
 }
 
+// While one lives others wait for what the commit touches; also an exception ends that. Made and
+// ended with the mutex held, or ended where an exception has given it up.
+class ConfigStore::Turn {
+ public:
+  Turn(ConfigStore& config, Guard& guard, Commit const& commit)
+      : config_(config), guard_(guard), commit_(commit) {
+    config_.begin(commit_);
+  }
+  ~Turn() {
+    if (!guard_.owns_lock()) guard_.lock();
+    config_.end(commit_);
+  }
+  Turn(Turn const&) = delete;
+  Turn& operator=(Turn const&) = delete;
+
+ private:
+  ConfigStore& config_;
+  Guard& guard_;
+  Commit const& commit_;
+};
+
+Result<TxnReply> ConfigStore::in_its_turn(Guard& guard, Commit const& commit, Txn const& txn) {
+  Turn const turn(*this, guard, commit);
+  guard.unlock();
+  auto reply = store_.txn(txn);
+  guard.lock();
+  return reply;
+}
+
 Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
   auto const now = seconds(clock_.wall());
   Guard guard(clock_, mutex_);
   auto const commit = TRY(wait_for_turn(guard, edit, now));
-  auto const txn = transaction(commit, extra);
-  begin(commit);
-  guard.unlock();
-  auto const reply = store_.txn(txn);
-  guard.lock();
-  end(commit);
-  TRY(reply);
-  if (!reply->succeeded) {
+  auto const reply = TRY(in_its_turn(guard, commit, transaction(commit, extra)));
+  if (!reply.succeeded) {
     return fail(ErrorCode::InternalError,
                 "The stored configuration is not what was read from it: something else writes to "
                 "the store. Nothing was changed; restart flotte-controllerd");
   }
-  take_over(commit, reply->revision);
+  take_over(commit, reply.revision);
   guard.unlock();
   if (changed_) changed_();
   return {};
@@ -455,7 +483,7 @@ Result<void> ConfigStore::update(Edit const& edit, Txn const& extra) {
 
 // Others have committed other things meanwhile: only what is its own becomes that of the newest
 // snapshot.
-void ConfigStore::take_over(Commit const& commit, std::int64_t revision) {
+void ConfigStore::take_over(Commit const& commit, std::int64_t revision) noexcept {
   for (auto const& [key, value] : commit.puts) revisions_[key] = revision;
   for (auto const& key : commit.removals) revisions_.erase(key);
   auto next = *snapshot_;
@@ -487,12 +515,7 @@ Result<void> ConfigStore::forget() {
   all.removals.emplace(config_prefix);
   Guard guard(clock_, mutex_);
   while (!may_go(all)) clock_.wait(guard, ended_);
-  begin(all);
-  guard.unlock();
-  auto const reply = store_.txn(txn);
-  guard.lock();
-  end(all);
-  TRY(reply);
+  TRY(in_its_turn(guard, all, txn));
   revisions_.clear();
   snapshot_ = std::make_shared<model::Cluster const>();
   guard.unlock();

@@ -105,15 +105,18 @@ class ConfigStore {
     std::set<std::string, std::less<>> written;
   };
   struct Commit;
+  class Turn;
 
   ConfigStore(Store& store, Clock& clock) : store_(store), clock_(clock) {}
   Result<void> load();
   Result<Commit> wait_for_turn(Guard& guard, Edit const& edit, double now);
   bool may_go(Commit const& commit) const;
+  Result<TxnReply> in_its_turn(Guard& guard, Commit const& commit, Txn const& txn);
   void begin(Commit const& commit);
   void end(Commit const& commit);
   Txn transaction(Commit const& commit, Txn const& extra) const;
-  void take_over(Commit const& commit, std::int64_t revision);
+  // What is durable must be known: an exception here ends the process, and the next start reads it.
+  void take_over(Commit const& commit, std::int64_t revision) noexcept;
 
   friend class CommitMaker;
   Store& store_;

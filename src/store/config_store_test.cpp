@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <new>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include "store/memory_store.h"
 
@@ -27,6 +29,7 @@ class SlowStore final : public Store {
     changed_.wait(guard, [&] { return !is_held_ && *on_their_way_.rbegin() == ticket; });
     on_their_way_.erase(ticket);
     changed_.notify_all();
+    if (has_no_memory_) throw std::bad_alloc();
     if (failing_ > 0) {
       --failing_;
       return fail(ErrorCode::EnvironmentError, "The store is full");
@@ -49,6 +52,7 @@ class SlowStore final : public Store {
     failing_ = on_their_way_.size();
     changed_.notify_all();
   }
+  void have_no_memory(bool has_none) { has_no_memory_ = has_none; }
   void wait_for(std::size_t on_their_way) {
     std::unique_lock guard(mutex_);
     changed_.wait(guard, [&] { return on_their_way_.size() == on_their_way; });
@@ -74,6 +78,7 @@ class SlowStore final : public Store {
   bool is_held_ = false;
   bool is_waited_ = false;
   std::size_t failing_ = 0;
+  std::atomic<bool> has_no_memory_ = false;
 };
 
 // The machine's, and tells who begins to wait.
@@ -408,6 +413,19 @@ TEST_F(BusyConfig, a_node_moves_into_no_group_that_is_being_removed) {
   two.join();
   EXPECT_EQ(removal, "done");
   EXPECT_THAT(move, HasSubstr("does not exist"));
+}
+
+// A boundary catches it, and the process goes on.
+TEST_F(BusyConfig, an_exception_leaves_nothing_under_way) {
+  must(putting(machine("web1")));
+  store_.have_no_memory(true);
+  EXPECT_THROW(std::ignore = config_->update(with_mac("web1", "aa:00:00:00:00:01"), {}),
+               std::bad_alloc);
+  EXPECT_THROW(std::ignore = config_->forget(), std::bad_alloc);
+  store_.have_no_memory(false);
+  must(with_mac("web1", "aa:00:00:00:00:01"));
+  must(putting(machine("web2")));
+  EXPECT_TRUE(config_->forget());
 }
 
 TEST_F(BusyConfig, what_is_forgotten_leaves_nothing_of_a_commit_beside_it) {
