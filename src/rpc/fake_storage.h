@@ -147,6 +147,7 @@ class FakeStorage {
   }
 
   Result<Nothing> grow(BlockdevGrow const& call) {
+    if (call.is_undo && !state_.disks.contains(fake_disk_key(call.disk.disk))) return Nothing{};
     auto& disk = *TRY(find(call.instance, call.disk));
     if (!call.wipes) TRY(take_back(disk, call.disk));
     if (call.size <= disk.size) return Nothing{};

@@ -214,6 +214,7 @@ Fields BlockdevGrow::fields() {
       field<&BlockdevGrow::disk>("disk", "Disk."),
       field<&BlockdevGrow::size>("size", "Size."),
       field<&BlockdevGrow::wipes>("wipes", "Whether what is new is to be wiped before use."),
+      field<&BlockdevGrow::is_undo>("is_undo", "Whether it may be missing."),
   };
   return table;
 }

@@ -252,7 +252,8 @@ struct BlockdevGrow {
   std::string instance;
   DiskSpec disk;
   MiB size;
-  bool wipes = false;  // nobody sees what is new before BlockdevWipe has overwritten it
+  bool wipes = false;    // nobody sees what is new before BlockdevWipe has overwritten it
+  bool is_undo = false;  // gives back what was not wiped; of a disk that got lost, nothing
 
   static schema::Fields fields();
 };

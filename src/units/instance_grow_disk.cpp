@@ -102,10 +102,12 @@ Result<void> grow(InstanceGrowDisk::Plan const& plan, jobs::JobContext& job) {
 Result<void> grow_and_wipe(InstanceGrowDisk::Plan const& plan, jobs::JobContext& job) {
   auto const before = plan.size - plan.amount;
   constexpr bool wipes = true;
-  TRY(job.step(
-      fmt::format("Growing disk {}", plan.disk.index), plan.node,
-      rpc::BlockdevGrow{plan.name, plan.disk, plan.size, wipes},
-      {.undo = jobs::undo_call(plan.node, rpc::BlockdevGrow{plan.name, plan.disk, before})}));
+  TRY(job.step(fmt::format("Growing disk {}", plan.disk.index), plan.node,
+               rpc::BlockdevGrow{plan.name, plan.disk, plan.size, wipes},
+               {.undo = jobs::undo_call(plan.node, rpc::BlockdevGrow{.instance = plan.name,
+                                                                     .disk = plan.disk,
+                                                                     .size = before,
+                                                                     .is_undo = true})}));
   TRY(wipe_disk(job, plan.node, plan.name, plan.disk,
                 fmt::format("(from {} to {})", format_size(before, Unit::Human),
                             format_size(plan.size, Unit::Human))));

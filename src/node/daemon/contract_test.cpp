@@ -60,6 +60,10 @@ TEST_P(NodeContract, a_disk_lives_from_creation_to_removal) {
   EXPECT_EQ(found->devices.at(0)->path, world_->device(disk.disk));
   EXPECT_EQ(found->devices.at(0)->size, MiB{64});
   EXPECT_TRUE(found->devices.at(0)->is_active);
+  auto lost = disk;
+  lost.disk.logical_id.back() += "-lost";
+  EXPECT_FALSE(ask(rpc::BlockdevGrow{"web1", lost, {128}}));
+  must(rpc::BlockdevGrow{.instance = "web1", .disk = lost, .size = {128}, .is_undo = true});
   must(rpc::BlockdevGrow{"web1", disk, {128}});
   must(rpc::BlockdevGrow{"web1", disk, {128}});
   must(rpc::BlockdevGrow{"web1", disk, {64}});

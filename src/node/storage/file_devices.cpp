@@ -105,6 +105,7 @@ class FileDevices final : public BlockDevices {
 
   Result<void> grow(rpc::BlockdevGrow const& call) override {
     auto const path = TRY(path_of(call.disk));
+    if (call.is_undo && !sys::exists(path)) return {};
     if (sys::exists(path)) TRY(check_owner(call.instance, path));
     if (!call.wipes) TRY(take_back(call.instance, call.disk, path));
     auto const size = TRY(size_of(path));

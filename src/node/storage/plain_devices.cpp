@@ -164,6 +164,7 @@ class PlainDevices final : public BlockDevices {
   }
 
   Result<void> grow(rpc::BlockdevGrow const& call) override {
+    if (call.is_undo && !TRY(look(call.disk))) return {};
     auto known = TRY(find_own(call.instance, call.disk));
     if (known.unwiped && !call.wipes) {
       TRY(take_back(call.instance, call.disk, known));
