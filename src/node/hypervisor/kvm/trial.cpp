@@ -258,7 +258,8 @@ Result<void> KvmTrials::try_extra_words(std::string const& binary,
   std::vector<std::string> argv{binary};
   argv.insert(argv.end(), words.begin(), words.end());
   argv.insert(argv.end(), {first, second});
-  auto const finished = TRY(processes_.run({.argv = std::move(argv), .timeout = trial_timeout}));
+  auto const finished = TRY(processes_.run(
+      {.argv = std::move(argv), .timeout = trial_timeout, .ends_with_caller = true}));
   if (finished.timed_out || finished.is_success()) return {};
   auto const& said = finished.errors;
   if (said.find(fmt::format("{}: invalid option", second)) != std::string::npos) {
@@ -280,8 +281,10 @@ Result<void> KvmTrials::run(std::vector<std::string> argv) {
   auto const binary = argv.front();
   argv.insert(argv.end(), {"-chardev", fmt::format("socket,id=trial,fd={}", sockets.theirs()),
                            "-mon", "chardev=trial,mode=control"});
-  auto const finished = TRY(processes_.run(
-      {.argv = std::move(argv), .timeout = trial_timeout, .keep_fds = {sockets.theirs()}}));
+  auto const finished = TRY(processes_.run({.argv = std::move(argv),
+                                            .timeout = trial_timeout,
+                                            .keep_fds = {sockets.theirs()},
+                                            .ends_with_caller = true}));
   if (finished.timed_out) {
     log::warning("{} took longer than {} s to say whether it takes a command line", binary,
                  trial_timeout.count());
