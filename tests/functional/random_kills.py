@@ -589,7 +589,9 @@ class Campaign:
         if self._run_by_qemu():
             raise Violation(f"QEMUs of instances that are removed: {self._run_by_qemu()}")
         keys = self._store_keys()
-        wrong = [key for key in keys if not key.startswith(("/config/", "/archive/", "/queue/", "/watcher/", "/leadership")) or key.startswith("/config/instances/")]
+        archived = {key.split("/")[2] for key in keys if key.startswith("/archive/")}
+        wrong = [key for key in keys if not key.startswith(("/config/", "/archive/", "/queue/", "/watcher/", "/leadership", "/log/")) or key.startswith("/config/instances/")
+                 or key.startswith("/log/") and key.split("/")[2] not in archived]
         if wrong:
             raise Violation(f"keys in the store: {wrong}")
         if not any(key.startswith("/archive/") for key in keys):
