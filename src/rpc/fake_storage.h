@@ -188,6 +188,10 @@ class FakeStorage {
 
   Result<Nothing> wipe(BlockdevWipe const& call, Progress const& progress) {
     auto& disk = *TRY(find(call.instance, call.disk));
+    if (disk.size < call.disk.disk.size) {
+      return fail(ErrorCode::WrongState, "Disk {} of {} has {} MiB instead of {}", call.disk.index,
+                  call.instance, disk.size.value, call.disk.disk.size.value);
+    }
     if (!disk.unwiped) return Nothing{};
     TRY(write_beside(disk.disk));
     if (progress) progress(progress_line("wiping", 1.0));

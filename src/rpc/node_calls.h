@@ -311,7 +311,7 @@ struct BlockdevWipe {
   static constexpr std::string_view name = "blockdev_wipe";
   using Reply = Nothing;
   std::string instance;
-  DiskSpec disk;
+  DiskSpec disk;  // as large as it is to be: WrongState where it is smaller
 
   static schema::Fields fields();
 };

@@ -108,7 +108,10 @@ Result<void> grow_and_wipe(InstanceGrowDisk::Plan const& plan, jobs::JobContext&
                                                                      .disk = plan.disk,
                                                                      .size = before,
                                                                      .is_undo = true})}));
-  TRY(wipe_disk(job, plan.node, plan.name, plan.disk,
+  // A start in between has given the new space back.
+  auto grown = plan.disk;
+  grown.disk.size = plan.size;
+  TRY(wipe_disk(job, plan.node, plan.name, grown,
                 fmt::format("(from {} to {})", format_size(before, Unit::Human),
                             format_size(plan.size, Unit::Human))));
   return job.keep();

@@ -188,6 +188,20 @@ TEST_P(NodeContract, what_grew_and_was_not_wiped_is_taken_back) {
   EXPECT_EQ(world_->disks(), 0U);
 }
 
+TEST_P(NodeContract, what_was_taken_back_is_not_called_wiped) {
+  auto const disk = instance("web1").disks[0];
+  auto grown = disk;
+  grown.disk.size = {128};
+  must(rpc::BlockdevCreate{"web1", disk});
+  must(rpc::BlockdevGrow{"web1", disk, {128}, true});
+  must(rpc::BlockdevAssemble{"web1", disk, 1});
+  EXPECT_EQ(refused(rpc::BlockdevWipe{"web1", grown}), ErrorCode::WrongState);
+  must(rpc::BlockdevWipe{"web1", disk});
+  must(rpc::BlockdevGrow{"web1", disk, {128}, true});
+  must(rpc::BlockdevWipe{"web1", grown});
+  must(rpc::BlockdevWipe{"web1", grown});
+}
+
 TEST_P(NodeContract, a_missing_disk_is_refused) {
   auto const spec = instance("web1");
   refused(rpc::BlockdevAssemble{"web1", spec.disks[0], 1});

@@ -120,7 +120,12 @@ void GuestCalls::give_back(std::string const& instance) {
   auto const spec = std::ranges::find(all, instance, &rpc::InstanceSpec::name);
   if (spec == all.end()) return;
   log::info("{} has let go of a device that it should have: it gets it back", instance);
-  if (auto const done = adjust({*spec}, {}); !done) {
+  auto const give = [&]() -> Result<rpc::Nothing> {
+    // Activating a disk that grows would take back what isn't wiped yet: it is looked at again.
+    for (auto const& disk : spec->disks) TRY(storage_.check_wiped(instance, disk));
+    return adjust({*spec}, {});
+  };
+  if (auto const done = give(); !done) {
     log::warning("{} has let go of a device and did not get it back: {}", instance,
                  done.error().message);
   }

@@ -34,7 +34,7 @@ class BlockDevices {
   virtual Result<void> rename(rpc::BlockdevRename const& call) = 0;
   virtual Result<void> grow(rpc::BlockdevGrow const& call) = 0;
   virtual Result<void> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress) = 0;
-  // Before a guest is told of more: nothing of it is to be wiped.
+  // Before a guest may see all of it: nothing of it is to be wiped.
   virtual Result<void> check_wiped(std::string const& instance, rpc::DiskSpec const& disk) = 0;
   // Fences the disk by the epoch and gives the path that opens it.
   virtual Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,

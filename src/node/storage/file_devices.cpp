@@ -126,6 +126,9 @@ class FileDevices final : public BlockDevices {
     auto const path = TRY(path_of(call.disk));
     if (!sys::exists(path)) return missing(call.instance, call.disk, path);
     TRY(check_owner(call.instance, path));
+    if (auto const size = round_up(TRY(size_of(path))); size < call.disk.disk.size) {
+      return too_small(call.instance, call.disk, size);
+    }
     auto mark = mark_at(path);
     if (!mark.unwiped) return {};
     TRY(fill_with_zeros(path, *mark.unwiped, progress));

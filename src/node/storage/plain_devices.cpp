@@ -182,6 +182,9 @@ class PlainDevices final : public BlockDevices {
 
   Result<void> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress) override {
     auto const known = TRY(find_own(call.instance, call.disk));
+    if (round_up(known.size) < call.disk.disk.size) {
+      return too_small(call.instance, call.disk, round_up(known.size));
+    }
     if (!known.unwiped) return {};
     TRY(change(call.disk, {"-ay"}));
     TRY(fill_with_zeros(path_of(call.disk), *known.unwiped, progress));

@@ -62,4 +62,11 @@ Failure not_wiped(std::string const& instance, rpc::DiskSpec const& disk) {
               disk.index, instance);
 }
 
+Failure too_small(std::string const& instance, rpc::DiskSpec const& disk, MiB size) {
+  return fail(ErrorCode::WrongState,
+              "Disk {} of {} has {} MiB instead of {}: what it had grown was given back before it "
+              "was wiped; grow it again",
+              disk.index, instance, size.value, disk.disk.size.value);
+}
+
 }  // namespace flotte::node

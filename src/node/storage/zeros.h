@@ -16,5 +16,7 @@ Result<void> fill_with_zeros(std::string const& path, Bytes from, rpc::Progress 
 
 // Why a disk may not be opened yet.
 Failure not_wiped(std::string const& instance, rpc::DiskSpec const& disk);
+// Why it isn't wiped: what it had grown was taken back.
+Failure too_small(std::string const& instance, rpc::DiskSpec const& disk, MiB size);
 
 }  // namespace flotte::node
