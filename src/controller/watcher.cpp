@@ -6,6 +6,8 @@
 
 #include "base/boundary.h"
 #include "base/log.h"
+#include "base/lookup.h"
+#include "rpc/ask_all.h"
 #include "store/config_store.h"
 
 namespace flotte::controller {
@@ -189,16 +191,17 @@ void Watcher::look() {
   clean_archive();
   // Refused anyway, and no try.
   if (queue_.is_drained()) return;
-  for (auto const& node : cluster->nodes_by_name()) {
-    if (node->offline) continue;
-    auto const running =
-        seams_.nodes.ask(*node, rpc::AllInstancesInfo{cluster->settings().enabled_hypervisors},
-                         {.leader_epoch = leader_epoch_, .timeout = 30s});
-    if (!running) {
-      log::warning("Watcher: {}", running.error().message);
-      continue;
+  auto const nodes = cluster->online_nodes();
+  auto const running = rpc::ask_all(seams_.clock, seams_.nodes, nodes,
+                                    rpc::AllInstancesInfo{cluster->settings().enabled_hypervisors},
+                                    {.leader_epoch = leader_epoch_, .timeout = 30s});
+  for (auto const& node : nodes) {
+    auto const& answer = known_at(running, node->uuid);
+    if (answer) {
+      look_at(*node, answer->instances);
+    } else {
+      log::warning("Watcher: {}", answer.error().message);
     }
-    look_at(*node, running->instances);
   }
   forget_tries_of_the_gone();
 }
@@ -239,11 +242,12 @@ void Watcher::look_at(model::Node const& node, std::vector<rpc::RunningInstance>
 
 void Watcher::run_hooks(model::Cluster const& cluster) {
   rpc::HooksRun const hooks{.directory = "watcher", .timeout_s = hooks_limit_s};
-  for (auto const& node : cluster.nodes_by_name()) {
-    if (node->offline) continue;
-    auto const done = seams_.nodes.ask(
-        *node, hooks,
-        {.leader_epoch = leader_epoch_, .timeout = std::chrono::seconds(hooks_limit_s) + 10s});
+  auto const nodes = cluster.online_nodes();
+  auto const answers = rpc::ask_all(
+      seams_.clock, seams_.nodes, nodes, hooks,
+      {.leader_epoch = leader_epoch_, .timeout = std::chrono::seconds(hooks_limit_s) + 10s});
+  for (auto const& node : nodes) {
+    auto const& done = known_at(answers, node->uuid);
     if (!done) {
       log::warning("Watcher hooks on {}: {}", node->name, done.error().message);
       continue;

@@ -101,7 +101,7 @@ Result<Decision> Execution::decide(Unit const& unit) {
       return fail(ErrorCode::InternalError, "Other locks are needed");
     }
     NodeReader reader(
-        queue_.seams_.nodes, queue_.seams_.random, queue_.leader_epoch_, queue_.seams_.clock.wall(),
+        queue_.seams_.nodes, queue_.seams_.clock, queue_.seams_.random, queue_.leader_epoch_,
         [this] { return queue_.set_aside(); }, queue_.seams_.wait_for_ssconf);
     auto decision = unit.decide(row_.op().input, *snapshot, reader);
     if (decision && together(locks, decision->locks) != row_.locks) {

@@ -32,7 +32,7 @@
 #include "jobs/locks.h"
 #include "model/cluster.h"
 #include "opcodes/opcode.h"
-#include "rpc/node.h"
+#include "rpc/ask_all.h"
 
 namespace flotte {
 class Random;
@@ -52,19 +52,32 @@ struct SetAside {
 // Reading calls to nodes, while a job decides.
 class NodeReader {
  public:
-  NodeReader(rpc::Node& nodes, Random& random, std::int64_t leader_epoch, WallTime now,
+  NodeReader(rpc::Node& nodes, Clock& clock, Random& random, std::int64_t leader_epoch,
              std::function<std::vector<SetAside>()> set_aside,
              std::function<void()> wait_for_ssconf)
       : nodes_(nodes),
+        clock_(clock),
         random_(random),
         leader_epoch_(leader_epoch),
-        now_(now),
+        now_(clock.wall()),
         set_aside_(std::move(set_aside)),
         wait_for_ssconf_(std::move(wait_for_ssconf)) {}
 
   template <class Call>
   Result<typename Call::Reply> ask(model::Node const& node, Call const& call) {
-    return nodes_.ask(node, call, {.leader_epoch = leader_epoch_, .timeout = read_timeout});
+    return nodes_.ask(node, call, context());
+  }
+  // Many nodes, at the same time. Unreachable: not one of them could be reached, which is for the
+  // job to wait for.
+  template <class Call>
+  Result<rpc::OfNodes<typename Call::Reply>> ask_all(std::vector<model::NodePtr> const& nodes,
+                                                     Call const& call) {
+    return unless_all_are_away(rpc::ask_all(clock_, nodes_, nodes, call, context()));
+  }
+  // `ask` is called on several threads.
+  template <class Ask>
+  auto at_each(std::vector<model::NodePtr> const& nodes, Ask const& ask) {
+    return rpc::at_each(clock_, nodes, ask);
   }
   // Facts too: drawn while inspecting, so that plan() stays a pure function.
   Random& random() { return random_; }
@@ -75,7 +88,19 @@ class NodeReader {
 
  private:
   static constexpr std::chrono::seconds read_timeout{30};
+  template <class T>
+  static Result<rpc::OfNodes<T>> unless_all_are_away(rpc::OfNodes<T> answers) {
+    for (auto const& [node, answer] : answers) {
+      if (answer || answer.error().error_class != ErrorClass::Unreachable) return answers;
+    }
+    if (answers.empty()) return answers;
+    return Failure(answers.begin()->second.error());
+  }
+  rpc::CallContext context() const {
+    return {.leader_epoch = leader_epoch_, .timeout = read_timeout};
+  }
   rpc::Node& nodes_;
+  Clock& clock_;
   Random& random_;
   std::int64_t leader_epoch_;
   WallTime now_;

@@ -111,6 +111,12 @@ std::vector<NodePtr> Cluster::nodes_by_name() const {
   return by_name(nodes_);
 }
 
+std::vector<NodePtr> Cluster::online_nodes() const {
+  auto nodes = nodes_by_name();
+  std::erase_if(nodes, [](NodePtr const& node) { return node->offline; });
+  return nodes;
+}
+
 std::vector<GroupPtr> Cluster::groups_by_name() const {
   return by_name(groups_);
 }

@@ -130,6 +130,8 @@ class Cluster {
   // All instances in the order of their names, as lists show them.
   std::vector<InstancePtr> instances_by_name() const;
   std::vector<NodePtr> nodes_by_name() const;
+  // Those that may be asked anything, in the same order.
+  std::vector<NodePtr> online_nodes() const;
   std::vector<GroupPtr> groups_by_name() const;
   // The group of a node; null where there is none.
   GroupPtr group_of(NodeId const& node) const;

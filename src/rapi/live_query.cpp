@@ -6,10 +6,13 @@
 
 #include "query/info.h"
 #include "query/query.h"
+#include "rpc/ask_all.h"
 #include "store/config_store.h"
 
 namespace flotte::rapi {
 namespace {
+
+using NodeList = std::vector<model::NodePtr>;
 
 constexpr std::chrono::seconds node_timeout{20};
 
@@ -34,19 +37,20 @@ Result<query::Live> ask_nodes(jobs::Seams const& seams, std::int64_t epoch,
   query::Live live;
   auto const needs = TRY(query::needs_of(request));
   auto const names = full_names(request, cluster);
-  for (auto const& [id, node] : cluster.nodes()) {
-    if (node->offline) continue;
-    auto const& settings = cluster.settings();
-    rpc::CallContext const context{.leader_epoch = epoch, .timeout = node_timeout};
-    // A node that does not answer leaves its cells without data; the list is shown all the same.
-    if (needs.running) {
-      auto answer = seams.nodes.ask(
-          *node, rpc::AllInstancesInfo{settings.enabled_hypervisors, names}, context);
-      live.running[id] = answer ? std::optional(by_name(std::move(*answer))) : std::nullopt;
+  auto const& settings = cluster.settings();
+  auto const nodes = needs.running || needs.facts ? cluster.online_nodes() : NodeList();
+  rpc::CallContext const context{.leader_epoch = epoch, .timeout = node_timeout};
+  // A node that does not answer leaves its cells without data; the list is shown all the same.
+  if (needs.running) {
+    rpc::AllInstancesInfo const question{settings.enabled_hypervisors, names};
+    for (auto& [id, answer] : rpc::ask_all(seams.clock, seams.nodes, nodes, question, context)) {
+      live.running[id] = answer ? std::optional(by_name(*std::move(answer))) : std::nullopt;
     }
-    if (needs.facts) {
-      auto answer = seams.nodes.ask(*node, rpc::NodeInfo{settings.file_storage_dir}, context);
-      live.facts[id] = answer ? std::optional(std::move(*answer)) : std::nullopt;
+  }
+  if (needs.facts) {
+    rpc::NodeInfo const question{settings.file_storage_dir};
+    for (auto& [id, answer] : rpc::ask_all(seams.clock, seams.nodes, nodes, question, context)) {
+      live.facts[id] = answer ? std::optional(*std::move(answer)) : std::nullopt;
     }
   }
   return live;

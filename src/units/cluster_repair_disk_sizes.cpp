@@ -5,7 +5,7 @@
 
 #include "jobs/job_context.h"
 #include "store/config_store.h"
-#include "units/instance_steps.h"
+#include "units/disk_survey.h"
 
 namespace flotte::units {
 namespace {
@@ -37,13 +37,14 @@ Result<ClusterRepairDiskSizes::Facts> ClusterRepairDiskSizes::inspect(Op const& 
                                                                       model::Cluster const& cluster,
                                                                       jobs::NodeReader& nodes) {
   Facts facts;
-  for (auto const& instance : TRY(wanted(op, cluster))) {
+  auto const instances = TRY(wanted(op, cluster));
+  auto const survey = survey_disks(cluster, instances, nodes);
+  Result<rpc::BlockdevFound> const offline = fail(ErrorCode::EnvironmentError, "it is offline");
+  for (auto const& instance : instances) {
     if (instance->disks.empty()) continue;
     auto const node = TRY(cluster.node(instance->primary_node));
-    auto const found =
-        node->offline
-            ? Result<rpc::BlockdevFound>(fail(ErrorCode::EnvironmentError, "it is offline"))
-            : nodes.ask(*node, rpc::BlockdevFind{instance->name, disk_specs(cluster, *instance)});
+    auto const answer = survey.find(instance->uuid);
+    auto const& found = answer == survey.end() ? offline : answer->second;
     if (!found) {
       facts.warnings.push_back(
           fmt::format("Failure in blockdev_getdimensions call to node {}, ignoring: {}", node->name,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/lookup.h"
 #include "base/text.h"
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
@@ -356,8 +357,8 @@ Result<ClusterSetParams::Facts> ClusterSetParams::inspect(Op const& op,
   }
   auto const are_groups_asked = op.vg_name || op.enabled_disk_templates;
   auto const are_nodes_asked = are_groups_asked || op.osparams || !look.storage_dirs.empty();
-  for (auto const& node : cluster.nodes_by_name()) {
-    if (node->offline || !are_nodes_asked) continue;
+  auto const asked = are_nodes_asked ? cluster.online_nodes() : std::vector<model::NodePtr>();
+  auto const ask = [&](model::NodePtr const& node) -> Result<Facts::NodeState> {
     Facts::NodeState state{.node = node->name};
     if (are_groups_asked) {
       for (auto const& group : TRY(nodes.ask(*node, rpc::NodeInfo{})).volume_groups) {
@@ -370,8 +371,10 @@ Result<ClusterSetParams::Facts> ClusterSetParams::inspect(Op const& op,
         state.storage_faults.push_back(fault.fault);
       }
     }
-    facts.nodes.push_back(std::move(state));
-  }
+    return state;
+  };
+  auto answers = nodes.at_each(asked, ask);
+  for (auto const& node : asked) facts.nodes.push_back(TRY(known_at(answers, node->uuid)));
   // What can't be planned is told when it is planned.
   if (auto const planned = plan(op, cluster, facts)) {
     facts.warnings = TRY(check_starts(cluster.settings(), planned->settings, cluster, nodes));

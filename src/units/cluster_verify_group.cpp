@@ -579,16 +579,18 @@ Result<ClusterVerifyGroup::Facts> ClusterVerifyGroup::inspect(Op const& op,
   Facts facts;
   auto const ssconf = model::ssconf(cluster);
   nodes.wait_for_ssconf();
+  auto const is_elsewhere = [&](model::NodePtr const& node) { return node->group != group->uuid; };
+  auto to_ask = cluster.online_nodes();
+  std::erase_if(to_ask, is_elsewhere);
+  auto asked = nodes.at_each(to_ask, [&](model::NodePtr const& node) {
+    return ask_node(node, op, cluster, ssconf, nodes);
+  });
   for (auto const& node : cluster.nodes_by_name()) {
-    if (node->group != group->uuid) continue;
+    if (is_elsewhere(node)) continue;
     NodeState state{.node = node};
-    if (!node->offline) {
-      if (auto asked = ask_node(node, op, cluster, ssconf, nodes)) {
-        state = std::move(*asked);
-      } else {
-        state.error = asked.error();
-      }
-    }
+    auto const answer = asked.find(node->uuid);
+    if (answer != asked.end() && answer->second) state = *std::move(answer->second);
+    if (answer != asked.end() && !answer->second) state.error = answer->second.error();
     state.is_lvm_asked = !cluster.settings().volume_group_name.empty();
     facts.nodes.push_back(std::move(state));
   }

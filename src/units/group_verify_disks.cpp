@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "jobs/job_context.h"
-#include "units/instance_steps.h"
+#include "units/disk_survey.h"
 
 namespace flotte::units {
 namespace {
@@ -31,14 +31,19 @@ Result<GroupVerifyDisks::Facts> GroupVerifyDisks::inspect(Op const& op,
   json::object bad_nodes;
   json::array inactive;
   json::object missing;
+  std::vector<model::InstancePtr> wanted;
   for (auto const& instance : cluster.instances_by_name()) {
     auto const node = TRY(cluster.node(instance->primary_node));
-    if (node->group != group->uuid || node->offline || instance->disks.empty() ||
-        instance->admin_state != model::AdminState::Up || bad_nodes.contains(node->name)) {
-      continue;
+    if (node->group == group->uuid && instance->admin_state == model::AdminState::Up) {
+      wanted.push_back(instance);
     }
-    auto const found =
-        nodes.ask(*node, rpc::BlockdevFind{instance->name, disk_specs(cluster, *instance)});
+  }
+  auto const survey = survey_disks(cluster, wanted, nodes);
+  for (auto const& instance : wanted) {
+    auto const answer = survey.find(instance->uuid);
+    if (answer == survey.end()) continue;
+    auto const& found = answer->second;
+    auto const node = TRY(cluster.node(instance->primary_node));
     if (!found) {
       bad_nodes[node->name] = found.error().message;
       continue;

@@ -325,10 +325,10 @@ class Planner {
                   instance_.os, instance_.os);
     }
     if (installs_) TRY(check_os_image(os_parameters()));
-    if (!facts_.operating_systems) return {};
+    auto const known = facts_.operating_systems.find(instance_.primary_node.text());
+    if (known == facts_.operating_systems.end()) return {};
     auto const node = TRY(cluster_.node(instance_.primary_node));
-    auto const os =
-        TRY(find_os(*facts_.operating_systems, instance_.os, node->name, op_.force_variant));
+    auto const os = TRY(find_os(known->second, instance_.os, node->name, op_.force_variant));
     return check_os_parameters(os, os_parameters(), node->name);
   }
 
@@ -469,22 +469,47 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
     }
     candidates.push_back(node);
   } else {
-    for (auto const& node : cluster.nodes_by_name()) {
-      if (!node->offline && !node->drained && node->vm_capable) candidates.push_back(node);
+    for (auto const& node : cluster.online_nodes()) {
+      if (!node->drained && node->vm_capable) candidates.push_back(node);
     }
   }
   auto const adopts = std::ranges::any_of(
       op.disks, [](json::object const& disk) { return disk.contains("adopt"); });
-  for (auto const& node : candidates) {
-    if (adopts) facts.volumes[node->uuid.text()] = TRY(nodes.ask(*node, rpc::NodeVolumes{}));
-    facts.nodes[node->uuid.text()] =
-        TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
+  struct Candidate {
+    rpc::NodeFacts facts;
+    std::optional<rpc::VolumeList> volumes;
+    std::optional<rpc::OsList> operating_systems;
+  };
+  auto answers = nodes.at_each(candidates, [&](model::NodePtr const& node) -> Result<Candidate> {
+    Candidate candidate;
+    candidate.facts = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
+    if (adopts) candidate.volumes = TRY(nodes.ask(*node, rpc::NodeVolumes{}));
+    if (!op.no_install.value_or(false)) {
+      candidate.operating_systems = TRY(nodes.ask(*node, rpc::OsDiagnose{}));
+    }
     TRY(check_nics(op, cluster, *node, nodes));
+    return candidate;
+  });
+  // Where nobody says which node, one that can't have it is left out.
+  std::vector<std::string> left_out;
+  for (auto const& node : candidates) {
+    auto& answer = known_at(answers, node->uuid);
+    if (!answer) {
+      if (candidates.size() == 1) return Failure(answer.error());
+      left_out.push_back(
+          fmt::format("Node {} is left out: {}", node->name, answer.error().message));
+      continue;
+    }
+    auto const id = node->uuid.text();
+    facts.nodes[id] = std::move(answer->facts);
+    if (answer->volumes) facts.volumes[id] = *std::move(answer->volumes);
+    if (answer->operating_systems)
+      facts.operating_systems[id] = *std::move(answer->operating_systems);
   }
-  if (!candidates.empty() && !op.no_install.value_or(false)) {
-    facts.operating_systems = TRY(nodes.ask(*candidates.front(), rpc::OsDiagnose{}));
-  }
+  if (facts.nodes.empty() && !candidates.empty())
+    return Failure(known_at(answers, candidates.front()->uuid).error());
   facts.warnings = TRY(check_starts(op, cluster, facts, nodes));
+  facts.warnings.insert(facts.warnings.begin(), left_out.begin(), left_out.end());
   return facts;
 }
 

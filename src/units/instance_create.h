@@ -15,7 +15,8 @@ struct InstanceCreate {
   struct Facts {
     // Of the nodes that may take it.
     std::map<std::string, rpc::NodeFacts> nodes;
-    std::optional<rpc::OsList> operating_systems;
+    // Of the same nodes, unless nothing is installed.
+    std::map<std::string, rpc::OsList> operating_systems;
     // Of the same nodes, where volumes are adopted.
     std::map<std::string, rpc::VolumeList> volumes;
     std::optional<rpc::ResolvedName> resolved;  // where the name is checked

@@ -26,7 +26,7 @@ InstanceCreate::Facts some_facts() {
   InstanceCreate::Facts facts;
   facts.nodes["node-1"] = {
       .memory_total = {4096}, .memory_free = {2048}, .volume_groups = {{"vms", {102400}, {20480}}}};
-  facts.operating_systems = rpc::OsList{
+  facts.operating_systems["node-1"] = {
       {{.name = "noop", .api_versions = {20}},
        {.name = "debootstrap", .variants = {"default", "bookworm"}, .api_versions = {20}},
        {.name = "broken", .diagnose = "no create script"}}};
@@ -198,7 +198,7 @@ TEST(InstanceCreate, a_name_is_kept_in_lower_case_and_without_the_dot_of_the_roo
 
 TEST(InstanceCreate, only_parameters_that_the_os_declares) {
   auto facts = some_facts();
-  auto& systems = facts.operating_systems->definitions;
+  auto& systems = facts.operating_systems["node-1"].definitions;
   systems[1].parameters = {{"suite", ""}, {"password", ""}};
   auto op = an_opcode();
   op.osparams = {{"suite", "sid"}, {"mirror", "x"}};
@@ -227,7 +227,7 @@ TEST(InstanceCreate, parameters_of_the_os_for_the_whole_cluster_reach_its_script
                        {"debootstrap+bookworm", {{"suite", "bookworm"}}}};
   cluster.put(settings);
   auto facts = some_facts();
-  facts.operating_systems->definitions[1].parameters = {{"suite", ""}, {"mirror", ""}};
+  facts.operating_systems["node-1"].definitions[1].parameters = {{"suite", ""}, {"mirror", ""}};
   auto op = an_opcode();
   op.osparams = {{"mirror", "b"}};
   auto const plan = InstanceCreate::plan(op, cluster, facts);

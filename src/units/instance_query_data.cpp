@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "jobs/job_context.h"
 #include "query/info.h"
-#include "units/instance_steps.h"
+#include "units/disk_survey.h"
 
 namespace flotte::units {
 
@@ -21,26 +22,30 @@ Result<InstanceQueryData::Facts> InstanceQueryData::inspect(Op const& op,
   if (op.instances.empty()) wanted = cluster.instances_by_name();
   Facts facts;
   // One answer a node serves all its instances.
-  std::map<NodeId, rpc::RunningInstances> running;
+  rpc::OfNodes<rpc::RunningInstances> running;
+  std::map<InstanceId, Result<rpc::BlockdevFound>> survey;
+  if (!op.is_static) {
+    std::set<NodeId> theirs;
+    for (auto const& instance : wanted) theirs.insert(instance->primary_node);
+    auto to_ask = cluster.online_nodes();
+    std::erase_if(to_ask, [&](model::NodePtr const& node) { return !theirs.contains(node->uuid); });
+    running =
+        TRY(nodes.ask_all(to_ask, rpc::AllInstancesInfo{cluster.settings().enabled_hypervisors}));
+    survey = survey_disks(cluster, wanted, nodes);
+  }
   for (auto const& instance : wanted) {
     query::InstanceObserved observed;
-    auto const node = TRY(cluster.node(instance->primary_node));
-    if (!op.is_static && !node->offline) {
-      if (!running.contains(node->uuid)) {
-        running[node->uuid] =
-            TRY(nodes.ask(*node, rpc::AllInstancesInfo{cluster.settings().enabled_hypervisors}));
-      }
-      auto const& list = running[node->uuid].instances;
+    auto const answer = running.find(instance->primary_node);
+    if (answer != running.end()) {
+      if (!answer->second) return Failure(answer->second.error());
+      auto const& list = answer->second->instances;
       auto const found = std::ranges::find_if(list, [&](rpc::RunningInstance const& one) {
         return one.name == instance->name && one.state != rpc::RunState::UserDown;
       });
       observed.is_known = true;
       if (found != list.end()) observed.running = *found;
-      if (!instance->disks.empty()) {
-        observed.devices =
-            TRY(nodes.ask(*node, rpc::BlockdevFind{instance->name, disk_specs(cluster, *instance)}))
-                .devices;
-      }
+      auto const disks = survey.find(instance->uuid);
+      if (disks != survey.end()) observed.devices = TRY(disks->second).devices;
     }
     facts.answer[instance->name] = query::instance_info(cluster, *instance, observed);
   }

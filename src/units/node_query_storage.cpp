@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/lookup.h"
 #include "jobs/job_context.h"
 
 namespace flotte::units {
@@ -40,9 +41,8 @@ Result<std::string> storage_type(opcodes::NodeQueryStorage const& op,
   }
 }
 
-Result<std::vector<Storage>> storage_of(std::string const& type, model::Node const& node,
-                                        model::Settings const& settings, jobs::NodeReader& nodes) {
-  std::vector<Storage> found;
+// What the node is asked of; none: its volume groups.
+Result<std::string> directory_of(std::string const& type, model::Settings const& settings) {
   if (type == "lvm-vg" || type == "lvm-pv") {
     auto const& enabled = settings.enabled_disk_templates;
     auto const is_lvm = [](model::DiskTemplate kind) {
@@ -57,12 +57,7 @@ Result<std::vector<Storage>> storage_of(std::string const& type, model::Node con
                   fmt::join(names, ","));
     }
   }
-  if (type == "lvm-vg") {
-    for (auto const& group : TRY(nodes.ask(node, rpc::NodeInfo{})).volume_groups) {
-      found.push_back({group.name, group.size, group.free});
-    }
-    return found;
-  }
+  if (type == "lvm-vg") return std::string();
   if (type != "file" && type != "sharedfile") {
     return fail(ErrorCode::WrongInput, "Storage type '{}' is not {}", type,
                 supported.find(type) == std::string_view::npos ? "known" : "built yet");
@@ -72,8 +67,15 @@ Result<std::vector<Storage>> storage_of(std::string const& type, model::Node con
   if (directory.empty()) {
     return fail(ErrorCode::WrongState, "The cluster has no directory for storage type '{}'", type);
   }
-  auto const facts = TRY(nodes.ask(node, rpc::NodeInfo{.file_storage_dir = directory}));
-  found.push_back({directory, facts.file_total, facts.file_free});
+  return directory;
+}
+
+std::vector<Storage> storage_in(std::string const& directory, rpc::NodeFacts const& facts) {
+  if (!directory.empty()) return {{directory, facts.file_total, facts.file_free}};
+  std::vector<Storage> found;
+  for (auto const& group : facts.volume_groups) {
+    found.push_back({group.name, group.size, group.free});
+  }
   return found;
 }
 
@@ -108,11 +110,19 @@ Result<NodeQueryStorage::Facts> NodeQueryStorage::inspect(Op const& op,
   std::vector<model::NodePtr> wanted;
   for (auto const& name : op.nodes) wanted.push_back(TRY(cluster.node(name)));
   auto const type = TRY(storage_type(op, cluster.settings()));
+  auto const directory = TRY(directory_of(type, cluster.settings()));
   if (op.nodes.empty()) wanted = cluster.nodes_by_name();
   Facts facts;
+  std::erase_if(wanted, [](model::NodePtr const& node) { return node->offline; });
+  auto const answers = TRY(nodes.ask_all(wanted, rpc::NodeInfo{.file_storage_dir = directory}));
   for (auto const& node : wanted) {
-    if (node->offline) continue;
-    for (auto const& storage : TRY(storage_of(type, *node, cluster.settings(), nodes))) {
+    auto const& answer = known_at(answers, node->uuid);
+    if (!answer) {
+      facts.warnings.push_back(fmt::format("Can't get storage data from node {}: {}", node->name,
+                                           answer.error().message));
+      continue;
+    }
+    for (auto const& storage : storage_in(directory, *answer)) {
       if (op.name && *op.name != storage.name) continue;
       json::array row;
       for (auto const& field : op.output_fields) {
@@ -129,8 +139,8 @@ Result<NodeQueryStorage::Plan> NodeQueryStorage::plan(Op const&, model::Cluster 
   return facts;
 }
 
-Result<json::value> NodeQueryStorage::apply(Plan const& plan, jobs::JobContext&) {
-  return plan.answer;
+Result<json::value> NodeQueryStorage::apply(Plan const& plan, jobs::JobContext& job) {
+  return tell(plan, job);
 }
 
 }  // namespace flotte::units

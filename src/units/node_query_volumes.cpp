@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/lookup.h"
 #include "jobs/job_context.h"
 
 namespace flotte::units {
@@ -52,9 +53,16 @@ Result<NodeQueryVolumes::Facts> NodeQueryVolumes::inspect(Op const& op,
   if (op.nodes.empty()) wanted = cluster.nodes_by_name();
   Facts facts;
   auto const instances = owners(cluster);
+  std::erase_if(wanted, [](model::NodePtr const& node) { return node->offline; });
+  auto answers = TRY(nodes.ask_all(wanted, rpc::NodeVolumes{}));
   for (auto const& node : wanted) {
-    if (node->offline) continue;
-    auto volumes = TRY(nodes.ask(*node, rpc::NodeVolumes{})).volumes;
+    auto& answer = known_at(answers, node->uuid);
+    if (!answer) {
+      facts.warnings.push_back(fmt::format("Can't compute volume data on node {}: {}", node->name,
+                                           answer.error().message));
+      continue;
+    }
+    auto& volumes = answer->volumes;
     std::ranges::sort(volumes, {}, &rpc::Volume::phys);
     for (auto const& volume : volumes) {
       if (volume.is_hidden) continue;
@@ -75,8 +83,8 @@ Result<NodeQueryVolumes::Plan> NodeQueryVolumes::plan(Op const&, model::Cluster 
   return facts;
 }
 
-Result<json::value> NodeQueryVolumes::apply(Plan const& plan, jobs::JobContext&) {
-  return plan.answer;
+Result<json::value> NodeQueryVolumes::apply(Plan const& plan, jobs::JobContext& job) {
+  return tell(plan, job);
 }
 
 }  // namespace flotte::units

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/lookup.h"
 #include "jobs/job_context.h"
 
 namespace flotte::units {
@@ -83,10 +84,15 @@ Result<OsDiagnose::Facts> OsDiagnose::inspect(Op const& op, model::Cluster const
                                               jobs::NodeReader& nodes) {
   std::map<std::string, Found> all;
   std::size_t asked = 0;
-  for (auto const& node : cluster.nodes_by_name()) {
-    if (node->offline || !node->vm_capable) continue;
+  auto to_ask = cluster.online_nodes();
+  std::erase_if(to_ask, [](model::NodePtr const& node) { return !node->vm_capable; });
+  auto const answers = TRY(nodes.ask_all(to_ask, rpc::OsDiagnose{}));
+  // What a node that is away has, nobody can say.
+  for (auto const& node : to_ask) {
+    auto const& answer = known_at(answers, node->uuid);
+    if (!answer) continue;
     ++asked;
-    for (auto const& os : TRY(nodes.ask(*node, rpc::OsDiagnose{})).definitions) {
+    for (auto const& os : answer->definitions) {
       all[os.name].by_node.emplace_back(node->uuid.text(), os);
     }
   }

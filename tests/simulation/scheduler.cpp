@@ -282,8 +282,12 @@ void Scheduler::join(std::thread& thread) {
   auto* task = threads_.at(id);
   while (!task->has_ended) {
     throw_if_killed();
-    if (current_->process->is_dead) break;
-    task->joiners.push_back(current_);
+    if (current_->process->is_dead) {
+      // It is unwound, and so is the other: what that one uses may be this one's.
+      make_runnable(*current_);
+    } else {
+      task->joiners.push_back(current_);
+    }
     block();
   }
   thread.join();
