@@ -79,13 +79,14 @@ struct Server::State {
 
   void stop();
   void accept_until_stopped();
+  bool has_room();
   bool make_room();
   void accept_one(int listener, Transport transport);
   void serve(Guest& guest);
   void talk_with(Guest& guest);
   void reap();
   void wake_acceptor();
-  void wait_for_something(bool has_room, bool& is_tcp_ready, bool& is_unix_ready);
+  void wait_for_something(bool lets_in, bool& is_tcp_ready, bool& is_unix_ready);
 };
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -140,12 +141,17 @@ std::uint16_t Server::port() const {
 }
 
 void Server::State::accept_until_stopped() {
+  // Not while somebody who waits could not be let in.
+  bool lets_in = true;
   while (!is_stopping) {
-    reap();
     bool is_tcp_ready = false;
     bool is_unix_ready = false;
-    wait_for_something(make_room(), is_tcp_ready, is_unix_ready);
+    wait_for_something(lets_in, is_tcp_ready, is_unix_ready);
     if (is_stopping) return;
+    reap();
+    auto const is_awaited = is_tcp_ready || is_unix_ready;
+    lets_in = is_awaited ? make_room() : lets_in || has_room();
+    if (!is_awaited || !lets_in) continue;
     auto const accepted = boundary("Accepting a connection", [&]() -> Result<void> {
       if (is_unix_ready) accept_one(unix_socket->socket(), Transport::Unix);
       if (is_tcp_ready) accept_one(tcp->socket(), tls ? Transport::Tls : Transport::Tcp);
@@ -157,10 +163,10 @@ void Server::State::accept_until_stopped() {
 
 // Waits for a client, or, when there is no room for one, for a guest to leave; the clients wait in
 // the listen queue meanwhile.
-void Server::State::wait_for_something(bool has_room, bool& is_tcp_ready, bool& is_unix_ready) {
-  auto const interest = [has_room](std::optional<Listener> const& listener) {
+void Server::State::wait_for_something(bool lets_in, bool& is_tcp_ready, bool& is_unix_ready) {
+  auto const interest = [lets_in](std::optional<Listener> const& listener) {
     return pollfd{
-        .fd = listener && has_room ? listener->socket() : -1, .events = POLLIN, .revents = 0};
+        .fd = listener && lets_in ? listener->socket() : -1, .events = POLLIN, .revents = 0};
   };
   std::array<pollfd, 3> entries{pollfd{.fd = wake.number(), .events = POLLIN, .revents = 0},
                                 interest(tcp), interest(unix_socket)};
@@ -173,8 +179,13 @@ void Server::State::wait_for_something(bool has_room, bool& is_tcp_ready, bool& 
   is_unix_ready = entries[2].revents != 0;
 }
 
-// At the bound, the oldest guest for whom no handler works has to go: so idle or slow clients can't
-// keep others out. False while there is none, or it has not left yet.
+bool Server::State::has_room() {
+  std::lock_guard const lock(mutex);
+  return guests.size() < options.connections_max;
+}
+
+// For one who waits. At the bound, the oldest guest for whom no handler works has to go: so idle or
+// slow clients can't keep others out. False while there is none, or it has not left yet.
 bool Server::State::make_room() {
   std::lock_guard const lock(mutex);
   if (guests.size() < options.connections_max) return true;

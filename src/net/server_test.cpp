@@ -261,6 +261,31 @@ TEST(Server, makes_room_by_ending_idle_connections) {
   EXPECT_TRUE(answer) << answer.error().message;
 }
 
+TEST(Server, makes_no_room_by_ending_a_connection_that_is_being_answered) {
+  auto const directory = TemporaryDirectory();
+  auto const path = directory.path("socket");
+  std::latch begun(1);
+  std::latch goes_on(1);
+  auto server = *Server::create(
+      {.unix_socket = UnixListen{.path = path}, .connections_max = 2, .header_timeout = 60s},
+      [&](Request const& request, Responder& responder) {
+        if (request.path == "/slow") {
+          begun.count_down();
+          goes_on.wait();
+        }
+        static_cast<void>(responder.send({.body = request.path}));
+      });
+  auto const busy = RawClient(path);
+  busy.send("GET /slow HTTP/1.1\r\n\r\n");
+  begun.wait();
+  auto const idler = RawClient(path);
+  auto client = *Client::create(UnixClientOptions{.path = path});
+  auto const answer = client->request({}, 10s);
+  EXPECT_TRUE(answer) << answer.error().message;
+  goes_on.count_down();
+  EXPECT_TRUE(busy.receive_some().ends_with("/slow"));
+}
+
 TEST(Server, takes_a_large_body_both_ways) {
   auto const directory = TemporaryDirectory();
   auto const path = directory.path("socket");
@@ -346,6 +371,19 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"half_last_chunk", post_chunked + "0\r\n\r", 408},
         Malformed{"endless_chunk_extension", post_chunked + "1;" + std::string(30'000, 'a'), 400}),
     [](auto const& test) { return test.param.name; });
+
+// A body has its time as a whole, however busily it comes.
+TEST(Server, gives_up_a_body_that_comes_byte_by_byte) {
+  auto server = *Server::create({.tcp = TcpListen{}, .body_timeout = 300ms}, echo);
+  auto const client = RawClient(server->port());
+  constexpr int bytes = 200;
+  client.send(fmt::format("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", bytes));
+  for (int i = 0; i < bytes; ++i) {
+    client.send("x");
+    std::this_thread::sleep_for(5ms);
+  }
+  EXPECT_EQ(client.receive_some().substr(0, 12), "HTTP/1.1 408");
+}
 
 // A client that reads nothing costs a slot for as long as write_timeout, not for ever.
 TEST(Server, gives_up_a_client_that_does_not_read_its_answer) {
