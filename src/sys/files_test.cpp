@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -9,10 +10,20 @@
 
 #include "sys/deeds.h"
 
+namespace {
+std::vector<std::string> seen;
+}  // namespace
+
+// In front of the C library's.
+extern "C" int fsync(int fd) {
+  struct stat status{};
+  ::fstat(fd, &status);
+  seen.emplace_back(S_ISDIR(status.st_mode) ? "sync of the directory" : "sync");
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
 namespace flotte::sys {
 namespace {
-
-std::vector<std::string> seen;
 
 class Files : public ::testing::Test {
  protected:
@@ -104,6 +115,18 @@ TEST_F(Files, a_directory_goes_with_its_files) {
   EXPECT_FALSE(exists(inner));
 }
 
+TEST_F(Files, what_is_written_is_synced_before_it_takes_the_place_of_what_was) {
+  seen.clear();
+  moment_hook = [](std::string_view deed, std::string_view) { seen.emplace_back(deed); };
+  ASSERT_TRUE(write_file(file_, "x", 0600));
+  EXPECT_THAT(seen, ::testing::ElementsAre("create", "create", "fchmod", "fchmod", "write", "write",
+                                           "sync", "rename", "rename", "sync of the directory"));
+  seen.clear();
+  ASSERT_TRUE(move_file(file_, file_ + ".moved"));
+  EXPECT_THAT(seen, ::testing::ElementsAre("rename", "rename", "sync of the directory",
+                                           "sync of the directory"));
+}
+
 TEST_F(Files, moments_stand_before_and_after_each_deed) {
   seen.clear();
   moment_hook = [](std::string_view deed, std::string_view) {
@@ -113,6 +136,7 @@ TEST_F(Files, moments_stand_before_and_after_each_deed) {
   EXPECT_EQ(unlink(file_), -1);
   EXPECT_EQ(errno, ENOENT);
   ASSERT_TRUE(write_file(file_, "x", 0600));
+  std::erase_if(seen, [](std::string const& deed) { return deed.starts_with("sync"); });
   EXPECT_THAT(seen, ::testing::ElementsAre("unlink", "unlink", "create", "create", "fchmod",
                                            "fchmod", "write", "write", "rename", "rename"));
 }

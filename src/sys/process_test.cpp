@@ -102,6 +102,22 @@ TEST(Process, a_missing_program_names_its_package) {
             "/nonexistent/lvcreate: command not found; install the package lvm2");
 }
 
+TEST(Process, hears_signals_although_the_daemon_does_not) {
+  auto* const before = ::signal(SIGPIPE, SIG_IGN);
+  sigset_t blocked;
+  sigset_t mask;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &blocked, &mask);
+  SystemProcesses processes;
+  auto const finished =
+      processes.run({.argv = {"/bin/grep", "-E", "^Sig(Blk|Ign):", "/proc/self/status"}});
+  ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+  ::signal(SIGPIPE, before);
+  ASSERT_TRUE(finished);
+  EXPECT_EQ(finished->output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
 TEST(Process, inherits_nothing_but_what_is_kept) {
   SystemProcesses processes;
   auto const finished = processes.run(shell("ls /proc/self/fd | wc -l"));

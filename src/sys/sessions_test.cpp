@@ -1,6 +1,8 @@
 #include "sys/sessions.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -37,14 +39,26 @@ TEST_F(Sessions, all_of_a_recorded_session_ends) {
 }
 
 TEST_F(Sessions, a_number_that_means_another_process_by_now_is_left_alone) {
-  SystemProcesses processes;
-  // This test's own session, as if it had been recorded at another time.
-  auto const pid = ::getsid(0);
+  int ready[2] = {};
+  ASSERT_EQ(::pipe(ready), 0);
+  auto const pid = ::fork();
+  if (pid == 0) {
+    ::setsid();
+    (void)!::write(ready[1], "x", 1);
+    for (;;) ::pause();
+  }
+  char begun = 0;
+  ASSERT_EQ(::read(ready[0], &begun, 1), 1);
+  // As if it had been recorded at another time.
   ASSERT_TRUE(write_file(
       record_, fmt::format("{} (sh) S 1 {} {} 0 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 1 0", pid, pid, pid),
       0600));
   EXPECT_TRUE(end_recorded_sessions(directory_));
   EXPECT_FALSE(exists(record_));
+  EXPECT_EQ(::waitpid(pid, nullptr, WNOHANG), 0) << "it was ended";
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  for (int const fd : ready) ::close(fd);
 }
 
 TEST_F(Sessions, a_broken_record_is_no_reason_not_to_start) {
