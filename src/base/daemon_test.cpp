@@ -2,10 +2,13 @@
 #include "base/daemon.h"
 
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -81,6 +84,34 @@ TEST_F(DaemonBegins, with_no_log_that_is_a_link) {
   EXPECT_EQ(refusal(false),
             fmt::format("Can't write the log {}: Too many levels of symbolic links", log_));
   EXPECT_EQ(precious(), "precious\n");
+}
+
+// Neither as root nor with any of root's groups.
+TEST_F(DaemonBegins, as_the_user_it_is_told_to) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  auto const* nobody = ::getpwnam("nobody");
+  ASSERT_NE(nobody, nullptr);
+  auto const user = nobody->pw_uid;
+  auto const group = nobody->pw_gid;
+  auto const child = ::fork();
+  if (child == 0) {
+    // Where it may write it doesn't matter here: it becomes another before it looks at any file.
+    static_cast<void>(daemon_begin(
+        {.name = "flotte-controllerd", .paths = paths_, .logs_to_stderr = true, .user = "nobody"}));
+    std::array<uid_t, 3> users{};
+    std::array<gid_t, 3> groups{};
+    ::getresuid(&users[0], &users[1], &users[2]);
+    ::getresgid(&groups[0], &groups[1], &groups[2]);
+    std::array<gid_t, 64> others{};
+    auto const count = ::getgroups(static_cast<int>(others.size()), others.data());
+    auto const is_it = std::ranges::count(users, user) == 3 &&
+                       std::ranges::count(groups, group) == 3 && count >= 0 &&
+                       std::count(others.begin(), others.begin() + count, gid_t{0}) == 0;
+    ::_exit(is_it ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(DaemonBegins, in_a_directory_that_is_not_the_controllers) {

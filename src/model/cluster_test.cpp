@@ -64,6 +64,15 @@ TEST(Cluster, knows_who_has_what_only_one_may_have) {
   EXPECT_EQ(cluster.other_with_port(11000, other), nullptr);
   EXPECT_EQ(cluster.other_with_port(11001, other)->name, "renamed");
   EXPECT_FALSE(cluster.instance("i.example"));
+
+  // Nothing but its port.
+  changed.network_port = 11002;
+  cluster.put(changed);
+  EXPECT_EQ(cluster.other_with_port(11001, other), nullptr);
+  EXPECT_EQ(cluster.other_with_port(11002, other)->name, "renamed");
+  changed.network_port = std::nullopt;
+  cluster.put(changed);
+  EXPECT_EQ(cluster.other_with_port(11002, other), nullptr);
 }
 
 // A build before this one could leave two with one address.

@@ -47,8 +47,22 @@ TEST(HypervisorRules, cpu_masks_as_people_write_them) {
   EXPECT_THAT(*parse_cpu_mask("0-2,5"), ElementsAre(ElementsAre(0, 1, 2, 5)));
   EXPECT_THAT(*parse_cpu_mask("1:all:0,2"),
               ElementsAre(ElementsAre(1), IsEmpty(), ElementsAre(0, 2)));
-  for (auto const* mask : {"0-", "-1", "3-1", "a", "1,,2", "1:", "9999"}) {
+  EXPECT_THAT(*parse_cpu_mask("4095"), ElementsAre(ElementsAre(4095)));
+  for (auto const* mask : {"0-", "-1", "3-1", "a", "1,,2", "1:", "9999", "4096"}) {
     EXPECT_FALSE(parse_cpu_mask(mask)) << mask;
+  }
+}
+
+TEST(HypervisorRules, usb_devices_of_the_host_are_named_by_numbers_that_there_are) {
+  auto const devices = parse_usb_devices("tablet, host:255.127 host:ffff:1d6b");
+  ASSERT_TRUE(devices) << devices.error().message;
+  ASSERT_EQ(devices->size(), 3U);
+  EXPECT_EQ((*devices)[0].emulated, "tablet");
+  EXPECT_EQ((*devices)[1].of_host, "hostbus=255,hostaddr=127");
+  EXPECT_EQ((*devices)[2].of_host, "vendorid=0xffff,productid=0x1d6b");
+  for (auto const* device : {"host:256.1", "host:1.128", "host:10000:1", "host:1:10000", "host:1",
+                             "host:-1.1", "disk:file"}) {
+    EXPECT_FALSE(parse_usb_devices(device)) << device;
   }
 }
 

@@ -34,6 +34,10 @@ TEST(Opcode, refuses_by_name) {
             "OP_TEST_DELAY: Required parameter 'duration' is missing");
   EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":-21})"),
             "OP_TEST_DELAY: priority -21 is not in [-20, 19]");
+  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":-20})"), "");
+  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":19})"), "");
+  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":20})"),
+            "OP_TEST_DELAY: priority 20 is not in [-20, 19]");
   EXPECT_EQ(error_of("3"), "An opcode must be a dict");
 }
 
@@ -42,6 +46,19 @@ TEST(Opcode, hides_secrets) {
       R"({"OP_ID":"OP_INSTANCE_REINSTALL","instance_name":"a","osparams_secret":{"p":"x"}})"));
   ASSERT_TRUE(opcode) << opcode.error().message;
   EXPECT_EQ(without_secrets(*opcode).at("osparams_secret"), json::value("<secret>"));
+}
+
+TEST(Opcode, what_is_sealed_is_found_at_every_depth) {
+  auto opcode = schema::parse(R"({"OP_ID":"OP_INSTANCE_MULTI_ALLOC","instances":[
+      {"OP_ID":"OP_INSTANCE_CREATE","osparams_secret":{"p":"one"}},
+      {"OP_ID":"OP_INSTANCE_CREATE","osparams":{"p":"open"},"osparams_secret":{"q":"two"}}],
+      "one":{"osparams_secret":{"r":"three"}}})")
+                    ->get_object();
+  std::vector<std::string> found;
+  for_each_sealed(opcode, [&](json::value& value) {
+    found.emplace_back(std::string_view(value.get_string()));
+  });
+  EXPECT_EQ(found, (std::vector<std::string>{"one", "two", "three"}));
 }
 
 }  // namespace

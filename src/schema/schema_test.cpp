@@ -81,6 +81,15 @@ TEST(Schema, what_no_field_has_is_refused_or_ignored_at_every_level) {
   EXPECT_FALSE(decode<Sample>(inside, UnknownKeys::IgnoreOutermost));
 }
 
+// Who reads JSON goes down into it: the depth is bounded, for the stack is.
+TEST(Schema, what_is_nested_too_deeply_is_refused) {
+  auto const nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EXPECT_TRUE(parse(nested(32)));
+  EXPECT_FALSE(parse(nested(33)));
+}
+
 TEST(Schema, errors_name_the_field) {
   EXPECT_EQ(error_of("{}"), "Required parameter 'name' is missing");
   EXPECT_EQ(error_of(R"({"name":1})"), "Parameter 'name' must be str, not 1");
