@@ -95,6 +95,16 @@ TEST_F(Query, a_node_that_did_not_answer_makes_no_state_up) {
             R"([[[0,"ERROR_nodedown"],[2,null]]])");
 }
 
+TEST_F(Query, why_a_live_cell_is_empty_is_told) {
+  json::object const body{{"what", "node"}, {"fields", json::array{"mfree", "bootid"}}};
+  EXPECT_EQ(answer(body), "[[[2,null],[2,null]]]");
+  live_.facts[NodeId("n1")] = rpc::NodeFacts{.memory_free = {64}, .boot_id = "b"};
+  EXPECT_EQ(answer(body), R"([[[0,64],[0,"b"]]])");
+  cluster_.put(model::Node{
+      .uuid = NodeId("n1"), .name = "node1.example", .group = GroupId("g"), .offline = true});
+  EXPECT_EQ(answer(body), "[[[4,null],[4,null]]]");
+}
+
 TEST_F(Query, filters) {
   EXPECT_EQ(names_that_pass(R"(["==","name","web1.example"])"), R"([[[0,"web1.example"]]])");
   EXPECT_EQ(names_that_pass(R"(["=[]","tags","test"])"), R"([[[0,"web2.example"]]])");
@@ -115,6 +125,8 @@ TEST_F(Query, of_what_is_not_known_nothing_is_true) {
             R"([[[0,"web2.example"]],[[0,"web10.example"]]])");
   EXPECT_EQ(names_that_pass(R"(["|",["?","oper_state"],["==","name","web1"]])"),
             R"([[[0,"web1.example"]]])");
+  EXPECT_EQ(names_that_pass(R"(["&",["?","oper_state"],["==","name","web1"]])"), "[]");
+  EXPECT_EQ(names_that_pass(R"(["!",["|",["?","oper_state"],["==","name","web1"]]])"), "[]");
 }
 
 TEST_F(Query, parameters_of_other_hypervisors_are_known_and_empty) {
