@@ -68,6 +68,7 @@ struct ThreeSteps {
       job.log(std::string(3'000'000, 'x'));
     }
     for (int i = 0; i < 3; ++i) {
+      if (plan.name == "keeps" && i == 2) TRY(job.keep());
       job.log(fmt::format("step {}", i));
       TRY(job.step(fmt::format("Creating {}", i), node,
                    rpc::BlockdevCreate{plan.name, disk(plan, i)},
@@ -231,6 +232,20 @@ TEST_F(JobQueueTest, undoes_what_a_failed_job_did) {
   EXPECT_EQ(job.status(), Status::Error);
   EXPECT_EQ(job.ops[0].result, (json::array{"OpExecError", json::array{"The disk is full"}}));
   EXPECT_EQ(disks(), 0U);
+  EXPECT_EQ(journal_keys(), 0U);
+}
+
+TEST_F(JobQueueTest, undoes_nothing_that_was_to_be_kept) {
+  nodes_.before([](rpc::FakeCall const& call) -> Result<void> {
+    auto const is_last = json::serialize(call.arguments).find("disk2") != std::string::npos;
+    if (call.call == "blockdev_create" && is_last) {
+      return fail(ErrorCode::InsufficientResources, "The disk is full");
+    }
+    return {};
+  });
+  auto const job = wait(*queue_->submit({a_job("keeps")}).front());
+  EXPECT_EQ(job.status(), Status::Error);
+  EXPECT_EQ(disks(), 2U);
   EXPECT_EQ(journal_keys(), 0U);
 }
 

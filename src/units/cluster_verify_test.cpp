@@ -107,6 +107,21 @@ TEST(ClusterVerify, what_two_instances_must_not_share) {
           "'web2' have the same logical id xenvg/d"));
 }
 
+TEST(ClusterVerify, a_clock_that_is_ahead_or_behind) {
+  auto const cluster = a_cluster();
+  auto facts = group_facts(cluster);
+  for (double const difference : {-151.0, 151.0}) {
+    facts.nodes[0].facts.wall_time = noon + difference;
+    EXPECT_THAT(group_findings(cluster, facts),
+                Contains("  - ERROR:ENODETIME:node:n1:Node time diverges by at least 151.0s from "
+                         "master node time"));
+  }
+  for (double const difference : {-150.0, 150.0}) {
+    facts.nodes[0].facts.wall_time = noon + difference;
+    EXPECT_THAT(group_findings(cluster, facts), Each(""));
+  }
+}
+
 TEST(ClusterVerify, certificates_by_the_days_they_have_left) {
   auto const told = [](double from, double until) {
     ClusterVerifyConfig::Facts facts;
