@@ -12,12 +12,12 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Test programs, by what they are linked with: a folder's own, and those of the folders that use it (src/CMakeLists.txt).
-ALL = "base schema sys net model opcodes store rpc query jobs node units controller cli simulation"
+ALL = "base schema sys net model opcodes store rpc query jobs node units rapi controller cli simulation"
 PROGRAMS = [
     ("src/base/*", ALL), ("src/schema/*", ALL), ("src/model/*", ALL),
-    ("src/sys/*", "sys node controller"), ("src/net/*", "net rpc cli node"), ("src/opcodes/*", "opcodes jobs units simulation"),
-    ("src/store/*", "store jobs units controller simulation"), ("src/rpc/*", "rpc query jobs node units controller simulation"), ("src/query/*", "query units simulation"),
-    ("src/jobs/*", "jobs units controller simulation"), ("src/node/*", "node"), ("src/units/*", "units simulation"), ("src/rapi/*", "simulation"),
+    ("src/sys/*", "sys node controller"), ("src/net/*", "net rpc cli node"), ("src/opcodes/*", "opcodes jobs units rapi simulation"),
+    ("src/store/*", "store jobs units rapi controller simulation"), ("src/rpc/*", "rpc query jobs node units rapi controller simulation"), ("src/query/*", "query units rapi simulation"),
+    ("src/jobs/*", "jobs units rapi controller simulation"), ("src/node/*", "node"), ("src/units/*", "units rapi simulation"), ("src/rapi/*", "rapi controller simulation"),
     ("src/controller/*", "controller simulation"), ("src/cli/*", "cli"), ("src/bin/*", ""), ("src/CMakeLists.txt", ALL),
     ("tests/simulation/*", "simulation"), ("tests/CMakeLists.txt", "simulation"), ("cmake/*", ALL), ("CMake*", ALL), ("simulate", "simulation"),
     ("*", ""),
