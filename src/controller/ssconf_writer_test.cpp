@@ -4,7 +4,7 @@
 
 #include <latch>
 
-#include "base/clock.h"
+#include "controller/shifted_clock.h"
 #include "model/ssconf.h"
 #include "rpc/node_calls.h"
 #include "store/memory_store.h"
@@ -24,11 +24,13 @@ class NotingNodes final : public rpc::Node {
     auto const values = arguments.at("values").get_object();
     written.push_back(values);
     if (on_call) on_call();
+    if (written.size() == fails_at) return fail(ErrorCode::EnvironmentError, "it fails");
     return json::value(json::object());
   }
 
   std::vector<json::object> written;
   std::function<void()> on_call;
+  std::size_t fails_at = 0;  // which of the calls, counted from 1
 };
 
 class SsconfWriting : public ::testing::Test {
@@ -55,7 +57,7 @@ class SsconfWriting : public ::testing::Test {
     EXPECT_TRUE(done) << done.error().message;
   }
 
-  SystemClock clock_;
+  ShiftedClock clock_;
   store::MemoryStore store_;
   NotingNodes nodes_;
   std::unique_ptr<store::ConfigStore> config_ =
@@ -88,6 +90,23 @@ TEST_F(SsconfWriting, a_cluster_that_is_made_again_gets_all_files) {
   writer_.stop();
   ASSERT_EQ(nodes_.written.size(), 2U);
   EXPECT_EQ(nodes_.written[1], nodes_.written[0]);
+}
+
+TEST_F(SsconfWriting, a_node_that_failed_gets_all_files_for_nobody_knows_how_far_it_came) {
+  make_cluster(1);
+  writer_.start();
+  writer_.wait(patience);
+  nodes_.fails_at = 2;
+  make_cluster(1, {"one"});
+  writer_.wait(patience);
+  clock_.put_forward(std::chrono::minutes(1));
+  make_cluster(1, {"one", "two"});
+  writer_.wait(patience);
+  writer_.stop();
+  ASSERT_EQ(nodes_.written.size(), 3U);
+  EXPECT_EQ(nodes_.written[1], (json::object{{"cluster_tags", "one\n"}}));
+  EXPECT_EQ(nodes_.written[2].size(), nodes_.written[0].size());
+  EXPECT_EQ(nodes_.written[2].at("cluster_tags"), "one\ntwo\n");
 }
 
 TEST_F(SsconfWriting, what_is_too_large_keeps_nothing_else_back) {
