@@ -1,6 +1,7 @@
 #include "node/os/os_definitions.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -91,6 +92,24 @@ TEST_F(OsDefinitionsTest, have_a_day_for_their_scripts_and_two_minutes_to_clean_
   using Limits = std::vector<std::pair<std::string, std::chrono::seconds>>;
   EXPECT_EQ(processes.limits,
             (Limits{{"create", std::chrono::hours(24)}, {"cleanup", std::chrono::minutes(2)}}));
+}
+
+// What a script prints may be private.
+TEST_F(OsDefinitionsTest, write_logs_that_not_everybody_reads) {
+  make("odd");
+  Impatient processes;
+  rpc::OsCreate call;
+  call.instance.name = "web1";
+  call.instance.os = "odd";
+  auto const mask = ::umask(0);
+  EXPECT_FALSE(OsDefinitions(Paths(root_), processes).create(call, {}, {}));
+  ::umask(mask);
+  std::vector<fs::perms> modes;
+  for (auto const& log : fs::directory_iterator(Paths(root_).os_logs())) {
+    modes.push_back(log.status().permissions());
+  }
+  EXPECT_EQ(modes, std::vector{fs::perms(0640)});
+  EXPECT_EQ(fs::status(Paths(root_).os_logs()).permissions(), fs::perms(0750));
 }
 
 TEST_F(OsDefinitionsTest, have_versions_that_are_numbers) {

@@ -107,5 +107,39 @@ TEST(MasterAddress, one_that_was_changed_meanwhile_is_as_wished) {
   EXPECT_THAT(address(true, {"", ""}).error().message, HasSubstr("too late"));
 }
 
+// Says that the volume is of an epoch, and notes what is changed.
+class OfAnEpoch final : public sys::Processes {
+ public:
+  explicit OfAnEpoch(int epoch) : epoch_(epoch) {}
+
+  Result<sys::Finished> run(sys::Command const& command, sys::LineSink const&) override {
+    if (command.argv[0] == "lvs") {
+      return sys::Finished{.output = volume_of(fmt::format("web1,flotte-epoch+{}", epoch_), "")};
+    }
+    changes.push_back(fmt::format("{}", fmt::join(command.argv, " ")));
+    return sys::Finished{};
+  }
+
+  std::vector<std::string> changes;
+
+ private:
+  int epoch_;
+};
+
+TEST(PlainDevices, a_volume_is_given_to_no_earlier_epoch_than_its_own) {
+  OfAnEpoch processes(7);
+  auto const devices = make_plain_devices(processes);
+  auto const refused = devices->assemble("web1", disk(), 6);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message,
+            "Disk 0 of web1 was started later, at epoch 7; epoch 6 may not have it");
+  EXPECT_TRUE(processes.changes.empty());
+  EXPECT_EQ(devices->assemble("web1", disk(), 7).value(), "/dev/xenvg/d");
+  EXPECT_EQ(processes.changes, std::vector<std::string>{"lvchange -ay xenvg/d"});
+  EXPECT_TRUE(devices->assemble("web1", disk(), 8));
+  EXPECT_EQ(processes.changes[1],
+            "lvchange --deltag=flotte-epoch+7 --addtag=flotte-epoch+8 xenvg/d");
+}
+
 }  // namespace
 }  // namespace flotte::node

@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 namespace flotte::node {
 namespace {
@@ -46,6 +50,47 @@ TEST_F(KvmRuntimeFile, keeps_the_number_when_it_is_written_again) {
   again.memory = 64;
   ASSERT_TRUE(runtime_.save("vm1", again));
   EXPECT_EQ(runtime_.load("vm1").user, 4321U);
+}
+
+// A process whose command line looks like that of a guest's QEMU.
+class LooksLikeQemu {
+ public:
+  LooksLikeQemu(std::string const& name, std::string const& pid_file) {
+    std::vector<std::string> words{"kvm",      "-c",    "kill -STOP $$; :", "-name", name,
+                                   "-pidfile", pid_file};
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    EXPECT_EQ(::posix_spawn(&pid_, "/bin/sh", nullptr, nullptr, argv.data(), nullptr), 0);
+    // It has become the shell when it stops.
+    EXPECT_EQ(::waitpid(pid_, nullptr, WUNTRACED), pid_);
+  }
+  ~LooksLikeQemu() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  LooksLikeQemu(LooksLikeQemu const&) = delete;
+  LooksLikeQemu& operator=(LooksLikeQemu const&) = delete;
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = 0;
+};
+
+TEST_F(KvmRuntimeFile, a_guest_is_a_process_of_its_name_and_of_this_clusters_pid_file) {
+  auto const pid_file = paths_.kvm_pid_file("vm1");
+  auto const is_found = [&](std::string const& name, std::string const& file) {
+    LooksLikeQemu const process(name, file);
+    std::ofstream(pid_file) << process.pid() << "\n";
+    auto const found = runtime_.find("vm1");
+    EXPECT_EQ(runtime_.find_all("vm1").size(), found ? 1U : 0U);
+    return found && found->pid() == process.pid();
+  };
+  EXPECT_TRUE(is_found("vm1", pid_file));
+  EXPECT_TRUE(is_found("vm1,process=vm1", pid_file));
+  EXPECT_FALSE(is_found("vm10", pid_file));
+  EXPECT_FALSE(is_found("vm1", "/run/another" + pid_file)) << "another cluster's";
 }
 
 }  // namespace
