@@ -34,7 +34,7 @@ class Machine {
         processes_(processes),
         nics_(paths_, processes),
         turns_(clock),
-        hypervisors_{make_kvm(paths_, processes), make_fake(paths_)},
+        hypervisors_{make_kvm(paths_, clock, processes), make_fake(paths_)},
         storage_(paths_, processes, turns_, hypervisors_),
         guests_(hypervisors_, storage_, turns_),
         os_(paths_, processes),

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/paths.h"
 #include "rpc/node_calls.h"
 #include "sys/process.h"
@@ -53,7 +54,7 @@ class Hypervisor {
       std::vector<std::string> const& only = {}) = 0;
 };
 
-std::unique_ptr<Hypervisor> make_kvm(Paths const& paths, sys::Processes& processes);
+std::unique_ptr<Hypervisor> make_kvm(Paths const& paths, Clock& clock, sys::Processes& processes);
 std::unique_ptr<Hypervisor> make_fake(Paths const& paths);
 
 struct Hypervisors {

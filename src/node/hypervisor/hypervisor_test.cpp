@@ -72,8 +72,8 @@ class HypervisorContract : public ::testing::TestWithParam<model::HypervisorKind
 
   // What the daemon remembers is gone; what it has started goes on.
   void restart_daemon() {
-    hypervisor_ =
-        GetParam() == model::HypervisorKind::Kvm ? make_kvm(paths_, processes_) : make_fake(paths_);
+    hypervisor_ = GetParam() == model::HypervisorKind::Kvm ? make_kvm(paths_, clock_, processes_)
+                                                           : make_fake(paths_);
   }
 
   void start(rpc::InstanceSpec const& spec, bool paused = false) {
@@ -94,6 +94,7 @@ class HypervisorContract : public ::testing::TestWithParam<model::HypervisorKind
 
   Root root_;
   Paths paths_{root_.path};
+  SystemClock clock_;
   sys::SystemProcesses processes_;
   std::vector<std::string> disk_paths_;
   std::unique_ptr<Hypervisor> hypervisor_;

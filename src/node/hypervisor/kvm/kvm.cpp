@@ -41,6 +41,7 @@ using namespace std::chrono_literals;
 constexpr auto qmp_timeout = 10s;
 constexpr auto look_timeout = 500ms;  // one guest that hangs must not hold up a list for long
 constexpr auto launch_timeout = 60s;
+constexpr auto trial_timeout = 20s;  // shorter than a controller waits for an answer
 constexpr auto look_again = 20ms;
 constexpr int looks_max = 10;
 constexpr auto tend_interval = 2s;
@@ -69,10 +70,21 @@ std::string whole(std::string_view text) {
                      text.size() - 2 * half, text.substr(text.size() - half));
 }
 
+std::string hangs(std::string_view binary, std::chrono::seconds waited) {
+  return fmt::format("{} did not answer within {} s; see whether '{} -machine help' does", binary,
+                     waited.count(), binary);
+}
+
+// Who can't tell doesn't refuse.
+std::string cannot_tell(std::string_view binary) {
+  return fmt::format("Can't tell whether it would start: {}", hangs(binary, trial_timeout));
+}
+
 class Kvm final : public Hypervisor {
  public:
-  Kvm(Paths const& paths, sys::Processes& processes)
+  Kvm(Paths const& paths, Clock& clock, sys::Processes& processes)
       : paths_(paths),
+        clock_(clock),
         runtime_(paths, guest_user),
         nics_(paths, processes),
         processes_(processes),
@@ -89,8 +101,9 @@ class Kvm final : public Hypervisor {
     auto words = TRY(model::parse_kvm_extra(model::text_of(spec.hvparams, "kvm_extra")));
     words.insert(words.begin(), kvm_binary(spec.hvparams, machine_));
     TRY(require_qemu_allowed(paths_, words));
-    TRY(trials_.check(spec, TRY(machine_for(spec))));
-    return rpc::HypervisorAdvice{kvm_advice(spec.hvparams)};
+    auto advice = kvm_advice(spec.hvparams);
+    if (!TRY(is_taken(spec))) advice.push_back(cannot_tell(words[0]));
+    return rpc::HypervisorAdvice{std::move(advice)};
   }
 
   Result<void> start(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
@@ -255,10 +268,21 @@ class Kvm final : public Hypervisor {
 
   // --- Starting
 
+  // False: QEMU takes too long to say so.
+  Result<bool> is_taken(rpc::InstanceSpec const& spec) {
+    KvmTimeLimit const limit(clock_, trial_timeout);
+    auto const machine = TRY(machine_for(spec, limit.left()));
+    return machine && TRY(trials_.check(spec, *machine, limit));
+  }
+
   // Ends with a QEMU that has not let its guest go yet.
   Result<void> launch(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths) {
     auto const devices = TRY(kvm_devices(spec));
-    auto const machine = TRY(machine_for(spec));
+    auto const machine = TRY(machine_for(spec, launch_timeout));
+    if (!machine) {
+      return fail(ErrorCode::EnvironmentError, "QEMU did not start {}: {}", spec.name,
+                  hangs(kvm_binary(spec.hvparams, machine_), launch_timeout));
+    }
     KvmGuest guest(spec, disk_paths, devices);
     auto const taps = TRY(open_taps(spec, guest));
     std::vector<KvmNicFds> fds;
@@ -269,7 +293,7 @@ class Kvm final : public Hypervisor {
       kept.insert(kept.end(), tap.vhosts().begin(), tap.vhosts().end());
     }
     guest.argv = TRY(kvm_command_line(with_vnc_address(spec), disk_paths, fds,
-                                      runtime_.files(spec.name), machine));
+                                      runtime_.files(spec.name), *machine));
     TRY(require_qemu_allowed(paths_, guest.argv));
     // Written before QEMU runs: who finds the process finds what it was started with, and that its
     // guest was not let go yet.
@@ -307,36 +331,16 @@ class Kvm final : public Hypervisor {
     return taps;
   }
 
-  Result<KvmMachine> machine_for(rpc::InstanceSpec const& spec) {
+  // Nothing: QEMU takes too long to say what its own machine is.
+  Result<std::optional<KvmMachine>> machine_for(rpc::InstanceSpec const& spec,
+                                                std::chrono::seconds timeout) {
     auto machine = machine_;
     auto const binary = kvm_binary(spec.hvparams, machine);
     TRY(require_allowed(paths_, binary));
-    machine.default_version = TRY(default_version(binary));
+    auto version = TRY(trials_.default_version(binary, timeout));
+    if (!version) return std::nullopt;
+    machine.default_version = std::move(*version);
     return machine;
-  }
-
-  // What QEMU's own default machine is called; the alias would mean another one after an upgrade.
-  Result<std::string> default_version(std::string const& binary) {
-    auto const program = sys::identity(binary);
-    std::lock_guard const guard(version_mutex_);
-    auto& known = default_versions_[program];
-    if (!known.empty()) return known;
-    auto const finished =
-        processes_.run({.argv = {binary, "-machine", "help"}, .timeout = launch_timeout});
-    if (!finished) {
-      return fail(ErrorCode::EnvironmentError, "Parameter kvm_path: {}", finished.error().message);
-    }
-    auto const& text = finished->output;
-    auto const mark = text.find("(default)");
-    if (mark == std::string::npos) {
-      return fail(ErrorCode::EnvironmentError,
-                  "Parameter kvm_path: {} is no QEMU: '-machine help' names no default machine{}{}",
-                  binary, finished->errors.empty() ? "" : ": ",
-                  finished->errors.empty() ? "" : whole(finished->errors));
-    }
-    auto const line = text.rfind('\n', mark) == std::string::npos ? 0 : text.rfind('\n', mark) + 1;
-    known = text.substr(line, text.find(' ', line) - line);
-    return known;
   }
 
   // Read before QEMU starts: a display with a wrong password file is no display.
@@ -590,14 +594,13 @@ class Kvm final : public Hypervisor {
   }
 
   Paths paths_;
+  Clock& clock_;
   KvmRuntime runtime_;
   Nics nics_;
   sys::Processes& processes_;
   KvmMachine machine_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<std::mutex>> locks_;
-  std::mutex version_mutex_;
-  std::map<std::string, std::string> default_versions_;  // by the identity of the program
   KvmTrials trials_;
   std::mutex tending_;
   std::condition_variable_any woken_;
@@ -606,8 +609,8 @@ class Kvm final : public Hypervisor {
 
 }  // namespace
 
-std::unique_ptr<Hypervisor> make_kvm(Paths const& paths, sys::Processes& processes) {
-  return std::make_unique<Kvm>(paths, processes);
+std::unique_ptr<Hypervisor> make_kvm(Paths const& paths, Clock& clock, sys::Processes& processes) {
+  return std::make_unique<Kvm>(paths, clock, processes);
 }
 
 }  // namespace flotte::node

@@ -8,18 +8,14 @@
 #include <optional>
 #include <string_view>
 
-#include "base/log.h"
 #include "model/hypervisor_rules.h"
 #include "sys/files.h"
 
 namespace flotte::node {
 namespace {
 
-using namespace std::chrono_literals;
 using model::text_of;
 
-// Shorter than a controller waits for an answer.
-constexpr auto trial_timeout = 20s;
 constexpr std::size_t shapes_kept_max = 1000;
 // Nobody's memory is touched, but it must be large enough for a kernel and its initial disk.
 constexpr std::int64_t memory_max = 4096;
@@ -226,7 +222,8 @@ bool kvm_is_harmless(std::vector<std::string> const& extra_words) {
   return true;
 }
 
-Result<void> KvmTrials::check(rpc::InstanceSpec const& spec, KvmMachine const& machine) {
+Result<bool> KvmTrials::check(rpc::InstanceSpec const& spec, KvmMachine const& machine,
+                              KvmTimeLimit const& limit) {
   auto shape = kvm_shape(spec);
   auto const binary = kvm_binary(spec.hvparams, machine);
   auto const extra = TRY(model::parse_kvm_extra(text_of(spec.hvparams, "kvm_extra")));
@@ -238,39 +235,68 @@ Result<void> KvmTrials::check(rpc::InstanceSpec const& spec, KvmMachine const& m
       std::vector<KvmNicFds>(shape.nics.size(), KvmNicFds{{no_fd}, {}}), KvmFiles{}, machine)));
   auto const key = fmt::format("{}\n{}{}\n{}", sys::identity(binary), identities(spec.hvparams),
                                fmt::join(argv, "\n"), fmt::join(extra, "\n"));
-  if (is_known(key)) return {};
-  if (!is_whole) TRY(try_extra_words(binary, extra));
-  TRY(run(argv));
+  if (is_known(key)) return true;
+  if (!is_whole && !TRY(try_extra_words(binary, extra, limit))) return false;
+  if (!TRY(run(argv, limit))) return false;
   // What a server has today it may not have tomorrow.
   auto const is_lasting = !is_url(text_of(spec.hvparams, "cdrom_image_path")) &&
                           !is_url(text_of(spec.hvparams, "cdrom2_image_path"));
   if (is_lasting) remember(key);
-  return {};
+  return true;
+}
+
+Result<std::optional<std::string>> KvmTrials::default_version(std::string const& binary,
+                                                              std::chrono::seconds timeout) {
+  auto const program = sys::identity(binary);
+  {
+    std::lock_guard const guard(mutex_);
+    auto const known = default_versions_.find(program);
+    if (known != default_versions_.end()) return known->second;
+  }
+  auto const finished = ask({.argv = {binary, "-machine", "help"}, .timeout = timeout});
+  if (!finished) {
+    return fail(ErrorCode::EnvironmentError, "Parameter kvm_path: {}", finished.error().message);
+  }
+  if (!*finished) return std::nullopt;
+  auto const& text = (*finished)->output;
+  auto const mark = text.find("(default)");
+  if (mark == std::string::npos) {
+    auto const said = without_own_warnings((*finished)->errors);
+    return fail(ErrorCode::EnvironmentError,
+                "Parameter kvm_path: {} is no QEMU: '-machine help' names no default machine{}{}",
+                binary, said.empty() ? "" : ": ", said);
+  }
+  auto const line = text.rfind('\n', mark) == std::string::npos ? 0 : text.rfind('\n', mark) + 1;
+  auto version = text.substr(line, text.find(' ', line) - line);
+  std::lock_guard const guard(mutex_);
+  default_versions_[program] = version;
+  return version;
 }
 
 // Words that would touch something are only read: QEMU reads its whole command line before it does
 // anything, and ends at the first word that it doesn't know. An option takes one value at most, so
 // that one of two such words is always found, whatever stands before them.
-Result<void> KvmTrials::try_extra_words(std::string const& binary,
-                                        std::vector<std::string> const& words) {
+Result<bool> KvmTrials::try_extra_words(std::string const& binary,
+                                        std::vector<std::string> const& words,
+                                        KvmTimeLimit const& limit) {
   constexpr auto first = "-flotte-end";
   constexpr auto second = "-flotte-end-of-all";
   std::vector<std::string> argv{binary};
   argv.insert(argv.end(), words.begin(), words.end());
   argv.insert(argv.end(), {first, second});
-  auto const finished = TRY(processes_.run(
-      {.argv = std::move(argv), .timeout = trial_timeout, .ends_with_caller = true}));
-  if (finished.timed_out || finished.is_success()) return {};
-  auto const& said = finished.errors;
+  auto const finished = TRY(ask({.argv = std::move(argv), .timeout = limit.left()}));
+  if (!finished) return false;
+  if (finished->is_success()) return true;
+  auto const& said = finished->errors;
   if (said.find(fmt::format("{}: invalid option", second)) != std::string::npos) {
     return fail(ErrorCode::EnvironmentError, "kvm_extra: a value is missing behind {}",
                 words.back());
   }
-  if (said.find(fmt::format("{}: invalid option", first)) != std::string::npos) return {};
+  if (said.find(fmt::format("{}: invalid option", first)) != std::string::npos) return true;
   return fail(ErrorCode::EnvironmentError, "kvm_extra: {}", without_own_warnings(said));
 }
 
-Result<void> KvmTrials::run(std::vector<std::string> argv) {
+Result<bool> KvmTrials::run(std::vector<std::string> argv, KvmTimeLimit const& limit) {
   SocketPair const sockets;
   constexpr std::string_view quit =
       "{\"execute\": \"qmp_capabilities\"}\n{\"execute\": \"quit\"}\n";
@@ -281,29 +307,31 @@ Result<void> KvmTrials::run(std::vector<std::string> argv) {
   auto const binary = argv.front();
   argv.insert(argv.end(), {"-chardev", fmt::format("socket,id=trial,fd={}", sockets.theirs()),
                            "-mon", "chardev=trial,mode=control"});
-  auto const finished = TRY(processes_.run({.argv = std::move(argv),
-                                            .timeout = trial_timeout,
-                                            .keep_fds = {sockets.theirs()},
-                                            .ends_with_caller = true}));
-  if (finished.timed_out) {
-    log::warning("{} took longer than {} s to say whether it takes a command line", binary,
-                 trial_timeout.count());
-    return {};
-  }
-  auto const said = without_own_warnings(finished.errors);
-  if (!finished.is_success()) {
+  auto const finished =
+      TRY(ask({.argv = std::move(argv), .timeout = limit.left(), .keep_fds = {sockets.theirs()}}));
+  if (!finished) return false;
+  auto const said = without_own_warnings(finished->errors);
+  if (!finished->is_success()) {
     return fail(ErrorCode::EnvironmentError, "QEMU would not start: {}",
                 said.empty() ? fmt::format("{} ended with exit code {} and said nothing", binary,
-                                           finished.exit_status)
+                                           finished->exit_status)
                              : said);
   }
   std::array<char, 16> greeting{};
   auto const got = ::recv(sockets.ours(), greeting.data(), greeting.size(), MSG_DONTWAIT);
   if (got > 0 &&
       std::string_view(greeting.data(), greeting.size()).find("QMP") != std::string::npos) {
-    return {};
+    return true;
   }
   return fail(ErrorCode::EnvironmentError, "Parameter kvm_path: {} is no QEMU", binary);
+}
+
+Result<std::optional<sys::Finished>> KvmTrials::ask(sys::Command command) {
+  if (command.timeout <= std::chrono::seconds(0)) return std::nullopt;
+  command.ends_with_caller = true;
+  auto finished = TRY(processes_.run(command));
+  if (finished.timed_out) return std::nullopt;
+  return finished;
 }
 
 bool KvmTrials::is_known(std::string const& shape) {

@@ -6,33 +6,63 @@
 // Thread-safe.
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "node/hypervisor/kvm/command_line.h"
 #include "sys/process.h"
 
 namespace flotte::node {
 
+// How long all programs that are asked about one guest may take together.
+class KvmTimeLimit {
+ public:
+  KvmTimeLimit(Clock& clock, std::chrono::seconds total)
+      : clock_(clock), until_(clock.now() + total) {}
+
+  // Whole ones; none: nothing is asked any more.
+  std::chrono::seconds left() const {
+    auto const left = std::chrono::duration_cast<std::chrono::seconds>(until_ - clock_.now());
+    return std::max(left, std::chrono::seconds(0));
+  }
+
+ private:
+  Clock& clock_;
+  Instant until_;
+};
+
 class KvmTrials {
  public:
   explicit KvmTrials(sys::Processes& processes) : processes_(processes) {}
 
-  // EnvironmentError with all that QEMU said. A QEMU that takes too long has said nothing: who
-  // can't tell doesn't refuse.
-  Result<void> check(rpc::InstanceSpec const& spec, KvmMachine const& machine);
+  // False: QEMU took too long to say so, and nothing is known. EnvironmentError with all that it
+  // said.
+  Result<bool> check(rpc::InstanceSpec const& spec, KvmMachine const& machine,
+                     KvmTimeLimit const& limit);
+  // What QEMU calls its own default machine; nothing: it took too long to say so. The alias would
+  // mean another one after an upgrade.
+  Result<std::optional<std::string>> default_version(std::string const& binary,
+                                                     std::chrono::seconds timeout);
 
  private:
-  Result<void> try_extra_words(std::string const& binary, std::vector<std::string> const& words);
-  Result<void> run(std::vector<std::string> argv);
+  Result<bool> try_extra_words(std::string const& binary, std::vector<std::string> const& words,
+                               KvmTimeLimit const& limit);
+  Result<bool> run(std::vector<std::string> argv, KvmTimeLimit const& limit);
+  // Nothing: it took too long.
+  Result<std::optional<sys::Finished>> ask(sys::Command command);
   bool is_known(std::string const& shape);
   void remember(std::string const& shape);
 
   sys::Processes& processes_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of what is known; never held while a program runs
   std::set<std::string> taken_;
+  std::map<std::string, std::string> default_versions_;  // by the identity of the program
 };
 
 // Without all that is somebody's: the same for all guests of one shape, whatever their names,

@@ -2,13 +2,23 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
 
 #include "model/params.h"
+#include "node/hypervisor/hypervisor.h"
 
 namespace flotte::node {
 namespace {
 
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 rpc::InstanceSpec guest() {
@@ -106,6 +116,160 @@ TEST(KvmTrial, words_that_touch_something) {
         Words{"-fw_cfg", "name=opt/x,file=x"}, Words{"-object", "x"}}) {
     EXPECT_FALSE(kvm_is_harmless(words)) << fmt::format("{}", fmt::join(words, " "));
   }
+}
+
+// --- A QEMU that takes its time
+
+// Goes on when it is told to.
+class HandClock final : public Clock {
+ public:
+  WallTime wall() override { return clock_.wall(); }
+  Instant now() override { return now_.load(); }
+  void sleep_until(Instant when) override { now_ = when; }
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                  Instant deadline) override {
+    return clock_.wait_until(lock, condition, deadline);
+  }
+  void notify_all(std::condition_variable& condition) override { clock_.notify_all(condition); }
+  std::thread start_thread(std::string name, std::function<void()> body) override {
+    return clock_.start_thread(std::move(name), std::move(body));
+  }
+  void join(std::thread& thread) override { clock_.join(thread); }
+
+ private:
+  SystemClock clock_;
+  std::atomic<Instant> now_ = Instant(1h);
+};
+
+bool has(sys::Command const& command, std::string_view word) {
+  return std::ranges::find(command.argv, word) != command.argv.end();
+}
+
+// Answers as QEMU does, after as long as a test says that each program takes.
+class SlowQemu final : public sys::Processes {
+ public:
+  explicit SlowQemu(Clock& clock) : clock_(clock) {}
+
+  Result<sys::Finished> run(sys::Command const& command, sys::LineSink const&) override {
+    if (on_run) on_run(command);
+    auto const takes = has(command, "help")          ? version_takes
+                       : has(command, "-flotte-end") ? words_take
+                                                     : trial_takes;
+    {
+      std::lock_guard const guard(mutex_);
+      given.push_back(command.timeout);
+    }
+    clock_.sleep_for(std::min<Duration>(takes, command.timeout));
+    if (takes > command.timeout) return sys::Finished{.exit_status = 143, .timed_out = true};
+    if (has(command, "help")) return sys::Finished{.output = "pc-i440fx-7.2  A PC (default)\n"};
+    if (has(command, "-flotte-end")) {
+      return sys::Finished{.exit_status = 1, .errors = "kvm: -flotte-end: invalid option"};
+    }
+    constexpr std::string_view greeting = "{\"QMP\": {\"version\": {}}}\n";
+    EXPECT_EQ(::send(command.keep_fds[0], greeting.data(), greeting.size(), 0),
+              std::ssize(greeting));
+    return sys::Finished{};
+  }
+
+  Duration version_takes{};
+  Duration words_take{};
+  Duration trial_takes{};
+  std::vector<std::chrono::seconds> given;
+  std::function<void(sys::Command const&)> on_run;
+
+ private:
+  Clock& clock_;
+  std::mutex mutex_;
+};
+
+class KvmTrialTime : public ::testing::Test {
+ protected:
+  KvmTrialTime() {
+    std::filesystem::create_directories(paths_.etc());
+    std::ofstream(paths_.allowed_programs_file()) << "/bin/true\n/bin/false\n";
+  }
+  ~KvmTrialTime() override { std::filesystem::remove_all(paths_.root()); }
+
+  static std::string new_directory() {
+    auto pattern = ::testing::TempDir() + "/flotte-trial-XXXXXX";
+    return ::mkdtemp(pattern.data());
+  }
+  // One whose trial is three programs.
+  static rpc::InstanceSpec with_words() {
+    rpc::InstanceSpec spec;
+    spec.name = "web1";
+    spec.hvparams = model::defaults(model::hypervisor_params(model::HypervisorKind::Kvm));
+    spec.hvparams["kernel_path"] = "";
+    spec.hvparams["kvm_path"] = "/bin/true";
+    spec.hvparams["kvm_extra"] = "-drive file=/x";
+    spec.beparams = model::defaults(model::backend_params());
+    return spec;
+  }
+  // What is warned of.
+  std::vector<std::string> check(rpc::InstanceSpec const& spec) {
+    auto checked = kvm_->check(spec);
+    if (checked) return checked->warnings;
+    ADD_FAILURE() << checked.error().message;
+    return {};
+  }
+
+  Paths paths_{new_directory()};
+  HandClock clock_;
+  SlowQemu qemu_{clock_};
+  std::unique_ptr<Hypervisor> kvm_ = make_kvm(paths_, clock_, qemu_);
+};
+
+TEST_F(KvmTrialTime, is_one_for_all_programs) {
+  qemu_.version_takes = 5s;
+  qemu_.words_take = 6s;
+  qemu_.trial_takes = 7s;
+  EXPECT_THAT(check(with_words()), IsEmpty());
+  EXPECT_THAT(qemu_.given, ElementsAre(20s, 15s, 9s));
+}
+
+TEST_F(KvmTrialTime, that_is_over_refuses_nothing_and_is_told_of) {
+  auto const cannot_tell = ElementsAre(HasSubstr("Can't tell whether it would start: /bin/true"));
+  // Whichever of them it is that hangs; none is asked afterwards.
+  for (auto* takes : {&qemu_.trial_takes, &qemu_.words_take, &qemu_.version_takes}) {
+    *takes = 1h;
+    qemu_.given.clear();
+    EXPECT_THAT(check(with_words()), cannot_tell);
+    *takes = 0s;
+    // What can't be told isn't known the next time.
+    EXPECT_THAT(check(with_words()), IsEmpty());
+    kvm_ = make_kvm(paths_, clock_, qemu_);
+  }
+  // Together they take too long, each by itself does not.
+  qemu_.version_takes = 8s;
+  qemu_.words_take = 8s;
+  qemu_.trial_takes = 8s;
+  qemu_.given.clear();
+  EXPECT_THAT(check(with_words()), cannot_tell);
+  EXPECT_THAT(qemu_.given, ElementsAre(20s, 12s, 4s));
+  kvm_ = make_kvm(paths_, clock_, qemu_);
+  qemu_.version_takes = 20s;
+  qemu_.given.clear();
+  EXPECT_THAT(check(with_words()), cannot_tell);
+  EXPECT_THAT(qemu_.given, ElementsAre(20s));
+}
+
+TEST_F(KvmTrialTime, of_a_program_that_hangs_is_nobody_elses) {
+  std::promise<void> hangs;
+  std::promise<void> other_is_told;
+  auto told = other_is_told.get_future();
+  std::atomic<bool> has_hung = false;
+  qemu_.on_run = [&](sys::Command const& command) {
+    if (command.argv[0] != "/bin/true" || has_hung.exchange(true)) return;
+    hangs.set_value();
+    EXPECT_EQ(told.wait_for(10s), std::future_status::ready) << "the other waits for this one";
+  };
+  std::thread one([&] { EXPECT_THAT(check(with_words()), IsEmpty()); });
+  hangs.get_future().wait();
+  auto other = with_words();
+  other.hvparams["kvm_path"] = "/bin/false";
+  EXPECT_THAT(check(other), IsEmpty());
+  other_is_told.set_value();
+  one.join();
 }
 
 }  // namespace
