@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "node/hypervisor/kvm/words.h"
 #include "schema/schema.h"
 #include "sys/files.h"
 
@@ -54,21 +55,6 @@ Result<bool> is_listed(std::string const& file, std::string const& program) {
   return false;
 }
 
-// "type=tap,script=/x" is ["type=tap", "script=/x"]; a comma of a value is written twice.
-std::vector<std::string> suboptions(std::string const& word) {
-  std::vector<std::string> parts(1);
-  for (std::size_t i = 0; i < word.size(); ++i) {
-    if (word[i] != ',') {
-      parts.back() += word[i];
-    } else if (i + 1 < word.size() && word[i + 1] == ',') {
-      parts.back() += word[++i];
-    } else {
-      parts.emplace_back();
-    }
-  }
-  return parts;
-}
-
 // What follows "-cmd:" is run with its arguments.
 void take_command(std::vector<std::string>& found, std::string_view text) {
   constexpr std::string_view mark = "-cmd:";
@@ -93,10 +79,9 @@ void take_json(std::vector<std::string>& found, std::string_view key, json::valu
 // The programs that one argument of QEMU names, with the arguments they would be given. `option`:
 // the one it belongs to.
 std::vector<std::string> programs_in(std::string_view option, std::string const& word) {
+  constexpr std::array keys{"script", "downscript", "helper"};
+  constexpr std::string_view exec = "exec:";
   std::vector<std::string> found;
-  auto const take = [&](std::string const& part, std::string_view prefix) {
-    if (part.starts_with(prefix)) found.push_back(part.substr(prefix.size()));
-  };
   if (word.starts_with('{')) {
     auto const parsed = schema::parse(word);
     // QEMU would refuse it, or read it in another way than we do.
@@ -105,16 +90,14 @@ std::vector<std::string> programs_in(std::string_view option, std::string const&
     else
       found.push_back(word);
   }
-  if (option == "-incoming") take(word, "exec:");
+  if (option == "-incoming" && word.starts_with(exec)) found.push_back(word.substr(exec.size()));
   // What stands in such a file can't be looked at here.
   if (option == "-readconfig") found.push_back(word);
-  for (auto const& part : suboptions(word)) {
-    for (auto const* key : {"script=", "downscript=", "helper="}) take(part, key);
-    if (part.starts_with("guestfwd=")) take_command(found, part);
-    if (option == "-plugin") {
-      take(part, "file=");
-      if (part.starts_with('/')) found.push_back(part);
-    }
+  for (auto const& [name, value] : kvm_properties(word)) {
+    if (std::ranges::find(keys, name) != keys.end()) found.push_back(value);
+    if (name == "guestfwd") take_command(found, value);
+    auto const is_plugin = option == "-plugin" && (name == "file" || name.empty());
+    if (is_plugin) found.push_back(value);
   }
   std::erase_if(found, [](std::string const& one) { return one.empty() || one == "no"; });
   return found;
@@ -122,10 +105,7 @@ std::vector<std::string> programs_in(std::string_view option, std::string const&
 
 // The monitor runs programs, too, as the user that QEMU has become.
 Result<void> require_one_user(std::span<std::string const> argv) {
-  std::vector<std::string> users;
-  for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
-    if (argv[i] == "-runas" || argv[i] == "--runas") users.push_back(argv[i + 1]);
-  }
+  auto const users = kvm_values(argv, "-runas");
   // They change what other options say, whom it runs as among that.
   for (auto const& word : argv) {
     for (auto const* option : {"-set", "-run-with"}) {

@@ -163,11 +163,10 @@ class CommandLine {
       auto const image = text_of(hv_, name);
       if (image.empty()) continue;
       auto const node = fmt::format("cdrom{}", number);
-      auto const scheme = image.find("://");
-      auto const file =
-          scheme == std::string::npos
-              ? fmt::format("file.driver=file,file.filename={}", escaped(image))
-              : fmt::format("file.driver={},file.url={}", image.substr(0, scheme), escaped(image));
+      auto const file = kvm_is_url(image)
+                            ? fmt::format("file.driver={},file.url={}",
+                                          image.substr(0, image.find(':')), escaped(image))
+                            : fmt::format("file.driver=file,file.filename={}", escaped(image));
       add("-blockdev", fmt::format("driver=raw,cache.direct=off,cache.no-flush=on,read-only=on,"
                                    "node-name={},{}",
                                    node, file));
@@ -426,6 +425,10 @@ std::int64_t kvm_free_scsi_id(json::object const& hvparams, std::set<std::int64_
     auto const is_of_cdrom = std::ranges::find(kvm_cdrom_scsi_ids, id) != kvm_cdrom_scsi_ids.end();
     if (!taken.contains(id) && !(has_cdroms && is_of_cdrom)) return id;
   }
+}
+
+bool kvm_is_url(std::string_view image) {
+  return !image.starts_with('/') && image.find("://") != std::string_view::npos;
 }
 
 std::string kvm_vnc_socket(std::string_view directory, std::string_view name) {

@@ -67,6 +67,9 @@ Result<std::vector<std::string>> kvm_command_line(rpc::InstanceSpec const& spec,
 // The program that is started: kvm_path, or QEMU itself where that is the default and can't work.
 std::string kvm_binary(boost::json::object const& hvparams, KvmMachine const& machine);
 
+// Whether an image is on a server and no file.
+bool kvm_is_url(std::string_view image);
+
 // Where VNC listens when vnc_bind_address is a directory.
 std::string kvm_vnc_socket(std::string_view directory, std::string_view name);
 

@@ -235,6 +235,7 @@ Variant const variants[] = {
     {"cdrom_image_path", "/x.iso", " -device scsi-cd,bus=scsi.0,scsi-id=6,drive=cdrom1 ", scsi},
     {"cdrom_image_path", "https://x.example/a,b.iso",
      "file.driver=https,file.url=https://x.example/a,,b.iso "},
+    {"cdrom_image_path", "/srv/a,b://c", "file.driver=file,file.filename=/srv/a,,b://c "},
     {"cpu_cores", 2, " -smp 1,cores=2 "},
     {"cpu_sockets", 3, " -smp 1,sockets=3 "},
     {"cpu_threads", 4, " -smp 1,threads=4 "},

@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "model/params.h"
+#include "node/hypervisor/kvm/words.h"
 #include "sys/deeds.h"
 #include "sys/files.h"
 
@@ -45,22 +46,6 @@ std::vector<std::string> split_arguments(std::string const& cmdline) {
   return argv;
 }
 
-std::string following(std::vector<std::string> const& argv, std::string_view option) {
-  for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
-    if (argv[i] == option) return argv[i + 1];
-  }
-  return {};
-}
-
-// The last one counts for QEMU.
-std::string last_following(std::vector<std::string> const& argv, std::string_view option) {
-  std::string last;
-  for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
-    if (argv[i] == option || argv[i] == fmt::format("-{}", option)) last = argv[i + 1];
-  }
-  return last;
-}
-
 std::optional<pid_t> pid_from(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
   pid_t pid = 0;
@@ -85,8 +70,11 @@ bool shows_name(std::string const& name) {
   return name.size() <= shown_max;
 }
 
-// As QEMU reads it: a name, or "UID:GID".
-std::optional<uid_t> user_of_runas(std::string const& text) {
+// As QEMU reads it: a name, or "UID:GID"; the last one counts.
+std::optional<uid_t> user_of_command(std::vector<std::string> const& argv) {
+  auto const users = kvm_values(argv, "-runas");
+  if (users.empty()) return std::nullopt;
+  auto const& text = users.back();
   uid_t user = 0;
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), user);
   auto const is_number = error == std::errc() && end != text.data() + text.size() && *end == ':';
@@ -173,7 +161,8 @@ std::vector<uid_t> KvmProcess::users() const {
 }
 
 std::string KvmProcess::argument(std::string_view option) const {
-  return following(argv_, option);
+  auto values = kvm_values(argv_, option);
+  return values.empty() ? std::string() : std::move(values.front());
 }
 
 bool KvmProcess::has_flag(std::string_view option) const {
@@ -342,7 +331,7 @@ Result<void> KvmRuntime::save(std::string const& name, KvmGuest const& guest) co
   }
   json::object ours{{"uuid", json::string_view(guest.uuid.text())}, {"epoch", guest.epoch}};
   if (guest.memory) ours["memory"] = *guest.memory;
-  auto const user = guest.user ? guest.user : user_of_runas(last_following(guest.argv, "-runas"));
+  auto const user = guest.user ? guest.user : user_of_command(guest.argv);
   if (user) ours["user"] = *user;
   json::array tags;
   for (auto const& tag : guest.tags) tags.push_back(json::value(json::string_view(tag)));
@@ -394,7 +383,7 @@ KvmGuest KvmRuntime::load(std::string const& name) const {
     // One that was started by an older build has none.
     guest.user = ours->contains("user")
                      ? std::optional(static_cast<uid_t>(model::number_of(*ours, "user")))
-                     : user_of_runas(last_following(guest.argv, "-runas"));
+                     : user_of_command(guest.argv);
     auto const* tags = ours->if_contains("tags");
     if (tags && tags->is_array()) {
       for (auto const& tag : tags->get_array()) {

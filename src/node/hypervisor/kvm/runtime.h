@@ -33,7 +33,7 @@ class KvmProcess {
   ~KvmProcess();
 
   pid_t pid() const { return pid_; }
-  // What follows an option on its command line.
+  // What follows an option on its command line, where it stands first: there it is our own.
   std::string argument(std::string_view option) const;
   bool has_flag(std::string_view option) const;
   double cpu_seconds() const;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "model/hypervisor_rules.h"
+#include "node/hypervisor/kvm/words.h"
 #include "sys/files.h"
 
 namespace flotte::node {
@@ -23,27 +24,14 @@ constexpr std::int64_t some_port = 11000;
 
 // --- What is left of a command line
 
-// What follows `name=` in an option's value; empty: nothing.
-std::string_view property(std::string_view value, std::string_view name) {
-  for (std::size_t at = 0; at < value.size();) {
-    auto const end = std::min(value.find(',', at), value.size());
-    auto const part = value.substr(at, end - at);
-    if (part.starts_with(name) && part.substr(name.size()).starts_with('=')) {
-      return part.substr(name.size() + 1);
-    }
-    at = end + 1;
-  }
-  return {};
-}
-
 // A disk of zeros, or a device that is nothing, where the kernel must have a way to read it. An
 // image behind an URL is opened: it is only read, and may not be there.
 std::string harmless_blockdev(std::string const& value) {
-  if (!property(value, "file.url").empty()) return value;
-  auto const is_read_only = property(value, "read-only") == "on";
-  auto const aio = property(value, "file.aio");
+  if (!kvm_property(value, "file.url").empty()) return value;
+  auto const is_read_only = kvm_property(value, "read-only") == "on";
+  auto const aio = kvm_property(value, "file.aio");
   return fmt::format(
-      "driver=raw,node-name={},{}{}", property(value, "node-name"),
+      "driver=raw,node-name={},{}{}", kvm_property(value, "node-name"),
       is_read_only ? "read-only=on," : "",
       aio == "io_uring"
           ? "file.driver=host_device,file.filename=/dev/null,file.locking=off,file.aio=io_uring"
@@ -53,6 +41,11 @@ std::string harmless_blockdev(std::string const& value) {
 // A device of the host may be another guest's: it is asked for one that nobody has.
 std::string harmless_device(std::string const& value) {
   return value.starts_with("usb-host,") ? "usb-host,vendorid=0xffff,productid=0xffff" : value;
+}
+
+// It is looked for on the node.
+std::optional<std::string> harmless_usb(std::string const& value) {
+  return value == "braille" ? std::nullopt : std::optional(value);
 }
 
 std::string harmless_vnc(std::string const& value) {
@@ -78,56 +71,137 @@ constexpr Substitute substitutes[] = {
     {"-vnc", [](std::string const& value) -> Value { return harmless_vnc(value); }},
     {"-blockdev", [](std::string const& value) -> Value { return harmless_blockdev(value); }},
     {"-device", [](std::string const& value) -> Value { return harmless_device(value); }},
+    {"-usbdevice", [](std::string const& value) { return harmless_usb(value); }},
     {"-chardev",
      [](std::string const& value) -> Value {
-       return fmt::format("null,id={}", property(value, "id"));
+       return fmt::format("null,id={}", kvm_property(value, "id"));
      }},
     {"-netdev",
      [](std::string const& value) -> Value {
-       return fmt::format("hubport,hubid=0,id={}", property(value, "id"));
+       return fmt::format("hubport,hubid=0,id={}", kvm_property(value, "id"));
      }},
 };
 
 // --- Words of kvm_extra
 
-constexpr std::string_view harmless_with_value[] = {
-    "-accel",  "-action",  "-boot",   "-cpu",     "-device",    "-fw_cfg", "-global",
-    "-icount", "-k",       "-M",      "-machine", "-msg",       "-name",   "-overcommit",
-    "-rtc",    "-sandbox", "-smbios", "-smp",     "-usbdevice", "-vga",    "-watchdog-action"};
 constexpr std::string_view harmless_flags[] = {"-enable-kvm", "-no-acpi",        "-no-fd-bootchk",
                                                "-no-hpet",    "-no-reboot",      "-no-shutdown",
                                                "-nodefaults", "-no-user-config", "-usb"};
-// Devices that are something of the node, and properties that name something behind a device.
-constexpr std::string_view drivers_of_the_node[] = {
-    "vfio",       "usb-host",    "vhost", "ivshmem", "nvdimm",   "pc-dimm",
-    "virtio-mem", "virtio-pmem", "tpm",   "u2f",     "ccid-card"};
-constexpr std::string_view references[] = {
-    "drive",    "netdev", "chardev", "memdev",    "fsdev",      "audiodev", "iothread", "host",
-    "sysfsdev", "tpmdev", "rng",     "cryptodev", "hostdevice", "evdev",    "display"};
+// Options whose properties are numbers and switches, or have one of these names.
+struct HarmlessOption {
+  std::string_view option;
+  std::vector<std::string_view> texts = {};
+};
+std::vector<HarmlessOption> const& harmless_options() {
+  static std::vector<HarmlessOption> const options = {
+      {"-accel", {"thread", "kernel-irqchip"}},
+      {"-action", {"panic", "reboot", "shutdown", "watchdog"}},
+      {"-boot", {"order", "once"}},
+      {"-cpu", {"hv-vendor-id", "model-id", "vendor"}},
+      {"-device", {"addr",    "bus",        "desc",    "failover_pair_id",
+                   "guid",    "hba_serial", "id",      "mac",
+                   "model",   "name",       "port",    "nqn",
+                   "product", "rerror",     "serial",  "tx",
+                   "uuid",    "vendor",     "ver",     "werror",
+                   "duplex",  "drive-type", "fallback"}},
+      {"-fw_cfg", {"name", "string"}},
+      {"-global"},
+      {"-icount"},
+      {"-k"},
+      {"-M", {"type", "accel", "kernel_irqchip", "kernel-irqchip"}},
+      {"-machine", {"type", "accel", "kernel_irqchip", "kernel-irqchip"}},
+      {"-msg"},
+      {"-name", {"guest", "process"}},
+      {"-overcommit"},
+      {"-rtc", {"base", "clock", "driftfix"}},
+      {"-sandbox", {"obsolete", "elevateprivileges", "spawn", "resourcecontrol"}},
+      {"-smbios",
+       {"asset", "bank", "date", "family", "loc_pfx", "location", "manufacturer", "part", "product",
+        "release", "serial", "sku", "sock_pfx", "uuid", "value", "vendor", "version"}},
+      {"-smp"},
+      {"-usbdevice"},
+      {"-vga"},
+      {"-watchdog-action"},
+  };
+  return options;
+}
+// Devices that are something of the node, or that open something of it unless they are told what.
+constexpr std::string_view drivers_of_the_node[] = {"AC97",
+                                                    "ES1370",
+                                                    "adlib",
+                                                    "braille",
+                                                    "ccid-card",
+                                                    "cs4231a",
+                                                    "gus",
+                                                    "hda-",
+                                                    "isa-pcspk",
+                                                    "ivshmem",
+                                                    "nvdimm",
+                                                    "pc-dimm",
+                                                    "pvrdma",
+                                                    "sb16",
+                                                    "tpm",
+                                                    "u2f",
+                                                    "usb-audio",
+                                                    "usb-braille",
+                                                    "usb-host",
+                                                    "vfio",
+                                                    "vhost",
+                                                    "virtio-gpu-gl",
+                                                    "virtio-gpu-rutabaga",
+                                                    "virtio-mem",
+                                                    "virtio-pmem",
+                                                    "virtio-sound",
+                                                    "virtio-vga-gl",
+                                                    "virtio-vga-rutabaga",
+                                                    "x-pci-proxy"};
+// What is a file, a descriptor or memory also as a number, or switched on.
+constexpr std::string_view never_harmless[] = {"fd", "vhostfd", "pcap", "mem-lock"};
 
-bool is_harmless_device(std::string_view value) {
-  return std::ranges::none_of(drivers_of_the_node,
-                              [&](auto driver) { return value.starts_with(driver); }) &&
-         std::ranges::none_of(references,
-                              [&](auto name) { return !property(value, name).empty(); });
+// "on", "-1", "0x5.0x1", "4G"
+bool is_number_or_switch(std::string_view value) {
+  constexpr std::string_view switches[] = {"on", "off", "yes", "no", "true", "false", "auto"};
+  if (std::ranges::find(switches, value) != std::end(switches)) return true;
+  if (value.starts_with('-') || value.starts_with('+')) value.remove_prefix(1);
+  return !value.empty() && value[0] >= '0' && value[0] <= '9' &&
+         value.find_first_not_of("0123456789abcdefABCDEFxX.kKMGT") == std::string_view::npos;
 }
 
-bool names_a_file(std::string_view value) {
-  return value.find('/') != std::string_view::npos ||
-         value.find("file=") != std::string_view::npos ||
-         value.find("memory-backend") != std::string_view::npos;
+bool is_harmless_property(HarmlessOption const& option, KvmProperty const& property) {
+  auto const& [name, value] = property;
+  auto const is_never_harmless = [](std::string_view one) {
+    return one.ends_with("file") ||
+           std::ranges::find(never_harmless, one) != std::end(never_harmless);
+  };
+  // A model, a driver, a feature: QEMU knows it by name. Or a switch that is on.
+  if (name.empty()) return value.find('/') == std::string::npos && !is_never_harmless(value);
+  if (std::ranges::find(option.texts, name) != option.texts.end()) return true;
+  // Of -global it is "driver.property".
+  return is_number_or_switch(value) &&
+         !is_never_harmless(std::string_view(name).substr(name.rfind('.') + 1));
 }
 
-bool is_harmless_option(std::string_view option, std::string_view value) {
-  if (std::ranges::find(harmless_with_value, option) == std::end(harmless_with_value)) return false;
-  return !names_a_file(value) && (option != "-device" || is_harmless_device(value));
+bool is_of_the_node(std::string_view driver) {
+  return std::ranges::any_of(drivers_of_the_node,
+                             [&](auto start) { return driver.starts_with(start); });
+}
+
+// What isn't known as harmless isn't: QEMU has more syntaxes (JSON among them) and properties than
+// can be told here.
+bool is_harmless_option(std::string_view word, std::string_view value) {
+  auto const& options = harmless_options();
+  auto const option = std::ranges::find(options, word, &HarmlessOption::option);
+  if (option == options.end() || value.starts_with('{') || value.starts_with('-')) return false;
+  auto const properties = kvm_properties(value);
+  auto const names_device = word == "-device" || word == "-usbdevice";
+  if (names_device && (!properties[0].name.empty() || is_of_the_node(properties[0].value))) {
+    return false;
+  }
+  return std::ranges::all_of(
+      properties, [&](auto const& property) { return is_harmless_property(*option, property); });
 }
 
 // --- The program
-
-bool is_url(std::string_view path) {
-  return path.find("://") != std::string_view::npos;
-}
 
 // The files whose content QEMU looks at.
 std::string identities(boost::json::object const& hvparams) {
@@ -239,8 +313,8 @@ Result<bool> KvmTrials::check(rpc::InstanceSpec const& spec, KvmMachine const& m
   if (!is_whole && !TRY(try_extra_words(binary, extra, limit))) return false;
   if (!TRY(run(argv, limit))) return false;
   // What a server has today it may not have tomorrow.
-  auto const is_lasting = !is_url(text_of(spec.hvparams, "cdrom_image_path")) &&
-                          !is_url(text_of(spec.hvparams, "cdrom2_image_path"));
+  auto const is_lasting = !kvm_is_url(text_of(spec.hvparams, "cdrom_image_path")) &&
+                          !kvm_is_url(text_of(spec.hvparams, "cdrom2_image_path"));
   if (is_lasting) remember(key);
   return true;
 }

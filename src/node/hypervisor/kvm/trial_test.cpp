@@ -100,14 +100,25 @@ TEST(KvmTrial, guests_of_one_shape_are_one) {
   EXPECT_NE(trial_of(kvm_shape(one)), trial_of(kvm_shape(other)));
 }
 
+using Words = std::vector<std::string>;
+
 TEST(KvmTrial, words_that_touch_nothing) {
-  EXPECT_TRUE(kvm_is_harmless({}));
-  EXPECT_TRUE(kvm_is_harmless({"-cpu", "host,+vmx", "-no-hpet", "-device", "virtio-rng-pci"}));
-  EXPECT_TRUE(kvm_is_harmless({"-smbios", "type=1,serial=a b"}));
+  for (auto const& words :
+       {Words{}, Words{"-cpu", "host,+vmx,hv-vendor-id=x,level=0xd", "-no-hpet"},
+        Words{"-device", "virtio-rng-pci"}, Words{"-device", "nosuch"},
+        Words{"-device", "usb-tablet,id=tablet1,bus=usb.0,port=1"},
+        Words{"-device", "virtio-net-pci,mac=aa:00:00:00:00:01,addr=0x5.0x1,mq=on"},
+        Words{"-device", "ide-hd,serial=a/b"}, Words{"-smbios", "type=1,serial=a b,,file=/x"},
+        Words{"-fw_cfg", "name=opt/org.example/x,string=a=b"},
+        Words{"-global", "ICH9-LPC.disable_s3=1"}, Words{"-M", "q35,hpet=off,kernel_irqchip=split"},
+        Words{"-rtc", "base=2026-01-01T00:00:00,driftfix=slew"}, Words{"-boot", "order=dc,menu=on"},
+        Words{"-name", "guest=x,process=y"}, Words{"-usbdevice", "tablet", "-k", "de"},
+        Words{"-sandbox", "on,spawn=deny"}, Words{"-overcommit", "cpu-pm=on"}}) {
+    EXPECT_TRUE(kvm_is_harmless(words)) << fmt::format("{}", fmt::join(words, " "));
+  }
 }
 
 TEST(KvmTrial, words_that_touch_something) {
-  using Words = std::vector<std::string>;
   for (auto const& words :
        {Words{"-drive", "file=/srv/x"}, Words{"-device", "vfio-pci,host=01:00.0"},
         Words{"-device", "usb-host,hostbus=1"}, Words{"-device", "ide-hd,drive=x"},
@@ -116,6 +127,52 @@ TEST(KvmTrial, words_that_touch_something) {
         Words{"-fw_cfg", "name=opt/x,file=x"}, Words{"-object", "x"}}) {
     EXPECT_FALSE(kvm_is_harmless(words)) << fmt::format("{}", fmt::join(words, " "));
   }
+}
+
+TEST(KvmTrial, words_that_touch_something_in_another_syntax) {
+  for (auto const& words :
+       {Words{"-device", R"({"driver":"vhost-vsock-pci","guest-cid":3})"},
+        Words{"-device", R"({"driver":"vfio-pci","host":"01:00.0"})"},
+        Words{"-device", R"({"driver":"virtio-rng-pci"})"},
+        Words{"-blockdev", R"({"driver":"file","filename":"x","node-name":"x"})"},
+        Words{"-object", R"({"qom-type":"rng-random","id":"x"})"},
+        Words{"-netdev", R"({"type":"tap","id":"x"})"}, Words{"-chardev", "socket,id=x,port=1"},
+        Words{"--device", "vfio-pci,host=01:00.0"}, Words{"-device=usb-host,hostbus=1"},
+        // The driver need not come first, nor stand alone.
+        Words{"-device", "driver=usb-host,hostbus=1"},
+        Words{"-device", "guest-cid=3,driver=vhost-vsock-pci"},
+        Words{"-device", "virtio-rng-pci,driver=vhost-vsock-pci"},
+        // What opens something unless it is told what.
+        Words{"-device", "AC97"}, Words{"-device", "hda-duplex"}, Words{"-device", "u2f-passthru"},
+        Words{"-device", "virtio-vga-gl"}, Words{"-usbdevice", "braille"},
+        // Files without a slash: they are looked for in the directory that QEMU is started in.
+        Words{"-device", "usb-tablet,pcap=x"}, Words{"-device", "usb-tablet,pcap=1"},
+        Words{"-device", "cxl-upstream,cdat=x"}, Words{"-device", "usb-mtp,rootdir=srv"},
+        Words{"-machine", "pc,dumpdtb=x"}, Words{"-machine", "pc,kernel=vmlinuz"},
+        Words{"-machine", "pc,memory-backend=m"}, Words{"-boot", "splash=x"},
+        Words{"-smbios", "type=11,path=x"}, Words{"-global", "usb-tablet.pcap=x"},
+        Words{"-global", "driver=usb-tablet,property=pcap,value=x"},
+        Words{"-icount", "shift=7,rr=record,rrfile=x"}, Words{"-icount", "shift=7,rrfile=1"},
+        Words{"-device", "x-pci-proxy-dev,fd=3"}, Words{"-fw_cfg", "opt/x,gen_id=y"},
+        // Memory that a trial would hold.
+        Words{"-overcommit", "mem-lock=on"}, Words{"-overcommit", "mem-lock"},
+        // What looks like an option is none, and not ours to leave out.
+        Words{"-name", "-qmp"}}) {
+    EXPECT_FALSE(kvm_is_harmless(words)) << fmt::format("{}", fmt::join(words, " "));
+  }
+}
+
+TEST(KvmTrial, a_name_with_commas_is_no_address) {
+  auto spec = guest();
+  spec.hvparams["cdrom_image_path"] = "/srv/x,file.url=http://192.0.2.9/x";
+  EXPECT_THAT(trial_of(spec), Not(HasSubstr("192.0.2.9")));
+}
+
+TEST(KvmTrial, a_braille_display_is_the_nodes) {
+  auto spec = guest();
+  spec.hvparams["usb_devices"] = "braille mouse";
+  EXPECT_THAT(trial_of(spec), HasSubstr(" -usbdevice mouse "));
+  EXPECT_THAT(trial_of(spec), Not(HasSubstr("braille")));
 }
 
 // --- A QEMU that takes its time
