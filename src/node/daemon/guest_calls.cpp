@@ -5,10 +5,13 @@
 
 #include "base/boundary.h"
 #include "base/log.h"
+
 namespace flotte::node {
 namespace {
 
+// A minute between two looks at one that doesn't answer, at most.
 constexpr std::chrono::seconds follow_interval{2};
+static_assert(follow_interval * Follower::interval_max == std::chrono::minutes(1));
 
 }  // namespace
 
@@ -43,7 +46,10 @@ void GuestCalls::add_to(rpc::Dispatcher& dispatcher) {
       });
   dispatcher.on<rpc::InstanceAdjust>(
       [this](rpc::InstanceAdjust const& call, CallContext const&, Progress const& progress) {
-        return turns_.take(call.instance.name, progress, [&] { return adjust(call, progress); });
+        return turns_.take(call.instance.name, progress, [&] {
+          follower_.begin_anew(call.instance.name);
+          return adjust(call, progress);
+        });
       });
   dispatcher.on<rpc::InstanceBalloon>(
       [this](rpc::InstanceBalloon const& call, CallContext const&, Progress const& progress) {
@@ -105,9 +111,7 @@ void GuestCalls::follow(std::stop_token const& stopping) {
   while (!woken_.wait_for(lock, stopping, follow_interval, [] { return false; }) &&
          !stopping.stop_requested()) {
     auto const followed = boundary("Following what guests were asked for", [&]() -> Result<void> {
-      for (auto const& spec : hypervisors_.kvm->lacking()) {
-        turns_.take_if_free(spec.name, [&] { give_back(spec.name); });
-      }
+      follower_.round();
       return {};
     });
     if (!followed) log::error("{}", followed.error().message);
@@ -116,9 +120,8 @@ void GuestCalls::follow(std::stop_token const& stopping) {
 
 // Looked at again: until it was its turn a call may have changed what it should have.
 void GuestCalls::give_back(std::string const& instance) {
-  auto const all = hypervisors_.kvm->lacking();
-  auto const spec = std::ranges::find(all, instance, &rpc::InstanceSpec::name);
-  if (spec == all.end()) return;
+  auto const spec = hypervisors_.kvm->lacking(instance);
+  if (!spec) return;
   log::info("{} has let go of a device that it should have: it gets it back", instance);
   auto const give = [&]() -> Result<rpc::Nothing> {
     // Activating a disk that grows would take back what isn't wiped yet: it is looked at again.

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "node/daemon/follower.h"
 #include "node/daemon/instance_turns.h"
 #include "node/daemon/storage_calls.h"
 #include "node/hypervisor/hypervisor.h"
@@ -21,7 +22,7 @@ class GuestCalls {
  public:
   GuestCalls(Hypervisors const& hypervisors, StorageCalls& storage, InstanceTurns& turns)
       : hypervisors_(hypervisors), storage_(storage), turns_(turns) {
-    follower_ = std::jthread([this](std::stop_token const& stopping) { follow(stopping); });
+    thread_ = std::jthread([this](std::stop_token const& stopping) { follow(stopping); });
   }
 
   void add_to(rpc::Dispatcher& dispatcher);
@@ -34,16 +35,18 @@ class GuestCalls {
   Result<rpc::Nothing> adjust(rpc::InstanceAdjust const& call, rpc::Progress const& progress);
   Result<rpc::Nothing> stop(rpc::InstanceShutdown const& call);
 
-  // What guests were asked for is followed until they answer, for as long as that takes.
   void follow(std::stop_token const& stopping);
   void give_back(std::string const& instance);
 
   Hypervisors const& hypervisors_;
   StorageCalls& storage_;
   InstanceTurns& turns_;
+  Follower follower_{*hypervisors_.kvm, [this](std::string const& instance) {
+                       return turns_.take_if_free(instance, [&] { give_back(instance); });
+                     }};
   std::mutex following_;
   std::condition_variable_any woken_;
-  std::jthread follower_;  // the last: it uses the others
+  std::jthread thread_;  // the last: it uses the others
 };
 
 }  // namespace flotte::node

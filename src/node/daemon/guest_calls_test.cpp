@@ -8,42 +8,31 @@
 #include <filesystem>
 #include <fstream>
 
+#include "node/daemon/test_hypervisor.h"
 #include "node/daemon/test_worlds.h"
 
 namespace flotte::node {
 namespace {
 
 // Its guest has let go of a device, until it is adjusted.
-class LetGo final : public Hypervisor {
+class LetGo final : public StillHypervisor {
  public:
   explicit LetGo(rpc::InstanceSpec spec) : spec_(std::move(spec)) {}
 
-  std::vector<rpc::InstanceSpec> lacking() override {
+  std::vector<std::string> asked() override {
+    if (is_adjusted) return {};
+    return {spec_.name};
+  }
+  std::optional<rpc::InstanceSpec> lacking(std::string const&) override {
     ++looks;
     looks.notify_all();
-    if (is_adjusted) return {};
-    return {spec_};
+    return is_adjusted ? std::nullopt : std::optional(spec_);
   }
   Result<void> adjust(rpc::InstanceSpec const&, std::vector<std::string> const&,
                       GoesOn const&) override {
     is_adjusted = true;
     is_adjusted.notify_all();
     return {};
-  }
-  bool is_running(std::string const&) override { return true; }
-  bool uses(std::string const&, DiskId const&) override { return true; }
-  Result<rpc::HypervisorAdvice> check(rpc::InstanceSpec const&) override {
-    return rpc::HypervisorAdvice{};
-  }
-  Result<void> start(rpc::InstanceSpec const&, std::vector<std::string> const&, bool) override {
-    return {};
-  }
-  Result<void> stop(std::string const&, std::chrono::seconds) override { return {}; }
-  Result<void> soft_reboot(std::string const&) override { return {}; }
-  Result<void> resize_disk(std::string const&, rpc::DiskSpec const&, MiB) override { return {}; }
-  Result<void> balloon(std::string const&, MiB) override { return {}; }
-  Result<std::vector<rpc::RunningInstance>> list(std::vector<std::string> const&) override {
-    return std::vector<rpc::RunningInstance>();
   }
 
   void wait_for_looks(int count) {

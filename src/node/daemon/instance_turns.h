@@ -29,12 +29,12 @@ class InstanceTurns {
     return function();
   }
 
-  // Nothing is done where it isn't its turn at once.
+  // False where it isn't its turn at once: nothing is done.
   template <class Function>
-  void take_if_free(std::string const& instance, Function function) {
+  bool take_if_free(std::string const& instance, Function function) {
     {
       std::lock_guard const lock(mutex_);
-      if (!busy_.insert(instance).second) return;
+      if (!busy_.insert(instance).second) return false;
     }
     struct End {
       InstanceTurns& turns;
@@ -42,6 +42,7 @@ class InstanceTurns {
       ~End() { turns.end(instance); }
     } const end_of_turn{*this, instance};
     function();
+    return true;
   }
 
  private:

@@ -82,7 +82,8 @@ class Fake final : public Hypervisor {
     return write(*known);
   }
 
-  std::vector<rpc::InstanceSpec> lacking() override { return {}; }
+  std::vector<std::string> asked() override { return {}; }
+  std::optional<rpc::InstanceSpec> lacking(std::string const&) override { return {}; }
 
   Result<void> balloon(std::string const& name, MiB memory) override {
     std::lock_guard const guard(mutex_);

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,9 +42,12 @@ class Hypervisor {
   virtual Result<void> adjust(rpc::InstanceSpec const& spec,
                               std::vector<std::string> const& disk_paths,
                               GoesOn const& goes_on) = 0;
-  // Guests that have let go of a device when nobody waited for it any longer: what each should
-  // have, by what is written down of it. They are to be adjusted to that.
-  virtual std::vector<rpc::InstanceSpec> lacking() = 0;
+  // Guests that were asked to let go of a device and have not done so while somebody waited. None
+  // of them is spoken to.
+  virtual std::vector<std::string> asked() = 0;
+  // What one of them should have, by what is written down of it, once it has let go of some of it:
+  // it is to be adjusted to that.
+  virtual std::optional<rpc::InstanceSpec> lacking(std::string const& name) = 0;
   // What the guest may use of its memory.
   virtual Result<void> balloon(std::string const& name, MiB memory) = 0;
   virtual bool is_running(std::string const& name) = 0;

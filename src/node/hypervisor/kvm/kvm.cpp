@@ -178,13 +178,12 @@ class Kvm final : public Hypervisor {
     return Failure(std::move(error));
   }
 
-  std::vector<rpc::InstanceSpec> lacking() override {
-    std::vector<rpc::InstanceSpec> found;
-    for (auto const& name : runtime_.marked_leaving()) {
-      auto const guard = std::unique_lock(mutex_of(name), std::try_to_lock);
-      if (guard && has_let_go(name)) found.push_back(recorded(name));
-    }
-    return found;
+  std::vector<std::string> asked() override { return runtime_.marked_leaving(); }
+
+  std::optional<rpc::InstanceSpec> lacking(std::string const& name) override {
+    auto const guard = std::unique_lock(mutex_of(name), std::try_to_lock);
+    if (!guard || !has_let_go(name)) return std::nullopt;
+    return recorded(name);
   }
 
   Result<void> balloon(std::string const& name, MiB memory) override {
