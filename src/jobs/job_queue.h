@@ -130,6 +130,7 @@ class JobQueue {
   Result<void> load_journals();
   void load_log(Row& row);
   Result<void> seal_what_is_clear();
+  Result<bool> seal_journal(Row& row, json::array const& secrets, store::Txn& txn);
   Result<void> load_secrets();
   Result<void> seal_secrets(Row const& row, store::Txn& txn);
   void destroy_key(JobId id) const;

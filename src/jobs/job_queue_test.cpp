@@ -789,6 +789,97 @@ TEST_F(Secrets, that_an_older_version_stored_in_clear_are_sealed_or_gone) {
   EXPECT_FALSE(is_kept());
 }
 
+// A job under way, as an older version left it: its secrets are in its opcode and its journal.
+class ClearJournal : public Secrets {
+ protected:
+  JobId leave() {
+    nodes_.set_reachable(NodeId("node-1"), false);
+    auto const id = *queue_->submit({a_reinstall()}).front();
+    while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+    queue_->stop();
+    store::Txn txn;
+    auto const key = job_key(id);
+    txn.put(key, clear(store_.range_prefix(key)->front().value));
+    put_clear_journal(id, txn);
+    txn.remove("/queue/sealed");
+    txn.remove(secrets_key(id));
+    EXPECT_TRUE(store_.txn(txn));
+    EXPECT_TRUE(keys_.destroy(id));
+    EXPECT_TRUE(is_found());
+    return id;
+  }
+  static std::string clear(std::string text) {
+    constexpr std::string_view mark = R"({"flotte:secret":0})";
+    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark)) {
+      text.replace(at, mark.size(), R"("s3cret")");
+    }
+    return text;
+  }
+  void put_clear_journal(JobId id, store::Txn& txn) {
+    auto const journal = *store_.range_prefix(journal_prefix(id));
+    for (auto const& kv : journal) {
+      auto const entry = schema::parse(clear(kv.value.substr(kv.value.find('{'))));
+      put_entry(txn, kv.key, entry->get_object());
+    }
+  }
+  void expect_it_goes_on(JobId id) {
+    restart();
+    EXPECT_FALSE(is_found());
+    EXPECT_TRUE(is_kept());
+    nodes_.set_reachable(NodeId("node-1"), true);
+    EXPECT_EQ(wait(id).status(), Status::Success);
+    EXPECT_EQ(given_, R"({"password":"s3cret"})");
+    EXPECT_FALSE(is_found());
+    EXPECT_FALSE(is_kept());
+  }
+};
+
+TEST_F(ClearJournal, is_sealed_and_the_job_goes_on) {
+  expect_it_goes_on(leave());
+}
+
+TEST_F(ClearJournal, of_several_parts_leaves_none_of_them) {
+  auto const key = journal_plan_key(JobId{7});
+  store::Txn large;
+  put_entry(large, key, {{"osparams", json::object{{"a", std::string(3'000'000, 'x')}}}});
+  ASSERT_TRUE(store_.txn(large));
+  EXPECT_GT(store_.range_prefix(key)->size(), 2U);
+  store::Txn small;
+  replace_entry(small, key, "small");
+  ASSERT_TRUE(store_.txn(small));
+  auto const stored = *store_.range_prefix(key);
+  ASSERT_EQ(stored.size(), 1U);
+  EXPECT_EQ(stored[0].value, "small");
+}
+
+TEST_F(ClearJournal, is_sealed_where_the_opcode_already_was) {
+  auto const id = leave();
+  restart();
+  queue_->stop();
+  // The version in between sealed opcodes and left journals.
+  store::Txn txn;
+  put_clear_journal(id, txn);
+  txn.put("/queue/sealed", "true");
+  ASSERT_TRUE(store_.txn(txn));
+  EXPECT_TRUE(is_found());
+  expect_it_goes_on(id);
+}
+
+TEST_F(ClearJournal, that_can_not_be_read_keeps_no_secret_either) {
+  auto const id = leave();
+  store::Txn txn;
+  auto const journal = *store_.range_prefix(journal_prefix(id));
+  for (auto const& kv : journal) {
+    txn.put(kv.key, "0" + kv.value.substr(1) + " ");
+  }
+  ASSERT_TRUE(store_.txn(txn));
+  restart();
+  EXPECT_FALSE(is_found());
+  EXPECT_FALSE(is_kept());
+  ASSERT_EQ(queue_->set_aside().size(), 1U);
+  EXPECT_EQ(queue_->set_aside()[0].job, id);
+}
+
 TEST_F(JobQueueTest, dependencies_decide) {
   auto after = a_job("b");
   after[0].as_object()["depends"] = json::array{json::array{-1, json::array{"success"}}};

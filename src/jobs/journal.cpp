@@ -15,6 +15,13 @@ std::uint32_t crc_of(std::string_view text) {
   return crc.checksum();
 }
 
+void put_parts(store::Txn& txn, std::string const& key, std::string const& text) {
+  txn.put(key, text.substr(0, part_bytes));
+  for (std::size_t part = 1; part * part_bytes < text.size(); ++part) {
+    txn.put(fmt::format("{}.{:04}", key, part), text.substr(part * part_bytes, part_bytes));
+  }
+}
+
 }  // namespace
 
 using schema::Field;
@@ -105,10 +112,12 @@ void put_entry(store::Txn& txn, std::string const& key, json::object const& entr
   auto const text = seal(entry);
   // It grows, and never becomes half of what it was.
   if (text.size() > part_bytes / 2) txn.delete_prefix(key + ".");
-  txn.put(key, text.substr(0, part_bytes));
-  for (std::size_t part = 1; part * part_bytes < text.size(); ++part) {
-    txn.put(fmt::format("{}.{:04}", key, part), text.substr(part * part_bytes, part_bytes));
-  }
+  put_parts(txn, key, text);
+}
+
+void replace_entry(store::Txn& txn, std::string const& key, std::string const& stored) {
+  txn.delete_prefix(key + ".");
+  put_parts(txn, key, stored);
 }
 
 std::vector<store::KeyValue> join_parts(std::vector<store::KeyValue> stored) {

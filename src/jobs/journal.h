@@ -65,6 +65,8 @@ std::string seal(json::object const& entry);
 Result<json::value> unseal(std::string_view stored);
 // One that is larger than a value may be is stored in parts, under "<key>.0001" and so on.
 void put_entry(store::Txn& txn, std::string const& key, json::object const& entry);
+// Instead of one that may have been larger, and need not be sealed.
+void replace_entry(store::Txn& txn, std::string const& key, std::string const& stored);
 std::vector<store::KeyValue> join_parts(std::vector<store::KeyValue> stored);
 // All that is stored below journal_prefix(), in order of key. The error says for people what is
 // wrong with it.

@@ -56,22 +56,28 @@ Result<void> JobQueue::load(std::vector<std::string> const& crashes) {
     to_ask_.insert(id);
     load_log(*row);
   }
-  TRY(seal_what_is_clear());
-  return load_secrets();
+  TRY(load_secrets());
+  return seal_what_is_clear();
 }
 
-// Older versions stored secrets as they were given.
+// Older versions stored secrets as they were given, or sealed those of opcodes and left those of
+// journals.
 Result<void> JobQueue::seal_what_is_clear() {
   constexpr std::string_view done_key = "/queue/sealed";
-  if (!TRY(seams_.store.range_prefix(done_key)).empty()) return {};
+  constexpr std::string_view done = "\"with journals\"";
+  auto const before = TRY(seams_.store.range_prefix(done_key));
+  if (!before.empty() && before.front().value == done) return {};
   for (auto& [id, row] : rows_) {
-    json::array secrets;
+    auto secrets = row->secrets;
+    auto const known = secrets.size();
     for (auto& op : row->job.ops) take_secrets(op.input, secrets);
-    if (secrets.empty()) continue;
     store::Txn txn;
+    auto const is_clear = secrets.size() > known;
+    auto const has_clear_journal = TRY(seal_journal(*row, secrets, txn));
+    if (!is_clear && !has_clear_journal) continue;
     txn.put(job_key(id), json::serialize(encode(row->job)));
     row->log.save(id, txn);
-    if (!is_final(row->job.status())) {
+    if (is_clear && !is_final(row->job.status())) {
       row->secrets = std::move(secrets);
       row->has_secrets = true;
       TRY(seal_secrets(*row, txn));
@@ -92,9 +98,30 @@ Result<void> JobQueue::seal_what_is_clear() {
     TRY(seams_.store.txn(txn));
   }
   store::Txn txn;
-  txn.put(std::string(done_key), "true");
+  txn.put(std::string(done_key), std::string(done));
   TRY(seams_.store.txn(txn));
   return {};
+}
+
+// Also one that nobody goes on from. True: it had some.
+Result<bool> JobQueue::seal_journal(Row& row, json::array const& secrets, store::Txn& txn) {
+  if (secrets.empty()) return false;
+  bool has_any = false;
+  auto entries = join_parts(TRY(seams_.store.range_prefix(journal_prefix(row.job.id))));
+  for (auto& kv : entries) {
+    auto entry = unseal(kv.value);
+    auto is_clear = false;
+    for (auto const& op : row.job.ops) {
+      is_clear |= entry && entry->is_object() ? mark_secrets(*entry, op.input, secrets)
+                                              : mark_secrets(kv.value, op.input, secrets);
+    }
+    if (!is_clear) continue;
+    if (entry && entry->is_object()) kv.value = seal(entry->get_object());
+    replace_entry(txn, kv.key, kv.value);
+    has_any = true;
+  }
+  if (has_any && row.journal) row.journal = TRY(decode_journal(row.job.id, std::move(entries)));
+  return has_any;
 }
 
 // Those of jobs that have not ended are taken back into memory; of all others nothing stays, as if

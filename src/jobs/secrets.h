@@ -58,6 +58,11 @@ std::string secrets_key(JobId job);
 
 // Moves what is secret out of an opcode to the end of `secrets`; marks stay.
 void take_secrets(json::object& opcode, json::array& secrets);
+// The same marks for what was made of the opcode before its secrets were taken, a plan or a call:
+// where OS parameters have a secret's name and value. False: there was none.
+bool mark_secrets(json::value& made, json::object const& opcode, json::array const& secrets);
+// For a text that can't be read as JSON. What it was can't be told afterwards.
+bool mark_secrets(std::string& text, json::object const& opcode, json::array const& secrets);
 // Puts it back. EnvironmentError: it is lost.
 Result<void> put_secrets(json::value& value, json::array const& secrets);
 
