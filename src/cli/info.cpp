@@ -332,6 +332,8 @@ json::object job_layout(json::object const& row) {
     ops.push_back(std::move(op));
   }
   out["Opcodes"] = std::move(ops);
+  auto const* by = row.if_contains("submitted_by");
+  if (by && by->is_string()) out["Submitted by"] = *by;
   auto const* journal = row.if_contains("journal");
   if (journal && journal->is_array() && !journal->get_array().empty()) out["Journal"] = *journal;
   auto const* aside = row.if_contains("set_aside");

@@ -44,7 +44,7 @@ Outcome<int> job_info(Call& call) {
   json::array wanted;
   for (auto const* field :
        {"id", "status", "ops", "opresult", "opstatus", "oplog", "opstart", "opexec", "opend",
-        "received_ts", "start_ts", "end_ts", "journal", "set_aside"}) {
+        "received_ts", "start_ts", "end_ts", "journal", "set_aside", "submitted_by"}) {
     wanted.push_back(field);
   }
   json::array names;

@@ -1,6 +1,9 @@
 #include "controller/controller.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "base/crash.h"
 #include "base/log.h"
@@ -18,6 +21,16 @@ namespace json = boost::json;
 
 constexpr std::string_view admin_group = "gnt-admin";
 constexpr mode_t socket_mode = 0660;
+
+// Each command that follows a job has a connection. What may be open then.
+std::size_t raise_descriptor_limit() {
+  constexpr rlim_t wanted = 65536;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  auto const raised = std::max(limit.rlim_cur, std::min(limit.rlim_max, wanted));
+  rlimit const better{.rlim_cur = raised, .rlim_max = limit.rlim_max};
+  return ::setrlimit(RLIMIT_NOFILE, &better) == 0 ? raised : limit.rlim_cur;
+}
 
 }  // namespace
 
@@ -46,17 +59,19 @@ Result<void> Controller::Parts::open() {
   auto const crashes_file = paths.controller() + "/crashes";
   TRY(core->lead(TRY(crash::record_in(crashes_file))));
   TRY(crash::forget(crashes_file));
-  api = std::make_unique<rapi::LocalApi>(rapi::Services{
+  rapi::Services services{
       .seams = core->job_seams(),
       .queue = core->queue(),
       .leader_epoch = core->epoch(),
-      .initialise = [this](json::object const& request) { return core->initialise(request); },
+      .initialise = [this](json::object const& request,
+                           jobs::Principal const& by) { return core->initialise(request, by); },
       .destroy = [this] { return core->destroy(); },
       .pause_watcher =
           [this](std::optional<std::int64_t> until) { return core->watcher().pause(until); },
       .watcher_paused_until = [this] { return core->watcher().paused_until(); },
       .watcher_looks =
-          [this](bool ignores_pause) { return core->watcher().look_now(ignores_pause); }});
+          [this](bool ignores_pause) { return core->watcher().look_now(ignores_pause); }};
+  api = std::make_unique<rapi::LocalApi>(std::move(services), raise_descriptor_limit() / 2);
   core->start();
   net::ServerOptions options;
   options.unix_socket = net::UnixListen{

@@ -81,7 +81,7 @@ void Core::stop() {
   if (queue_) queue_->stop();
 }
 
-Result<JobId> Core::initialise(json::object const& request) {
+Result<JobId> Core::initialise(json::object const& request, jobs::Principal const& by) {
   if (config_->is_initialised()) {
     return fail(ErrorCode::WrongState, "Cluster is already initialised");
   }
@@ -94,7 +94,7 @@ Result<JobId> Core::initialise(json::object const& request) {
         return {};
       },
       {}));
-  return queue_->submit({post_init_job(seams_.clock.wall())}).front();
+  return queue_->submit({post_init_job(seams_.clock.wall())}, by).front();
 }
 
 // No job may be at work: one that makes an instance would go on without its cluster.

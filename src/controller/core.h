@@ -41,7 +41,7 @@ class Core {
   bool leads() const { return leads_; }
 
   // `gnt-cluster init`: the first configuration, and the job that runs after it.
-  Result<JobId> initialise(boost::json::object const& request);
+  Result<JobId> initialise(boost::json::object const& request, jobs::Principal const& by);
   // `gnt-cluster destroy`.
   Result<void> destroy();
 

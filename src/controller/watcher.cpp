@@ -36,6 +36,10 @@ json::array reason(std::string_view doing, WallTime now) {
       json::array{"gnt:watcher", doing, now.time_since_epoch() / std::chrono::nanoseconds(1)}};
 }
 
+jobs::Principal watcher_itself() {
+  return {.name = "the watcher"};
+}
+
 json::array startup_job(std::string const& instance, WallTime now) {
   json::object op;
   op["OP_ID"] = "OP_INSTANCE_STARTUP";
@@ -229,11 +233,11 @@ void Watcher::look_at(model::Node const& node, std::vector<rpc::RunningInstance>
     if (found == running.end()) {
       if (may_try(instance->uuid)) {
         log::info("Watcher: {} should run and does not, starting it", instance->name);
-        queue_.submit({startup_job(instance->name, seams_.clock.wall())});
+        queue_.submit({startup_job(instance->name, seams_.clock.wall())}, watcher_itself());
       }
     } else if (found->state == rpc::RunState::UserDown) {
       log::info("Watcher: {} was switched off from inside", instance->name);
-      queue_.submit({user_down_job(instance->name, seams_.clock.wall())});
+      queue_.submit({user_down_job(instance->name, seams_.clock.wall())}, watcher_itself());
     } else if (tries_.contains(instance->uuid)) {
       forget_tries(instance->uuid);
     }

@@ -124,6 +124,7 @@ json::object encode(Job const& job) {
   for (auto const& op : job.ops) ops.push_back(encode_op(op));
   json::object out;
   out["id"] = number(job.id);
+  if (job.submitted_by) out["submitted_by"] = schema::encode(*job.submitted_by);
   out["ops"] = std::move(ops);
   out["received_timestamp"] = time_value(job.received_timestamp);
   out["start_timestamp"] = time_value(job.start_timestamp);
@@ -144,6 +145,9 @@ Result<Job> decode_job(json::value const& stored) {
   }
   Job job;
   job.id = JobId{id->get_int64()};
+  if (auto const* by = object.if_contains("submitted_by")) {
+    job.submitted_by = TRY(schema::decode<Principal>(*by, schema::UnknownKeys::Ignore));
+  }
   for (auto const& op : ops->get_array()) job.ops.push_back(TRY(decode_op(op)));
   job.received_timestamp = TRY(time_from(object, "received_timestamp"));
   job.start_timestamp = TRY(time_from(object, "start_timestamp"));

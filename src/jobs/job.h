@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "jobs/principal.h"
 #include "schema/schema.h"
 
 namespace flotte::jobs {
@@ -49,6 +50,8 @@ struct OpState {
 
 struct Job {
   JobId id{};
+  // Of older versions' jobs nobody knows.
+  std::optional<Principal> submitted_by;
   std::vector<OpState> ops;
   std::vector<std::int64_t> received_timestamp;
   std::vector<std::int64_t> start_timestamp;

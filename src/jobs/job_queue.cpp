@@ -217,7 +217,7 @@ void JobQueue::depose() {
 }
 
 std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs,
-                                            Together const& together) {
+                                            Principal const& by, Together const& together) {
   std::vector<Result<JobId>> answer;
   std::vector<std::unique_ptr<Row>> rows;
   store::Txn txn;
@@ -264,6 +264,7 @@ std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs
         row->job.ops.push_back(std::move(state));
       }
       row->job.id = job_id;
+      row->job.submitted_by = by;
       row->job.received_timestamp = now;
       put_job(txn, row->job);
       if (auto const size = txn.operations.back().value.size(); size > job_bytes_max) {
@@ -444,8 +445,14 @@ void JobQueue::end_job(Job& job, std::size_t from, Status status, json::value co
   job.end_timestamp = now;
 }
 
-void JobQueue::touch(Row&) {
+void JobQueue::touch(Row const& row) {
   seams_.clock.notify_all(changed_);
+  if (listener_) listener_(row.job.id);
+}
+
+void JobQueue::on_change(std::function<void(JobId)> listener) {
+  Guard const guard(seams_.clock, mutex_);
+  listener_ = std::move(listener);
 }
 
 std::size_t JobQueue::running_max() const {
@@ -842,6 +849,7 @@ std::string JobQueue::at_work() const {
 void JobQueue::forget_all_jobs() {
   for (auto const& [id, row] : rows_) {
     if (row->has_secrets) destroy_key(id);
+    touch(*row);
   }
   rows_.clear();
   to_ask_.clear();

@@ -85,10 +85,12 @@ class JobQueue {
   // returns. `together` adds what is stored in the same transaction, where any job is stored.
   using Together = std::function<void(std::vector<Result<JobId>> const& ids, store::Txn& txn)>;
   std::vector<Result<JobId>> submit(std::vector<json::array> const& jobs,
+                                    Principal const& by = {.name = "flotte-controllerd"},
                                     Together const& together = {});
 
-  // With its log; archived ones too. UnknownEntity.
-  Result<Job> job(JobId id) const;
+  // Archived ones too. UnknownEntity.
+  enum class Logs { With, Without };
+  Result<Job> job(JobId id, Logs logs = Logs::With) const;
   std::vector<Job> jobs() const;  // without their logs; not archived, by id
   // What the jobs that have not ended were asked to do.
   std::vector<json::object> unfinished_opcodes() const;
@@ -98,8 +100,14 @@ class JobQueue {
   // What the journal says of a job that runs or could not be undone, for `gnt-job info`.
   json::array journal(JobId id) const;
 
-  // Blocks until the job's status, log or progress differs from what the caller knows, or the
-  // deadline. Null: nothing new. UnknownEntity when there is no such job.
+  // What of the job's status, log and progress differs from what the caller knows. Null: nothing.
+  // UnknownEntity when there is no such job.
+  Result<std::optional<Change>> change(JobId id, Status known_status, std::int64_t known_log_serial,
+                                       std::uint64_t& known_progress) const;
+  // `listener` is told which job may have changed, or has gone. It is called in the middle of the
+  // queue's work: it takes note and returns. None: nobody listens any more.
+  void on_change(std::function<void(JobId)> listener);
+  // Blocks until there is something new, or the deadline.
   Result<std::optional<Change>> wait_change(JobId id, Status known_status,
                                             std::int64_t known_log_serial,
                                             std::uint64_t& known_progress, Instant deadline) const;
@@ -161,21 +169,23 @@ class JobQueue {
   bool store_end(JobId id, store::Txn const& txn);
   Result<void> store_wish(Guard& guard, Row& row, Wish const& wish);
   CancelAnswer no_longer_here(JobId id) const;
-  void touch(Row& row);
+  void touch(Row const& row);
   Job as_told(Row const& row) const;
   std::vector<LogLine> log_from_store(JobId id, std::int64_t after) const;
-  Result<std::optional<Change>> wait_in_memory(JobId id, Status known_status,
-                                               std::int64_t known_log_serial,
-                                               std::uint64_t& known_progress,
-                                               Instant deadline) const;
+  Result<std::optional<Change>> change_in_memory(JobId id, Status known_status,
+                                                 std::int64_t known_log_serial,
+                                                 std::uint64_t& known_progress) const;
+  Result<std::optional<Change>> with_stored_log(Result<std::optional<Change>> change,
+                                                std::int64_t known_log_serial) const;
 
   Seams seams_;
   UnitTable const& units_;
   std::int64_t const leader_epoch_;
 
   mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;  // some job changed, for wait_change()
-  std::condition_variable work_;             // ready_ or stopping_ changed, for workers
+  mutable std::condition_variable changed_;  // some job changed
+  std::function<void(JobId)> listener_;
+  std::condition_variable work_;  // ready_ or stopping_ changed, for workers
   std::map<JobId, std::unique_ptr<Row>> rows_;
   LockManager locks_;
   std::set<JobId> to_ask_;  // neither ended nor asking for locks, as far as they may go on

@@ -6,7 +6,7 @@
 
 namespace flotte::jobs {
 
-Result<Job> JobQueue::job(JobId id) const {
+Result<Job> JobQueue::job(JobId id, Logs logs) const {
   std::optional<Job> job;
   std::optional<std::vector<LogLine>> log;
   {
@@ -22,6 +22,7 @@ Result<Job> JobQueue::job(JobId id) const {
     job = TRY(decode_job(TRY(schema::parse(stored.front().value))));
     job->is_archived = true;
   }
+  if (logs == Logs::Without) return *std::move(job);
   if (!log) log = log_from_store(id, 0);
   for (auto& line : *log) {
     if (line.op < job->ops.size()) job->ops[line.op].log.push_back(std::move(line.entry));
@@ -86,55 +87,73 @@ json::array JobQueue::journal(JobId id) const {
   return lines;
 }
 
-// What a job that has ended said is read after the queue was given up.
+Result<std::optional<Change>> JobQueue::change(JobId id, Status known_status,
+                                               std::int64_t known_log_serial,
+                                               std::uint64_t& known_progress) const {
+  Guard guard(seams_.clock, mutex_);
+  auto found = change_in_memory(id, known_status, known_log_serial, known_progress);
+  guard.unlock();
+  return with_stored_log(std::move(found), known_log_serial);
+}
+
 Result<std::optional<Change>> JobQueue::wait_change(JobId id, Status known_status,
                                                     std::int64_t known_log_serial,
                                                     std::uint64_t& known_progress,
                                                     Instant deadline) const {
-  auto change = TRY(wait_in_memory(id, known_status, known_log_serial, known_progress, deadline));
-  if (!change || !is_final(change->status) || !change->reads_log) return change;
-  for (auto& line : log_from_store(id, known_log_serial)) {
-    change->new_log.push_back(std::move(line.entry));
+  Guard guard(seams_.clock, mutex_);
+  auto found = change_in_memory(id, known_status, known_log_serial, known_progress);
+  while (found && !*found && seams_.clock.now() < deadline && !is_stopping_) {
+    seams_.clock.wait_until(guard, changed_, deadline);
+    found = change_in_memory(id, known_status, known_log_serial, known_progress);
+  }
+  guard.unlock();
+  return with_stored_log(std::move(found), known_log_serial);
+}
+
+// What a job that has ended said is read after the queue was given up.
+Result<std::optional<Change>> JobQueue::with_stored_log(Result<std::optional<Change>> change,
+                                                        std::int64_t known_log_serial) const {
+  if (!change || !*change) return change;
+  auto& told = **change;
+  if (!is_final(told.status) || !told.reads_log) return change;
+  for (auto& line : log_from_store(told.job, known_log_serial)) {
+    told.new_log.push_back(std::move(line.entry));
   }
   return change;
 }
 
-Result<std::optional<Change>> JobQueue::wait_in_memory(JobId id, Status known_status,
-                                                       std::int64_t known_log_serial,
-                                                       std::uint64_t& known_progress,
-                                                       Instant deadline) const {
-  Guard guard(seams_.clock, mutex_);
-  for (;;) {
-    auto const found = rows_.find(id);
-    if (found == rows_.end()) {
-      return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
-    }
-    auto const& row = *found->second;
-    // While the end is being stored the job still counts as running: what is told must be durable.
-    auto const status =
-        row.is_executing && is_final(row.job.status()) ? Status::Running : row.job.status();
-    Change change{.job = id, .status = status};
-    change.reads_log = row.log.is_forgotten() && row.log.last_serial() != known_log_serial;
-    if (!row.log.is_forgotten()) {
-      for (auto& line : row.log.after(known_log_serial)) {
-        change.new_log.push_back(std::move(line.entry));
-      }
-    }
-    for (auto const& op : row.job.ops) {
-      for (auto const& entry : op.log) {
-        if (entry.serial > known_log_serial) change.new_log.push_back(entry);
-      }
-    }
-    if (row.progress && row.progress_serial != known_progress) {
-      known_progress = row.progress_serial;
-      change.progress = row.progress;
-    }
-    if (status != known_status || !change.new_log.empty() || change.progress) {
-      return std::optional(std::move(change));
-    }
-    if (seams_.clock.now() >= deadline || is_stopping_) return std::optional<Change>();
-    seams_.clock.wait_until(guard, changed_, deadline);
+// With the queue's mutex held.
+Result<std::optional<Change>> JobQueue::change_in_memory(JobId id, Status known_status,
+                                                         std::int64_t known_log_serial,
+                                                         std::uint64_t& known_progress) const {
+  auto const found = rows_.find(id);
+  if (found == rows_.end()) {
+    return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
   }
+  auto const& row = *found->second;
+  // While the end is being stored the job still counts as running: what is told must be durable.
+  auto const status =
+      row.is_executing && is_final(row.job.status()) ? Status::Running : row.job.status();
+  Change change{.job = id, .status = status};
+  change.reads_log = row.log.is_forgotten() && row.log.last_serial() != known_log_serial;
+  if (!row.log.is_forgotten()) {
+    for (auto& line : row.log.after(known_log_serial)) {
+      change.new_log.push_back(std::move(line.entry));
+    }
+  }
+  for (auto const& op : row.job.ops) {
+    for (auto const& entry : op.log) {
+      if (entry.serial > known_log_serial) change.new_log.push_back(entry);
+    }
+  }
+  if (row.progress && row.progress_serial != known_progress) {
+    known_progress = row.progress_serial;
+    change.progress = row.progress;
+  }
+  if (status == known_status && change.new_log.empty() && !change.progress) {
+    return std::optional<Change>();
+  }
+  return std::optional(std::move(change));
 }
 
 }  // namespace flotte::jobs

@@ -70,6 +70,15 @@ class PlainChannel final : public Channel {
     return {};
   }
 
+  Io<std::size_t> write_some(std::string_view bytes) override {
+    while (true) {
+      auto const count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno == EAGAIN) return 0;
+      if (errno != EINTR) return tl::unexpected(system_error(errno));
+    }
+  }
+
   void end_writing() override { ::shutdown(socket_, SHUT_WR); }
 
  private:

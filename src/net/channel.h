@@ -62,6 +62,8 @@ class Channel {
   virtual Io<std::size_t> read_some(std::span<char> buffer, Instant deadline) = 0;
   // Gives up when not a byte leaves for `stall_max`.
   virtual Io<void> write_all(std::string_view bytes, Duration stall_max) = 0;
+  // What leaves at once; 0: nothing does. What is left is to be written next, whole.
+  virtual Io<std::size_t> write_some(std::string_view bytes) = 0;
   // Says that nothing more will be written.
   virtual void end_writing() = 0;
 };

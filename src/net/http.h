@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,8 +76,26 @@ struct Response {
   bool is_success() const { return status >= 200 && status < 300; }
 };
 
-// Either send() once, or start_stream(), any number of write(), finish(). A stream that is not
-// finished when the handler returns is cut off, which the client sees as a failure.
+// An answer in pieces that needs neither its handler nor a thread: what can't leave at once is kept
+// until flush(). It owns the connection, which ends with it; what isn't finished then is cut off.
+// Used by one thread at a time, which may be another one than the handler's. Nothing blocks.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+
+  virtual void write(std::string_view chunk) = 0;
+  virtual void finish() = 0;
+  // Sends what the client takes now. False: it can't be reached any more.
+  virtual bool flush() = 0;
+  virtual std::size_t unsent_bytes() const = 0;
+  virtual bool is_client_gone() const = 0;
+  // To wait for: writable while bytes are unsent, hung up when the client has gone.
+  virtual int socket() const = 0;
+};
+
+// Either send() once, or start_stream(), any number of write(), finish(), or hand_over() once. A
+// stream that is not finished when the handler returns is cut off, which the client sees as a
+// failure.
 class Responder {
  public:
   virtual ~Responder() = default;
@@ -87,6 +106,11 @@ class Responder {
   // Flushed at once. Fails when the client went away, doesn't read, or the server stops.
   virtual Result<void> write(std::string_view chunk) = 0;
   virtual Result<void> finish() = 0;
+
+  // The head of the answer is kept in the stream; the server knows of the connection no more, so
+  // that it counts in none of its bounds.
+  virtual Result<std::unique_ptr<Stream>> hand_over(unsigned status,
+                                                    std::string_view content_type) = 0;
 
   // True also when the server stops: a handler that waits for something else asks now and then.
   virtual bool client_gone() = 0;

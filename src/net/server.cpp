@@ -194,7 +194,7 @@ bool Server::State::make_room() {
     if (guest.is_busy) continue;
     if (guest.is_evicted) return false;
     guest.is_evicted = true;
-    ::shutdown(guest.socket.number(), SHUT_RDWR);
+    if (guest.socket.is_open()) ::shutdown(guest.socket.number(), SHUT_RDWR);
     return false;
   }
   return false;
@@ -254,7 +254,12 @@ void Server::State::talk_with(Guest& guest) {
     channel = plain_channel(socket);
   }
   if (channel) {
-    Session session({options, handler, is_stopping, guest.is_busy}, socket, **channel, guest.peer);
+    auto const give_away = [&] {
+      std::lock_guard const lock(mutex);
+      return std::move(guest.socket);
+    };
+    Session session({options, handler, is_stopping, guest.is_busy, give_away}, socket,
+                    *std::move(channel), guest.peer);
     session.serve();
   } else {
     log::info("No TLS with {}: {}", guest.peer.address, channel.error().text);

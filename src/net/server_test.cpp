@@ -46,6 +46,61 @@ TEST(UnixServer, answers_and_knows_who_asks) {
   EXPECT_EQ(answer->body, "hello");
 }
 
+// What is handed over counts in none of the server's bounds, and no thread waits for its client.
+TEST(UnixServer, streams_that_are_handed_over) {
+  auto const directory = TemporaryDirectory();
+  auto const path = directory.path("socket");
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Stream>> streams;
+  auto server = Server::create({.unix_socket = UnixListen{.path = path}, .connections_max = 2},
+                               [&](Request const& request, Responder& responder) {
+                                 if (request.path != "/stream") return echo(request, responder);
+                                 auto stream = responder.hand_over(200, "text/plain");
+                                 ASSERT_TRUE(stream) << stream.error().message;
+                                 EXPECT_FALSE(responder.send({}));
+                                 std::lock_guard const lock(mutex);
+                                 streams.push_back(*std::move(stream));
+                               });
+  ASSERT_TRUE(server) << server.error().message;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<RawClient>(path));
+    clients.back()->send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_NE(clients.back()->receive_some().find("Connection: close"), std::string::npos);
+  }
+  auto const answer = (*Client::create(UnixClientOptions{.path = path}))->request({}, 10s);
+  ASSERT_TRUE(answer) << answer.error().message;
+  server->reset();  // no more of its threads has them
+  ASSERT_EQ(streams.size(), 3U);
+
+  EXPECT_FALSE(streams[0]->is_client_gone());
+  clients[0].reset();
+  EXPECT_TRUE(streams[0]->is_client_gone());
+  streams[0]->write("nobody");
+  EXPECT_FALSE(streams[0]->flush());
+
+  streams[1]->write("one");
+  streams[1]->write("two");
+  streams[1]->finish();
+  EXPECT_TRUE(streams[1]->flush());
+  EXPECT_EQ(streams[1]->unsent_bytes(), 0U);
+  EXPECT_EQ(clients[1]->receive_all(), "3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n");
+
+  // More than the sockets hold: what does not leave stays.
+  std::string const large(8 * 1024 * 1024, 'x');
+  streams[2]->write(large);
+  EXPECT_TRUE(streams[2]->flush());
+  EXPECT_GT(streams[2]->unsent_bytes(), 0U);
+  std::string got;
+  while (streams[2]->unsent_bytes() > 0) {
+    got += clients[2]->receive_some();
+    ASSERT_TRUE(streams[2]->flush());
+  }
+  streams[2].reset();
+  got += clients[2]->receive_all();
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count(got, 'x')), large.size());
+}
+
 TEST(UnixServer, keeps_the_connection) {
   auto const directory = TemporaryDirectory();
   auto const path = directory.path("socket");

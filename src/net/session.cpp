@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "net/message.h"
+#include "net/stream.h"
 
 namespace flotte::net {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::size_t joined_bytes_max = 64 * 1024;
 
 class SocketResponder final : public Responder {
  public:
-  SocketResponder(Session::Shared const& shared, int socket, Channel& channel,
+  SocketResponder(Session::Shared const& shared, int socket, std::unique_ptr<Channel>& channel,
                   Request const& request, RequestParser const& parser)
       : shared_(shared),
         socket_(socket),
@@ -61,6 +62,18 @@ class SocketResponder final : public Responder {
     return put("0\r\n\r\n");
   }
 
+  Result<std::unique_ptr<Stream>> hand_over(unsigned status,
+                                            std::string_view content_type) override {
+    TRY(expect(State::Unanswered));
+    keeps_alive_ = false;
+    auto text = TRY(head(status, content_type, {}));
+    if (is_http_1_1_) text += "Transfer-Encoding: chunked\r\n";
+    TRY(put(text + "\r\n"));
+    state_ = State::HandedOver;
+    return std::make_unique<SocketStream>(Connection{shared_.give_away(), std::move(channel_)},
+                                          is_http_1_1_);
+  }
+
   bool client_gone() override {
     if (!is_broken_) is_broken_ = shared_.is_stopping || is_peer_gone(socket_);
     return is_broken_;
@@ -72,7 +85,7 @@ class SocketResponder final : public Responder {
 
  private:
   // HTTP 1.0 knows no chunks: a stream ends with the connection, so nothing is kept alive there.
-  enum class State { Unanswered, Streaming, Finished };
+  enum class State { Unanswered, Streaming, Finished, HandedOver };
 
   Result<void> expect(State state) const {
     if (state_ == state) return {};
@@ -92,7 +105,7 @@ class SocketResponder final : public Responder {
 
   Result<void> put(std::string_view bytes) {
     if (is_broken_) return gone("it went away");
-    auto const written = channel_.write_all(bytes, shared_.options.write_timeout);
+    auto const written = channel_->write_all(bytes, shared_.options.write_timeout);
     if (written) return {};
     is_broken_ = true;
     return gone(written.error().text);
@@ -105,7 +118,7 @@ class SocketResponder final : public Responder {
 
   Session::Shared const& shared_;
   int socket_;
-  Channel& channel_;
+  std::unique_ptr<Channel>& channel_;
   bool is_head_;
   bool is_http_1_1_;
   bool keeps_alive_;
@@ -122,10 +135,10 @@ Response plain_response(unsigned status, std::string_view text) {
 
 }  // namespace
 
-Session::Session(Shared shared, int socket, Channel& channel, Peer peer)
-    : shared_(shared),
+Session::Session(Shared shared, int socket, std::unique_ptr<Channel> channel, Peer peer)
+    : shared_(std::move(shared)),
       socket_(socket),
-      channel_(channel),
+      channel_(std::move(channel)),
       peer_(std::move(peer)),
       buffer_(shared.options.header_bytes_max + buffer_slack_bytes) {}
 
@@ -185,12 +198,12 @@ Io<void> Session::receive(RequestParser& parser, Instant first_byte_deadline) {
       body_deadline = deadline_after(options.body_timeout);
       if (parser.expects_continue() && buffer_.view().empty()) {
         auto const sent =
-            channel_.write_all("HTTP/1.1 100 Continue\r\n\r\n", options.write_timeout);
+            channel_->write_all("HTTP/1.1 100 Continue\r\n\r\n", options.write_timeout);
         if (!sent) return sent;
       }
     }
     auto const deadline = body_deadline.value_or(header_deadline.value_or(first_byte_deadline));
-    auto const count = buffer_.fill(channel_, deadline);
+    auto const count = buffer_.fill(*channel_, deadline);
     if (!count) {
       if (count.error().kind == IoError::Kind::Timeout && header_deadline) {
         refuse({.status = 408, .text = "The request did not arrive in time"});
@@ -208,7 +221,7 @@ void Session::refuse(ParseFault const& fault) {
       "close\r\n\r\n{}",
       fault.status, reason_phrase(fault.status), body.size(), body);
   log::debug("Refused a request from {}: {}", peer_.address, fault.text);
-  if (channel_.write_all(text, std::chrono::seconds(1))) linger(socket_, channel_);
+  if (channel_->write_all(text, std::chrono::seconds(1))) linger(socket_, *channel_);
 }
 
 Session::Next Session::handle(Request const& request, RequestParser const& parser) {
@@ -218,11 +231,12 @@ Session::Next Session::handle(Request const& request, RequestParser const& parse
   } catch (std::exception const& exception) {
     log::error("{} {} ended with an exception: {}", request.method, request.path, exception.what());
   }
+  if (!channel_) return Next::Close;
   if (responder.is_unanswered() && !responder.is_broken()) {
     static_cast<void>(responder.send(plain_response(500, "The request was not answered")));
   }
   if (responder.can_go_on()) return Next::KeepAlive;
-  if (!responder.is_broken()) channel_.end_writing();
+  if (!responder.is_broken()) channel_->end_writing();
   return Next::Close;
 }
 

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <memory>
 
 #include "net/channel.h"
 #include "net/http.h"
@@ -19,9 +21,11 @@ class Session {
     Handler const& handler;
     std::atomic<bool> const& is_stopping;
     std::atomic<bool>& is_busy;  // a handler works: not to be evicted
+    // Of hand_over(): the server gives the socket away.
+    std::function<Descriptor()> give_away;
   };
 
-  Session(Shared shared, int socket, Channel& channel, Peer peer);
+  Session(Shared shared, int socket, std::unique_ptr<Channel> channel, Peer peer);
 
   // Until the client leaves, misbehaves, is silent too long, or the server stops.
   void serve();
@@ -36,7 +40,7 @@ class Session {
 
   Shared shared_;
   int socket_;
-  Channel& channel_;
+  std::unique_ptr<Channel> channel_;  // none: it was handed over
   Peer peer_;
   Buffer buffer_;
 };

@@ -184,6 +184,18 @@ class TlsChannel final : public Channel {
     return {};
   }
 
+  Io<std::size_t> write_some(std::string_view bytes) override {
+    auto const size = static_cast<int>(std::min(bytes.size(), piece_max));
+    auto const count = drive(
+        session_.get(), socket_, [] { return deadline_after(Duration::zero()); },
+        [&](SSL* session) { return SSL_write(session, bytes.data(), size); });
+    if (!count && count.error().kind == IoError::Kind::Timeout) return 0;
+    if (count && *count == 0) {
+      return tl::unexpected(IoError{IoError::Kind::Closed, "the connection was closed"});
+    }
+    return count;
+  }
+
   void end_writing() override {
     ERR_clear_error();
     // Not allowed after a fatal error; then there is nothing to say anyway.

@@ -331,6 +331,7 @@ FieldTable const& job_fields() {
       {
           {"journal", "Journal", "other", "What it did and how that is undone"},
           {"set_aside", "Set_aside", "text", "Why it could neither go on nor be undone"},
+          {"submitted_by", "Submitted_by", "text", "Whose wish it was"},
       });
   return table;
 }

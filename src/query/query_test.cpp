@@ -204,8 +204,9 @@ TEST(Fields, all_that_there_are_can_be_asked_for_twice) {
 }
 
 TEST(Fields, what_ganeti_does_not_have_is_shown_to_who_names_it) {
-  for (auto const& [what, own] : {std::pair{"instance", "oper_vnc"}, std::pair{"job", "journal"},
-                                  std::pair{"job", "set_aside"}}) {
+  for (auto const& [what, own] :
+       {std::pair{"instance", "oper_vnc"}, std::pair{"job", "journal"},
+        std::pair{"job", "set_aside"}, std::pair{"job", "submitted_by"}}) {
     EXPECT_THAT(listed_fields(what), Not(Contains(own)));
     EXPECT_NE(fields_of(what, {own}).value().at("fields").at(0).at("kind"), "unknown") << own;
   }

@@ -82,6 +82,7 @@ json::object job_row(jobs::Job const& job) {
   json::object row;
   row["id"] = number(job.id);
   row["status"] = jobs::to_string(job.status());
+  if (job.submitted_by) row["submitted_by"] = json::string(job.submitted_by->text());
   row["archived"] = job.is_archived;
   row["priority"] = priority;
   row["ops"] = std::move(ops);

@@ -2,18 +2,16 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/log.h"
 #include "base/text.h"
+#include "rapi/job_lines.h"
 #include "rapi/live_query.h"
 #include "store/config_store.h"
 
 namespace flotte::rapi {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::string_view prefix = "/flotte/1/";
-// A follower whose command went away is noticed at the latest after this.
-constexpr auto follow_poll = 2s;
 constexpr std::size_t jobs_followed_max = 1000;
 
 constexpr std::string_view not_initialised =
@@ -30,12 +28,6 @@ unsigned http_status(Error const& error) {
   }
 }
 
-void send_error(net::Responder& responder, Error error) {
-  json::object body;
-  body["error"] = jobs::encode_error(error, ErrorClass::Prereq);
-  (void)responder.send({.status = http_status(error), .body = json::serialize(body)});
-}
-
 Result<json::object> body_of(net::Request const& request) {
   if (request.body.empty()) return json::object();
   auto const parsed = TRY(schema::parse(request.body));
@@ -43,9 +35,10 @@ Result<json::object> body_of(net::Request const& request) {
   return parsed.get_object();
 }
 
-Result<std::int64_t> parse_number(std::string_view text) {
-  if (auto const number = whole_number(text)) return *number;
-  return fail(ErrorCode::WrongInput, "Invalid job ID '{}'", text);
+Result<std::int64_t> number_in(json::object const& body, std::string_view name) {
+  auto const* value = body.if_contains(name);
+  if (value && value->is_int64()) return value->get_int64();
+  return fail(ErrorCode::WrongInput, "'{}' must be a number", name);
 }
 
 Result<std::vector<json::array>> jobs_in(json::object const& body) {
@@ -80,198 +73,155 @@ json::array answer_of(jobs::CancelAnswer const& answer) {
   return json::array{answer.ok, json::value(json::string_view(answer.text))};
 }
 
-std::string line_of(json::object const& object) {
-  return json::serialize(object) + "\n";
-}
-
-json::object done_line(jobs::Job const& job) {
-  json::array statuses;
-  json::array results;
-  for (auto const& op : job.ops) {
-    statuses.push_back(json::value(jobs::to_string(op.status)));
-    results.push_back(op.result);
+std::string op_ids_of(json::array const& job) {
+  std::vector<std::string_view> names;
+  for (auto const& op : job) {
+    if (op.is_object()) names.push_back(opcodes::op_id_of(op.get_object()));
   }
-  json::object done;
-  done["status"] = jobs::to_string(job.status());
-  done["opstatus"] = std::move(statuses);
-  done["opresult"] = std::move(results);
-  json::object line;
-  line["job"] = number(job.id);
-  line["done"] = std::move(done);
-  return line;
-}
-
-// What one job's follower has been told so far.
-struct Followed {
-  JobId id{};
-  jobs::Status status = jobs::Status::Queued;
-  std::int64_t log_serial = 0;
-  std::uint64_t progress = 0;
-};
-
-std::string lines_of(jobs::Change const& change, Followed& known) {
-  std::string lines;
-  for (auto const& entry : change.new_log) {
-    json::object line;
-    line["job"] = number(known.id);
-    line["log"] = entry.wire();
-    lines += line_of(line);
-    known.log_serial = entry.serial;
-  }
-  if (change.progress) {
-    json::object line;
-    line["job"] = number(known.id);
-    line["progress"] = *change.progress;
-    lines += line_of(line);
-  }
-  if (change.status != known.status && !jobs::is_final(change.status)) {
-    json::object line;
-    line["job"] = number(known.id);
-    line["status"] = jobs::to_string(change.status);
-    lines += line_of(line);
-  }
-  known.status = change.status;
-  return lines;
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 }  // namespace
 
+LocalApi::LocalApi(Services services, std::size_t followers_max)
+    : services_(std::move(services)),
+      users_(services_.seams.clock),
+      followers_(services_.queue, services_.seams.clock, followers_max),
+      routes_(make_routes()) {}
+
+std::vector<Route> LocalApi::make_routes() {
+  auto const answer = [this](Result<json::value> (LocalApi::*what)(Asked const&)) {
+    return Answer([this, what](Asked const& asked) { return (this->*what)(asked); });
+  };
+  auto const streamed = [this](Result<void> (LocalApi::*what)(Asked const&, net::Responder&)) {
+    return Streamed([this, what](Asked const& asked, net::Responder& responder) {
+      return (this->*what)(asked, responder);
+    });
+  };
+  using enum Right;
+  using Api = LocalApi;
+  return {
+      {"POST", "submit", Write, "Submits jobs, and follows them.", streamed(&Api::submit)},
+      {"GET", "jobs/{job}/follow", Read, "Follows a job to its end.", streamed(&Api::follow)},
+      {"POST", "jobs/{job}/cancel", Write, "Cancels a job.", answer(&Api::cancel)},
+      {"POST", "jobs/{job}/archive", Write, "Archives a job.", answer(&Api::archive)},
+      {"POST", "jobs/{job}/priority", Write, "Moves a job.", answer(&Api::change_priority)},
+      {"POST", "jobs/autoarchive", Write, "Archives old jobs.", answer(&Api::archive_old)},
+      {"POST", "query", Read, "Lists objects.", answer(&Api::query)},
+      {"POST", "query-fields", Read, "Lists the fields of a list.", answer(&Api::query_fields)},
+      {"GET", "cluster", Read, "Tells of the cluster.", answer(&Api::cluster)},
+      {"POST", "queue", Write, "Drains the queue, or ends that.", answer(&Api::drain)},
+      {"POST", "watcher", Write, "Pauses the watcher, or lets it look.",
+       answer(&Api::tell_watcher)},
+      {"POST", "init", Write, "Makes the cluster.", answer(&Api::initialise)},
+      {"POST", "destroy", Write, "Ends the cluster.", answer(&Api::destroy)},
+  };
+}
+
 void LocalApi::handle(net::Request const& request, net::Responder& responder) {
-  if (!request.path.starts_with(prefix)) {
-    return send_error(responder,
-                      {ErrorCode::UnknownEntity, fmt::format("No such path: {}", request.path)});
-  }
-  auto const rest = std::string_view(request.path).substr(prefix.size());
-  if (rest == "submit" && request.method == "POST") return submit(request, responder);
-  if (rest.starts_with("jobs/") && rest.ends_with("/follow")) {
-    auto const id = parse_number(rest.substr(5, rest.size() - 5 - 7));
-    auto const after = request.query.find("after");
-    auto const serial =
-        after == request.query.end() ? Result<std::int64_t>(0) : parse_number(after->second);
-    if (!id) return send_error(responder, id.error());
-    if (!serial) return send_error(responder, serial.error());
-    if (auto const job = services_.queue.job(JobId{*id}); !job) {
-      return send_error(responder, job.error());
-    }
-    return follow(responder, {JobId{*id}}, *serial, "");
-  }
-  auto const result = answer(request);
-  if (!result) return send_error(responder, result.error());
-  (void)responder.send({.body = json::serialize(*result)});
+  auto const answered = answer(request, responder);
+  if (answered) return;
+  json::object body;
+  body["error"] = jobs::encode_error(answered.error(), ErrorClass::Prereq);
+  (void)responder.send({.status = http_status(answered.error()), .body = json::serialize(body)});
 }
 
-Result<json::value> LocalApi::answer(net::Request const& request) {
-  auto const rest = std::string_view(request.path).substr(prefix.size());
-  auto const is_post = request.method == "POST";
-  auto const body = TRY(body_of(request));
-  if (rest == "cluster") return cluster();
-  if (rest == "query" && is_post) return query(body);
-  if (rest == "query-fields" && is_post) return query_fields(body);
-  if (rest == "init" && is_post) return json::value(number(TRY(services_.initialise(body))));
-  if (rest == "destroy" && is_post) {
-    TRY(services_.destroy());
-    return json::value(nullptr);
+Result<void> LocalApi::answer(net::Request const& request, net::Responder& responder) {
+  auto const rest = request.path.starts_with(prefix)
+                        ? std::string_view(request.path).substr(prefix.size())
+                        : std::string_view();
+  auto const [route, is_path_known, job] = TRY(find_route(routes_, request.method, rest));
+  if (!route) {
+    return fail(ErrorCode::UnknownEntity, "No such path: {}{}",
+                is_path_known ? request.method + " " : "", request.path);
   }
-  if (rest == "queue" && is_post) {
-    TRY(services_.queue.set_drained(flag_in(body, "drain")));
-    return json::value(nullptr);
+  Asked const asked{request, TRY(body_of(request)), job, principal_of(request.peer)};
+  if (auto const* streamed = std::get_if<Streamed>(&route->answers)) {
+    return (*streamed)(asked, responder);
   }
-  if (rest == "watcher" && is_post) return tell_watcher(body);
-  if (rest.starts_with("jobs/")) return answer_job(request.method, rest.substr(5), request);
-  return fail(ErrorCode::UnknownEntity, "No such path: {} {}", request.method, request.path);
+  auto const& answers = std::get<Answer>(route->answers);
+  auto const result = TRY(answers(asked));
+  // Not the body: there may be secrets in it.
+  if (route->right == Right::Write) log::info("{}: {}", asked.who.text(), rest);
+  (void)responder.send({.body = json::serialize(result)});
+  return {};
 }
 
-Result<json::value> LocalApi::answer_job(std::string_view method, std::string_view rest,
-                                         net::Request const& request) {
-  auto& queue = services_.queue;
-  auto const body = TRY(body_of(request));
-  if (rest == "autoarchive" && method == "POST") {
-    auto const* age = body.if_contains("age_s");
-    if (!age || !age->is_int64()) return fail(ErrorCode::WrongInput, "'age_s' must be a number");
-    auto const seconds = age->get_int64();
-    auto const [archived, left] = queue.auto_archive(
-        seconds < 0 ? std::nullopt : std::optional<Duration>(std::chrono::seconds(seconds)));
-    return json::value(json::array{archived, left});
-  }
-  auto const slash = rest.find('/');
-  auto const id = JobId{TRY(parse_number(rest.substr(0, slash)))};
-  auto const verb = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
-  if (method == "POST" && verb == "cancel") return json::value(answer_of(queue.cancel(id)));
-  if (method == "POST" && verb == "archive") return json::value(TRY(queue.archive(id)));
-  if (method == "POST" && verb == "priority") {
-    auto const* priority = body.if_contains("priority");
-    if (!priority || !priority->is_int64()) {
-      return fail(ErrorCode::WrongInput, "'priority' must be a number");
-    }
-    return json::value(answer_of(queue.change_priority(id, priority->get_int64())));
-  }
-  return fail(ErrorCode::UnknownEntity, "No such path: {} {}", method, request.path);
+jobs::Principal LocalApi::principal_of(net::Peer const& peer) {
+  if (peer.transport != net::Transport::Unix) return {.name = peer.address};
+  return {.name = users_.of(peer.uid), .uid = peer.uid};
 }
 
-void LocalApi::submit(net::Request const& request, net::Responder& responder) {
-  if (!services_.seams.config.is_initialised()) {
-    return send_error(responder, {ErrorCode::WrongState, std::string(not_initialised)});
+Result<void> LocalApi::check_initialised() const {
+  if (services_.seams.config.is_initialised()) return {};
+  return fail(ErrorCode::WrongState, "{}", not_initialised);
+}
+
+Result<void> LocalApi::submit(Asked const& asked, net::Responder& responder) {
+  TRY(check_initialised());
+  auto const jobs = TRY(jobs_in(asked.body));
+  auto const ids = services_.queue.submit(jobs, asked.who);
+  std::vector<JobId> made;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!ids[i]) continue;
+    made.push_back(*ids[i]);
+    log::info("{} submitted job {}: {}", asked.who.text(), number(*ids[i]), op_ids_of(jobs[i]));
   }
-  auto const body = body_of(request);
-  if (!body) return send_error(responder, body.error());
-  auto const jobs = jobs_in(*body);
-  if (!jobs) return send_error(responder, jobs.error());
-  auto const ids = services_.queue.submit(*jobs);
-  if (!flag_in(*body, "follow")) {
+  if (!flag_in(asked.body, "follow")) {
     (void)responder.send({.body = json::serialize(submitted(ids))});
-    return;
+    return {};
   }
-  json::object first;
-  first["submitted"] = submitted(ids);
-  std::vector<JobId> followed;
-  for (auto const& id : ids) {
-    if (id) followed.push_back(*id);
-  }
-  follow(responder, std::move(followed), 0, line_of(first));
+  return stream(responder, std::move(made), 0, line_of({{"submitted", submitted(ids)}}));
 }
 
-// The jobs are told one after the other, as a waiting command shows them.
-void LocalApi::follow(net::Responder& responder, std::vector<JobId> ids, std::int64_t after,
-                      std::string first_line) {
+Result<void> LocalApi::follow(Asked const& asked, net::Responder& responder) {
+  auto const after = asked.request.query.find("after");
+  auto const serial = after == asked.request.query.end() ? 0 : whole_number(after->second);
+  if (!serial) return fail(ErrorCode::WrongInput, "Invalid serial number '{}'", after->second);
+  TRY(services_.queue.job(*asked.job, jobs::JobQueue::Logs::Without));
+  return stream(responder, {*asked.job}, *serial, "");
+}
+
+Result<void> LocalApi::stream(net::Responder& responder, std::vector<JobId> ids, std::int64_t after,
+                              std::string first_line) {
   if (ids.size() > jobs_followed_max) ids.resize(jobs_followed_max);
-  auto& queue = services_.queue;
-  auto& clock = services_.seams.clock;
-  if (!responder.start_stream(200, "application/x-ndjson")) return;
-  auto pending = std::move(first_line);
-  for (auto const id : ids) {
-    Followed known{.id = id, .log_serial = after};
-    for (;;) {
-      if (!pending.empty() && !responder.write(pending)) return;
-      pending.clear();
-      if (jobs::is_final(known.status)) break;
-      auto const change = queue.wait_change(id, known.status, known.log_serial, known.progress,
-                                            clock.now() + follow_poll);
-      if (!change) break;  // archived meanwhile
-      if (*change) {
-        pending = lines_of(**change, known);
-      } else if (responder.client_gone()) {
-        return;
-      }
-    }
-    auto const job = queue.job(id);
-    if (job) pending += line_of(done_line(*job));
-  }
-  if (!pending.empty() && !responder.write(pending)) return;
-  (void)responder.finish();
+  auto stream = responder.hand_over(200, "application/x-ndjson");
+  // Who went away needs no answer.
+  if (stream) followers_.add(*std::move(stream), std::move(ids), after, std::move(first_line));
+  return {};
 }
 
-Result<json::value> LocalApi::query(json::object const& body) {
-  if (!services_.seams.config.is_initialised()) {
-    return fail(ErrorCode::WrongState, "{}", not_initialised);
-  }
-  return run_query(services_.seams, services_.queue, services_.leader_epoch, body);
+Result<json::value> LocalApi::cluster(Asked const&) {
+  TRY(check_initialised());
+  return cluster_dict(*services_.seams.config.snapshot(), services_.queue.is_drained(),
+                      services_.watcher_paused_until());
 }
 
-Result<json::value> LocalApi::query_fields(json::object const& body) {
-  return run_query_fields(body);
+Result<json::value> LocalApi::initialise(Asked const& asked) {
+  return json::value(number(TRY(services_.initialise(asked.body, asked.who))));
 }
 
-Result<json::value> LocalApi::tell_watcher(json::object const& body) {
+Result<json::value> LocalApi::destroy(Asked const&) {
+  TRY(services_.destroy());
+  return json::value(nullptr);
+}
+
+Result<json::value> LocalApi::query(Asked const& asked) {
+  TRY(check_initialised());
+  return run_query(services_.seams, services_.queue, services_.leader_epoch, asked.body);
+}
+
+Result<json::value> LocalApi::query_fields(Asked const& asked) {
+  return run_query_fields(asked.body);
+}
+
+Result<json::value> LocalApi::drain(Asked const& asked) {
+  TRY(services_.queue.set_drained(flag_in(asked.body, "drain")));
+  return json::value(nullptr);
+}
+
+Result<json::value> LocalApi::tell_watcher(Asked const& asked) {
+  auto const& body = asked.body;
   if (flag_in(body, "look")) {
     TRY(services_.watcher_looks(flag_in(body, "ignore_pause")));
     return json::value(nullptr);
@@ -284,11 +234,24 @@ Result<json::value> LocalApi::tell_watcher(json::object const& body) {
   return json::value(nullptr);
 }
 
-Result<json::value> LocalApi::cluster() {
-  auto const& config = services_.seams.config;
-  if (!config.is_initialised()) return fail(ErrorCode::WrongState, "{}", not_initialised);
-  return cluster_dict(*config.snapshot(), services_.queue.is_drained(),
-                      services_.watcher_paused_until());
+Result<json::value> LocalApi::cancel(Asked const& asked) {
+  return json::value(answer_of(services_.queue.cancel(*asked.job)));
+}
+
+Result<json::value> LocalApi::archive(Asked const& asked) {
+  return json::value(TRY(services_.queue.archive(*asked.job)));
+}
+
+Result<json::value> LocalApi::archive_old(Asked const& asked) {
+  auto const seconds = TRY(number_in(asked.body, "age_s"));
+  auto const [archived, left] = services_.queue.auto_archive(
+      seconds < 0 ? std::nullopt : std::optional<Duration>(std::chrono::seconds(seconds)));
+  return json::value(json::array{archived, left});
+}
+
+Result<json::value> LocalApi::change_priority(Asked const& asked) {
+  auto const priority = TRY(number_in(asked.body, "priority"));
+  return json::value(answer_of(services_.queue.change_priority(*asked.job, priority)));
 }
 
 }  // namespace flotte::rapi

@@ -1,27 +1,28 @@
 // LocalApi: what the gnt-* commands ask of the controller over its Unix socket; docs/local-api.md
 // lists the routes.
 //
-// The handler of net::Server: called on many threads at once, and may block while a command follows
-// its job.
+// The handler of net::Server: called on many threads at once. Who may open the socket may do
+// everything; who it was is known to the job and to the log.
 #pragma once
 
 #include <functional>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "jobs/job_queue.h"
 #include "net/http.h"
+#include "rapi/followers.h"
+#include "rapi/route.h"
+#include "sys/users.h"
 
 namespace flotte::rapi {
-
-namespace json = boost::json;
 
 struct Services {
   jobs::Seams seams;
   jobs::JobQueue& queue;
   std::int64_t leader_epoch;
   // What only the controller itself can do.
-  std::function<Result<JobId>(json::object const& settings)> initialise;
+  std::function<Result<JobId>(json::object const& settings, jobs::Principal const& by)> initialise;
   std::function<Result<void>()> destroy;
   // Seconds since the epoch; none: it is not paused.
   std::function<Result<void>(std::optional<std::int64_t> until)> pause_watcher;
@@ -32,23 +33,37 @@ struct Services {
 
 class LocalApi {
  public:
-  explicit LocalApi(Services services) : services_(std::move(services)) {}
+  // So many commands may follow jobs at a time.
+  LocalApi(Services services, std::size_t followers_max);
 
   void handle(net::Request const& request, net::Responder& responder);
 
  private:
-  Result<json::value> answer(net::Request const& request);
-  Result<json::value> answer_job(std::string_view method, std::string_view rest,
-                                 net::Request const& request);
-  Result<json::value> query(json::object const& body);
-  Result<json::value> query_fields(json::object const& body);
-  Result<json::value> cluster();
-  Result<json::value> tell_watcher(json::object const& body);
-  void submit(net::Request const& request, net::Responder& responder);
-  void follow(net::Responder& responder, std::vector<JobId> ids, std::int64_t after,
-              std::string first_line);
+  std::vector<Route> make_routes();
+  Result<void> answer(net::Request const& request, net::Responder& responder);
+  jobs::Principal principal_of(net::Peer const& peer);
+  Result<void> check_initialised() const;
+
+  Result<json::value> cluster(Asked const& asked);
+  Result<json::value> initialise(Asked const& asked);
+  Result<json::value> destroy(Asked const& asked);
+  Result<json::value> query(Asked const& asked);
+  Result<json::value> query_fields(Asked const& asked);
+  Result<json::value> drain(Asked const& asked);
+  Result<json::value> tell_watcher(Asked const& asked);
+  Result<json::value> cancel(Asked const& asked);
+  Result<json::value> archive(Asked const& asked);
+  Result<json::value> archive_old(Asked const& asked);
+  Result<json::value> change_priority(Asked const& asked);
+  Result<void> submit(Asked const& asked, net::Responder& responder);
+  Result<void> follow(Asked const& asked, net::Responder& responder);
+  Result<void> stream(net::Responder& responder, std::vector<JobId> ids, std::int64_t after,
+                      std::string first_line);
 
   Services services_;
+  sys::UserNames users_;
+  Followers followers_;
+  std::vector<Route> routes_;
 };
 
 }  // namespace flotte::rapi

@@ -1,8 +1,11 @@
 #include "rapi/local_api.h"
 
 #include <gmock/gmock.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <boost/json/serialize.hpp>
+#include <future>
 #include <sstream>
 
 #include "model/params.h"
@@ -17,6 +20,28 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+// What a stream says, to its end.
+class Recorder final : public net::Stream {
+ public:
+  explicit Recorder(std::promise<std::string> all)
+      : always_writable_(::eventfd(0, EFD_CLOEXEC)), all_(std::move(all)) {}
+  ~Recorder() override {
+    ::close(always_writable_);
+    all_.set_value(std::move(text_));
+  }
+  void write(std::string_view chunk) override { text_ += chunk; }
+  void finish() override {}
+  bool flush() override { return true; }
+  std::size_t unsent_bytes() const override { return 0; }
+  bool is_client_gone() const override { return false; }
+  int socket() const override { return always_writable_; }
+
+ private:
+  int always_writable_;
+  std::promise<std::string> all_;
+  std::string text_;
+};
 
 // Takes what is answered.
 class Heard final : public net::Responder {
@@ -35,6 +60,12 @@ class Heard final : public net::Responder {
     return {};
   }
   Result<void> finish() override { return {}; }
+  Result<std::unique_ptr<net::Stream>> hand_over(unsigned with, std::string_view) override {
+    status = with;
+    std::promise<std::string> all;
+    streamed = all.get_future().share();
+    return std::make_unique<Recorder>(std::move(all));
+  }
   bool client_gone() override { return false; }
 
   // Of the jobs' log lines.
@@ -52,6 +83,7 @@ class Heard final : public net::Responder {
 
   unsigned status = 0;
   std::string body;
+  std::shared_future<std::string> streamed;
 };
 
 class LocalApiTest : public ::testing::Test {
@@ -85,6 +117,7 @@ class LocalApiTest : public ::testing::Test {
     if (method == "POST") request.body = json::serialize(body);
     Heard heard;
     api_.handle(request, heard);
+    if (heard.streamed.valid()) heard.body = heard.streamed.get();
     return heard;
   }
   Heard submit(json::object const& op, bool follows = false) {
@@ -111,7 +144,8 @@ class LocalApiTest : public ::testing::Test {
   LocalApi api_{{.seams = seams_,
                  .queue = *queue_,
                  .leader_epoch = 1,
-                 .initialise = [](json::object const&) { return Result<JobId>(JobId{1}); },
+                 .initialise = [](json::object const&,
+                                  jobs::Principal const&) { return Result<JobId>(JobId{1}); },
                  .destroy = [] { return Result<void>(); },
                  .pause_watcher =
                      [this](std::optional<std::int64_t> until) {
@@ -123,7 +157,8 @@ class LocalApiTest : public ::testing::Test {
                      [this](bool ignores_pause) {
                        looks_.push_back(ignores_pause);
                        return Result<void>();
-                     }}};
+                     }},
+                100};
 };
 
 TEST_F(LocalApiTest, without_a_cluster_it_says_so) {

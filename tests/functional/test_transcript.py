@@ -9,6 +9,7 @@ HERE = pathlib.Path(__file__).parent / "transcript"
 DIFFERENT = {
     "gnt-os diagnose": "the node's name stands behind its UUID",
     "gnt-cluster version": "the version control's version is ours",
+    "gnt-job info 1": "who submitted it is told, too",
     "gnt-node list -o name,role,pinst_cnt,dtotal,mtotal --separator=: --no-headers": "the disk of this machine is another one",
 }
 

@@ -110,7 +110,7 @@ void World::set_up() {
     });
   }
   ask_leader([this](controller::Core& core) {
-    CHECK(core.initialise(first_settings()));
+    CHECK(core.initialise(first_settings(), {.name = "simulation"}));
     CHECK(core.config().update(
         [](store::ClusterEdit& edit) -> Result<void> {
           edit.put(model::Group{.uuid = GroupId("00000000-0000-4000-8000-00000000000a"),

@@ -22,6 +22,9 @@ class Answer final : public net::Responder {
   }
   Result<void> write(std::string_view) override { return {}; }
   Result<void> finish() override { return {}; }
+  Result<std::unique_ptr<net::Stream>> hand_over(unsigned, std::string_view) override {
+    return fail(ErrorCode::InternalError, "Nothing is streamed here");
+  }
   bool client_gone() override { return false; }
 
   unsigned status = 0;

@@ -1,0 +1,37 @@
+#include "net/stream.h"
+
+namespace flotte::net {
+
+void SocketStream::write(std::string_view chunk) {
+  if (chunk.empty() || is_finished_) return;
+  if (is_chunked_) {
+    fmt::format_to(std::back_inserter(unsent_), "{:x}\r\n{}\r\n", chunk.size(), chunk);
+  } else {
+    unsent_ += chunk;
+  }
+}
+
+void SocketStream::finish() {
+  if (is_finished_) return;
+  if (is_chunked_) unsent_ += "0\r\n\r\n";
+  is_finished_ = true;
+}
+
+bool SocketStream::flush() {
+  while (sent_ < unsent_.size()) {
+    auto const count = connection_.channel->write_some(std::string_view(unsent_).substr(sent_));
+    if (!count) return false;
+    if (*count == 0) return true;
+    sent_ += *count;
+  }
+  unsent_.clear();
+  sent_ = 0;
+  if (is_finished_) connection_.channel->end_writing();
+  return true;
+}
+
+bool SocketStream::is_client_gone() const {
+  return is_peer_gone(socket());
+}
+
+}  // namespace flotte::net
