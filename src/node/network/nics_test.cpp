@@ -397,6 +397,25 @@ TEST(NicScripts, are_told_what_ganeti_tells_them) {
   }
 }
 
+// Notes what is run.
+class Noting final : public sys::Processes {
+ public:
+  Result<sys::Finished> run(sys::Command const& command, sys::LineSink const&) override {
+    commands.push_back(fmt::format("{}", fmt::join(command.argv, " ")));
+    return sys::Finished{};
+  }
+  std::vector<std::string> commands;
+};
+
+TEST(BridgeVlans, a_port_is_on_those_it_is_given_and_on_no_others) {
+  Noting processes;
+  ASSERT_TRUE(set_bridge_vlans(processes, "nosuch", "tap0", *model::parse_vlans(".4:5:6")));
+  EXPECT_THAT(processes.commands,
+              ElementsAre("bridge vlan del dev tap0 vid 1-4094",
+                          "bridge vlan add dev tap0 vid 4 pvid untagged",
+                          "bridge vlan add dev tap0 vid 5", "bridge vlan add dev tap0 vid 6"));
+}
+
 TEST(BridgeVlans, those_that_a_port_has) {
   auto const ranges = vlan_ranges(
       R"([{"ifname":"eth0","vlans":[{"vlan":1,"flags":["PVID"]},{"vlan":10,"vlanEnd":20}]}])");
