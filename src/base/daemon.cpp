@@ -33,16 +33,6 @@ sigset_t awaited_signals() {
   return set;
 }
 
-// How often systemd wants to hear of us.
-timespec ping_interval() {
-  constexpr std::int64_t second = 1'000'000;
-  auto const* microseconds = std::getenv("WATCHDOG_USEC");
-  auto const interval =
-      microseconds ? std::strtoll(microseconds, nullptr, 10) / pings_per_watchdog : 0;
-  if (interval <= 0) return {forever_seconds, 0};
-  return {interval / second, interval % second * 1000};
-}
-
 // One datagram to the socket that systemd names; nothing without systemd.
 void notify_systemd(char const* state) {
   auto const* path = std::getenv("NOTIFY_SOCKET");
@@ -94,6 +84,15 @@ Result<void> lock_pid_file(std::string const& file) {
 }
 
 }  // namespace
+
+timespec ping_interval() {
+  constexpr std::int64_t second = 1'000'000;
+  auto const* microseconds = std::getenv("WATCHDOG_USEC");
+  auto const interval =
+      microseconds ? std::strtoll(microseconds, nullptr, 10) / pings_per_watchdog : 0;
+  if (interval <= 0) return {forever_seconds, 0};
+  return {interval / second, interval % second * 1000};
+}
 
 tl::expected<DaemonOptions, int> DaemonOptions::parse(std::string name, int argc, char** argv) {
   DaemonOptions options{.name = std::move(name), .paths = Paths::from_environment()};

@@ -2,6 +2,7 @@
 // thread only.
 #pragma once
 
+#include <ctime>
 #include <functional>
 #include <string>
 #include <tl/expected.hpp>
@@ -34,5 +35,8 @@ int daemon_failed(DaemonOptions const& options, Error const& error);
 // SIGTERM or SIGINT. SIGHUP opens the log anew. While `is_alive` says so, systemd's watchdog is
 // told that the daemon works (sd_watchdog_enabled(3)).
 void daemon_serve(DaemonOptions const& options, std::function<bool()> const& is_alive);
+// How often that is: several times within the limit that systemd names in WATCHDOG_USEC; hardly
+// ever where it names none.
+timespec ping_interval();
 
 }  // namespace flotte

@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,6 +116,60 @@ TEST_F(DaemonBegins, as_the_user_it_is_told_to) {
   int status = 0;
   ::waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
+}
+
+// One that comes late ends the daemon.
+TEST(DaemonServes, tells_systemd_that_it_lives_twice_within_its_limit_at_least) {
+  auto const milliseconds = [](char const* limit_us) {
+    ::setenv("WATCHDOG_USEC", limit_us, 1);
+    auto const interval = ping_interval();
+    ::unsetenv("WATCHDOG_USEC");
+    return interval.tv_sec * 1000 + interval.tv_nsec / 1'000'000;
+  };
+  for (auto const limit_ms : {100, 1'000, 1'500, 30'000, 180'000}) {
+    auto const interval = milliseconds(std::to_string(limit_ms * 1000).c_str());
+    EXPECT_GT(interval, 0) << limit_ms;
+    EXPECT_LE(2 * interval, limit_ms);
+  }
+  for (auto const* none : {"", "0", "-5", "never"}) EXPECT_GT(milliseconds(none), 60'000) << none;
+}
+
+TEST_F(DaemonBegins, and_says_when_it_is_ready_that_it_lives_and_when_it_ends) {
+  auto const path = paths_.run() + "/notify";
+  int const heard = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  ASSERT_EQ(::bind(heard, reinterpret_cast<sockaddr const*>(&address), sizeof address), 0);
+  auto const child = ::fork();
+  if (child == 0) {
+    ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+    ::setenv("WATCHDOG_USEC", "30000", 1);
+    DaemonOptions const options{.name = "flotte-noded", .paths = paths_, .logs_to_stderr = true};
+    if (!daemon_begin(options)) ::_exit(1);
+    // It seems to hang at first.
+    int looks = 0;
+    daemon_serve(options, [&] { return ++looks > 2; });
+    ::_exit(looks > 2 ? 0 : 2);
+  }
+  auto const next = [heard] {
+    char text[64];
+    auto const count = ::recv(heard, text, sizeof text, 0);
+    return std::string(text, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  };
+  EXPECT_EQ(next(), "READY=1");
+  EXPECT_GT(fs::file_size(pid_), 0U);
+  EXPECT_EQ(next(), "WATCHDOG=1");
+  ::kill(child, SIGTERM);
+  auto last = next();
+  while (last == "WATCHDOG=1") last = next();
+  EXPECT_EQ(last, "STOPPING=1");
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(fs::exists(pid_));
+  ::close(heard);
 }
 
 TEST_F(DaemonBegins, in_a_directory_that_is_not_the_controllers) {

@@ -42,6 +42,15 @@ TEST(HypervisorRules, a_display_is_bound_to_something_that_can_be) {
   }
 }
 
+TEST(HypervisorRules, a_domain_goes_with_the_model_that_has_one) {
+  EXPECT_EQ(judged({{"security_model", "user"}, {"security_domain", "flotte-vm"}}), "");
+  EXPECT_EQ(judged({{"security_model", "user"}}),
+            "A security domain (user to run kvm as) must be specified");
+  EXPECT_EQ(judged({{"security_domain", "flotte-vm"}}),
+            "Cannot have a security domain when the security model is 'none' or 'pool'");
+  EXPECT_THAT(judged({{"security_model", "pool"}}), ::testing::HasSubstr("not built yet"));
+}
+
 TEST(HypervisorRules, cpu_masks_as_people_write_them) {
   EXPECT_THAT(*parse_cpu_mask("all"), IsEmpty());
   EXPECT_THAT(*parse_cpu_mask("0-2,5"), ElementsAre(ElementsAre(0, 1, 2, 5)));
