@@ -195,6 +195,19 @@ TEST_F(LocalApiTest, who_follows_a_job_hears_all_and_who_comes_back_the_rest) {
   EXPECT_THAT(rest.body, HasSubstr(R"("opstatus":["success"])"));
 }
 
+TEST_F(LocalApiTest, all_of_several_jobs_are_followed) {
+  make_cluster();
+  queue_->start();
+  json::object const op{{"OP_ID", "OP_CLUSTER_VERIFY_CONFIG"}};
+  json::array const jobs{json::array{op}, json::array{json::object{{"OP_ID", "OP_NO_SUCH"}}},
+                         json::array{op}};
+  auto const heard = ask("POST", "/flotte/1/submit", {{"jobs", jobs}, {"follow", true}});
+  EXPECT_THAT(heard.body, HasSubstr(R"([true,1],[false,)"));
+  for (auto const* end : {R"({"job":1,"done":)", R"({"job":2,"done":)"}) {
+    EXPECT_THAT(heard.body, HasSubstr(end));
+  }
+}
+
 TEST_F(LocalApiTest, private_parameters_are_told_nobody) {
   make_cluster();
   EXPECT_EQ(submit({{"OP_ID", "OP_INSTANCE_REINSTALL"},
