@@ -301,6 +301,24 @@ TEST(NodeDaemon, answers_at_its_local_door_only_when_the_controller_can_reach_it
   EXPECT_TRUE(was_port_opened_first);
 }
 
+// It answered: who asks must not think that it may have done what it was asked for.
+TEST(NodeDaemon, that_can_not_reach_another_is_not_out_of_reach_itself) {
+  Machinery machinery;
+  machinery.add_calls = [](rpc::Dispatcher& dispatcher) {
+    dispatcher.on<rpc::NodeInfo>([](rpc::NodeInfo const&, rpc::CallContext const&,
+                                    rpc::Progress const&) -> Result<rpc::NodeFacts> {
+      return fail_as(ErrorClass::Unreachable, ErrorCode::EnvironmentError, "QEMU does not answer");
+    });
+  };
+  TestDaemon test(machinery);
+  ASSERT_TRUE(test.bootstrap());
+  rpc::NodeClient client(test.paths);
+  auto const failed = client.ask(test.node(), rpc::NodeInfo{}, job_context(1, 1));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message, "QEMU does not answer");
+  EXPECT_EQ(failed.error().error_class, ErrorClass::Exec);
+}
+
 TEST(NodeDaemon, takes_the_same_port_after_a_restart) {
   TestDaemon test;
   ASSERT_TRUE(test.bootstrap());
