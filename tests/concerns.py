@@ -12,10 +12,10 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Test programs, by what they are linked with: a folder's own, and those of the folders that use it (src/CMakeLists.txt).
-ALL = "base schema sys net model opcodes store rpc query jobs node units rapi controller cli simulation"
+ALL = "base schema sys net model placement opcodes store rpc query jobs node units rapi controller cli simulation"
 PROGRAMS = [
     ("src/base/*", ALL), ("src/schema/*", ALL), ("src/model/*", ALL),
-    ("src/sys/*", "sys node controller"), ("src/net/*", "net rpc cli node"), ("src/opcodes/*", "opcodes jobs units rapi simulation"),
+    ("src/sys/*", "sys node controller"), ("src/net/*", "net rpc cli node"), ("src/placement/*", "placement units simulation"), ("src/opcodes/*", "opcodes jobs units rapi simulation"),
     ("src/store/*", "store jobs units rapi controller simulation"), ("src/rpc/*", "rpc query jobs node units rapi controller simulation"), ("src/query/*", "query units rapi simulation"),
     ("src/jobs/*", "jobs units rapi controller simulation"), ("src/node/*", "node"), ("src/units/*", "units rapi simulation"), ("src/rapi/*", "rapi controller simulation"),
     ("src/controller/*", "controller simulation"), ("src/cli/*", "cli"), ("src/bin/*", ""), ("src/CMakeLists.txt", ALL),
@@ -44,7 +44,7 @@ BLACK_BOX = [
     ("src/store/*", f"{COMMANDS} {DAEMONS}"), ("src/jobs/*", f"{COMMANDS} {DAEMONS} {HOOKS}"), ("src/query/*", f"{COMMANDS} {VERIFY}"), ("src/rapi/*", COMMANDS),
     ("src/controller/*", f"{COMMANDS} {DAEMONS} tests/functional/test_user_shutdown.py tests/lab/test_cluster.py"), ("src/cli/serial_console*", "tests/functional/test_console.py tests/lab/test_manual.py"),
     ("src/cli/*", f"{COMMANDS} tests/functional/test_devices.py tests/functional/test_verify.py tests/lab/test_manual.py tests/lab/test_first_evening.py"),
-    ("src/units/*verify*", VERIFY), ("src/units/*hooks*", HOOKS), ("src/units/*", f"{COMMANDS} {STORAGE} {GUESTS} {HOOKS} {VERIFY}"),
+    ("src/placement/*", COMMANDS), ("src/units/*verify*", VERIFY), ("src/units/*hooks*", HOOKS), ("src/units/*", f"{COMMANDS} {STORAGE} {GUESTS} {HOOKS} {VERIFY}"),
     ("src/node/storage/*", STORAGE), ("src/node/hypervisor/*", GUESTS), ("src/node/network/*", NETWORK), ("src/node/hooks/*", HOOKS),
     ("src/node/os/*", f"{OS} tests/functional/test_commands.py tests/functional/test_bad_input.py"), ("src/node/*", f"{STORAGE} {GUESTS} {NETWORK} {VERIFY} {DAEMONS}"),
     ("src/CMakeLists.txt", ""), ("os/*", OS), ("debian/*", PACKAGES), ("tools/package", PACKAGES), ("tools/man-pages", PACKAGES), ("tools/first-evening", "tests/lab/test_first_evening.py"),

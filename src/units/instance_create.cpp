@@ -6,6 +6,7 @@
 #include "base/lookup.h"
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
+#include "placement/placement.h"
 #include "store/config_store.h"
 #include "units/devices.h"
 #include "units/hooks.h"
@@ -71,6 +72,7 @@ class Planner {
     instance_.uuid = InstanceId(random_.uuid());
     instance_.ctime = instance_.mtime = facts_.now;
     instance_.tags = op_.tags;
+    instance_.os = op_.os_type.value_or("");
     return {};
   }
 
@@ -273,34 +275,29 @@ class Planner {
                 group_title(cluster_, instance_.primary_node), fmt::join(found, ", "));
   }
 
-  // One node at a time has enough of everything, or the one that was named.
+  // Who names the node, or the volumes that lie on it, has his reasons.
   Result<void> placement() {
-    model::NodePtr best;
-    auto most = std::pair(-1, MiB{-1});
+    auto const named = op_.pnode ? TRY(cluster_.node(*op_.pnode))->uuid.text() : adopting_node_;
+    if (!named.empty()) return place_on(*TRY(cluster_.node(NodeId(named))));
+    std::vector<placement::Candidate> candidates;
     for (auto const& [id, facts] : facts_.nodes) {
-      if (!adopting_node_.empty() && id != adopting_node_) continue;
-      auto const node = TRY(cluster_.node(id));
-      auto const group = cluster_.group_of(node->uuid);
-      auto const policy = group ? group->alloc_policy : "preferred";
-      // Who names the node has his reasons.
-      if (policy == "unallocable" && !op_.pnode && adopting_node_.empty()) continue;
-      auto const merit = std::pair(policy == "preferred" ? 1 : 0, facts.memory_free);
-      if (merit > most) {
-        best = node;
-        most = merit;
-      }
+      auto const node = TRY(cluster_.node(NodeId(id)));
+      auto const tried = place_on(*node);
+      auto const placed = tried ? check_os_on(*node) : tried;
+      candidates.push_back(
+          {node, facts.memory_free, placed ? std::nullopt : std::optional(placed.error())});
     }
-    if (!best) {
-      return fail(ErrorCode::InsufficientResources,
-                  "No node can take instances: all are offline, drained, not vm_capable or in a "
-                  "group that is unallocable");
-    }
-    instance_.primary_node = best->uuid;
+    return place_on(*TRY(placement::choose(cluster_, std::move(candidates))));
+  }
+
+  // It has enough of everything.
+  Result<void> place_on(model::Node const& node) {
+    instance_.primary_node = node.uuid;
     TRY(policy());
-    TRY(check_volume_groups(*best));
+    TRY(check_volume_groups(node));
     if (!op_.start) return {};
     auto const spec = instance_spec(cluster_, instance_);
-    return check_memory(*best, known_at(facts_.nodes, best->uuid.text()), spec,
+    return check_memory(node, known_at(facts_.nodes, node.uuid.text()), spec,
                         fmt::format("creating instance {}", instance_.name));
   }
 
@@ -311,7 +308,6 @@ class Planner {
   }
 
   Result<void> operating_system() {
-    instance_.os = op_.os_type.value_or("");
     installs_ = !op_.no_install.value_or(false) && !instance_.disks.empty() && adopted_.empty();
     if (op_.no_install.value_or(false) && instance_.os.empty()) return {};
     if (instance_.os.empty()) {
@@ -325,11 +321,14 @@ class Planner {
                   instance_.os, instance_.os);
     }
     if (installs_) TRY(check_os_image(os_parameters()));
-    auto const known = facts_.operating_systems.find(instance_.primary_node.text());
-    if (known == facts_.operating_systems.end()) return {};
-    auto const node = TRY(cluster_.node(instance_.primary_node));
-    auto const os = TRY(find_os(known->second, instance_.os, node->name, op_.force_variant));
-    return check_os_parameters(os, os_parameters(), node->name);
+    return check_os_on(*TRY(cluster_.node(instance_.primary_node)));
+  }
+
+  Result<void> check_os_on(model::Node const& node) const {
+    auto const known = facts_.operating_systems.find(node.uuid.text());
+    if (known == facts_.operating_systems.end() || instance_.os.empty()) return {};
+    auto const os = TRY(find_os(known->second, instance_.os, node.name, op_.force_variant));
+    return check_os_parameters(os, os_parameters(), node.name);
   }
 
   json::object os_parameters() const {

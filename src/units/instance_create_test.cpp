@@ -105,6 +105,36 @@ TEST(InstanceCreate, adopts_a_volume_with_its_size_and_leaves_what_is_on_it) {
   EXPECT_EQ(plan->adopted[0].owner, "web7");
 }
 
+TEST(InstanceCreate, goes_where_it_fits) {
+  auto cluster = a_cluster();
+  cluster.put(model::Node{.uuid = NodeId("node-2"), .name = "n2.example"});
+  auto facts = some_facts();
+  // More memory than the first, and no room for the disk.
+  facts.nodes["node-2"] = {.memory_total = {8192}, .memory_free = {8000}};
+  facts.nodes["node-2"].volume_groups = {{"vms", {102400}, {10}}};
+  facts.operating_systems["node-2"] = facts.operating_systems["node-1"];
+  auto op = an_opcode();
+  op.disk_template = model::DiskTemplate::Plain;
+  op.disks = {{{"size", 1024}}};
+  op.os_type = "noop";
+  auto plan = InstanceCreate::plan(op, cluster, facts);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->instance.primary_node.text(), "node-1");
+
+  // Room, but not the OS.
+  facts.nodes["node-2"].volume_groups = facts.nodes["node-1"].volume_groups;
+  facts.operating_systems["node-2"] = {};
+  plan = InstanceCreate::plan(op, cluster, facts);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->instance.primary_node.text(), "node-1");
+
+  facts.nodes["node-1"].volume_groups.clear();
+  plan = InstanceCreate::plan(op, cluster, facts);
+  ASSERT_FALSE(plan);
+  EXPECT_TRUE(plan.error().message.starts_with("No node can take it: n2.example: "))
+      << plan.error().message;
+}
+
 TEST(InstanceCreate, finds_the_node_that_has_the_volume) {
   auto cluster = a_cluster();
   cluster.put(model::Node{.uuid = NodeId("node-2"), .name = "n2.example"});
