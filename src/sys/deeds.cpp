@@ -10,6 +10,27 @@
 #include <cstdio>
 
 namespace flotte::sys {
+namespace {
+
+// Who opens a pipe or a terminal waits for its other end, and so does who reads or writes it.
+int open_content(std::string const& path, int flags, mode_t mode = 0) {
+  int const fd = ::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
+  if (fd < 0) {
+    // A socket, or a pipe that nobody reads.
+    if (errno == ENXIO) errno = EMEDIUMTYPE;
+    return fd;
+  }
+  struct stat status{};
+  if (::fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) &&
+      ::fcntl(fd, F_SETFL, flags & O_APPEND) == 0) {
+    return fd;
+  }
+  ::close(fd);
+  errno = EMEDIUMTYPE;
+  return -1;
+}
+
+}  // namespace
 
 int unlink(std::string const& path) {
   return deed("unlink", path, [&] { return ::unlink(path.c_str()); });
@@ -60,14 +81,21 @@ int create_file(std::string const& path, mode_t mode) {
 }
 
 int open_to_append(std::string const& path, mode_t mode) {
-  return deed("create", path, [&] {
-    return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, mode);
-  });
+  return deed("create", path,
+              [&] { return open_content(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode); });
 }
 
 // Opening alone changes nothing.
 int open_to_write(std::string const& path) {
-  return ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  return open_content(path, O_WRONLY);
+}
+
+int open_to_read(std::string const& path) {
+  return open_content(path, O_RDONLY);
+}
+
+int open_to_read_and_write(std::string const& path) {
+  return open_content(path, O_RDWR);
 }
 
 ssize_t write(int fd, std::string_view content) {

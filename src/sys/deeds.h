@@ -49,10 +49,16 @@ int fchmod(int fd, mode_t mode);
 int fchown(int fd, uid_t owner, gid_t group);
 // The descriptor of a file that wasn't there, to be written.
 int create_file(std::string const& path, mode_t mode);
+// What follows opens regular files and block devices. All else is refused (EMEDIUMTYPE) without
+// waiting for whoever would be at its other end.
+//
 // The descriptor of a file that grows, to be written at its end.
 int open_to_append(std::string const& path, mode_t mode);
 // The descriptor of a file that is there, to be written.
 int open_to_write(std::string const& path);
+// To be read; to be read and written.
+int open_to_read(std::string const& path);
+int open_to_read_and_write(std::string const& path);
 ssize_t write(int fd, std::string_view content);
 ssize_t pwrite(int fd, std::string_view content, off_t at);
 // With MSG_NOSIGNAL.

@@ -58,7 +58,10 @@ Result<void> sync_directory_of(std::string const& path) {
 }  // namespace
 
 Result<std::string> read_file(std::string const& path, std::size_t bytes_max) {
-  int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int const fd = open_to_read(path);
+  if (fd < 0 && errno == EMEDIUMTYPE) {
+    return fail(ErrorCode::EnvironmentError, "Can't read {}: it is no regular file", path);
+  }
   if (fd < 0) return failed("Can't read", path);
   std::string content;
   std::array<char, 16384> buffer{};

@@ -75,6 +75,21 @@ TEST_F(Files, modes_are_exact) {
   EXPECT_EQ(status.st_mode & 07777, 0640U);
 }
 
+TEST_F(Files, what_is_no_file_is_neither_read_nor_written_and_nobody_waits_for_it) {
+  auto const pipe = directory_ + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (auto const& path : {pipe, std::string("/dev/zero"), directory_}) {
+    auto const read = read_file(path);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().message, fmt::format("Can't read {}: it is no regular file", path));
+    EXPECT_FALSE(write_in_place(path, "x"));
+    EXPECT_LT(open_to_read(path), 0);
+    EXPECT_LT(open_to_write(path), 0);
+    EXPECT_LT(open_to_append(path, 0600), 0);
+  }
+  EXPECT_TRUE(read_file("/proc/self/stat"));
+}
+
 TEST_F(Files, a_log_grows) {
   for (auto const* line : {"one", "two"}) {
     auto log = LogFile::open(file_, 0600);

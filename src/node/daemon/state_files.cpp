@@ -56,7 +56,7 @@ Owner Owner::controller() {
 }
 
 Result<std::optional<std::string>> read_state_file(std::string const& path) {
-  OpenFile const file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  OpenFile const file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file.is_open()) {
     if (errno == ENOENT) return std::optional<std::string>();
     return failed("open", path);

@@ -1,6 +1,5 @@
 #include "node/daemon/storage_calls.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 
 #include "model/names.h"
 #include "node/storage/disk_copy.h"
+#include "sys/deeds.h"
 #include "sys/files.h"
 
 namespace flotte::node {
@@ -37,7 +37,7 @@ MiB size_of(std::string const& path) {
   struct stat now{};
   if (::stat(path.c_str(), &now) != 0) return {};
   if (S_ISREG(now.st_mode)) return round_up({now.st_size});
-  int const file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int const file = sys::open_to_read(path);
   if (file < 0) return {};
   auto const bytes = ::lseek(file, 0, SEEK_END);
   ::close(file);

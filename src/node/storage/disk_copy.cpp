@@ -1,6 +1,5 @@
 #include "node/storage/disk_copy.h"
 
-#include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,7 +63,7 @@ class OpenDisk {
 class Copier {
  public:
   Copier(DiskCopy const& copy, rpc::Progress const& progress)
-      : from_(copy.from, ::open(copy.from.c_str(), O_RDONLY | O_CLOEXEC)),
+      : from_(copy.from, sys::open_to_read(copy.from)),
         to_(copy.to, sys::open_to_write(copy.to)),
         progress_(progress) {}
 

@@ -139,6 +139,7 @@ class FileDevices final : public BlockDevices {
   Result<void> check_wiped(std::string const& instance, rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
     if (!sys::exists(path)) return missing(instance, disk, path);
+    TRY(check_kind(path));
     TRY(check_owner(instance, path));
     return mark_at(path).unwiped ? Result<void>(not_wiped(instance, disk)) : Result<void>();
   }
@@ -147,6 +148,7 @@ class FileDevices final : public BlockDevices {
                                std::int64_t epoch) override {
     auto const path = TRY(path_of(disk));
     if (!sys::exists(path)) return missing(instance, disk, path);
+    TRY(check_kind(path));
     TRY(check_owner(instance, path));
     auto const known = mark_at(path).epoch;
     if (epoch < known) {
@@ -169,7 +171,9 @@ class FileDevices final : public BlockDevices {
 
   Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
-    return sys::exists(path) && mark_at(path).owner == instance ? path : std::string();
+    if (!sys::exists(path) || mark_at(path).owner != instance) return std::string();
+    TRY(check_kind(path));
+    return path;
   }
 
  private:
@@ -221,6 +225,13 @@ class FileDevices final : public BlockDevices {
       return fail(ErrorCode::EnvironmentError, "{} is no regular file", path);
     }
     return Bytes{status.st_size};
+  }
+
+  // Also behind a link: QEMU would open it, whatever it is.
+  static Result<void> check_kind(std::string const& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) return {};
+    return fail(ErrorCode::EnvironmentError, "{} is no regular file", path);
   }
 
   static Failure missing(std::string const& instance, rpc::DiskSpec const& disk,

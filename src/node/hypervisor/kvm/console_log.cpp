@@ -23,7 +23,7 @@ Failure failed(std::string_view what, std::string const& path) {
 
 // Without the beginning that was given back.
 Result<std::string> end_of(std::string const& path, off_t size) {
-  int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return failed("Can't read", path);
   std::string end(static_cast<std::size_t>(console_bytes_kept), 0);
   auto const got = ::pread(fd, end.data(), end.size(), size - console_bytes_kept);

@@ -1,6 +1,5 @@
 #include "node/hypervisor/kvm/hotplug.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "base/log.h"
 #include "model/params.h"
+#include "sys/deeds.h"
 
 namespace flotte::node {
 namespace {
@@ -286,7 +286,7 @@ class Adjustment {
   // QEMU has dropped the rights to open it: it gets a descriptor.
   Result<void> open_disk(model::Disk const& disk, std::string const& link, std::string const& id) {
     auto const is_read_only = disk.mode == model::DiskMode::ReadOnly;
-    int const fd = ::open(link.c_str(), (is_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    int const fd = is_read_only ? sys::open_to_read(link) : sys::open_to_read_and_write(link);
     if (fd < 0) {
       return fail(ErrorCode::EnvironmentError, "Can't open {}: {}", link, std::strerror(errno));
     }
