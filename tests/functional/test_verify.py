@@ -168,6 +168,14 @@ def test_a_disk_that_is_missing_or_of_wrong_size(cluster, guest):
         assert code == 0 and said[0].startswith(f"WARNING: instance vm1: disk/0 on {NODE} has mismatched size")
 
 
+def test_what_is_no_file_in_place_of_a_disk(cluster, guest):
+    disk = cluster.ok(f"find {FILE} -name '*.file.disk0'").strip()
+    for made in ("mkfifo {}", "mkdir {}", "ln -s /dev/zero {}"):
+        with fault(cluster, f"mv {disk} /tmp/disk && {made.format(disk)}", f"rm -r {disk}; mv /tmp/disk {disk}"):
+            assert verify(cluster, "--error-codes") == (
+                1, [f"ERROR:EINSTANCEFAULTYDISK:instance:vm1:couldn't retrieve status for disk/0 on {NODE}: {disk} is no regular file"])
+
+
 def test_a_policy_that_an_instance_violates(cluster, guest):
     bounds = cluster.ok("gnt-cluster info --json")
     assert bounds
