@@ -487,6 +487,15 @@ Result<json::object> enforce_backend(json::object const& given) {
   return enforce(be_params, expanded);
 }
 
+Result<json::object> enforce_backend_of_start(json::object given) {
+  if (auto const* memory = given.if_contains("memory")) {
+    auto const both = *memory;
+    given.erase("memory");
+    for (auto const* name : {"maxmem", "minmem"}) given[name] = both;
+  }
+  return enforce(be_params, given);
+}
+
 json::object overlay(json::object base, json::object const& changes) {
   for (auto const& [name, value] : changes) {
     if (value.is_null()) {

@@ -55,6 +55,8 @@ json::object without_globals(json::object hvparams);
 Result<void> check_not_global(json::object const& hvparams);
 // minmem <= maxmem; `memory` stands for both.
 Result<json::object> enforce_backend(json::object const& given);
+// Of a start: there `memory` is these two before it is looked at, and takes their places.
+Result<json::object> enforce_backend_of_start(json::object given);
 
 // Lays `changes` over `base`; null removes.
 json::object overlay(json::object base, json::object const& changes);

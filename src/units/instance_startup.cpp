@@ -23,7 +23,7 @@ bool is_unwished(opcodes::InstanceStartup const& op, model::Instance const& inst
 Result<Overrides> overrides_of(opcodes::InstanceStartup const& op,
                                model::Instance const& instance) {
   return Overrides{TRY(model::enforce_hypervisor(instance.hypervisor, op.hvparams)),
-                   TRY(model::enforce_backend(op.beparams))};
+                   TRY(model::enforce_backend_of_start(op.beparams))};
 }
 
 }  // namespace
