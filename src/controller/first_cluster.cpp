@@ -30,12 +30,9 @@ bool is_enabled(model::Settings const& settings, model::DiskTemplate wanted) {
 
 Result<void> enforce_parameters(model::Settings& settings) {
   settings.hvparams =
-      TRY(each(settings.hvparams,
-               [](std::string_view name, json::object const& params) -> Result<json::object> {
-                 auto const kind = schema::enum_from<model::HypervisorKind>(name);
-                 if (!kind) return fail(ErrorCode::WrongInput, "Unknown hypervisor '{}'", name);
-                 return model::enforce_hypervisor(*kind, params);
-               }));
+      TRY(each(settings.hvparams, [](std::string_view name, json::object const& params) {
+        return model::enforce_hypervisor(name, params);
+      }));
   for (auto const kind : settings.enabled_hypervisors) {
     TRY(model::check_hypervisor(kind, model::filled_hvparams(settings, kind)));
   }

@@ -188,6 +188,50 @@ constexpr Param foreign_params[] = {
     {"xen_cmd", String, "", "Xen."},
 };
 
+// Ganeti's other hypervisors, with all that each has.
+constexpr std::string_view chroot_names[] = {"init_script"};
+constexpr std::string_view lxc_names[] = {"cpu_mask",       "devices",      "drop_capabilities",
+                                          "extra_cgroups",  "extra_config", "num_ttys",
+                                          "startup_timeout"};
+constexpr std::string_view xen_hvm_names[] = {"acpi",
+                                              "blockdev_prefix",
+                                              "boot_order",
+                                              "cdrom_image_path",
+                                              "cpu_cap",
+                                              "cpu_mask",
+                                              "cpu_weight",
+                                              "cpuid",
+                                              "device_model",
+                                              "disk_type",
+                                              "kernel_path",
+                                              "migration_mode",
+                                              "migration_port",
+                                              "nic_type",
+                                              "pae",
+                                              "pci_pass",
+                                              "reboot_behavior",
+                                              "soundhw",
+                                              "use_localtime",
+                                              "vif_script",
+                                              "vif_type",
+                                              "viridian",
+                                              "vnc_bind_address",
+                                              "vnc_password_file",
+                                              "xen_cmd"};
+constexpr std::string_view xen_pvm_names[] = {
+    "blockdev_prefix", "bootloader_args", "bootloader_path", "cpu_cap",     "cpu_mask",
+    "cpu_weight",      "cpuid",           "initrd_path",     "kernel_args", "kernel_path",
+    "migration_mode",  "migration_port",  "reboot_behavior", "root_path",   "soundhw",
+    "use_bootloader",  "vif_script",      "xen_cmd"};
+struct ForeignHypervisor {
+  std::string_view name;
+  std::span<std::string_view const> params;
+};
+constexpr ForeignHypervisor foreign_hypervisors[] = {{"chroot", chroot_names},
+                                                     {"lxc", lxc_names},
+                                                     {"xen-hvm", xen_hvm_names},
+                                                     {"xen-pvm", xen_pvm_names}};
+
 // Of a cluster as a whole.
 constexpr std::string_view global_params[] = {"migration_bandwidth", "migration_mode",
                                               "migration_port"};
@@ -257,9 +301,8 @@ Param const* find(ParamTable table, std::string_view name) {
 }
 
 Failure wrong_value(Param const& param, json::value const& given, std::string_view wanted) {
-  auto const shown = given.is_string() ? std::string(view(given)) : json::serialize(given);
   return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "'{}' (value {}) is not a valid {}",
-                 param.name, shown, wanted);
+                 param.name, python_text(given), wanted);
 }
 
 Result<json::value> to_bool(Param const& param, json::value const& given) {
@@ -413,6 +456,11 @@ Failure unknown_parameter(std::string_view name) {
   return fail_as(ErrorClass::Parameter, ErrorCode::WrongInput, "Unknown parameter '{}'", name);
 }
 
+Failure unsupported_parameter(std::string_view name) {
+  return fail_as(ErrorClass::Hypervisor, ErrorCode::WrongInput, "Parameter '{}' is not supported",
+                 name);
+}
+
 Param const* find_hypervisor_param(std::string_view name) {
   // What the fake one has, KVM has too.
   auto const* param = find(kvm_params, name);
@@ -438,11 +486,30 @@ Result<json::object> enforce_hypervisor(HypervisorKind kind, json::object const&
     auto const* param = find(table, name);
     // What another hypervisor has is inherited by leaving it as it is.
     if (!param && is_inherited(value) && find_hypervisor_param(name)) continue;
-    if (!param) {
-      return fail_as(ErrorClass::Hypervisor, ErrorCode::WrongInput,
-                     "Parameter '{}' is not supported", std::string_view(name));
-    }
+    if (!param) return unsupported_parameter(name);
     out[name] = TRY(enforce_one(*param, value, ErrorClass::Hypervisor));
+  }
+  return out;
+}
+
+Result<json::object> enforce_hypervisor(std::string_view kind, json::object const& given) {
+  if (auto const own = schema::enum_from<HypervisorKind>(kind)) {
+    return enforce_hypervisor(*own, given);
+  }
+  auto const foreign = std::ranges::find(foreign_hypervisors, kind, &ForeignHypervisor::name);
+  if (foreign == std::ranges::end(foreign_hypervisors)) {
+    return fail_as(ErrorClass::Hypervisor, ErrorCode::WrongInput,
+                   "Unknown hypervisor type '{}'; there are fake and kvm", kind);
+  }
+  json::object out;
+  for (auto const& [name, value] : given) {
+    auto const* param = find_hypervisor_param(name);
+    if (!param ||
+        std::ranges::find(foreign->params, std::string_view(name)) == foreign->params.end()) {
+      return unsupported_parameter(name);
+    }
+    // What is sensible there that hypervisor would know.
+    out[name] = is_inherited(value) ? json::value(nullptr) : TRY(convert(*param, value));
   }
   return out;
 }

@@ -46,6 +46,9 @@ Result<json::object> enforce(ParamTable table, json::object const& given);
 // The same, for hypervisor parameters: an unknown name is of class Hypervisor, "Parameter 'x' is
 // not supported".
 Result<json::object> enforce_hypervisor(HypervisorKind kind, json::object const& given);
+// The same by name, also of one that Ganeti has and we don't: what it is to have one day is kept,
+// checked by type. A name that is none: class Hypervisor, "Unknown hypervisor type 'x'".
+Result<json::object> enforce_hypervisor(std::string_view kind, json::object const& given);
 // Whether some hypervisor has such parameters, of these types: what can be told before anybody
 // knows which one is meant.
 Result<void> check_hypervisor_types(json::object const& given);

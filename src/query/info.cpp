@@ -219,6 +219,24 @@ json::object instance_info(model::Cluster const& cluster, model::Instance const&
   return out;
 }
 
+namespace {
+
+// What is kept for hypervisors that are not enabled isn't told.
+json::object enabled_os_hvp(model::Settings const& settings) {
+  json::object out;
+  for (auto const& [os, by_kind] : settings.os_hvp) {
+    json::object enabled;
+    for (auto const kind : settings.enabled_hypervisors) {
+      auto const* params = by_kind.as_object().if_contains(schema::name_of(kind));
+      if (params) enabled[schema::name_of(kind)] = *params;
+    }
+    out[os] = std::move(enabled);
+  }
+  return out;
+}
+
+}  // namespace
+
 json::object cluster_info(model::Cluster const& cluster, bool is_drained,
                           std::optional<std::int64_t> watcher_paused_until) {
   auto const& settings = cluster.settings();
@@ -237,6 +255,7 @@ json::object cluster_info(model::Cluster const& cluster, bool is_drained,
   out["name"] = text(settings.cluster_name);
   out["master"] = master ? text((*master)->name) : json::value(nullptr);
   out["hvparams"] = std::move(hv);
+  out["os_hvp"] = enabled_os_hvp(settings);
   out["beparams"] = json::object{{"default", model::filled_beparams(settings)}};
   out["nicparams"] = json::object{{"default", model::filled_nicparams(settings)}};
   out["ndparams"] = model::filled_ndparams(cluster);

@@ -30,13 +30,7 @@ Result<json::object> changed_hvparams(json::object all, json::object const& give
                      model::python_text(params));
     }
     TRY(model::check_hypervisor_types(params.get_object()));
-    auto const kind = schema::enum_from<model::HypervisorKind>(name);
-    if (!kind) {
-      return fail_as(ErrorClass::Hypervisor, ErrorCode::WrongInput,
-                     "Unknown hypervisor type '{}'; there are fake and kvm",
-                     std::string_view(name));
-    }
-    auto const enforced = TRY(model::enforce_hypervisor(*kind, params.get_object()));
+    auto const enforced = TRY(model::enforce_hypervisor(name, params.get_object()));
     all[name] = model::overlay(object_in(all, name), enforced);
   }
   return all;
@@ -101,8 +95,8 @@ Result<void> check_osparams(json::object const& given, ClusterSetParams::Facts c
       auto const& known = state.operating_systems->definitions;
       auto const found = std::ranges::find(known, os_base(os), &rpc::OsDefinition::name);
       if (found == known.end() || !found->diagnose.empty()) {
-        plan.warnings.push_back(fmt::format("OS {} not found on node {}, skipping validation",
-                                            std::string_view(os), state.node));
+        plan.notes.push_back(fmt::format("OS {} not found on node {}, validation skipped",
+                                         std::string_view(os), state.node));
         continue;
       }
       TRY(check_os_parameters(*found, object_in(plan.settings.osparams, os), state.node));
@@ -498,6 +492,7 @@ void tell_address_change(ClusterSetParams::Plan const& plan, jobs::JobContext& j
 }  // namespace
 
 Result<json::value> ClusterSetParams::apply(Plan const& plan, jobs::JobContext& job) {
+  for (auto const& note : plan.notes) job.info(note);
   for (auto const& warning : plan.warnings) job.warn(warning);
   auto const& master = plan.settings.master_node;
   tell_address_change(plan, job);
@@ -521,6 +516,7 @@ Result<json::value> ClusterSetParams::apply(Plan const& plan, jobs::JobContext& 
 schema::Fields ClusterSetParams::Plan::fields() {
   static constexpr schema::Field table[] = {
       schema::field<&Plan::settings>("settings", "All settings from now on."),
+      schema::field<&Plan::notes>("notes", "What is told before, of what was left out."),
       schema::field<&Plan::warnings>("warnings", "What is told before."),
       schema::field<&Plan::address_before>("address_before", "The cluster's address to drop."),
       schema::field<&Plan::address_after>("address_after", "The cluster's address to raise.")};

@@ -18,10 +18,12 @@ struct ClusterSetParams {
       std::optional<rpc::OsList> operating_systems;  // where their parameters change
     };
     std::vector<NodeState> nodes;  // where something depends on them
+    std::vector<std::string> notes;
     std::vector<std::string> warnings;
   };
   struct Plan {
     model::Settings settings;
+    std::vector<std::string> notes;
     std::vector<std::string> warnings;
     std::optional<rpc::MasterAddress> address_before;
     std::optional<rpc::MasterAddress> address_after;

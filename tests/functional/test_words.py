@@ -55,6 +55,16 @@ def test_an_os_gives_up_what_it_sets_for_a_hypervisor(guests):
     guests.ok("gnt-os modify -H no_fake noop")
 
 
+def test_what_an_os_sets_for_a_hypervisor_of_another_day_is_kept(guests):
+    guests.ok("gnt-os modify -H xen-pvm:root_path=/dev/sda5 -H xen-hvm:acpi=no,pae=yes noop")
+    guests.ok("gnt-os modify -H lxc:num_ttys=3 -H chroot:init_script=/sbin/init noop")
+    assert "Parameter 'acpi' is not supported" in guests.refused("gnt-os modify -H xen-pvm:acpi=no noop")
+    assert "'pae' (value maybe) is not a valid boolean" in guests.refused("gnt-os modify -H xen-hvm:pae=maybe noop")
+    assert "Unknown hypervisor type 'uml'" in guests.refused("gnt-os modify -H uml:acpi=no noop")
+    assert "xen" not in guests.ok("gnt-cluster info")
+    guests.ok("gnt-os modify -H -xen-pvm -H -xen-hvm -H -lxc -H -chroot noop")
+
+
 def test_an_os_that_may_not_be_installed(guests):
     guests.ok("gnt-os modify --blacklisted=yes noop")
     assert "Guest OS 'noop' is not allowed for installation" in guests.refused(f"{ADD} -t file -s 64M -H fake vm4")
