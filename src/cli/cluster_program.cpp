@@ -286,6 +286,29 @@ Outcome<int> rename(Call& call) {
   return 0;
 }
 
+Outcome<int> refuse_failover(Call& call) {
+  auto const info = OK(call.session.get("cluster"));
+  return stop(
+      Error{ErrorCode::WrongInput,
+            fmt::format(
+                "This commands must be run on the node where you want the new master to be. {} is "
+                "already the master",
+                python_text(info.at("master")))});
+}
+
+Outcome<int> refuse_upgrade(Call& call) {
+  if (call.arguments.has("to") == call.arguments.has("resume")) {
+    return stop("Precisely one of the options --to and --resume has to be given");
+  }
+  return stop("gnt-cluster upgrade is not built yet: install the package of the other version");
+}
+
+Outcome<int> redist_conf(Call& call) {
+  auto const op = OK(opcode(call, "OP_CLUSTER_REDIST_CONF"));
+  OK(submit_or_run(call, op));
+  return 0;
+}
+
 Outcome<int> activate_master_ip(Call& call) {
   auto const op = OK(opcode(call, "OP_CLUSTER_ACTIVATE_MASTER_IP"));
   OK(submit_or_run(call, op));
@@ -513,7 +536,8 @@ Outcome<int> copyfile(Call& call) {
     return stop(Error{
         ErrorCode::WrongInput,
         error == std::errc::no_such_file_or_directory
-            ? fmt::format("No such filename '{}'", call.arguments.positional()[0])
+            ? fmt::format("No such filename '{}'",
+                          std::filesystem::absolute(call.arguments.positional()[0]).string())
             : fmt::format("Can't copy '{}': {}", call.arguments.positional()[0], error.message())});
   int code = 0;
   for (auto const& target : OK(targets(call))) {
@@ -639,7 +663,7 @@ Program cluster_program() {
           {"list-tags", "", 0, 0, {}, "List the tags of the cluster", list_tags},
           {"master-failover", "", 0, 0,
            known_options({"no-voting", "yes-do-it", "ignore-offline-nodes="}),
-           "Makes the current node the master"},
+           "Makes the current node the master", nullptr, true, refuse_failover},
           {"master-ping", "", 0, 0, {}, "Checks if the master is alive", master_ping},
           {"modify", "[<opts>...]", 0, 0,
            with(settings_options(),
@@ -653,8 +677,10 @@ Program cluster_program() {
                  submit_options()}),
            "Alters the parameters of the cluster", modify},
           {"queue", "drain|undrain|info", 1, 1, {}, "Change queue properties", queue},
-          {"redist-conf", "", 0, 0, with(known_options({"yes-do-it"}), {submit_options()}),
-           "Forces a push of the configuration file and ssconf files to the nodes in the cluster"},
+          {"redist-conf", "", 0, 0,
+           with({{0, "yes-do-it", false, "No effect: nothing is asked"}}, {submit_options()}),
+           "Forces a push of the configuration file and ssconf files to the nodes in the cluster",
+           redist_conf},
           {"remove-tags", "<tag>...", 0, many, tag_options(), "Remove tags from the cluster",
            remove_tags},
           {"rename",
@@ -689,7 +715,7 @@ Program cluster_program() {
            "Show the command line to re-create the cluster",
            show_ispecs},
           {"upgrade", "", 0, 0, known_options({"to=", "resume"}),
-           "Upgrade (or downgrade) to a new Ganeti version"},
+           "Upgrade (or downgrade) to a new Ganeti version", nullptr, true, refuse_upgrade},
           {"verify", "", 0, 0,
            with(
                {{0, "error-codes", false, "Print each finding's code"},

@@ -14,6 +14,7 @@ namespace json = boost::json;
 constexpr std::int64_t destroy_hooks_limit_s = 60;
 // What was committed just before is no finding of `gnt-cluster verify`.
 constexpr std::chrono::seconds ssconf_patience{10};
+constexpr std::chrono::minutes rewrite_patience{5};
 constexpr std::chrono::seconds destroy_waits_for_jobs{40};
 
 json::array post_init_job(WallTime now) {
@@ -63,7 +64,8 @@ jobs::Seams Core::job_seams() {
           .config = *config_,
           .nodes = seams_.nodes,
           .keys = seams_.keys,
-          .wait_for_ssconf = [this] { ssconf_->wait(ssconf_patience); }};
+          .wait_for_ssconf = [this] { ssconf_->wait(ssconf_patience); },
+          .rewrite_ssconf = [this] { return ssconf_->write_anew(rewrite_patience); }};
 }
 
 void Core::start() {

@@ -1,6 +1,7 @@
 #include "controller/ssconf_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/boundary.h"
 #include "base/log.h"
@@ -75,12 +76,34 @@ void SsconfWriter::wake() {
 }
 
 void SsconfWriter::wait(Duration longest) {
-  auto const until = clock_.now() + longest;
   std::unique_lock guard(mutex_);
-  auto const wanted = committed_;
+  wait_for(guard, committed_, longest);
+}
+
+bool SsconfWriter::wait_for(std::unique_lock<std::mutex>& guard, std::uint64_t wanted,
+                            Duration longest) {
+  auto const until = clock_.now() + longest;
   while (written_ < wanted && !is_stopping_ && clock_.now() < until) {
     clock_.wait_until(guard, changed_, until);
   }
+  return written_ >= wanted;
+}
+
+std::vector<std::string> SsconfWriter::write_anew(Duration longest) {
+  std::unique_lock guard(mutex_);
+  is_wanted_anew_ = true;
+  auto const wanted = ++committed_;
+  clock_.notify_all(changed_);
+  if (wait_for(guard, wanted, longest)) return faults_;
+  return {"Not every node was written to within the time for it; the rest follows by itself"};
+}
+
+std::vector<std::string> SsconfWriter::faults() const {
+  std::vector<std::string> faults;
+  for (auto const& [id, known] : known_) {
+    if (!known.fault.empty()) faults.push_back(known.fault);
+  }
+  return faults;
 }
 
 bool SsconfWriter::is_stopping() {
@@ -99,9 +122,10 @@ void SsconfWriter::run() {
       continue;
     }
     auto const writing = committed_;
+    auto const is_anew = std::exchange(is_wanted_anew_, false);
     guard.unlock();
     auto const began = clock_.now();
-    if (began >= all_again_at) {
+    if (is_anew || began >= all_again_at) {
       known_.clear();
       all_again_at = began + all_again_after;
     }
@@ -115,8 +139,10 @@ void SsconfWriter::run() {
     if (!written) log::error("{}", written.error().message);
     retry_at = written ? *written : began + retry_after;
     auto const ended = clock_.now();
+    auto faults = this->faults();
     guard.lock();
     written_ = writing;
+    faults_ = std::move(faults);
     clock_.notify_all(changed_);
     auto const rested = ended + std::min(rest_for_work * (ended - began), rest_max);
     while (!is_stopping_ && clock_.now() < rested) clock_.wait_until(guard, changed_, rested);
@@ -149,12 +175,14 @@ Instant SsconfWriter::write(model::Node const& node, json::object const& files) 
                                   {.leader_epoch = leader_epoch_, .timeout = call_timeout});
   if (written) {
     known.files = files;
+    known.fault.clear();
     return Instant::max();
   }
   // Nobody knows how far it came.
   known.files.clear();
   known.retry_at = clock_.now() + retry_after;
-  log::warning("ssconf on {}: {}", node.name, written.error().message);
+  known.fault = fmt::format("ssconf on {}: {}", node.name, written.error().message);
+  log::warning("{}", known.fault);
   return known.retry_at;
 }
 

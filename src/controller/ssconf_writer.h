@@ -8,7 +8,9 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "rpc/node.h"
@@ -29,14 +31,20 @@ class SsconfWriter {
   void wake();
   // Waits until what is committed now was sent to all nodes, or for so long.
   void wait(Duration longest);
+  // Sends all to every node at once, whatever it has, and waits, for so long at most. Of each node
+  // that could not be written to one sentence.
+  std::vector<std::string> write_anew(Duration longest);
 
  private:
   struct Known {
     schema::json::object files;  // that the node has
     Instant retry_at{};          // it was out of reach, or refused
+    std::string fault;           // why
   };
 
   void run();
+  bool wait_for(std::unique_lock<std::mutex>& guard, std::uint64_t wanted, Duration longest);
+  std::vector<std::string> faults() const;
   bool is_stopping();
   Instant write_all(model::Cluster const& cluster);
   Instant write(model::Node const& node, schema::json::object const& files);
@@ -52,6 +60,8 @@ class SsconfWriter {
   std::condition_variable changed_;
   std::uint64_t committed_ = 1;  // counts changes; the first is what was there at the start
   std::uint64_t written_ = 0;    // of these
+  bool is_wanted_anew_ = false;
+  std::vector<std::string> faults_;  // of the last round
   bool is_stopping_ = false;
   std::thread thread_;
 };

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <latch>
 
 #include "controller/shifted_clock.h"
@@ -25,12 +26,14 @@ class NotingNodes final : public rpc::Node {
     written.push_back(values);
     if (on_call) on_call();
     if (written.size() == fails_at) return fail(ErrorCode::EnvironmentError, "it fails");
+    if (fails) return fail(ErrorCode::EnvironmentError, "no such host");
     return json::value(json::object());
   }
 
   std::vector<json::object> written;
   std::function<void()> on_call;
   std::size_t fails_at = 0;  // which of the calls, counted from 1
+  std::atomic<bool> fails = false;
 };
 
 class SsconfWriting : public ::testing::Test {
@@ -64,6 +67,22 @@ class SsconfWriting : public ::testing::Test {
       std::move(store::ConfigStore::create(store_, clock_).value());
   SsconfWriter writer_{clock_, *config_, nodes_, 1};
 };
+
+TEST_F(SsconfWriting, what_is_wanted_anew_is_written_at_once_and_faults_are_told) {
+  make_cluster(2);
+  writer_.start();
+  writer_.wait(patience);
+  EXPECT_THAT(writer_.write_anew(patience), ::testing::IsEmpty());
+  ASSERT_EQ(nodes_.written.size(), 4U);
+  EXPECT_EQ(nodes_.written[3], nodes_.written[0]);
+  nodes_.fails = true;
+  EXPECT_THAT(
+      writer_.write_anew(patience),
+      ::testing::ElementsAre("ssconf on node0: no such host", "ssconf on node1: no such host"));
+  nodes_.fails = false;
+  EXPECT_THAT(writer_.write_anew(patience), ::testing::IsEmpty());
+  writer_.stop();
+}
 
 // Each of the others could take its time, too.
 TEST_F(SsconfWriting, a_stop_waits_for_one_node_at_most) {

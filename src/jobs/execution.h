@@ -48,6 +48,7 @@ class Execution final : public JobContext {
   Clock& clock() override { return queue_.seams_.clock; }
   Result<void> sleep(std::chrono::nanoseconds duration) override;
   JobId id() const override { return id_; }
+  std::vector<std::string> rewrite_ssconf() override { return queue_.seams_.rewrite_ssconf(); }
 
  protected:
   Result<json::value> run_step(std::string says, CallData call, StepOptions options) override;

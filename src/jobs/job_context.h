@@ -97,6 +97,10 @@ class JobContext {
   // apply() has ended. The failed ones are in the job's log.
   virtual std::vector<HookReport> run_post_hooks() = 0;
 
+  // What every node has of the configuration in files is written anew; of each that could not be
+  // written to one sentence. It is written again and again anyway: not journaled.
+  virtual std::vector<std::string> rewrite_ssconf() = 0;
+
   // Reads; not journaled.
   template <class Call>
   Result<typename Call::Reply> read(model::Node const& node, Call const& call) {

@@ -46,6 +46,10 @@ struct Seams {
   SecretKeys& keys;
   // Returns when the nodes have what is committed now, or when that takes long.
   std::function<void()> wait_for_ssconf = [] {};
+  // Writes them anew on every node, and returns; of each that could not be written to one sentence.
+  std::function<std::vector<std::string>()> rewrite_ssconf = [] {
+    return std::vector<std::string>();
+  };
 };
 
 // What a waiting command is told.

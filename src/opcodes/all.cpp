@@ -484,6 +484,23 @@ Fields TestDelay::fields() {
   return table;
 }
 
+Fields TestJqueue::fields() {
+  static constexpr Field table[] = {
+      field<&TestJqueue::notify_waitlock>("notify_waitlock", "Notify waitlock."),
+      field<&TestJqueue::notify_exec>("notify_exec", "Notify exec."),
+      field<&TestJqueue::log_messages>("log_messages", "What goes into the job's log."),
+      field<&TestJqueue::fail>("fail", "Fail."),
+  };
+  return table;
+}
+
+Fields TestOsParams::fields() {
+  static constexpr Field table[] = {
+      secret<&TestOsParams::osparams_secret>("osparams_secret", "Osparams secret."),
+  };
+  return table;
+}
+
 namespace {
 
 template <class Op>
@@ -514,6 +531,7 @@ std::span<Description const> all() {
       describe<ClusterRename>("name"),
       describe<ClusterActivateMasterIp>(""),
       describe<ClusterDeactivateMasterIp>(""),
+      describe<ClusterRedistConf>(""),
       describe<NodeSetParams>("node_name"),
       describe<GroupAdd>("group_name"),
       describe<GroupAssignNodes>("group_name"),
@@ -536,6 +554,8 @@ std::span<Description const> all() {
       describe<TagsDel>(""),
       describe<TagsSearch>("pattern"),
       describe<TestDelay>("duration"),
+      describe<TestJqueue>(""),
+      describe<TestOsParams>(""),
   };
   return table;
 }

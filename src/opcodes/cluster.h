@@ -61,6 +61,11 @@ struct ClusterDeactivateMasterIp {
   static schema::Fields fields() { return {}; }
 };
 
+struct ClusterRedistConf {
+  static constexpr std::string_view op_id = "OP_CLUSTER_REDIST_CONF";
+  static schema::Fields fields() { return {}; }
+};
+
 struct NodeSetParams {
   static constexpr std::string_view op_id = "OP_NODE_SET_PARAMS";
   std::string node_name;
@@ -196,6 +201,23 @@ struct TestDelay {
   std::int64_t repeat = 0;
   bool interruptible = false;
   bool no_locks = true;
+
+  static schema::Fields fields();
+};
+
+struct TestJqueue {
+  static constexpr std::string_view op_id = "OP_TEST_JQUEUE";
+  bool notify_waitlock = false;
+  bool notify_exec = false;
+  std::vector<std::string> log_messages;
+  bool fail = false;
+
+  static schema::Fields fields();
+};
+
+struct TestOsParams {
+  static constexpr std::string_view op_id = "OP_TEST_OS_PARAMS";
+  std::optional<json::object> osparams_secret;
 
   static schema::Fields fields();
 };

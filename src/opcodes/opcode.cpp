@@ -22,8 +22,8 @@ schema::Fields Common::fields() {
 
 namespace {
 
-constexpr std::int64_t priority_highest = -20;
-constexpr std::int64_t priority_lowest = 19;
+// Those between them are for jobs that wait.
+constexpr std::int64_t priorities[] = {-10, 0, 10};
 
 bool has_field(schema::Fields fields, std::string_view name) {
   return std::ranges::any_of(fields, [&](auto const& row) { return row.name == name; });
@@ -74,9 +74,9 @@ Result<json::object> normalise(json::value const& submitted) {
   }
   auto const common = common_of(given);
   if (!common) return prefixed(op_id, common.error());
-  if (common->priority < priority_highest || common->priority > priority_lowest) {
-    return fail(ErrorCode::WrongInput, "{}: priority {} is not in [{}, {}]", op_id,
-                common->priority, priority_highest, priority_lowest);
+  if (std::ranges::find(priorities, common->priority) == std::end(priorities)) {
+    return fail(ErrorCode::WrongInput, "{}: priority {} is none of {}", op_id, common->priority,
+                fmt::join(priorities, ", "));
   }
   auto const completed = description->complete(given);
   if (!completed) return prefixed(op_id, completed.error());

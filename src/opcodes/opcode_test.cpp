@@ -33,11 +33,14 @@ TEST(Opcode, refuses_by_name) {
   EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY"})"),
             "OP_TEST_DELAY: Required parameter 'duration' is missing");
   EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":-21})"),
-            "OP_TEST_DELAY: priority -21 is not in [-20, 19]");
-  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":-20})"), "");
-  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":19})"), "");
-  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":20})"),
-            "OP_TEST_DELAY: priority 20 is not in [-20, 19]");
+            "OP_TEST_DELAY: priority -21 is none of -10, 0, 10");
+  for (auto const* given : {"-10", "0", "10"}) {
+    EXPECT_EQ(
+        error_of(fmt::format(R"({{"OP_ID":"OP_TEST_DELAY","duration":1,"priority":{}}})", given)),
+        "");
+  }
+  EXPECT_EQ(error_of(R"({"OP_ID":"OP_TEST_DELAY","duration":1,"priority":1})"),
+            "OP_TEST_DELAY: priority 1 is none of -10, 0, 10");
   EXPECT_EQ(error_of("3"), "An opcode must be a dict");
 }
 

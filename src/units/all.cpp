@@ -3,6 +3,7 @@
 #include "units/cluster_activate_master_ip.h"
 #include "units/cluster_deactivate_master_ip.h"
 #include "units/cluster_post_init.h"
+#include "units/cluster_redist_conf.h"
 #include "units/cluster_rename.h"
 #include "units/cluster_repair_disk_sizes.h"
 #include "units/cluster_set_params.h"
@@ -38,6 +39,8 @@
 #include "units/tags_search.h"
 #include "units/tags_set.h"
 #include "units/test_delay.h"
+#include "units/test_jqueue.h"
+#include "units/test_os_params.h"
 
 namespace flotte::units {
 
@@ -45,6 +48,7 @@ void add_all(jobs::UnitTable& table) {
   table.add<ClusterActivateMasterIp>();
   table.add<ClusterDeactivateMasterIp>();
   table.add<ClusterPostInit>();
+  table.add<ClusterRedistConf>();
   table.add<ClusterRename>();
   table.add<ClusterRepairDiskSizes>();
   table.add<ClusterSetParams>();
@@ -80,6 +84,8 @@ void add_all(jobs::UnitTable& table) {
   table.add<TagsSearch>();
   table.add<TagsSet>();
   table.add<TestDelay>();
+  table.add<TestJqueue>();
+  table.add<TestOsParams>();
 }
 
 }  // namespace flotte::units

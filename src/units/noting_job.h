@@ -30,6 +30,7 @@ class NotingJob final : public jobs::JobContext {
   Clock& clock() override { return clock_; }
   Result<void> sleep(std::chrono::nanoseconds) override { return {}; }
   JobId id() const override { return JobId{1}; }
+  std::vector<std::string> rewrite_ssconf() override { return {}; }
 
   std::vector<std::string> done;
   std::vector<std::string> told;

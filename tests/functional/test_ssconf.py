@@ -50,6 +50,21 @@ def test_a_node_that_was_away_gets_what_it_missed(cluster):
     cluster.ok("gnt-cluster remove-tags missed")
 
 
+def test_what_was_changed_by_hand_is_put_right_at_once_where_somebody_asks(cluster):
+    has(cluster, "cluster_name", "cluster.lab.test\n")
+    cluster.ok(f"rm {LIB}/ssconf_cluster_name && echo other > /tmp/other && mv -f /tmp/other {LIB}/ssconf_node_list")
+    assert cluster.ok("gnt-cluster redist-conf") == ""
+    assert cluster.ok(f"cat {LIB}/ssconf_cluster_name {LIB}/ssconf_node_list") == "cluster.lab.test\nnode1.lab.test\n"
+    assert cluster.run("gnt-cluster redist-conf --submit").stderr.startswith("JobID: ")
+
+
+def test_a_node_that_is_away_when_all_is_written_anew_is_named(cluster):
+    cluster.kill("flotte-noded")
+    said = cluster.ok("gnt-cluster redist-conf")
+    assert " - WARNING: ssconf on node1.lab.test: " in said
+    cluster.ok("flotte daemons start && gnt-cluster redist-conf")
+
+
 def test_who_verifies_at_once_finds_no_fault(cluster):
     for number in range(5):
         cluster.ok(f"gnt-cluster add-tags t{number}; gnt-cluster verify")

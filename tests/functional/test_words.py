@@ -61,7 +61,7 @@ def test_what_an_os_sets_for_a_hypervisor_of_another_day_is_kept(guests):
     assert "Parameter 'acpi' is not supported" in guests.refused("gnt-os modify -H xen-pvm:acpi=no noop")
     assert "'pae' (value maybe) is not a valid boolean" in guests.refused("gnt-os modify -H xen-hvm:pae=maybe noop")
     assert "Unknown hypervisor type 'uml'" in guests.refused("gnt-os modify -H uml:acpi=no noop")
-    assert "xen" not in guests.ok("gnt-cluster info")
+    assert "/dev/sda5" not in guests.ok("gnt-cluster info")
     guests.ok("gnt-os modify -H -xen-pvm -H -xen-hvm -H -lxc -H -chroot noop")
 
 
@@ -104,6 +104,51 @@ def test_a_mask_takes_the_address_with_it(guests):
     guests.ok("gnt-cluster modify --master-netmask=24")
     assert "192.0.2.9/24" in guests.ok("ip -4 -o address show br0")
     assert "master IP" not in guests.run("gnt-cluster verify").stdout
+
+
+def test_the_queue_tries_itself(guests):
+    said = guests.ok("gnt-debug test-jobqueue")
+    assert [line for line in said.splitlines() if line.startswith(("Testing", "Job ", "Ignoring"))] == [
+        "Testing job submission", "Job submission tests were successful", "Testing job dependencies", "Job dependency tests were successful",
+        "Testing job success", "Testing multiple successful opcodes", "Testing job failure",
+        "Ignoring error for 'job fail' test: Failure: command execution error:", "Testing partial job failure",
+        "Ignoring error for 'job fail' test: Failure: command execution error:", "Job queue test successful"]
+    assert "TESTMSG=Foo|bar|baz" in said
+
+
+def test_secret_parameters_are_named_and_not_told(guests):
+    said = guests.ok("gnt-debug test-osparams --os-parameters-secret=password=s3cret,pin=1234")
+    assert said.endswith(" Secret OS parameters: {'password': '<redacted>', 'pin': '<redacted>'}\n")
+    assert guests.refused("gnt-debug test-osparams") == "Failure: command execution error:\nOpcode needs secret parameters\n"
+    number = guests.ok("gnt-debug test-osparams --os-parameters-secret=password=s3cret --submit --print-jobid").strip()
+    guests.ok(f"gnt-job wait {number}")
+    assert "s3cret" not in guests.ok(f"gnt-job info {number}")
+
+
+def test_opcodes_from_files(guests):
+    guests.ok("""echo '[{"OP_ID":"OP_TEST_DELAY","duration":0}]' > /tmp/ops""")
+    said = guests.ok("gnt-debug submit-job --op-repeat=3 --job-repeat=2 --timing-stats -v /tmp/ops")
+    assert "Submitted jobs " in said and said.count(" for file /tmp/ops/") == 2 and said.count(" for file /tmp/ops/1 ...") == 1
+    assert "C:op        6\nC:job       2\n" in said
+    assert guests.ok("gnt-debug submit-job --each --op-repeat=2 /tmp/ops").count("Waiting for job") == 2
+    assert "Can't read /nosuch" in guests.refused("gnt-debug submit-job /nosuch")
+    guests.ok("""echo '[{"OP_ID":"OP_TEST_DELAY","duration":0,"priority":1}]' > /tmp/ops""")
+    assert "priority 1 is none of -10, 0, 10" in guests.refused("gnt-debug submit-job /tmp/ops")
+
+
+@pytest.mark.parametrize("command,code,said", [
+    ("wconfd echo hi", 0, "Answer: hi"), ("wconfd echo", 1, "Command 'echo' takes only precisely argument."), ("wconfd flushconfig", 0, "Configuration flushed."),
+    ("wconfd cleanuplocks", 0, "Stale locks cleaned up."), ("wconfd listalllocks", 1, "'gnt-debug locks' lists all locks"), ("wconfd nosuch", 1, "Command 'nosuch' not supported"),
+    ("metad echo hi", 1, "There is no metadata daemon"), ("metad nosuch", 1, "Command 'nosuch' not supported"), ("iallocator vm1", 1, "Allocators are not built yet")])
+def test_daemons_of_ganeti_are_asked(guests, command, code, said):
+    done = guests.run(f"gnt-debug {command}")
+    assert done.returncode == code and said in done.stdout + done.stderr
+
+
+def test_a_cluster_of_one_node_has_its_master(guests):
+    assert "node1.lab.test is already the master" in guests.refused("gnt-cluster master-failover")
+    assert "Precisely one of the options --to and --resume has to be given" in guests.refused("gnt-cluster upgrade")
+    assert "is not built yet" in guests.refused("gnt-cluster upgrade --to=9.9")
 
 
 def test_programs_that_are_not_built(cluster):

@@ -465,6 +465,7 @@ std::map<std::string, Generator, std::less<>> const& generators() {
        {.weight = 1, .make = plain("OP_CLUSTER_ACTIVATE_MASTER_IP", {})}},
       {"OP_CLUSTER_DEACTIVATE_MASTER_IP",
        {.weight = 1, .make = plain("OP_CLUSTER_DEACTIVATE_MASTER_IP", {})}},
+      {"OP_CLUSTER_REDIST_CONF", {.weight = 1, .make = plain("OP_CLUSTER_REDIST_CONF", {})}},
       {"OP_NODE_SET_PARAMS", {.weight = 1, .make = node_modify}},
       {"OP_GROUP_ADD", {.weight = 2, .make = group_add}},
       {"OP_GROUP_ASSIGN_NODES", {.weight = 2, .make = group_assign}},
@@ -502,6 +503,11 @@ std::map<std::string, Generator, std::less<>> const& generators() {
         .make = [](model::Cluster const& cluster,
                    Random& random) { return tags("OP_TAGS_DEL", cluster, random); }}},
       {"OP_TEST_DELAY", {.weight = 4, .make = delay}},
+      {"OP_TEST_JQUEUE",
+       {.weight = 1, .make = plain("OP_TEST_JQUEUE", {{"log_messages", json::array{"a", ""}}})}},
+      {"OP_TEST_OS_PARAMS",
+       {.weight = 1,
+        .make = plain("OP_TEST_OS_PARAMS", {{"osparams_secret", {{"password", "s3cret"}}}})}},
   };
   return table;
 }

@@ -364,7 +364,7 @@ void World::operate(Entry const& entry) {
       if (!made) break;
       if (generator.needs_lost_disk) lose_disks(*made);
       (*made)["priority"] =
-          random.below(4) == 0 ? static_cast<std::int64_t>(random.below(20)) - 10 : 0;
+          random.below(4) == 0 ? 10 * (static_cast<std::int64_t>(random.below(3)) - 1) : 0;
       ops.push_back(std::move(*made));
       break;
     }
