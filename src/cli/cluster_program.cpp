@@ -531,14 +531,16 @@ Outcome<int> command(Call& call) {
 
 Outcome<int> copyfile(Call& call) {
   std::error_code error;
-  auto const path = std::filesystem::canonical(call.arguments.positional()[0], error);
-  if (error)
-    return stop(Error{
-        ErrorCode::WrongInput,
-        error == std::errc::no_such_file_or_directory
-            ? fmt::format("No such filename '{}'",
-                          std::filesystem::absolute(call.arguments.positional()[0]).string())
-            : fmt::format("Can't copy '{}': {}", call.arguments.positional()[0], error.message())});
+  auto const& given = call.arguments.positional()[0];
+  auto const path = std::filesystem::canonical(given, error);
+  if (error) {
+    std::error_code unknown;
+    return stop(Error{ErrorCode::WrongInput,
+                      error == std::errc::no_such_file_or_directory
+                          ? fmt::format("No such filename '{}'",
+                                        std::filesystem::absolute(given, unknown).string())
+                          : fmt::format("Can't copy '{}': {}", given, error.message())});
+  }
   int code = 0;
   for (auto const& target : OK(targets(call))) {
     if (target.is_here) continue;  // it is there

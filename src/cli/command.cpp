@@ -241,7 +241,7 @@ std::string serialized(json::value const& value) {
 Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields,
                   json::value const& filter) {
   auto options = OK(table_options(call));
-  options.shows_ndparams_plainly = what == "group";
+  options.is_of_groups = what == "group";
   json::array fields;
   for (auto const& name : chosen_fields(call, default_fields)) fields.push_back(text_value(name));
   json::object request{{"what", text_value(what)}, {"fields", std::move(fields)}};

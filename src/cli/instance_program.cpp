@@ -439,7 +439,8 @@ Outcome<int> modify(Call& call) {
   OK(put_pairs(call, op, "hypervisor-parameters", "hvparams").map([] { return 0; }));
   OK(put_pairs(call, op, "os-parameters", "osparams").map([] { return 0; }));
   OK(put_pairs(call, op, "os-parameters-private", "osparams_private").map([] { return 0; }));
-  if (auto const os = arguments.value("os-type")) op["os_name"] = text_value(*os);
+  auto const os = arguments.value("os-type");
+  if (os && !os->empty()) op["os_name"] = text_value(*os);
   if (arguments.has("offline") || arguments.has("online")) op["offline"] = arguments.has("offline");
   OK(put_device_changes(call, op, "net", "nics").map([] { return 0; }));
   OK(put_device_changes(call, op, "disk", "disks").map([] { return 0; }));
@@ -708,7 +709,7 @@ Outcome<int> batch_create(Call& call) {
   }
   if (!parsed->is_array()) {
     return stop(
-        fmt::format("The instance definition file {} holds no list; it should be "
+        fmt::format("The instance definition file is not List of Dictionary; {} should hold "
                     "[{{\"instance_name\": ...}}, ...]",
                     path));
   }

@@ -82,8 +82,10 @@ Outcome<int> follow_to_end(Call& call, FollowOptions options) {
   auto const is_lost = result.error().text.find("not found") != std::string::npos;
   std::fflush(stdout);
   std::fprintf(stderr, "Job %s failed: %s\n", text.c_str(),
-               is_lost ? fmt::format("Error checking job status: Job with id {} lost", id).c_str()
-                       : result.error().text.c_str());
+               is_lost
+                   ? "Error checking job status: Can't load job file; there is no such job, see "
+                     "'gnt-job list'"
+                   : result.error().text.c_str());
   return exit_failure;
 }
 

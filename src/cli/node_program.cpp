@@ -1,4 +1,5 @@
 // gnt-node: the nodes, their volumes and storage.
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 
@@ -173,6 +174,11 @@ Outcome<int> node_storage(Call& call) {
 tl::unexpected<CommandError> refuse_storage(Call const& call, std::string_view possible_for,
                                             std::string_view deed) {
   auto const& type = call.arguments.positional()[1];
+  constexpr std::string_view known[] = {"blockdev", "diskless", "ext",   "file",      "gluster",
+                                        "lvm-pv",   "lvm-vg",   "rados", "sharedfile"};
+  if (std::ranges::find(known, std::string_view(type)) == std::end(known)) {
+    return stop(Error{ErrorCode::WrongInput, fmt::format("Unknown storage type: {}", type)});
+  }
   if (type == possible_for) {
     return stop(fmt::format("{} {} of storage units of type '{}' is not built yet", call.program,
                             call.command, type));

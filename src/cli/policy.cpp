@@ -37,16 +37,16 @@ Outcome<json::object> spec_of(std::string const& text, std::string const& end,
                               std::string const& option) {
   json::object spec;
   for (auto const& [key, value] : GIVEN(parse_pairs(text, option))) {
+    if (std::ranges::find(spec_names, std::string_view(key)) == std::end(spec_names)) {
+      return stop(Error{ErrorCode::WrongInput,
+                        fmt::format("Unknown parameter '{}'", std::string_view(key)),
+                        ErrorClass::Parameter});
+    }
     if (!value.is_string()) {
       return stop(Error{
           ErrorCode::WrongInput,
           fmt::format("Missing value for key '{}' in option {}", std::string_view(key), option),
           ErrorClass::Name});
-    }
-    if (std::ranges::find(spec_names, std::string_view(key)) == std::end(spec_names)) {
-      return stop(Error{ErrorCode::WrongInput,
-                        fmt::format("Unknown parameter '{}'", std::string_view(key)),
-                        ErrorClass::Parameter});
     }
     spec[key] = OK(spec_value(std::string(std::string_view(key)), python_text(value), end));
   }

@@ -199,8 +199,10 @@ std::string render_table(json::value const& answer, TableOptions const& options)
       auto const name = text_of(fields[i].at("name"));
       if (status != Normal) {
         line.push_back(status_text(status, options.is_verbose));
-      } else if (name == "ndparams" && options.shows_ndparams_plainly) {
+      } else if (name == "ndparams" && options.is_of_groups) {
         line.push_back(ndparams_text(cell.at(1).as_object()));
+      } else if (name == "tags" && options.is_of_groups) {
+        line.push_back(python_text(cell.at(1)));
       } else {
         line.push_back(normal_text(name, text_of(fields[i].at("kind")), cell.at(1), unit));
       }

@@ -26,8 +26,8 @@ struct TableOptions {
   std::optional<std::string> separator;
   std::optional<Unit> unit;  // none: human without, MiB with a separator
   bool is_verbose = false;
-  // Of lists of groups: "ssh_port=22, …".
-  bool shows_ndparams_plainly = false;
+  // Of lists of groups: node parameters are "ssh_port=22, …", tags a list.
+  bool is_of_groups = false;
 };
 
 // `answer` is a query's {"fields", "data"}.

@@ -91,8 +91,9 @@ Result<void> check_security(json::object const& hv) {
 }
 
 Result<void> check_boot(json::object const& hv) {
-  constexpr std::array<std::int64_t, 8> speeds{9600,   19200,  38400,  57600,
-                                               115200, 230400, 345600, 460800};
+  constexpr std::array<std::int64_t, 18> speeds{75,    110,   300,    600,    1200,   1800,
+                                                2400,  4800,  9600,   14400,  19200,  28800,
+                                                38400, 57600, 115200, 230400, 345600, 460800};
   auto const has_kernel = !text_of(hv, "kernel_path").empty();
   if (has_kernel && text_of(hv, "root_path").empty()) {
     return broken("Need a root partition for the instance, if a kernel is defined");

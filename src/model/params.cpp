@@ -40,6 +40,14 @@ Result<void> check_positive(json::value const& value) {
   if (value.get_int64() >= 1) return {};
   return fail(ErrorCode::WrongInput, "must be at least 1");
 }
+Result<void> check_not_negative(json::value const& value) {
+  if (value.get_int64() >= 0) return {};
+  return fail(ErrorCode::WrongInput, "cannot be negative");
+}
+Result<void> check_pci_slots(json::value const& value) {
+  if (value.get_int64() >= 0 && value.get_int64() <= 32) return {};
+  return fail(ErrorCode::WrongInput, "The number of PCI slots managed by QEMU (max: 32)");
+}
 Result<void> check_port(json::value const& value) {
   if (value.get_int64() >= 1 && value.get_int64() <= 65535) return {};
   return fail(ErrorCode::WrongInput, "invalid port number");
@@ -100,10 +108,10 @@ constexpr Param kvm_params[] = {
     {"cdrom2_image_path", String, "\"\"", "Image of the second CD drive.", check_image},
     {"cdrom_disk_type", String, "\"\"", "Type of the CD drives.", check_cdrom_type},
     {"cdrom_image_path", String, "\"\"", "Image of the CD drive: a file or a URL.", check_image},
-    {"cpu_cores", Int, "0", "Cores a socket."},
+    {"cpu_cores", Int, "0", "Cores a socket.", check_not_negative},
     {"cpu_mask", String, "\"all\"", "Host CPUs to run on."},
-    {"cpu_sockets", Int, "0", "Sockets."},
-    {"cpu_threads", Int, "0", "Threads a core."},
+    {"cpu_sockets", Int, "0", "Sockets.", check_not_negative},
+    {"cpu_threads", Int, "0", "Threads a core.", check_not_negative},
     {"cpu_type", String, "\"\"", "CPU model, e.g. host."},
     {"disk_aio", String, "\"threads\"", "threads, native or io_uring.", check_aio},
     {"disk_cache", String, "\"default\"", "default, none, writethrough or writeback.", check_cache},
@@ -118,12 +126,13 @@ constexpr Param kvm_params[] = {
     {"kvm_extra", String, "\"\"", "More arguments for QEMU."},
     {"kvm_flag", String, "\"\"", "enabled or disabled: acceleration.", check_kvm_flag},
     {"kvm_path", String, "\"/usr/bin/kvm\"", "QEMU's binary.", check_absolute_or_empty},
-    {"kvm_pci_reservations", Int, "12", "PCI slots that disks and NICs leave free."},
+    {"kvm_pci_reservations", Int, "12", "PCI slots that disks and NICs leave free.",
+     check_pci_slots},
     {"machine_version", String, "\"\"", "QEMU machine type."},
     {"mem_path", String, "\"\"", "Directory of huge pages.", check_absolute_or_empty},
-    {"migration_bandwidth", Int, "32", "MiB/s."},
+    {"migration_bandwidth", Int, "32", "MiB/s.", check_not_negative},
     {"migration_caps", String, "\"\"", "Migration capabilities, separated by colons."},
-    {"migration_downtime", Int, "30", "Milliseconds."},
+    {"migration_downtime", Int, "30", "Milliseconds.", check_not_negative},
     {"migration_mode", String, "\"live\"", "live or non-live.", check_migration_mode},
     {"migration_port", Int, "8102", "TCP port of incoming migrations.", check_port},
     {"nic_type", String, "\"paravirtual\"", "What the NICs look like.", check_nic_type},

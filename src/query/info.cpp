@@ -226,8 +226,9 @@ json::object enabled_os_hvp(model::Settings const& settings) {
   json::object out;
   for (auto const& [os, by_kind] : settings.os_hvp) {
     json::object enabled;
+    auto const* kinds = by_kind.if_object();
     for (auto const kind : settings.enabled_hypervisors) {
-      auto const* params = by_kind.as_object().if_contains(schema::name_of(kind));
+      auto const* params = kinds ? kinds->if_contains(schema::name_of(kind)) : nullptr;
       if (params) enabled[schema::name_of(kind)] = *params;
     }
     out[os] = std::move(enabled);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/lookup.h"
+#include "base/text.h"
 #include "model/params.h"
 #include "query/field.h"
 
@@ -211,8 +212,10 @@ FieldTable nic_fields() {
                                     "List containing the name of each interface's network"}}) {
     auto const get = std::ranges::find(columns, plural.column, &Column::name)->get;
     table.push_back({plural.name, plural.title, "other", plural.doc, false, [get](Row const& row) {
-                       return plain(each(row.instance->nics,
-                                         [&](model::Nic const& nic) { return get(row, nic); }));
+                       return plain(each(row.instance->nics, [&](model::Nic const& nic) {
+                         auto value = get(row, nic);
+                         return value == "" ? json::value(nullptr) : value;
+                       }));
                      }});
   }
   return table;
@@ -498,7 +501,7 @@ FieldTable const& instance_fields() {
           std::pair{"nic_link", "nic.link/0"}, std::pair{"nic_network", "nic.network/0"}}) {
       add_alias(all, name, of);
     }
-    std::ranges::sort(all, {}, &Field::name);
+    std::ranges::sort(all, natural_less, &Field::name);
     return all;
   }();
   return table;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/lookup.h"
+#include "base/text.h"
 #include "model/params.h"
 #include "query/field.h"
 
@@ -183,7 +184,7 @@ FieldTable make_node_fields() {
   };
   auto const more = ndparam_fields([](R r) { return model::filled_ndparams(*r.cluster, *r.node); });
   table.insert(table.end(), more.begin(), more.end());
-  std::ranges::sort(table, {}, &Field::name);
+  std::ranges::sort(table, natural_less, &Field::name);
   return table;
 }
 
@@ -259,7 +260,7 @@ FieldTable make_group_fields() {
   };
   auto const more = ndparam_fields(group_ndparams);
   table.insert(table.end(), more.begin(), more.end());
-  std::ranges::sort(table, {}, &Field::name);
+  std::ranges::sort(table, natural_less, &Field::name);
   return table;
 }
 

@@ -36,9 +36,10 @@ class Planner {
         maker_(cluster, random_) {}
 
   Result<InstanceCreate::Plan> plan() {
+    TRY(disk_template());
+    TRY(adoption_asked());
     TRY(identity());
     TRY(parameters());
-    TRY(disk_template());
     TRY(adoption());
     TRY(disks());
     TRY(nics());
@@ -133,19 +134,27 @@ class Planner {
     return {};
   }
 
-  // All disks or none are volumes that are there, on one node, of nobody, closed.
-  Result<void> adoption() {
+  std::size_t adopted_count() const {
     auto const adopts = [](json::object const& disk) { return disk.contains("adopt"); };
-    auto const count = std::ranges::count_if(op_.disks, adopts);
+    return static_cast<std::size_t>(std::ranges::count_if(op_.disks, adopts));
+  }
+
+  // All disks or none.
+  Result<void> adoption_asked() const {
+    auto const count = adopted_count();
     if (count == 0) return {};
-    if (static_cast<std::size_t>(count) != op_.disks.size()) {
+    if (count != op_.disks.size()) {
       return fail(ErrorCode::WrongInput, "Either all disks are adopted or none is");
     }
-    if (instance_.disk_template != model::DiskTemplate::Plain) {
-      return fail(ErrorCode::WrongInput,
-                  "Disk adoption is not supported for the '{}' disk template; use -t plain",
-                  schema::name_of(instance_.disk_template));
-    }
+    if (instance_.disk_template == model::DiskTemplate::Plain) return {};
+    return fail(ErrorCode::WrongInput,
+                "Disk adoption is not supported for the '{}' disk template; use -t plain",
+                schema::name_of(instance_.disk_template));
+  }
+
+  // Volumes that are there, on one node, of nobody, closed.
+  Result<void> adoption() {
+    if (adopted_count() == 0) return {};
     std::vector<std::pair<std::string, std::string>> wanted;
     for (auto const& given : op_.disks) wanted.push_back(TRY(volume_in(given)));
     auto sorted = wanted;

@@ -34,6 +34,12 @@ Result<InstanceMultiAlloc::Plan> InstanceMultiAlloc::plan(Op const& op,
     one["OP_ID"] = opcodes::InstanceCreate::op_id;
     auto made = opcodes::normalise(one);
     if (!made) {
+      constexpr std::string_view unknown = "OP_INSTANCE_CREATE: Unknown parameter '";
+      std::string_view const said = made.error().message;
+      if (said.starts_with(unknown)) {
+        return fail(ErrorCode::WrongInput, "Unknown fields in definition {}: {}", i,
+                    said.substr(unknown.size(), said.size() - unknown.size() - 1));
+      }
       return fail(ErrorCode::WrongInput, "Instance {} of the list: {}", i, made.error().message);
     }
     auto const name = model::text_of(*made, "instance_name");

@@ -34,8 +34,7 @@ Result<void> check_role(Op const& op, model::Cluster const& cluster, model::Node
     return fail(ErrorCode::WrongInput, "The master role can be changed only via master-failover");
   }
   if (op.master_capable == false && is_master) {
-    return fail(ErrorCode::WrongState,
-                "Node {} is the master, cannot unset the master_capable flag", node.name);
+    return fail(ErrorCode::WrongState, "Master must remain master capable");
   }
   if (changes_role) {
     return fail(ErrorCode::WrongInput, "Changing the role of a node is not built yet");

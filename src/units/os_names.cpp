@@ -69,11 +69,11 @@ Result<void> check_os_parameters(rpc::OsDefinition const& os, boost::json::objec
     if (std::ranges::find(known, name) == known.end()) unknown.emplace(name);
   }
   if (unknown.empty()) return {};
-  return fail(ErrorCode::WrongInput,
-              "OS Parameters validation failed on node {}: The following parameters are not "
-              "supported by the OS {}: {}; it has: {}",
-              node_name, os.name, fmt::join(unknown, ", "),
-              known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+  return fail_as(ErrorClass::Exec, ErrorCode::WrongInput,
+                 "OS Parameters validation failed on node {}: The following parameters are not "
+                 "supported by the OS {}: {}; it has: {}",
+                 node_name, os.name, fmt::join(unknown, ", "),
+                 known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
 }
 
 Result<void> check_os_image(boost::json::object const& params) {

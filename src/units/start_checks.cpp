@@ -59,6 +59,7 @@ Result<std::vector<std::string>> check_start_on(rpc::InstanceSpec const& spec,
   auto checked = nodes.ask(node, rpc::HypervisorValidate{spec});
   if (checked) return std::move(checked->warnings);
   auto error = checked.error();
+  error.error_class = ErrorClass::Exec;
   error.message = fmt::format("Hypervisor parameter validation failed on node {}: {}", node.name,
                               error.message);
   return Failure(std::move(error));

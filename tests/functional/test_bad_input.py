@@ -153,7 +153,7 @@ MARKED_OFFLINE = "Instance 'off1' is marked to be offline, can't use instance fr
 NO_BRIDGE = "Error checking bridges on destination node 'node1.lab.test': Missing bridges nosuch0; create it there (ip link add nosuch0 type bridge) or choose another link"
 UNDECLARED = "OS Parameters validation failed on node node1.lab.test: The following parameters are not supported by the OS noop: nosuch; it has: none"
 NO_HOST = "Invalid hostname 'my_vm!'; it may have letters, digits, '-', '_' and '.', at most 240 of them, and begins with none of '-' and '.'"
-MISSING_ISO = "Hypervisor parameter validation failed on node node1.lab.test: Parameter 'cdrom_image_path' fails validation: not found or not a file (current value: '/nosuch.iso')"
+MISSING_ISO = "Hypervisor parameter validation failed on node node1.lab.test: Parameter 'cdrom_image_path' fails validation: not found or not a file or URL (current value: '/nosuch.iso')"
 
 # What a person gets wrong in each operation of the manual, and the whole sentence that answers it. vm1 is down, up1 runs, off1 is marked offline.
 MISTAKES = [
@@ -164,7 +164,7 @@ MISTAKES = [
     ("O2", "gnt-cluster modify -H kvm:acpi=perhaps", 1, "Parameter Error: 'acpi' (value perhaps) is not a valid boolean"),
     ("O3", "gnt-cluster command", 1, "Error: Command command expects at least 1 argument(s)"),
     ("O3", "gnt-cluster command -n nosuch true", 1, "Node name nosuch not found"),
-    ("O3", "gnt-cluster copyfile hosts", 1, "No such filename 'hosts'"),
+    ("O3", "gnt-cluster copyfile hosts", 1, "No such filename '/hosts'"),
     ("O3", "gnt-cluster copyfile /etc/nosuch", 1, "No such filename '/etc/nosuch'"),
     ("O5", f"{NEW} -t file --disk x:size=1G new1", 1, "Invalid disk index passed: invalid literal for int() with base 10: 'x'; a number and a colon come first, as in --disk 0:size=10G"),
     ("O5", f"{NEW} -t file --disk 0:size=10X new1", 1, "Unhandled Ganeti error: Unknown unit: X; '10X' should be a number and M, G or T behind it, as in size=10G"),

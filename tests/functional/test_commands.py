@@ -104,7 +104,7 @@ def test_many_at_once(cluster):
     assert cluster.ok(create({"instance_name": "many1"}, {"instance_name": "many2"})).endswith("All instances created successfully.\n")
     # What is wrong with one of them is said before any is made.
     for spec, said in [({"instance_name": "many1"}, "already"), ({"instance_name": "many3"}, "twice"), ({}, "instance_name"),
-                       ({"instance_name": "many4", "memory": 1}, "'memory'")]:
+                       ({"instance_name": "many4", "memory": 1}, "Unknown fields in definition 1: memory")]:
         assert said in cluster.refused(create({"instance_name": "many3"}, spec))
     assert cluster.ok("gnt-instance list --no-headers -o name 'many*'").split() == ["many1", "many2"]
     assert "There were 1 errors" in cluster.run(create({"instance_name": "many3", "os_type": "nope", "no_install": False})).stdout

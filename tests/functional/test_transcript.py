@@ -3,11 +3,12 @@ import pathlib
 import subprocess
 import sys
 
+from machine import INIT, Machine
+
 HERE = pathlib.Path(__file__).parent / "transcript"
 
 # What differs, and why that is right.
 DIFFERENT = {
-    "gnt-os diagnose": "the node's name stands behind its UUID",
     "gnt-cluster version": "the version control's version is ours",
     "gnt-job info 1": "who submitted it is told, too",
     "gnt-node list -o name,role,pinst_cnt,dtotal,mtotal --separator=: --no-headers": "the disk of this machine is another one",
@@ -36,10 +37,25 @@ def record(machine, commands):
     return "\n".join(blocks)
 
 
+def differing(machine, commands, theirs, tmp_path):
+    """The commands that Ganeti answers otherwise, and how."""
+    ours = tmp_path / "ours.txt"
+    ours.write_text(record(machine, HERE / commands))
+    compared = subprocess.run([sys.executable, HERE / "compare.py", HERE / theirs, ours, "-v"], capture_output=True, text=True)
+    return {line[2:].rsplit(" [", 1)[0] for line in compared.stdout.splitlines() if line.startswith("$ ")}, compared.stdout
+
+
 def test_as_ganeti_prints_it(cluster, tmp_path):
     cluster.ok(DEBOOTSTRAP)
-    ours = tmp_path / "ours.txt"
-    ours.write_text(record(cluster, HERE / "commands.txt"))
-    compared = subprocess.run([sys.executable, HERE / "compare.py", HERE / "ganeti-3.0.txt", ours, "-v"], capture_output=True, text=True)
-    different = [line[2:].rsplit(" [", 1)[0] for line in compared.stdout.splitlines() if line.startswith("$ ")]
-    assert set(different) == set(DIFFERENT), compared.stdout
+    different, shown = differing(cluster, "commands.txt", "ganeti-3.0.txt", tmp_path)
+    assert different == set(DIFFERENT), shown
+
+
+def test_mistakes_are_answered_as_ganeti_answers_them(tmp_path):
+    machine = Machine()
+    try:
+        machine.ok(INIT)
+        different, shown = differing(machine, "mistakes.txt", "mistakes-ganeti-3.0.txt", tmp_path)
+        assert not different, shown
+    finally:
+        machine.close()

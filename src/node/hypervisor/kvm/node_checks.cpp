@@ -17,14 +17,28 @@ namespace {
 using model::text_of;
 
 Result<void> check_files(boost::json::object const& hvparams) {
-  for (auto const* name : {"kernel_path", "initrd_path", "floppy_image_path", "cdrom_image_path",
-                           "cdrom2_image_path", "mem_path"}) {
+  struct File {
+    char const* parameter;
+    char const* what;
+  };
+  std::vector<File> files{{"kernel_path", "file"},
+                          {"initrd_path", "file"},
+                          {"floppy_image_path", "file"},
+                          {"cdrom_image_path", "file or URL"},
+                          {"cdrom2_image_path", "file or URL"},
+                          {"mem_path", "directory"}};
+  // What a display needs is looked into where there is one.
+  if (text_of(hvparams, "vnc_bind_address").empty()) {
+    files.push_back({"vnc_password_file", "file"});
+    files.push_back({"vnc_x509_path", "directory"});
+  }
+  for (auto const& [name, what] : files) {
     auto const path = text_of(hvparams, name);
     // An image may also be an URL.
     if (!path.starts_with('/') || sys::exists(path)) continue;
     return fail(ErrorCode::EnvironmentError,
                 "Parameter '{}' fails validation: not found or not a {} (current value: '{}')",
-                name, std::string_view(name) == "mem_path" ? "directory" : "file", path);
+                name, what, path);
   }
   return {};
 }
