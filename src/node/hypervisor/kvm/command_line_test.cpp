@@ -301,7 +301,7 @@ Variant const variants[] = {
     {"migration_caps", "xbzrle", "ERROR Hypervisor parameter 'migration_caps' is not built yet"},
     {"security_domain", "me", "ERROR Cannot have a security domain when"},
     {"security_model", "pool", "ERROR Hypervisor parameter 'security_model=pool' is not built yet"},
-    {"serial_speed", 12345, "ERROR Invalid serial console speed, must be one of: 9600, 19200"},
+    {"serial_speed", 12345, "ERROR Invalid serial console speed, must be one of: 75, 110"},
     {"spice_bind", "127.0.0.1", "ERROR Hypervisor parameter 'spice_bind' (SPICE) is not built yet"},
     {"spice_image_compression", "off", "ERROR SPICE: spice_image_compression requires spice_bind"},
     {"spice_ip_version", 4, "ERROR SPICE: spice_ip_version requires spice_bind"},
