@@ -55,10 +55,11 @@ TEST(UnixServer, streams_that_are_handed_over) {
   auto server = Server::create({.unix_socket = UnixListen{.path = path}, .connections_max = 2},
                                [&](Request const& request, Responder& responder) {
                                  if (request.path != "/stream") return echo(request, responder);
+                                 // Before the next client is let go: they keep their order.
+                                 std::lock_guard const lock(mutex);
                                  auto stream = responder.hand_over(200, "text/plain");
                                  ASSERT_TRUE(stream) << stream.error().message;
                                  EXPECT_FALSE(responder.send({}));
-                                 std::lock_guard const lock(mutex);
                                  streams.push_back(*std::move(stream));
                                });
   ASSERT_TRUE(server) << server.error().message;
@@ -147,6 +148,17 @@ TEST(UnixServer, replaces_a_stale_file_only) {
   std::ofstream(path) << "precious";
   EXPECT_FALSE(Server::create({.unix_socket = listen}, echo));
   EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST(UnixServer, takes_away_its_own_file_only) {
+  auto const directory = TemporaryDirectory();
+  auto const path = directory.path("socket");
+  auto first = *Server::create({.unix_socket = UnixListen{.path = path}}, echo);
+  std::filesystem::remove(path);
+  auto second = *Server::create({.unix_socket = UnixListen{.path = path}}, echo);
+  first->stop();
+  auto client = *Client::create(UnixClientOptions{.path = path});
+  EXPECT_TRUE(client->request({}, 10s));
 }
 
 TEST(UnixServer, may_have_a_long_path) {
