@@ -1,6 +1,8 @@
 #include "sys/files.h"
 
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -88,6 +90,21 @@ TEST_F(Files, what_is_no_file_is_neither_read_nor_written_and_nobody_waits_for_i
     EXPECT_LT(open_to_append(path, 0600), 0);
   }
   EXPECT_TRUE(read_file("/proc/self/stat"));
+}
+
+TEST_F(Files, a_write_that_fails_is_told) {
+  EXPECT_FALSE(write_in_place(file_, "x")) << "it is not made";
+  ASSERT_TRUE(write_file(file_, "", 0600));
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  rlimit const small{.rlim_cur = 4, .rlim_max = before.rlim_max};
+  auto* const handler = ::signal(SIGXFSZ, SIG_IGN);
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  auto const failed = write_in_place(file_, "12345678");
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message, fmt::format("Can't write {}: File too large", file_));
 }
 
 TEST_F(Files, a_log_grows) {
