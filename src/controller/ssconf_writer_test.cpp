@@ -128,6 +128,22 @@ TEST_F(SsconfWriting, a_node_that_failed_gets_all_files_for_nobody_knows_how_far
   EXPECT_EQ(nodes_.written[2].at("cluster_tags"), "one\ntwo\n");
 }
 
+TEST_F(SsconfWriting, all_files_are_written_again_after_ten_minutes_whoever_changed_them) {
+  make_cluster(1);
+  writer_.start();
+  writer_.wait(patience);
+  clock_.put_forward(std::chrono::minutes(9));
+  writer_.wake();
+  writer_.wait(patience);
+  EXPECT_EQ(nodes_.written.size(), 1U) << "nothing differs, as far as is known";
+  clock_.put_forward(std::chrono::minutes(2));
+  writer_.wake();
+  writer_.wait(patience);
+  writer_.stop();
+  ASSERT_EQ(nodes_.written.size(), 2U);
+  EXPECT_EQ(nodes_.written[1], nodes_.written[0]);
+}
+
 TEST_F(SsconfWriting, what_is_too_large_keeps_nothing_else_back) {
   make_cluster(1, {std::string(model::ssconf_bytes_max, 't')});
   writer_.start();

@@ -31,6 +31,18 @@ TEST_F(JobQueueTest, undoes_what_a_failed_job_did) {
   EXPECT_EQ(journal_keys(), 0U);
 }
 
+TEST_F(JobQueueTest, who_gets_more_urgent_goes_first_where_several_wait_for_a_lock) {
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const holder = *queue_->submit({a_job("a")}).front();
+  while (journal_keys() == 0) std::this_thread::sleep_for(1ms);
+  auto const earlier = *queue_->submit({a_job("a")}).front();
+  auto const urgent = *queue_->submit({a_job("a")}).front();
+  EXPECT_TRUE(queue_->change_priority(urgent, -5).ok);
+  nodes_.set_reachable(NodeId("node-1"), true);
+  wait(holder);
+  EXPECT_LT(wait(urgent).ops[0].exec_timestamp, wait(earlier).ops[0].exec_timestamp);
+}
+
 TEST_F(JobQueueTest, undoes_nothing_that_was_to_be_kept) {
   nodes_.before([](rpc::FakeCall const& call) -> Result<void> {
     auto const is_last = json::serialize(call.arguments).find("disk2") != std::string::npos;

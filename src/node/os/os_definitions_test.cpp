@@ -94,6 +94,23 @@ TEST_F(OsDefinitionsTest, have_a_day_for_their_scripts_and_two_minutes_to_clean_
             (Limits{{"create", std::chrono::hours(24)}, {"cleanup", std::chrono::minutes(2)}}));
 }
 
+TEST_F(OsDefinitionsTest, are_told_their_variant_and_the_version_that_both_speak) {
+  auto const told = [](std::string const& os, std::vector<std::string> const& variants,
+                       std::vector<std::int64_t> const& versions) {
+    rpc::InstanceSpec spec;
+    spec.os = os;
+    rpc::OsDefinition definition;
+    definition.name = "debian";
+    definition.variants = variants;
+    definition.api_versions = versions;
+    auto const environment = os_environment(spec, definition, {}, 0);
+    return environment.at("OS_VARIANT") + " " + environment.at("OS_API_VERSION");
+  };
+  EXPECT_EQ(told("debian+small", {"default", "small"}, {15, 20}), "small 20");
+  EXPECT_EQ(told("debian", {"default", "small"}, {20}), "default 20");
+  EXPECT_EQ(told("debian", {}, {10, 15, 25}), " 15");
+}
+
 // What a script prints may be private.
 TEST_F(OsDefinitionsTest, write_logs_that_not_everybody_reads) {
   make("odd");

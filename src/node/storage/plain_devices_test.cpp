@@ -105,6 +105,10 @@ TEST(MasterAddress, one_that_was_changed_meanwhile_is_as_wished) {
   EXPECT_TRUE(address(true, {"", "1: lo    inet 192.0.2.7/32 scope global lo"}));
   EXPECT_TRUE(address(false, {"1: lo    inet 192.0.2.7/32 scope global lo", ""}));
   EXPECT_THAT(address(true, {"", ""}).error().message, HasSubstr("too late"));
+  auto const with_another_mask = "1: lo    inet 192.0.2.7/24 scope global lo";
+  EXPECT_THAT(address(true, {with_another_mask, with_another_mask}).error().message,
+              HasSubstr("too late"));
+  EXPECT_TRUE(address(false, {with_another_mask})) << "that one is not ours to drop";
 }
 
 // Says that the volume is of an epoch, and notes what is changed.
