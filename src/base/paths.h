@@ -1,6 +1,6 @@
-// Where everything lives: Ganeti's directories (ganeti-compat §5.2) under one prefix, empty on a
-// real installation. FLOTTE_ROOT or --root sets the prefix, so that many clusters can live on one
-// machine. Values; use from any thread.
+// Where everything lives: Ganeti's directories (docs/ganeti.md, "Daemons and files") under one
+// prefix, empty on a real installation. FLOTTE_ROOT or --root sets the prefix, so that many
+// clusters can live on one machine. Values; use from any thread.
 #pragma once
 
 #include <string>

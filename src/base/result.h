@@ -1,9 +1,9 @@
 // Result<T>, Error, TRY and fail(): how every fallible function of Flotte reports.
 //
-// An Error carries Ganeti's error code (clients see it: ganeti-compat §1.1) and, where a special
-// class is promised to clients, that class. Most code leaves the class to the stage: what fails
-// before apply() is a prerequisite error, what fails in apply() an execution error. Values; use
-// from any thread.
+// An Error carries Ganeti's error code (clients see it: docs/ganeti.md, "Errors and exit codes")
+// and, where a special class is promised to clients, that class. Most code leaves the class to the
+// stage: what fails before apply() is a prerequisite error, what fails in apply() an execution
+// error. Values; use from any thread.
 #pragma once
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // Sizes: bytes, as kernel, LVM and files have them; MiB, as Ganeti configures them; and Ganeti's
-// ways to write them (ganeti-compat T11, §1.2). Values; use from any thread.
+// ways to write them (docs/ganeti.md, "Values and units"). Values; use from any thread.
 #pragma once
 
 #include <compare>

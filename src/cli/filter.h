@@ -1,5 +1,5 @@
-// The filter language as people type it, turned into the JSON form that queries take (ganeti-compat
-// §1.2). Pure.
+// The filter language as people type it, turned into the JSON form that queries take
+// (docs/ganeti.md, "Filters"). Pure.
 #pragma once
 
 #include <boost/json/value.hpp>

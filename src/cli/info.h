@@ -1,5 +1,5 @@
 // What info commands print: dictionaries from the controller, laid out with Ganeti's words
-// (ganeti-compat §1.5). Pure.
+// (docs/ganeti.md, "Output of info"). Pure.
 #pragma once
 
 #include <boost/json/object.hpp>

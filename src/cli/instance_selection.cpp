@@ -29,7 +29,8 @@ json::array any_of(std::vector<std::pair<char const*, char const*>> const& field
   return any;
 }
 
-// What the selection options and the arguments mean (ganeti-compat §1.4), as a query.
+// What the selection options and the arguments mean (docs/ganeti.md, "Selecting instances"), as a
+// query.
 Outcome<json::object> selection_query(Call& call, std::string by) {
   json::object request;
   auto given = call.arguments.positional();

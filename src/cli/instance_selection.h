@@ -1,5 +1,5 @@
 // Which instances a command is about: what --all, --tags, --node and their like mean, and what is
-// asked before many are touched (ganeti-compat §1.4).
+// asked before many are touched (docs/ganeti.md, "Selecting instances").
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // Options as Ganeti's parser takes them: -fX, -f X, --long=X, --long X, any unique prefix of a long
-// option, and nothing is an option after the first argument (ganeti-compat T2, §1.1). Values; main
-// thread.
+// option, and nothing is an option after the first argument (docs/ganeti.md, "Command lines").
+// Values; main thread.
 #pragma once
 
 #include <map>

@@ -1,5 +1,6 @@
-// How results look: tables, Ganeti's info layout, and values as Python prints them (ganeti-compat
-// §1.2, §1.5). Pure.
+// How results look: tables (docs/ganeti.md, "Lists and fields"), Ganeti's info layout
+// (docs/ganeti.md, "Output of info"), and values as Python prints them (docs/ganeti.md, "Values and
+// units"). Pure.
 #pragma once
 
 #include <boost/json/value.hpp>

@@ -1,5 +1,5 @@
 // Session: a command's conversation with the controller: requests, submitting and following jobs,
-// errors as Ganeti words them (ganeti-compat §1.1). Main thread only.
+// errors as Ganeti words them (docs/ganeti.md, "Errors and exit codes"). Main thread only.
 #pragma once
 
 #include <boost/json/array.hpp>

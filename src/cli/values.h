@@ -1,5 +1,5 @@
-// The little grammars of option values (ganeti-compat §1.1): k=v lists, `id:k=v` lists, yes and no.
-// Pure.
+// The little grammars of option values (docs/ganeti.md, "Values of options"): k=v lists, `id:k=v`
+// lists, yes and no. Pure.
 #pragma once
 
 #include <boost/json/array.hpp>
@@ -23,8 +23,8 @@ Result<std::pair<std::string, json::object>> parse_named_pairs(std::string_view 
                                                                std::string_view option);
 // "-kvm" and "no_kvm" take a group away: its name, or empty.
 Result<std::string> parse_removed_group(std::string_view text);
-// What --net and --disk of `modify` say (§1.4), as the opcode wants it: "1:modify,link=br0" is
-// ["modify", 1, {"link": "br0"}].
+// What --net and --disk of `modify` say, as the opcode wants it: "1:modify,link=br0" is
+// ["modify", 1, {"link": "br0"}]. docs/ganeti.md, "Disks and NICs of a command".
 Result<json::array> parse_device_change(std::string_view text, std::string_view option);
 std::vector<std::string> split(std::string_view text, char separator);
 // Seconds: "90", "30m", "8h", "2d", "1w".

@@ -1,8 +1,8 @@
 // Watcher: finishes what was wished. Looks every few minutes for instances that should run and do
 // not, starts them (five tries in eight hours each, forgotten when one is seen to run), marks those
 // that switched themselves off, archives old jobs, and removes archived ones that ended three weeks
-// ago (ganeti-compat §11). Every five minutes it has the scripts run that people hung on it
-// (docs/hooks.md). Does nothing of that while it is paused.
+// ago. Every five minutes it has the scripts run that people hung on it (docs/hooks.md). Does
+// nothing of that while it is paused. docs/ganeti.md, "Watcher".
 //
 // One thread of the controller; acts only by submitting jobs, which look again at what it saw when
 // they have their locks: it never fights an operator.

@@ -6,7 +6,7 @@ namespace {
 constexpr std::string_view hooks_version = "2";
 constexpr std::string_view configuration = "config-update";
 
-// What every hook is told (ganeti-compat §8), and the variables as they were before.
+// What every hook is told (docs/ganeti.md, "Hooks"), and the variables as they were before.
 std::map<std::string, std::string> common(HookScene const& scene, std::string_view path,
                                           std::string_view phase) {
   auto const& settings = scene.cluster.settings();

@@ -15,7 +15,7 @@ namespace flotte::jobs {
 
 namespace json = boost::json;
 
-// Of an opcode and of a job (ganeti-compat §3.4).
+// Of an opcode and of a job (docs/ganeti.md, "Opcodes and jobs").
 enum class Status { Queued, Waiting, Canceling, Running, Success, Error, Canceled };
 
 std::string_view to_string(Status status);

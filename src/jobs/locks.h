@@ -1,4 +1,4 @@
-// LockManager: which jobs may work at the same time (ganeti-compat §3.3).
+// LockManager: which jobs may work at the same time (docs/ganeti.md, "Locks").
 //
 // A job asks for all its locks at once and gets them all at once or waits; waiting jobs are served
 // by priority, then age, and nobody overtakes an earlier job that wants the same lock, so that

@@ -1,6 +1,6 @@
 // A virtual machine as the configuration knows it: what is wished, never what is observed. Keys as
-// in Ganeti's config.data (ganeti-compat §5.1), with the disks inside their instance. Values; use
-// from any thread.
+// in Ganeti's config.data (docs/ganeti.md, "Configuration"), with the disks inside their instance.
+// Values; use from any thread.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 // the filled form.
 //
 // A parameter set is a JSON object that holds only what differs from the level above; fill() lays
-// the levels over each other. Source: ganeti-compat §4. Pure functions; use from any thread.
+// the levels over each other (docs/ganeti.md, "Parameters"). Pure functions; use from any thread.
 #pragma once
 
 #include <span>
@@ -92,7 +92,7 @@ std::string text_of(json::object const& params, std::string_view name);
 // As Python prints a value, in the environment of scripts: they compare with "True".
 std::string python_text(json::value const& value);
 
-// Instance policy (ganeti-compat §4.5).
+// Instance policy (docs/ganeti.md, "Policies").
 json::object default_ipolicy();
 // The cluster's and over it what the group has of its own; templates: those that are enabled, where
 // neither says otherwise.

@@ -1,5 +1,5 @@
 // ssconf: what programs beside ours read of the configuration, in files ssconf_<key> on every node
-// (ganeti-compat §5.3). Pure.
+// (docs/ganeti.md, "ssconf"). Pure.
 #pragma once
 
 #include "model/cluster.h"

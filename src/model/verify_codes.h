@@ -1,5 +1,5 @@
-// What `gnt-cluster verify` can find, by the codes that people's scripts know (ganeti-compat §1.3).
-// Values; use from any thread.
+// What `gnt-cluster verify` can find, by the codes that people's scripts know (docs/ganeti.md,
+// "Verifying"). Values; use from any thread.
 #pragma once
 
 #include <span>

@@ -1,5 +1,5 @@
-// VLANs of a NIC as people write them (ganeti-compat §4.2): `.N` untagged, `:N:M` tagged, `.N:M`
-// both; a bare `N` is `.N`. Pure functions.
+// VLANs of a NIC as people write them (docs/ganeti.md, "NICs and VLANs"): `.N` untagged, `:N:M`
+// tagged, `.N:M` both; a bare `N` is `.N`. Pure functions.
 #pragma once
 
 #include <optional>

@@ -1,7 +1,7 @@
 // Certificates and secrets of a cluster, as PEM text; the caller writes the files.
 //
 // Used by cluster init, node add and the daemons. Pure but for OpenSSL's randomness; thread-safe.
-// ganeti-compat §5.2, §9, §11.
+// docs/ganeti.md, "Daemons and files".
 #pragma once
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // HTTP messages as values, and Responder: how a handler answers.
 //
 // Used by whoever serves or asks over HTTP (rapi, rpc, controller, node, cli). Values; a Responder
-// belongs to one request and is used by one thread at a time. ganeti-compat §6, §11.
+// belongs to one request and is used by one thread at a time.
 #pragma once
 
 #include <sys/types.h>

@@ -2,7 +2,6 @@
 //
 // Used by both daemons. One thread per connection, one for accepting; connections, sizes and times
 // are bounded, so that a hostile client costs at most one slot for a short time. Thread-safe.
-// ganeti-compat §6, §11.
 #pragma once
 
 #include <chrono>

@@ -53,7 +53,7 @@ Fields InstanceCreate::fields() {
       field<&InstanceCreate::start>("start", "Start it afterwards."),
       field<&InstanceCreate::forthcoming>("forthcoming", "Only reserve it."),
       field<&InstanceCreate::commit>("commit", "Make a forthcoming one real."),
-      field<&InstanceCreate::tags>("tags", "Tags."),
+      field<&InstanceCreate::tags>("tags", "What it is tagged with."),
       field<&InstanceCreate::instance_communication>("instance_communication",
                                                      "Give it a NIC for metad."),
   };
@@ -160,7 +160,7 @@ Fields InstanceSetParams::fields() {
       field<&InstanceSetParams::nics>("nics", "Its NICs."),
       field<&InstanceSetParams::disks>("disks", "Its disks."),
       field<&InstanceSetParams::beparams>("beparams", "Backend parameters."),
-      field<&InstanceSetParams::runtime_mem>("runtime_mem", "Runtime mem."),
+      field<&InstanceSetParams::runtime_mem>("runtime_mem", "MiB that the running guest keeps."),
       field<&InstanceSetParams::hvparams>("hvparams", "Hypervisor parameters."),
       field<&InstanceSetParams::disk_template>("disk_template", "Template of its disks."),
       field<&InstanceSetParams::ext_params>("ext_params", "Parameters of an ExtStorage provider."),
@@ -172,12 +172,12 @@ Fields InstanceSetParams::fields() {
       field<&InstanceSetParams::remote_node>("remote_node", "The secondary node."),
       field<&InstanceSetParams::remote_node_uuid>("remote_node_uuid", "Its UUID."),
       field<&InstanceSetParams::iallocator>("iallocator", "What chooses the secondary node."),
-      field<&InstanceSetParams::os_name>("os_name", "Os name."),
+      field<&InstanceSetParams::os_name>("os_name", "The OS definition from now on."),
       field<&InstanceSetParams::osparams>("osparams", "OS parameters."),
       secret<&InstanceSetParams::osparams_private>("osparams_private",
                                                    "OS parameters kept from lists."),
       field<&InstanceSetParams::wait_for_sync>("wait_for_sync", "Wait until mirrors are in sync."),
-      field<&InstanceSetParams::offline>("offline", "Offline."),
+      field<&InstanceSetParams::offline>("offline", "Whether it is taken out of service."),
       field<&InstanceSetParams::conflicts_check>("conflicts_check",
                                                  "Refuse an address that is used."),
       field<&InstanceSetParams::instance_communication>("instance_communication",
@@ -214,8 +214,9 @@ Fields InstanceRecreateDisks::fields() {
 
 Fields InstanceQueryData::fields() {
   static constexpr Field table[] = {
-      field<&InstanceQueryData::use_locking>("use_locking", "Use locking."),
-      field<&InstanceQueryData::instances>("instances", "Instances."),
+      field<&InstanceQueryData::use_locking>("use_locking",
+                                             "Take the locks of the instances first."),
+      field<&InstanceQueryData::instances>("instances", "By name; empty: all."),
       field<&InstanceQueryData::is_static>("static", "Leave out what only the nodes know."),
   };
   return table;
@@ -229,38 +230,43 @@ Fields ClusterRename::fields() {
 Fields ClusterSetParams::fields() {
   static constexpr Field table[] = {
       field<&ClusterSetParams::force>("force", "Go on where a check would stop."),
-      field<&ClusterSetParams::vg_name>("vg_name", "Vg name."),
-      field<&ClusterSetParams::enabled_hypervisors>("enabled_hypervisors", "Enabled hypervisors."),
+      field<&ClusterSetParams::vg_name>("vg_name", "The default volume group; empty: none."),
+      field<&ClusterSetParams::enabled_hypervisors>("enabled_hypervisors",
+                                                    "The first is the default."),
       field<&ClusterSetParams::hvparams>("hvparams", "Hypervisor parameters."),
       field<&ClusterSetParams::beparams>("beparams", "Backend parameters."),
-      field<&ClusterSetParams::os_hvp>("os_hvp", "Os hvp."),
+      field<&ClusterSetParams::os_hvp>("os_hvp", "Hypervisor parameters, by OS and hypervisor."),
       field<&ClusterSetParams::osparams>("osparams", "OS parameters."),
-      field<&ClusterSetParams::diskparams>("diskparams", "Diskparams."),
-      field<&ClusterSetParams::candidate_pool_size>("candidate_pool_size", "Candidate pool size."),
-      field<&ClusterSetParams::max_running_jobs>("max_running_jobs", "Max running jobs."),
-      field<&ClusterSetParams::max_tracked_jobs>("max_tracked_jobs", "Max tracked jobs."),
+      field<&ClusterSetParams::diskparams>("diskparams", "Disk parameters, by template."),
+      field<&ClusterSetParams::candidate_pool_size>("candidate_pool_size",
+                                                    "Master candidates wished."),
+      field<&ClusterSetParams::max_running_jobs>("max_running_jobs", "Jobs that run at once."),
+      field<&ClusterSetParams::max_tracked_jobs>("max_tracked_jobs", "Jobs tracked at once."),
       field<&ClusterSetParams::maintain_node_health>("maintain_node_health",
-                                                     "Maintain node health."),
-      field<&ClusterSetParams::prealloc_wipe_disks>("prealloc_wipe_disks", "Prealloc wipe disks."),
-      field<&ClusterSetParams::nicparams>("nicparams", "Nicparams."),
-      field<&ClusterSetParams::ndparams>("ndparams", "Ndparams."),
-      field<&ClusterSetParams::ipolicy>("ipolicy", "Ipolicy."),
-      field<&ClusterSetParams::default_iallocator>("default_iallocator", "Default iallocator."),
-      field<&ClusterSetParams::mac_prefix>("mac_prefix", "Mac prefix."),
-      field<&ClusterSetParams::master_netdev>("master_netdev", "Master netdev."),
-      field<&ClusterSetParams::master_netmask>("master_netmask", "Master netmask."),
-      field<&ClusterSetParams::reserved_lvs>("reserved_lvs", "Reserved lvs."),
+                                                     "Whether strays are stopped."),
+      field<&ClusterSetParams::prealloc_wipe_disks>("prealloc_wipe_disks",
+                                                    "Whether new disks are wiped."),
+      field<&ClusterSetParams::nicparams>("nicparams", "NIC parameters."),
+      field<&ClusterSetParams::ndparams>("ndparams", "Node parameters."),
+      field<&ClusterSetParams::ipolicy>("ipolicy", "Changes of the instance policy."),
+      field<&ClusterSetParams::default_iallocator>("default_iallocator", "What chooses nodes."),
+      field<&ClusterSetParams::mac_prefix>("mac_prefix",
+                                           "The first three bytes of new MAC addresses."),
+      field<&ClusterSetParams::master_netdev>("master_netdev",
+                                              "The interface of the cluster's address."),
+      field<&ClusterSetParams::master_netmask>("master_netmask", "Its prefix length."),
+      field<&ClusterSetParams::reserved_lvs>("reserved_lvs",
+                                             "Patterns of volumes that are not ours."),
       field<&ClusterSetParams::enabled_disk_templates>("enabled_disk_templates",
-                                                       "Enabled disk templates."),
-      field<&ClusterSetParams::file_storage_dir>("file_storage_dir",
-                                                 "Directory below the file storage."),
+                                                       "What may be created."),
+      field<&ClusterSetParams::file_storage_dir>("file_storage_dir", "Where file disks live."),
       field<&ClusterSetParams::shared_file_storage_dir>("shared_file_storage_dir",
-                                                        "Shared file storage dir."),
+                                                        "Where sharedfile disks live."),
       field<&ClusterSetParams::hidden_os>("hidden_os", "OS definitions to hide or show."),
       field<&ClusterSetParams::blacklisted_os>("blacklisted_os",
                                                "OS definitions to refuse or allow."),
       field<&ClusterSetParams::enabled_user_shutdown>("enabled_user_shutdown",
-                                                      "Enabled user shutdown."),
+                                                      "Whether guests may switch themselves off."),
   };
   return table;
 }
@@ -268,13 +274,13 @@ Fields ClusterSetParams::fields() {
 Fields ClusterVerify::fields() {
   static constexpr Field table[] = {
       field<&ClusterVerify::debug_simulate_errors>("debug_simulate_errors",
-                                                   "Debug simulate errors."),
-      field<&ClusterVerify::error_codes>("error_codes", "Error codes."),
-      field<&ClusterVerify::skip_checks>("skip_checks", "Skip checks."),
-      field<&ClusterVerify::ignore_errors>("ignore_errors", "Ignore errors."),
-      field<&ClusterVerify::verbose>("verbose", "Verbose."),
+                                                   "Have every check report."),
+      field<&ClusterVerify::error_codes>("error_codes", "Tell the code of what is found."),
+      field<&ClusterVerify::skip_checks>("skip_checks", "Optional checks to leave out."),
+      field<&ClusterVerify::ignore_errors>("ignore_errors", "Codes that count as warnings."),
+      field<&ClusterVerify::verbose>("verbose", "Tell each step, too."),
       field<&ClusterVerify::group_name>("group_name", "The node group."),
-      field<&ClusterVerify::verify_clutter>("verify_clutter", "Verify clutter."),
+      field<&ClusterVerify::verify_clutter>("verify_clutter", "Of no effect."),
   };
   return table;
 }
@@ -346,10 +352,10 @@ Fields GroupRename::fields() {
 Fields ClusterVerifyConfig::fields() {
   static constexpr Field table[] = {
       field<&ClusterVerifyConfig::debug_simulate_errors>("debug_simulate_errors",
-                                                         "Debug simulate errors."),
-      field<&ClusterVerifyConfig::error_codes>("error_codes", "Error codes."),
-      field<&ClusterVerifyConfig::ignore_errors>("ignore_errors", "Ignore errors."),
-      field<&ClusterVerifyConfig::verbose>("verbose", "Verbose."),
+                                                         "Have every check report."),
+      field<&ClusterVerifyConfig::error_codes>("error_codes", "Tell the code of what is found."),
+      field<&ClusterVerifyConfig::ignore_errors>("ignore_errors", "Codes that count as warnings."),
+      field<&ClusterVerifyConfig::verbose>("verbose", "Tell each step, too."),
   };
   return table;
 }
@@ -411,12 +417,12 @@ Fields ClusterVerifyGroup::fields() {
   static constexpr Field table[] = {
       required<&ClusterVerifyGroup::group_name>("group_name", "The node group."),
       field<&ClusterVerifyGroup::debug_simulate_errors>("debug_simulate_errors",
-                                                        "Debug simulate errors."),
-      field<&ClusterVerifyGroup::error_codes>("error_codes", "Error codes."),
-      field<&ClusterVerifyGroup::skip_checks>("skip_checks", "Skip checks."),
-      field<&ClusterVerifyGroup::ignore_errors>("ignore_errors", "Ignore errors."),
-      field<&ClusterVerifyGroup::verbose>("verbose", "Verbose."),
-      field<&ClusterVerifyGroup::verify_clutter>("verify_clutter", "Verify clutter."),
+                                                        "Have every check report."),
+      field<&ClusterVerifyGroup::error_codes>("error_codes", "Tell the code of what is found."),
+      field<&ClusterVerifyGroup::skip_checks>("skip_checks", "Optional checks to leave out."),
+      field<&ClusterVerifyGroup::ignore_errors>("ignore_errors", "Codes that count as warnings."),
+      field<&ClusterVerifyGroup::verbose>("verbose", "Tell each step, too."),
+      field<&ClusterVerifyGroup::verify_clutter>("verify_clutter", "Of no effect."),
   };
   return table;
 }
@@ -450,7 +456,7 @@ Fields NodeQueryStorage::fields() {
 Fields TagsSet::fields() {
   static constexpr Field table[] = {
       required<&TagsSet::kind>("kind", "What carries the tags."),
-      required<&TagsSet::tags>("tags", "Tags."),
+      required<&TagsSet::tags>("tags", "Those to add."),
       field<&TagsSet::name>("name", "Its name."),
   };
   return table;
@@ -459,7 +465,7 @@ Fields TagsSet::fields() {
 Fields TagsDel::fields() {
   static constexpr Field table[] = {
       required<&TagsDel::kind>("kind", "What carries the tags."),
-      required<&TagsDel::tags>("tags", "Tags."),
+      required<&TagsDel::tags>("tags", "Those to take away."),
       field<&TagsDel::name>("name", "Its name."),
   };
   return table;
@@ -475,11 +481,11 @@ Fields TagsSearch::fields() {
 Fields TestDelay::fields() {
   static constexpr Field table[] = {
       required<&TestDelay::duration>("duration", "Seconds."),
-      field<&TestDelay::on_master>("on_master", "On master."),
-      field<&TestDelay::on_nodes>("on_nodes", "On nodes."),
-      field<&TestDelay::repeat>("repeat", "Repeat."),
-      field<&TestDelay::interruptible>("interruptible", "Interruptible."),
-      field<&TestDelay::no_locks>("no_locks", "No locks."),
+      field<&TestDelay::on_master>("on_master", "Whether the master waits."),
+      field<&TestDelay::on_nodes>("on_nodes", "Names of nodes that wait."),
+      field<&TestDelay::repeat>("repeat", "Rounds; 0: one, and nothing is said."),
+      field<&TestDelay::interruptible>("interruptible", "Of no effect."),
+      field<&TestDelay::no_locks>("no_locks", "Take no locks of the nodes."),
   };
   return table;
 }

@@ -1,5 +1,5 @@
 // Opcodes that act on the cluster, its nodes, its OS definitions and its tags, and those for tests
-// (ganeti-compat §3.2).
+// (docs/ganeti.md, "Opcodes and jobs").
 #pragma once
 
 #include "opcodes/opcode.h"

@@ -1,4 +1,4 @@
-// Opcodes that act on node groups (ganeti-compat §3.2).
+// Opcodes that act on node groups (docs/ganeti.md, "Opcodes and jobs").
 #pragma once
 
 #include "opcodes/opcode.h"

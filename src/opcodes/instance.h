@@ -1,4 +1,4 @@
-// Opcodes that act on instances (ganeti-compat §3.2).
+// Opcodes that act on instances (docs/ganeti.md, "Opcodes and jobs").
 #pragma once
 
 #include "opcodes/opcode.h"

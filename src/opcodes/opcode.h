@@ -1,5 +1,5 @@
 // An opcode: one thing that can be asked for, as data. Wire names, types and defaults are Ganeti's
-// (ganeti-compat §3).
+// (docs/ganeti.md, "Opcodes and jobs").
 //
 // Each opcode is a struct with an `op_id`, its field table and the parameters that all opcodes
 // share. `Registry` finds the type-erased description by its wire name. Values; use from any
@@ -20,7 +20,7 @@ namespace flotte::opcodes {
 
 namespace json = boost::json;
 
-// The parameters of every opcode (ganeti-compat §3.1).
+// The parameters of every opcode.
 struct Common {
   std::optional<bool> dry_run;
   std::optional<std::int64_t> debug_level;

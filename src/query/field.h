@@ -1,5 +1,5 @@
-// List fields: what a column is and how its cell comes from a row (ganeti-compat §1.2, §2). Values;
-// any thread.
+// List fields: what a column is and how its cell comes from a row (docs/ganeti.md, "Lists and
+// fields"). Values; any thread.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
 // The dictionaries behind `gnt-instance info` and `gnt-cluster info`, with Ganeti's keys
-// (ganeti-compat §1.5, §6). Pure.
+// (docs/ganeti.md, "Output of info"). Pure.
 #pragma once
 
 #include "query/field.h"

@@ -1,5 +1,5 @@
-// Running a query over rows: fields, names and a filter in its JSON form (ganeti-compat §1.2).
-// Pure; any thread.
+// Running a query over rows: fields, names and a filter in its JSON form (docs/ganeti.md, "Lists
+// and fields", and docs/ganeti.md, "Filters"). Pure; any thread.
 #pragma once
 
 #include <optional>

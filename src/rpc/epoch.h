@@ -10,7 +10,7 @@
 
 namespace flotte::rpc {
 
-// Architecture, "Jobs that survive": a node refuses an epoch lower than the highest it has seen.
+// ARCHITECTURE.md, "Jobs that survive": a node refuses an epoch lower than the highest it has seen.
 Result<void> check_leader_epoch(std::int64_t claimed, std::int64_t highest_seen);
 
 // Which instance a call is about, by its arguments; empty: about none.

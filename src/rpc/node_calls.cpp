@@ -9,8 +9,8 @@ using schema::Fields;
 
 Fields DiskSpec::fields() {
   static constexpr Field table[] = {
-      field<&DiskSpec::disk>("disk", "Disk."),
-      field<&DiskSpec::index>("index", "Index."),
+      field<&DiskSpec::disk>("disk", "As the configuration has it."),
+      field<&DiskSpec::index>("index", "Its place among its instance's."),
       field<&DiskSpec::params>("params", "Filled diskparams of its template."),
   };
   return table;
@@ -18,7 +18,7 @@ Fields DiskSpec::fields() {
 
 Fields NicSpec::fields() {
   static constexpr Field table[] = {
-      field<&NicSpec::nic>("nic", "Nic."),
+      field<&NicSpec::nic>("nic", "As the configuration has it."),
       field<&NicSpec::params>("params", "Filled: mode, link, vlan, antispoof."),
   };
   return table;
@@ -26,61 +26,62 @@ Fields NicSpec::fields() {
 
 Fields InstanceSpec::fields() {
   static constexpr Field table[] = {
-      field<&InstanceSpec::name>("name", "Name."),
-      field<&InstanceSpec::uuid>("uuid", "Uuid."),
-      field<&InstanceSpec::hypervisor>("hypervisor", "Hypervisor."),
-      field<&InstanceSpec::os>("os", "Os."),
+      field<&InstanceSpec::name>("name", "What it is called."),
+      field<&InstanceSpec::uuid>("uuid", "Stays when its name changes."),
+      field<&InstanceSpec::hypervisor>("hypervisor", "What runs it."),
+      field<&InstanceSpec::os>("os", "OS definition, with its variant."),
       field<&InstanceSpec::hvparams>("hvparams", "Filled."),
       field<&InstanceSpec::beparams>("beparams", "Filled."),
       field<&InstanceSpec::osparams>("osparams", "Filled, private and secret ones too."),
-      field<&InstanceSpec::disks>("disks", "Disks."),
-      field<&InstanceSpec::nics>("nics", "Nics."),
-      field<&InstanceSpec::network_port>("network_port", "Network port."),
-      field<&InstanceSpec::tags>("tags", "Tags."),
+      field<&InstanceSpec::disks>("disks", "In their order."),
+      field<&InstanceSpec::nics>("nics", "In their order."),
+      field<&InstanceSpec::network_port>("network_port", "TCP port of its display."),
+      field<&InstanceSpec::tags>("tags", "For the scripts of the network."),
       field<&InstanceSpec::primary_node>("primary_node", "Names, for the scripts' environment."),
-      field<&InstanceSpec::cluster_name>("cluster_name", "Cluster name."),
-      field<&InstanceSpec::epoch>("epoch", "Epoch."),
-      field<&InstanceSpec::ctime>("ctime", "Ctime."),
-      field<&InstanceSpec::mtime>("mtime", "Mtime."),
+      field<&InstanceSpec::cluster_name>("cluster_name", "Whose it is, for scripts."),
+      field<&InstanceSpec::epoch>("epoch", "Raised at each start: the fence of its disks."),
+      field<&InstanceSpec::ctime>("ctime", "Seconds since the epoch."),
+      field<&InstanceSpec::mtime>("mtime", "Seconds since the epoch."),
   };
   return table;
 }
 
 Fields VolumeGroup::fields() {
   static constexpr Field table[] = {
-      field<&VolumeGroup::name>("name", "Name."),
-      field<&VolumeGroup::size>("size", "Size."),
+      field<&VolumeGroup::name>("name", "As LVM calls it."),
+      field<&VolumeGroup::size>("size", "MiB."),
       field<&VolumeGroup::extent>("extent", "What volumes are rounded up to."),
-      field<&VolumeGroup::free>("free", "Free."),
+      field<&VolumeGroup::free>("free", "MiB that no volume has."),
   };
   return table;
 }
 
 Fields NodeFacts::fields() {
   static constexpr Field table[] = {
-      field<&NodeFacts::memory_total>("memory_total", "Memory total."),
-      field<&NodeFacts::memory_free>("memory_free", "Memory free."),
+      field<&NodeFacts::memory_total>("memory_total", "MiB."),
+      field<&NodeFacts::memory_free>("memory_free", "MiB that a guest could have."),
       field<&NodeFacts::memory_node>("memory_node", "Used by the node itself."),
-      field<&NodeFacts::cpu_total>("cpu_total", "Cpu total."),
-      field<&NodeFacts::cpu_nodes>("cpu_nodes", "Cpu nodes."),
-      field<&NodeFacts::cpu_sockets>("cpu_sockets", "Cpu sockets."),
+      field<&NodeFacts::cpu_total>("cpu_total", "Threads."),
+      field<&NodeFacts::cpu_nodes>("cpu_nodes", "NUMA nodes."),
+      field<&NodeFacts::cpu_sockets>("cpu_sockets", "Packages."),
       field<&NodeFacts::cpu_node>("cpu_node", "Cores that the node keeps for itself."),
-      field<&NodeFacts::boot_id>("boot_id", "Boot id."),
-      field<&NodeFacts::volume_groups>("volume_groups", "Volume groups."),
+      field<&NodeFacts::boot_id>("boot_id", "Another one after each boot."),
+      field<&NodeFacts::volume_groups>("volume_groups", "All that LVM knows."),
       field<&NodeFacts::file_total>("file_total",
                                     "Of the file system below the directory asked for."),
-      field<&NodeFacts::file_free>("file_free", "File free."),
+      field<&NodeFacts::file_free>("file_free", "MiB free there."),
       field<&NodeFacts::wall_time>("wall_time", "The node's clock, seconds since the epoch."),
       field<&NodeFacts::accelerator>("accelerator", "'kvm' or 'tcg'."),
       field<&NodeFacts::accelerator_reason>("accelerator_reason", "One sentence."),
-      field<&NodeFacts::software_version>("software_version", "Software version."),
+      field<&NodeFacts::software_version>("software_version", "Of the node daemon."),
   };
   return table;
 }
 
 Fields NodeInfo::fields() {
   static constexpr Field table[] = {
-      field<&NodeInfo::file_storage_dir>("file_storage_dir", "File storage dir."),
+      field<&NodeInfo::file_storage_dir>("file_storage_dir",
+                                         "Whose file system is measured; empty: none."),
   };
   return table;
 }
@@ -150,8 +151,8 @@ Fields SsconfWrite::fields() {
 
 Fields BlockdevCreate::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevCreate::instance>("instance", "Instance."),
-      field<&BlockdevCreate::disk>("disk", "Disk."),
+      field<&BlockdevCreate::instance>("instance", "Whose it is."),
+      field<&BlockdevCreate::disk>("disk", "What is made."),
       field<&BlockdevCreate::wipes>("wipes", "Whether it is to be wiped before use."),
   };
   return table;
@@ -159,8 +160,8 @@ Fields BlockdevCreate::fields() {
 
 Fields BlockdevAdopt::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevAdopt::instance>("instance", "Instance."),
-      field<&BlockdevAdopt::disk>("disk", "Disk."),
+      field<&BlockdevAdopt::instance>("instance", "Whose it is."),
+      field<&BlockdevAdopt::disk>("disk", "What the volume becomes."),
       field<&BlockdevAdopt::volume>("volume", "The name that it had."),
       field<&BlockdevAdopt::owner>("owner", "The instance that it was of."),
   };
@@ -169,8 +170,8 @@ Fields BlockdevAdopt::fields() {
 
 Fields BlockdevRelease::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevRelease::instance>("instance", "Instance."),
-      field<&BlockdevRelease::disk>("disk", "Disk."),
+      field<&BlockdevRelease::instance>("instance", "Whose it is."),
+      field<&BlockdevRelease::disk>("disk", "What it was since."),
       field<&BlockdevRelease::volume>("volume", "The name that it had."),
       field<&BlockdevRelease::owner>("owner", "The instance that it was of."),
   };
@@ -179,8 +180,8 @@ Fields BlockdevRelease::fields() {
 
 Fields BlockdevRemove::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevRemove::instance>("instance", "Instance."),
-      field<&BlockdevRemove::disk>("disk", "Disk."),
+      field<&BlockdevRemove::instance>("instance", "Whose it is."),
+      field<&BlockdevRemove::disk>("disk", "What is removed."),
   };
   return table;
 }
@@ -200,19 +201,19 @@ Fields BlockdevRename::fields() {
 
 Fields BlockdevConvert::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevConvert::instance>("instance", "Instance."),
+      field<&BlockdevConvert::instance>("instance", "Whose they are."),
       field<&BlockdevConvert::disk>("disk", "What is copied."),
       field<&BlockdevConvert::new_disk>("new_disk", "Where to."),
-      field<&BlockdevConvert::epoch>("epoch", "Epoch."),
+      field<&BlockdevConvert::epoch>("epoch", "The fence of both."),
   };
   return table;
 }
 
 Fields BlockdevGrow::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevGrow::instance>("instance", "Instance."),
-      field<&BlockdevGrow::disk>("disk", "Disk."),
-      field<&BlockdevGrow::size>("size", "Size."),
+      field<&BlockdevGrow::instance>("instance", "Whose it is."),
+      field<&BlockdevGrow::disk>("disk", "What grows."),
+      field<&BlockdevGrow::size>("size", "MiB that it shall have."),
       field<&BlockdevGrow::wipes>("wipes", "Whether what is new is to be wiped before use."),
       field<&BlockdevGrow::is_undo>("is_undo", "Whether it may be missing."),
   };
@@ -232,17 +233,17 @@ Fields DevicePath::fields() {
 
 Fields BlockdevAssemble::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevAssemble::instance>("instance", "Instance."),
-      field<&BlockdevAssemble::disk>("disk", "Disk."),
-      field<&BlockdevAssemble::epoch>("epoch", "Epoch."),
+      field<&BlockdevAssemble::instance>("instance", "Whose it is."),
+      field<&BlockdevAssemble::disk>("disk", "What is opened."),
+      field<&BlockdevAssemble::epoch>("epoch", "Lower than its own is refused."),
   };
   return table;
 }
 
 Fields BlockdevShutdown::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevShutdown::instance>("instance", "Instance."),
-      field<&BlockdevShutdown::disk>("disk", "Disk."),
+      field<&BlockdevShutdown::instance>("instance", "Whose it is."),
+      field<&BlockdevShutdown::disk>("disk", "What is closed."),
   };
   return table;
 }
@@ -256,16 +257,16 @@ Fields BlockdevFound::fields() {
 
 Fields BlockdevFind::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevFind::instance>("instance", "Instance."),
-      field<&BlockdevFind::disks>("disks", "Disks."),
+      field<&BlockdevFind::instance>("instance", "Whose they are."),
+      field<&BlockdevFind::disks>("disks", "Which are looked for."),
   };
   return table;
 }
 
 Fields BlockdevWipe::fields() {
   static constexpr Field table[] = {
-      field<&BlockdevWipe::instance>("instance", "Instance."),
-      field<&BlockdevWipe::disk>("disk", "Disk."),
+      field<&BlockdevWipe::instance>("instance", "Whose it is."),
+      field<&BlockdevWipe::disk>("disk", "As large as it is to be."),
   };
   return table;
 }
@@ -273,9 +274,9 @@ Fields BlockdevWipe::fields() {
 Fields Volume::fields() {
   static constexpr Field table[] = {
       field<&Volume::phys>("phys", "Physical devices."),
-      field<&Volume::vg>("vg", "Vg."),
-      field<&Volume::name>("name", "Name."),
-      field<&Volume::size>("size", "Size."),
+      field<&Volume::vg>("vg", "Its volume group."),
+      field<&Volume::name>("name", "As LVM calls it."),
+      field<&Volume::size>("size", "MiB."),
       field<&Volume::is_active>("is_active", "Whether it can be opened."),
       field<&Volume::is_open>("is_open", "Whether somebody has it open."),
       field<&Volume::owner>("owner", "The instance that it says it is of."),
@@ -289,76 +290,76 @@ Fields Volume::fields() {
 
 Fields VolumeList::fields() {
   static constexpr Field table[] = {
-      field<&VolumeList::volumes>("volumes", "Volumes."),
+      field<&VolumeList::volumes>("volumes", "All of the node's."),
   };
   return table;
 }
 
 Fields DiskFile::fields() {
   static constexpr Field table[] = {
-      field<&DiskFile::path>("path", "Path."),
-      field<&DiskFile::size>("size", "Size."),
+      field<&DiskFile::path>("path", "From the root."),
+      field<&DiskFile::size>("size", "MiB."),
   };
   return table;
 }
 
 Fields DiskFileList::fields() {
   static constexpr Field table[] = {
-      field<&DiskFileList::files>("files", "Files."),
+      field<&DiskFileList::files>("files", "All that are there."),
   };
   return table;
 }
 
 Fields FileStorageList::fields() {
   static constexpr Field table[] = {
-      field<&FileStorageList::directory>("directory", "Directory."),
+      field<&FileStorageList::directory>("directory", "Below which is looked."),
   };
   return table;
 }
 
 Fields OsParameter::fields() {
   static constexpr Field table[] = {
-      field<&OsParameter::name>("name", "Name."),
-      field<&OsParameter::doc>("doc", "Doc."),
+      field<&OsParameter::name>("name", "Without OSP_."),
+      field<&OsParameter::doc>("doc", "What it is for."),
   };
   return table;
 }
 
 Fields OsDefinition::fields() {
   static constexpr Field table[] = {
-      field<&OsDefinition::name>("name", "Name."),
-      field<&OsDefinition::path>("path", "Path."),
+      field<&OsDefinition::name>("name", "Of its directory."),
+      field<&OsDefinition::path>("path", "Where it lies."),
       field<&OsDefinition::diagnose>("diagnose", "Empty when valid, else why not."),
-      field<&OsDefinition::variants>("variants", "Variants."),
-      field<&OsDefinition::parameters>("parameters", "Parameters."),
-      field<&OsDefinition::api_versions>("api_versions", "Api versions."),
-      field<&OsDefinition::trusted>("trusted", "Trusted."),
+      field<&OsDefinition::variants>("variants", "The first is what scripts get without one."),
+      field<&OsDefinition::parameters>("parameters", "What it declares."),
+      field<&OsDefinition::api_versions>("api_versions", "Those it can be run with."),
+      field<&OsDefinition::trusted>("trusted", "Whether it has no create_untrusted."),
   };
   return table;
 }
 
 Fields OsList::fields() {
   static constexpr Field table[] = {
-      field<&OsList::definitions>("definitions", "Definitions."),
+      field<&OsList::definitions>("definitions", "By name, valid or not."),
   };
   return table;
 }
 
 Fields OsCreate::fields() {
   static constexpr Field table[] = {
-      field<&OsCreate::instance>("instance", "Instance."),
-      field<&OsCreate::reinstall>("reinstall", "Reinstall."),
-      field<&OsCreate::force_variant>("force_variant", "Force variant."),
-      field<&OsCreate::debug_level>("debug_level", "Debug level."),
+      field<&OsCreate::instance>("instance", "What is installed."),
+      field<&OsCreate::reinstall>("reinstall", "Something was installed before."),
+      field<&OsCreate::force_variant>("force_variant", "Accept an unlisted variant."),
+      field<&OsCreate::debug_level>("debug_level", "How much the scripts say."),
   };
   return table;
 }
 
 Fields OsRename::fields() {
   static constexpr Field table[] = {
-      field<&OsRename::instance>("instance", "Instance."),
+      field<&OsRename::instance>("instance", "By its new name."),
       field<&OsRename::old_name>("old_name", "What it was called."),
-      field<&OsRename::debug_level>("debug_level", "Debug level."),
+      field<&OsRename::debug_level>("debug_level", "How much the scripts say."),
   };
   return table;
 }
@@ -382,60 +383,60 @@ Fields ResolveName::fields() {
 
 Fields InstanceStart::fields() {
   static constexpr Field table[] = {
-      field<&InstanceStart::instance>("instance", "Instance."),
-      field<&InstanceStart::startup_paused>("startup_paused", "Startup paused."),
+      field<&InstanceStart::instance>("instance", "What is started."),
+      field<&InstanceStart::startup_paused>("startup_paused", "Whether it stays paused."),
   };
   return table;
 }
 
 Fields InstanceShutdown::fields() {
   static constexpr Field table[] = {
-      field<&InstanceShutdown::instance>("instance", "Instance."),
-      field<&InstanceShutdown::hypervisor>("hypervisor", "Hypervisor."),
-      field<&InstanceShutdown::timeout_s>("timeout_s", "Timeout s."),
+      field<&InstanceShutdown::instance>("instance", "Its name."),
+      field<&InstanceShutdown::hypervisor>("hypervisor", "What runs it."),
+      field<&InstanceShutdown::timeout_s>("timeout_s", "Seconds until the plug; 0: at once."),
   };
   return table;
 }
 
 Fields InstanceSoftReboot::fields() {
   static constexpr Field table[] = {
-      field<&InstanceSoftReboot::instance>("instance", "Instance."),
-      field<&InstanceSoftReboot::hypervisor>("hypervisor", "Hypervisor."),
+      field<&InstanceSoftReboot::instance>("instance", "Its name."),
+      field<&InstanceSoftReboot::hypervisor>("hypervisor", "What runs it."),
   };
   return table;
 }
 
 Fields InstanceAdjust::fields() {
   static constexpr Field table[] = {
-      field<&InstanceAdjust::instance>("instance", "Instance."),
+      field<&InstanceAdjust::instance>("instance", "As it shall be."),
   };
   return table;
 }
 
 Fields InstanceBalloon::fields() {
   static constexpr Field table[] = {
-      field<&InstanceBalloon::instance>("instance", "Instance."),
-      field<&InstanceBalloon::hypervisor>("hypervisor", "Hypervisor."),
-      field<&InstanceBalloon::memory>("memory", "Memory."),
+      field<&InstanceBalloon::instance>("instance", "Its name."),
+      field<&InstanceBalloon::hypervisor>("hypervisor", "What runs it."),
+      field<&InstanceBalloon::memory>("memory", "MiB that it keeps."),
   };
   return table;
 }
 
 Fields InstanceResizeDisk::fields() {
   static constexpr Field table[] = {
-      field<&InstanceResizeDisk::instance>("instance", "Instance."),
-      field<&InstanceResizeDisk::hypervisor>("hypervisor", "Hypervisor."),
-      field<&InstanceResizeDisk::disk>("disk", "Disk."),
-      field<&InstanceResizeDisk::size>("size", "Size."),
+      field<&InstanceResizeDisk::instance>("instance", "Its name."),
+      field<&InstanceResizeDisk::hypervisor>("hypervisor", "What runs it."),
+      field<&InstanceResizeDisk::disk>("disk", "What has grown."),
+      field<&InstanceResizeDisk::size>("size", "MiB now."),
   };
   return table;
 }
 
 Fields RunningNic::fields() {
   static constexpr Field table[] = {
-      field<&RunningNic::uuid>("uuid", "Uuid."),
-      field<&RunningNic::tap>("tap", "Tap."),
-      field<&RunningNic::params>("params", "Params."),
+      field<&RunningNic::uuid>("uuid", "Which one."),
+      field<&RunningNic::tap>("tap", "The interface of the node."),
+      field<&RunningNic::params>("params", "What it was connected with."),
       field<&RunningNic::lacks_filter>("lacks_filter", "Whether its rules are gone."),
   };
   return table;
@@ -443,31 +444,31 @@ Fields RunningNic::fields() {
 
 Fields RunningInstance::fields() {
   static constexpr Field table[] = {
-      field<&RunningInstance::name>("name", "Name."),
-      field<&RunningInstance::hypervisor>("hypervisor", "Hypervisor."),
-      field<&RunningInstance::state>("state", "State."),
-      field<&RunningInstance::memory>("memory", "Memory."),
-      field<&RunningInstance::vcpus>("vcpus", "Vcpus."),
-      field<&RunningInstance::cpu_seconds>("cpu_seconds", "Cpu seconds."),
-      field<&RunningInstance::pid>("pid", "Pid."),
-      field<&RunningInstance::hvparams>("hvparams", "Hvparams."),
-      field<&RunningInstance::memory_max>("memory_max", "Memory max."),
-      field<&RunningInstance::nics>("nics", "Nics."),
-      field<&RunningInstance::disks>("disks", "Disks."),
+      field<&RunningInstance::name>("name", "What it was started as."),
+      field<&RunningInstance::hypervisor>("hypervisor", "What runs it."),
+      field<&RunningInstance::state>("state", "What it does."),
+      field<&RunningInstance::memory>("memory", "MiB that it has now."),
+      field<&RunningInstance::vcpus>("vcpus", "CPUs that it sees."),
+      field<&RunningInstance::cpu_seconds>("cpu_seconds", "Time of CPUs used."),
+      field<&RunningInstance::pid>("pid", "Of its QEMU."),
+      field<&RunningInstance::hvparams>("hvparams", "What it was started with."),
+      field<&RunningInstance::memory_max>("memory_max", "MiB it was started with; 0: unknown."),
+      field<&RunningInstance::nics>("nics", "Those it has now."),
+      field<&RunningInstance::disks>("disks", "UUIDs of those it has now."),
   };
   return table;
 }
 
 Fields RunningInstances::fields() {
   static constexpr Field table[] = {
-      field<&RunningInstances::instances>("instances", "Instances."),
+      field<&RunningInstances::instances>("instances", "By the truth of the processes."),
   };
   return table;
 }
 
 Fields AllInstancesInfo::fields() {
   static constexpr Field table[] = {
-      field<&AllInstancesInfo::hypervisors>("hypervisors", "Hypervisors."),
+      field<&AllInstancesInfo::hypervisors>("hypervisors", "Which are asked."),
       field<&AllInstancesInfo::instances>("instances", "The only ones asked for."),
   };
   return table;
@@ -475,7 +476,7 @@ Fields AllInstancesInfo::fields() {
 
 Fields NicsValidate::fields() {
   static constexpr Field table[] = {
-      field<&NicsValidate::nics>("nics", "Nics."),
+      field<&NicsValidate::nics>("nics", "What would be connected."),
   };
   return table;
 }
@@ -534,29 +535,29 @@ Fields HooksRun::fields() {
 
 Fields TestDelay::fields() {
   static constexpr Field table[] = {
-      field<&TestDelay::duration_s>("duration_s", "Duration s."),
+      field<&TestDelay::duration_s>("duration_s", "Seconds."),
   };
   return table;
 }
 
 Fields BootstrapReply::fields() {
   static constexpr Field table[] = {
-      field<&BootstrapReply::node_name>("node_name", "Node name."),
-      field<&BootstrapReply::primary_ip>("primary_ip", "Primary ip."),
-      field<&BootstrapReply::port>("port", "Port."),
+      field<&BootstrapReply::node_name>("node_name", "What the node calls itself."),
+      field<&BootstrapReply::primary_ip>("primary_ip", "Where others reach it."),
+      field<&BootstrapReply::port>("port", "Of its daemon."),
   };
   return table;
 }
 
 Fields Bootstrap::fields() {
   static constexpr Field table[] = {
-      field<&Bootstrap::cluster_name>("cluster_name", "Cluster name."),
-      field<&Bootstrap::node_uuid>("node_uuid", "Node uuid."),
+      field<&Bootstrap::cluster_name>("cluster_name", "What the cluster shall be called."),
+      field<&Bootstrap::node_uuid>("node_uuid", "Of this node from now on."),
       field<&Bootstrap::master_ip>("master_ip", "Empty: none is brought up."),
       field<&Bootstrap::master_netdev>("master_netdev", "Empty with master_ip empty."),
-      field<&Bootstrap::master_netmask>("master_netmask", "Master netmask."),
-      field<&Bootstrap::file_storage_dirs>("file_storage_dirs", "File storage dirs."),
-      field<&Bootstrap::volume_group_name>("volume_group_name", "Volume group name."),
+      field<&Bootstrap::master_netmask>("master_netmask", "Bits of the network."),
+      field<&Bootstrap::file_storage_dirs>("file_storage_dirs", "Made, and allowed for disks."),
+      field<&Bootstrap::volume_group_name>("volume_group_name", "Must be there; empty: none."),
   };
   return table;
 }

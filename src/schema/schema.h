@@ -32,7 +32,8 @@ enum class UnknownKeys { Refuse, Ignore, IgnoreOutermost };
 
 // How one C++ type is written in JSON.
 struct Codec {
-  std::string_view type_name;  // as ganeti-compat §3.2 writes it: "str", "?int", "list str"
+  // "str", "?int", "list str": docs/ganeti.md, "Opcodes and jobs".
+  std::string_view type_name;
   json::value (*encode)(void const* from);
   // `where` names the value in errors: "disks[0].size".
   Result<void> (*decode)(void* into, json::value const& from, std::string_view where,

@@ -1,5 +1,5 @@
-// What `gnt-instance modify --net` and `--disk` ask for (ganeti-compat §1.4), applied to an
-// instance's lists of NICs and disks. Pure.
+// What `gnt-instance modify --net` and `--disk` ask for (docs/ganeti.md, "Disks and NICs of a
+// command"), applied to an instance's lists of NICs and disks. Pure.
 #pragma once
 
 #include "units/devices.h"

@@ -1,5 +1,5 @@
-// Disks and NICs as people describe them (ganeti-compat §1.3, §1.4): checked, and made into those
-// of the model. Pure: chance comes from the Random that is given.
+// Disks and NICs as people describe them (docs/ganeti.md, "Disks and NICs of a command"): checked,
+// and made into those of the model. Pure: chance comes from the Random that is given.
 #pragma once
 
 #include <set>

@@ -1,5 +1,5 @@
-// What hooks are told of an instance and of the cluster, in Ganeti's words (ganeti-compat §8), and
-// where they run. Pure.
+// What hooks are told of an instance and of the cluster, in Ganeti's words (docs/ganeti.md,
+// "Hooks"), and where they run. Pure.
 #pragma once
 
 #include "jobs/hooks.h"

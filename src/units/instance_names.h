@@ -1,4 +1,5 @@
-// What an instance may be called, and what --name-check and --ip-check look at (ganeti-compat T1).
+// What an instance may be called, and what --name-check and --ip-check look at (docs/ganeti.md,
+// "Instance names").
 #pragma once
 
 #include <optional>

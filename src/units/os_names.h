@@ -1,5 +1,5 @@
 // OS names on the command line, `os` or `os+variant`, and what nodes must have of them
-// (ganeti-compat §7). Pure.
+// (docs/ganeti.md, "OS interface"). Pure.
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@ class JobContext;
 
 namespace flotte::units {
 
-// [\w.+*/:@-]+, at most 128 characters (ganeti-compat §1.1).
+// [\w.+*/:@-]+, at most 128 characters (docs/ganeti.md, "Values of options").
 Result<void> check_tags(std::vector<std::string> const& tags);
 Result<jobs::LockSet> tag_locks(std::string const& kind, std::string const& name,
                                 model::Cluster const& cluster);

@@ -1,4 +1,4 @@
-// The lines that the verifying units print, in Ganeti's form (ganeti-compat §1.3, verify). Pure.
+// The lines that the verifying units print, in Ganeti's form (docs/ganeti.md, "Verifying"). Pure.
 #pragma once
 
 #include <algorithm>

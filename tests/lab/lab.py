@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 180
 HANG_SECONDS_MIN = 60
 QEMU = "-f '^/usr/bin/kvm '"  # the processes of guests, for pgrep and pkill
 CACHE_SECONDS = 24 * 3600
-# operations.md, O1
+# Operation O1 (README.md, "Operations"), as it is typed.
 INIT = ('gnt-cluster init --vg-name vms --master-netdev br-grenode --enabled-hypervisors kvm --hypervisor-parameters kvm:kernel_path="" '
         "--enabled-disk-templates plain,diskless --node-parameters ssh_port=51083 flotte.grenode.net")
 

@@ -1,4 +1,4 @@
-"""gnt-cluster init as operations.md has it, and the mistakes that people make with it."""
+"""gnt-cluster init as operation O1 (README.md, "Operations") is typed, and the mistakes that people make with it."""
 import subprocess
 
 import pytest

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Black-box tests of the OS definitions: tests/os/run [--short] [unittest options]
+"""Black-box tests of the OS definitions: tests/os/test_debootstrap.py [--short] [unittest options]
 
 --short leaves out what installs or boots a guest (minutes). Needs root, a Debian mirror and QEMU; no daemons.
 OS_TEST_ROOT=DIR keeps the cache of trees in DIR between runs (the first creation isn't timed then).

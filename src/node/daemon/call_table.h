@@ -3,7 +3,7 @@
 //
 // Used by the node daemon. A call runs on a thread of its own and outlives the connection that
 // asked for it; the same call (job, step, name, arguments) asked again joins it, so that nothing
-// is done twice at once. Thread-safe. Architecture, "Jobs that survive".
+// is done twice at once. Thread-safe. ARCHITECTURE.md, "Jobs that survive".
 #pragma once
 
 #include <cstdint>

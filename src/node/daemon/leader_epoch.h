@@ -1,7 +1,7 @@
 // LeaderEpoch: the highest leadership epoch that this node has seen, on disk, so that a deposed
 // leader stays refused after a restart.
 //
-// Used by the node daemon. Thread-safe. Architecture, "Jobs that survive".
+// Used by the node daemon. Thread-safe. ARCHITECTURE.md, "Jobs that survive".
 #pragma once
 
 #include <cstdint>

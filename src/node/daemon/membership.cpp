@@ -23,7 +23,7 @@ constexpr mode_t mode_secret = 0600;
 constexpr mode_t mode_public = 0644;
 constexpr mode_t mode_ssconf = 0444;
 constexpr std::string_view ssconf_prefix = "ssconf_";
-// What scripts compare with (ganeti-compat §5.3).
+// What scripts compare with (docs/ganeti.md, "ssconf").
 constexpr std::string_view release_version = "3.0.2";
 
 std::string membership_file(Paths const& paths) {

@@ -1,7 +1,7 @@
 // The files that make this machine a node of a cluster: directories, certificates, secrets, ssconf.
 //
 // Used by the node daemon: its bootstrap and leave calls. Not thread-safe; NodeDaemon takes a
-// mutex. ganeti-compat §5.2, §5.3, §9.
+// mutex. docs/ganeti.md, "Daemons and files", and docs/ganeti.md, "ssconf".
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
 // The scripts that people hang on operations: those of one directory below /etc/ganeti/hooks, in
-// the order of their names (ganeti-compat §8). Called from several threads at once.
+// the order of their names (docs/ganeti.md, "Hooks"). Called from several threads at once.
 #pragma once
 
 #include <atomic>

@@ -442,8 +442,8 @@ TEST_P(KvmTest, a_long_name_gets_short_sockets) {
 
 class KvmHotplug : public KvmTest {
  protected:
-  // It boots from its first disk, says "R", and lets go of whatever it is asked for (QEMU's
-  // docs/specs/acpi_pci_hotplug.txt), by the ports of its machine.
+  // It boots from its first disk, says "R", and lets go of whatever it is asked for, by the ports
+  // of its machine (QEMU's docs/specs/acpi_pci_hotplug.txt).
   static std::string program_that_lets_go(bool is_q35) {
     unsigned char const high = is_q35 ? 0x0c : 0xae;
     unsigned char const low = is_q35 ? 0xc0 : 0x00;

@@ -1,5 +1,5 @@
-// The cluster's own address on the interface of its master (ganeti-compat §8): as a host address,
-// so that it brings no route with it. Thread-safe.
+// The cluster's own address on the interface of its master (docs/ganeti.md, "The cluster's
+// address"): as a host address, so that it brings no route with it. Thread-safe.
 #pragma once
 
 #include "rpc/node_calls.h"

@@ -1,5 +1,5 @@
-// Nics: connects a guest's taps to the node's network (ganeti-compat §4.2) and undoes what outlives
-// a tap.
+// Nics: connects a guest's taps to the node's network and undoes what outlives a tap
+// (docs/ganeti.md, "NICs and VLANs").
 //
 // Used by node/hypervisor, and by the daemon to tell beforehand. Who set up a script of their own
 // is obeyed: /etc/ganeti/network/<mode>/{up,down}, else Ganeti's older kvm-vif-bridge (up) and

@@ -1,5 +1,5 @@
-// OS definitions: finding, judging and running them (ganeti-compat §7). Called from several threads
-// at once.
+// OS definitions: finding, judging and running them (docs/ganeti.md, "OS interface"). Called from
+// several threads at once.
 #pragma once
 
 #include <functional>

@@ -45,7 +45,8 @@ class BlockDevices {
   virtual Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) = 0;
 };
 
-// Only below the directories that <etc>/file-storage-paths lists (ganeti-compat §4.4).
+// Only below the directories that <etc>/file-storage-paths lists (docs/ganeti.md, "Disks and their
+// ids").
 std::unique_ptr<BlockDevices> make_file_devices(Paths const& paths);
 // LVM by its commands.
 std::unique_ptr<BlockDevices> make_plain_devices(sys::Processes& processes);

@@ -1,5 +1,5 @@
 // Disks of the template plain: LVM volumes, owner and epoch as LVM tags. Command lines as Ganeti's
-// (ganeti-compat §4.4).
+// (docs/ganeti.md, "Disks and their ids").
 #include <algorithm>
 #include <charconv>
 

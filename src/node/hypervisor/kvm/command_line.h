@@ -1,5 +1,5 @@
-// The command line of QEMU for an instance: pure, golden-tested against Ganeti's (ganeti-compat
-// §4.6).
+// The command line of QEMU for an instance: pure, golden-tested against Ganeti's (docs/ganeti.md,
+// "QEMU's command line").
 #pragma once
 
 #include <array>

@@ -37,7 +37,7 @@ KvmMachine with_kvm() {
   return {.has_kvm = true, .has_default_kvm_path = true, .default_version = "<DEFAULT_MACHINE>"};
 }
 
-// The instance of ganeti-compat §4.6.
+// The instance of the golden command lines below, which are what Ganeti makes of it.
 rpc::InstanceSpec vm1() {
   rpc::InstanceSpec spec;
   spec.name = "vm1.example.org";

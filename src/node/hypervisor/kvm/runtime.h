@@ -1,5 +1,5 @@
-// KvmRuntime: what a QEMU guest has below <run>/kvm-hypervisor (ganeti-compat §5.4) and in the
-// process table.
+// KvmRuntime: what a QEMU guest has below <run>/kvm-hypervisor (docs/ganeti.md, "Files of a guest")
+// and in the process table.
 //
 // A guest is a process whose command line names it and its pid file, and which runs as a user that
 // guests run as: anybody can write such a command line.
