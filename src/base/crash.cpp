@@ -103,4 +103,8 @@ Blame::~Blame() {
   ::sigaltstack(&stack_before_, nullptr);
 }
 
+std::string blame_of_this_thread() {
+  return innermost ? innermost->line() : std::string();
+}
+
 }  // namespace flotte::crash

@@ -43,4 +43,7 @@ class Blame {
   std::array<char, stack_bytes> stack_;
 };
 
+// That of this thread, for one that works for it; empty: nobody's.
+std::string blame_of_this_thread();
+
 }  // namespace flotte::crash

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <system_error>
 #include <vector>
+
+#include "base/crash.h"
 
 namespace flotte {
 namespace {
@@ -42,9 +45,16 @@ void parallel(Clock& clock, std::size_t count, std::size_t at_once,
   auto const take_turns = [&] {
     for (auto i = next++; i < count; i = next++) work(i);
   };
+  // A crash of theirs is put down to what the caller works for.
+  auto const blame = crash::blame_of_this_thread();
+  auto const help = [&] {
+    std::optional<crash::Blame> taken;
+    if (!blame.empty()) taken.emplace(blame);
+    take_turns();
+  };
   Threads threads(clock);
   auto const wanted = std::min(count, at_once);
-  for (std::size_t i = 1; i < wanted && threads.start(take_turns); ++i) continue;
+  for (std::size_t i = 1; i < wanted && threads.start(help); ++i) continue;
   take_turns();
   threads.join();
 }

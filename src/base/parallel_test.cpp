@@ -8,6 +8,8 @@
 #include <set>
 #include <thread>
 
+#include "base/crash.h"
+
 namespace flotte {
 namespace {
 
@@ -35,6 +37,16 @@ TEST(Parallel, not_more_than_that) {
     --now;
   });
   EXPECT_LE(most, 3);
+}
+
+TEST(Parallel, they_work_for_who_called) {
+  SystemClock clock;
+  crash::Blame const blame("1 7\n");
+  std::latch all_have_begun(3);
+  parallel(clock, 3, 3, [&](std::size_t) {
+    all_have_begun.arrive_and_wait();
+    EXPECT_EQ(crash::blame_of_this_thread(), "1 7\n");
+  });
 }
 
 TEST(Parallel, one_needs_no_thread) {

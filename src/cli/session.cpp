@@ -19,9 +19,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto request_timeout = 120s;
-// The controller says something at least this often, or it is gone.
+// A job may have nothing to say for long. That the controller has gone, the connection tells.
 constexpr auto stream_idle_max = 24h;
-constexpr auto reconnect_max = 60s;
 
 std::string text_of(json::value const& value) {
   return value.is_string() ? std::string(std::string_view(value.get_string()))
@@ -274,7 +273,7 @@ Outcome<json::array> Session::follow(std::int64_t id, FollowOptions options) {
 // A controller that is restarted goes on with the job; so does who waits for it.
 Outcome<json::array> Session::follow_from(std::int64_t id, std::int64_t serial,
                                           FollowOptions options) {
-  auto give_up_at = std::chrono::steady_clock::now() + reconnect_max;
+  std::optional<std::chrono::steady_clock::time_point> give_up_at;
   for (;;) {
     auto client = net::Client::create(net::UnixClientOptions{.path = paths_.controller_socket()});
     if (!client) return stop(client.error());
@@ -292,9 +291,11 @@ Outcome<json::array> Session::follow_from(std::int64_t id, std::int64_t serial,
         return tl::unexpected(from_wire(parsed->get_object().at("error")));
       }
     }
-    if (following.serial != serial) give_up_at = std::chrono::steady_clock::now() + reconnect_max;
     serial = following.serial;
-    if (std::chrono::steady_clock::now() >= give_up_at) {
+    auto const now = std::chrono::steady_clock::now();
+    auto const was_there = response || !response.error().not_attempted;
+    if (was_there || !give_up_at) give_up_at = now + options.reconnect_max;
+    if (now >= *give_up_at) {
       return stop(
           fmt::format("Lost the controller while waiting; job {} goes on when it is back: "
                       "gnt-job watch {}",

@@ -35,6 +35,8 @@ tl::unexpected<CommandError> stop(Error const& error);
 
 struct FollowOptions {
   bool prints_log = true;
+  // How long a controller that is gone is looked for, from when the connection was lost.
+  std::chrono::milliseconds reconnect_max = std::chrono::minutes(1);
 };
 
 class Session {

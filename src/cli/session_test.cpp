@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "net/server.h"
+
 namespace flotte::cli {
 namespace {
 
@@ -55,6 +57,33 @@ TEST(Session, a_job_is_not_submitted_again_when_no_answer_comes) {
   EXPECT_TRUE(session.get("cluster"));
   EXPECT_FALSE(session.submit(boost::json::array{boost::json::array{}}));
   EXPECT_EQ(controller.end(), 2);
+  std::filesystem::remove_all(root);
+}
+
+// The stream ends after a long silence, as when the controller is restarted.
+TEST(Session, who_waited_long_looks_for_the_controller_as_long_as_others) {
+  char root[] = "/tmp/flotte-session-XXXXXX";
+  ASSERT_NE(::mkdtemp(root), nullptr);
+  Paths const paths{std::string(root)};
+  constexpr auto reconnect_max = std::chrono::seconds(2);
+  int streams = 0;
+  auto server = net::Server::create(
+      {.unix_socket = net::UnixListen{.path = paths.controller_socket()}},
+      [&](net::Request const&, net::Responder& responder) {
+        EXPECT_TRUE(responder.start_stream(200, "application/x-ndjson"));
+        if (++streams == 1) return std::this_thread::sleep_for(reconnect_max * 1.2);
+        EXPECT_TRUE(responder.write(
+            R"({"job":7,"done":{"status":"success","opstatus":["success"],"opresult":[5]}})"
+            "\n"));
+        EXPECT_TRUE(responder.finish());
+      });
+  ASSERT_TRUE(server) << server.error().message;
+  Session session(paths);
+  auto const result = session.follow(7, {.prints_log = false, .reconnect_max = reconnect_max});
+  ASSERT_TRUE(result) << result.error().text;
+  EXPECT_EQ(*result, boost::json::array{5});
+  EXPECT_EQ(streams, 2);
+  server->reset();
   std::filesystem::remove_all(root);
 }
 

@@ -99,7 +99,7 @@ bool Controller::is_alive() const {
 }
 
 Controller::~Controller() {
-  // Followers wait inside handlers: the queue lets them go, then the server can join them.
+  // Handlers wait for what these do: they let go, then the server can join them.
   parts_->nodes->stop();
   parts_->core->stop();
   parts_->server->stop();

@@ -71,6 +71,7 @@ struct Server::State {
   std::optional<Listener> tcp;
   std::optional<Listener> unix_socket;
   std::atomic<bool> is_stopping = false;
+  std::atomic<bool> keeps_out = false;  // somebody waits, and there is no room
 
   std::mutex mutex;
   std::list<Guest> guests;  // oldest first
@@ -79,7 +80,6 @@ struct Server::State {
 
   void stop();
   void accept_until_stopped();
-  bool has_room();
   bool make_room();
   void accept_one(int listener, Transport transport);
   void serve(Guest& guest);
@@ -150,7 +150,12 @@ void Server::State::accept_until_stopped() {
     if (is_stopping) return;
     reap();
     auto const is_awaited = is_tcp_ready || is_unix_ready;
-    lets_in = is_awaited ? make_room() : lets_in || has_room();
+    if (is_awaited || !lets_in) {
+      // Before it is looked: who becomes idle meanwhile rings.
+      keeps_out = true;
+      lets_in = make_room();
+      keeps_out = !lets_in;
+    }
     if (!is_awaited || !lets_in) continue;
     auto const accepted = boundary("Accepting a connection", [&]() -> Result<void> {
       if (is_unix_ready) accept_one(unix_socket->socket(), Transport::Unix);
@@ -177,11 +182,6 @@ void Server::State::wait_for_something(bool lets_in, bool& is_tcp_ready, bool& i
   }
   is_tcp_ready = entries[1].revents != 0;
   is_unix_ready = entries[2].revents != 0;
-}
-
-bool Server::State::has_room() {
-  std::lock_guard const lock(mutex);
-  return guests.size() < options.connections_max;
 }
 
 // For one who waits. At the bound, the oldest guest for whom no handler works has to go: so idle or
@@ -258,7 +258,10 @@ void Server::State::talk_with(Guest& guest) {
       std::lock_guard const lock(mutex);
       return std::move(guest.socket);
     };
-    Session session({options, handler, is_stopping, guest.is_busy, give_away}, socket,
+    auto const became_idle = [&] {
+      if (keeps_out) wake_acceptor();
+    };
+    Session session({options, handler, is_stopping, guest.is_busy, became_idle, give_away}, socket,
                     *std::move(channel), guest.peer);
     session.serve();
   } else {

@@ -1,7 +1,8 @@
 // Server: HTTP/1.1 over TCP (with or without TLS) and over a Unix socket.
 //
 // Used by both daemons. One thread per connection, one for accepting; connections, sizes and times
-// are bounded, so that a hostile client costs at most one slot for a short time. Thread-safe.
+// are bounded, so that a hostile client costs at most one slot for a short time. What a handler has
+// handed over is no longer the server's. Thread-safe.
 #pragma once
 
 #include <chrono>

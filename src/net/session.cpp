@@ -166,6 +166,7 @@ Session::Next Session::serve_request(Instant first_byte_deadline) {
   shared_.is_busy = true;
   auto const next = handle(*request, parser);
   shared_.is_busy = false;
+  shared_.became_idle();
   return next;
 }
 

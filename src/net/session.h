@@ -21,6 +21,8 @@ class Session {
     Handler const& handler;
     std::atomic<bool> const& is_stopping;
     std::atomic<bool>& is_busy;  // a handler works: not to be evicted
+    // A handler has returned: whoever waits for room may have it.
+    std::function<void()> became_idle;
     // Of hand_over(): the server gives the socket away.
     std::function<Descriptor()> give_away;
   };

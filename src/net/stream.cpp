@@ -21,10 +21,17 @@ bool SocketStream::flush() {
   while (sent_ < unsent_.size()) {
     auto const count = connection_.channel->write_some(std::string_view(unsent_).substr(sent_));
     if (!count) return false;
-    if (*count == 0) return true;
+    if (*count == 0) {
+      // Of what has left nothing is kept, however long the rest takes.
+      if (sent_ > unsent_.size() / 2) {
+        unsent_ = unsent_.substr(sent_);
+        sent_ = 0;
+      }
+      return true;
+    }
     sent_ += *count;
   }
-  unsent_.clear();
+  unsent_ = {};
   sent_ = 0;
   if (is_finished_) connection_.channel->end_writing();
   return true;

@@ -15,13 +15,21 @@ Policy policy_of(model::Cluster const& cluster, model::Node const& node) {
   return name == "preferred" ? Policy::Preferred : Policy::LastResort;
 }
 
-std::string reasons_of(std::vector<Candidate> const& candidates) {
+// All have one.
+Error hindrance_of_all(std::vector<Candidate> const& candidates) {
+  auto all = *candidates.front().hindrance;
+  if (candidates.size() == 1) return all;
+  auto is_one_reason = true;
   std::vector<std::string> reasons;
-  for (auto const& candidate : candidates) {
-    reasons.push_back(
-        fmt::format("{}: {}", candidate.node->name, candidate.hindrance.value_or(Error{}).message));
+  for (auto const& [node, memory, hindrance] : candidates) {
+    is_one_reason = is_one_reason && hindrance->message == all.message;
+    if (hindrance->code != all.code) all.code = ErrorCode::InsufficientResources;
+    if (hindrance->error_class == ErrorClass::Unreachable) all.error_class = hindrance->error_class;
+    reasons.push_back(fmt::format("{}: {}", node->name, hindrance->message));
   }
-  return fmt::format("{}", fmt::join(reasons, "; "));
+  if (!is_one_reason)
+    all.message = fmt::format("No node can take it: {}", fmt::join(reasons, "; "));
+  return all;
 }
 
 }  // namespace
@@ -42,10 +50,8 @@ Result<model::NodePtr> choose(model::Cluster const& cluster, std::vector<Candida
     };
     return merit(left) < merit(right);
   });
-  auto const& best = candidates.front();
-  if (!best.hindrance) return best.node;
-  if (candidates.size() == 1) return Failure(*best.hindrance);
-  return fail(ErrorCode::InsufficientResources, "No node can take it: {}", reasons_of(candidates));
+  if (candidates.front().hindrance) return Failure(hindrance_of_all(candidates));
+  return candidates.front().node;
 }
 
 }  // namespace flotte::placement

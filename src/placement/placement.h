@@ -19,8 +19,9 @@ struct Candidate {
 // is "preferred" before one of a "last_resort"; of equals the first by name. Nodes of groups that
 // are "unallocable" get nothing (gnt-group(8)).
 //
-// The hindrance of the only node there is; InsufficientResources with the reasons of all where
-// there are several.
+// The hindrance of the only node there is; with several the reasons of all, as
+// InsufficientResources where they have not the same code. Unreachable where a node could not be
+// asked: it may be able to.
 Result<model::NodePtr> choose(model::Cluster const& cluster, std::vector<Candidate> candidates);
 
 }  // namespace flotte::placement

@@ -53,5 +53,29 @@ TEST_F(Placement, says_what_speaks_against_each) {
             "No node can take it: b: no memory; a: no space");
 }
 
+TEST_F(Placement, what_is_wrong_everywhere_is_told_once) {
+  auto const wrong = [&](std::string const& name, ErrorCode code, std::string why) {
+    auto one = candidate(name, 1);
+    one.hindrance = Error{code, std::move(why)};
+    return one;
+  };
+  auto const a = wrong("a", ErrorCode::WrongInput, "no such OS");
+  auto const same = choose(cluster_, {a, wrong("b", ErrorCode::WrongInput, "no such OS")});
+  EXPECT_EQ(same.error().message, "no such OS");
+  EXPECT_EQ(same.error().code, ErrorCode::WrongInput);
+  auto const other = choose(cluster_, {a, wrong("b", ErrorCode::WrongState, "too small")});
+  EXPECT_EQ(other.error().message, "No node can take it: a: no such OS; b: too small");
+  EXPECT_EQ(other.error().code, ErrorCode::InsufficientResources);
+}
+
+TEST_F(Placement, a_node_that_could_not_be_asked_is_waited_for) {
+  auto away = candidate("b", 0);
+  away.hindrance = Error{ErrorCode::EnvironmentError, "away", ErrorClass::Unreachable};
+  EXPECT_EQ(chosen({candidate("a", 1), away}), "a");
+  auto const none = choose(cluster_, {hindered(candidate("a", 1), "no space"), away});
+  EXPECT_EQ(none.error().error_class, ErrorClass::Unreachable);
+  EXPECT_EQ(none.error().message, "No node can take it: a: no space; b: away");
+}
+
 }  // namespace
 }  // namespace flotte::placement

@@ -14,8 +14,12 @@
 namespace flotte::rapi {
 namespace {
 
-// So much is kept for a command that does not read.
+using namespace std::chrono_literals;
+
+// So much is kept for a command that does not read, and so long.
 constexpr std::size_t backlog_max = 256 * 1024;
+constexpr auto unread_max = 60s;
+constexpr auto look_every = 10s;
 constexpr std::uint64_t wakeup_id = 0;
 
 }  // namespace
@@ -25,6 +29,8 @@ struct Followers::Follower {
   std::vector<JobId> jobs;
   std::size_t at = 0;  // which of them
   Told told;
+  // Since when it has read nothing of what there is for it.
+  std::optional<Instant> unread_since;
 
   JobId job() const { return at < jobs.size() ? jobs[at] : JobId{}; }
 };
@@ -80,13 +86,25 @@ void Followers::add(std::unique_ptr<net::Stream> stream, std::vector<JobId> jobs
   auto follower = std::make_unique<Follower>();
   follower->stream = std::move(stream);
   follower->stream->write(first_line);
+  // Whoever submitted is told so whatever happens here. It has gone, or it takes it later.
+  (void)follower->stream->flush();
   follower->jobs = std::move(jobs);
   follower->told.log_serial = after;
   {
     std::lock_guard const lock(mutex_);
     newcomers_.push_back(std::move(follower));
+    ++count_;
   }
   wakeup_->ring();
+}
+
+Result<void> Followers::check_room() {
+  std::lock_guard const lock(mutex_);
+  if (count_ < most_) return {};
+  return fail(ErrorCode::TempInsufficientResources,
+              "{} commands wait for their jobs already, more can't; try again later, or with "
+              "--submit",
+              count_);
 }
 
 // Called in the middle of the queue's work.
@@ -102,7 +120,8 @@ void Followers::run() {
   std::array<epoll_event, 64> events{};
   for (;;) {
     auto const count =
-        ::epoll_wait(wakeup_->epoll, events.data(), static_cast<int>(events.size()), -1);
+        ::epoll_wait(wakeup_->epoll, events.data(), static_cast<int>(events.size()),
+                     static_cast<int>(std::chrono::milliseconds(look_every).count()));
     std::set<std::uint64_t> to_tell;
     for (int i = 0; i < count; ++i) to_tell.insert(events[static_cast<std::size_t>(i)].data.u64);
     if (to_tell.erase(wakeup_id) > 0) wakeup_->answer();
@@ -118,10 +137,9 @@ void Followers::run() {
       auto const found = at_job_.find(job);
       if (found != at_job_.end()) to_tell.insert(found->second.begin(), found->second.end());
     }
-    for (auto& newcomer : newcomers) {
-      if (followers_.size() < most_) to_tell.insert(take_in(std::move(newcomer)));
-    }
+    for (auto& newcomer : newcomers) to_tell.insert(take_in(std::move(newcomer)));
     for (auto const id : to_tell) tell(id);
+    cut_off_who_does_not_read();
   }
 }
 
@@ -141,16 +159,39 @@ void Followers::tell(std::uint64_t id) {
   if (found == followers_.end()) return;
   auto& follower = *found->second;
   auto const before = follower.job();
+  auto const unsent = follower.stream->unsent_bytes();
   auto const told = boundary("Telling a command of its jobs",
                              [&]() -> Result<bool> { return tell_news(follower); });
   if (!told) log::error("{}", told.error().message);
-  auto const stays = told && *told;
-  if (stays && follower.job() == before) return;
   leave(before, id);
-  if (stays) {
-    at_job_[follower.job()].insert(id);
-  } else {
-    followers_.erase(found);
+  if (!told || !*told) return forget(id);
+  at_job_[follower.job()].insert(id);
+  auto const left = follower.stream->unsent_bytes();
+  if (left == 0 || left < unsent) {
+    follower.unread_since.reset();
+  } else if (!follower.unread_since) {
+    follower.unread_since = clock_.now();
+  }
+}
+
+void Followers::forget(std::uint64_t id) {
+  followers_.erase(id);
+  std::lock_guard const lock(mutex_);
+  --count_;
+}
+
+// Its command was stopped, perhaps; it comes again when it goes on.
+void Followers::cut_off_who_does_not_read() {
+  auto const now = clock_.now();
+  if (now < next_look_) return;
+  next_look_ = now + look_every;
+  std::vector<std::uint64_t> lost;
+  for (auto const& [id, follower] : followers_) {
+    if (follower->unread_since && now - *follower->unread_since >= unread_max) lost.push_back(id);
+  }
+  for (auto const id : lost) {
+    leave(followers_.find(id)->second->job(), id);
+    forget(id);
   }
 }
 

@@ -20,14 +20,16 @@ namespace flotte::rapi {
 
 class Followers {
  public:
-  // Both outlive it. Of more than `most` the latest are cut off: their commands come again.
+  // Both outlive it. `most`: so many at a time.
   Followers(jobs::JobQueue& queue, Clock& clock, std::size_t most);
   ~Followers();  // cuts off whoever is left
   Followers(Followers const&) = delete;
   Followers& operator=(Followers const&) = delete;
 
+  // TempInsufficientResources: there are as many as may be. Asked before anything is done for one.
+  Result<void> check_room();
   // The jobs are told one after the other, as a waiting command shows them; of the first one the
-  // log lines after that serial. `first_line` goes before them.
+  // log lines after that serial. `first_line` goes before them, at once.
   void add(std::unique_ptr<net::Stream> stream, std::vector<JobId> jobs, std::int64_t after,
            std::string first_line);
 
@@ -41,6 +43,8 @@ class Followers {
   void tell(std::uint64_t id);
   bool tell_news(Follower& follower);
   void leave(JobId job, std::uint64_t id);
+  void forget(std::uint64_t id);
+  void cut_off_who_does_not_read();
 
   jobs::JobQueue& queue_;
   Clock& clock_;
@@ -51,9 +55,11 @@ class Followers {
   std::map<std::uint64_t, std::unique_ptr<Follower>> followers_;
   std::map<JobId, std::set<std::uint64_t>> at_job_;
   std::uint64_t last_id_ = 0;
+  Instant next_look_{};
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Follower>> newcomers_;
+  std::size_t count_ = 0;  // of all
   std::set<JobId> changed_;
   bool is_stopping_ = false;
   std::thread thread_;

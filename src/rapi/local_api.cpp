@@ -140,10 +140,14 @@ Result<void> LocalApi::answer(net::Request const& request, net::Responder& respo
     return (*streamed)(asked, responder);
   }
   auto const& answers = std::get<Answer>(route->answers);
-  auto const result = TRY(answers(asked));
+  auto const result = answers(asked);
   // Not the body: there may be secrets in it.
-  if (route->right == Right::Write) log::info("{}: {}", asked.who.text(), rest);
-  (void)responder.send({.body = json::serialize(result)});
+  if (route->right == Right::Write) {
+    log::info("{}: {}{}", asked.who.text(), rest,
+              result ? "" : fmt::format(" failed: {}", result.error().message));
+  }
+  TRY(result);
+  (void)responder.send({.body = json::serialize(*result)});
   return {};
 }
 
@@ -160,6 +164,8 @@ Result<void> LocalApi::check_initialised() const {
 Result<void> LocalApi::submit(Asked const& asked, net::Responder& responder) {
   TRY(check_initialised());
   auto const jobs = TRY(jobs_in(asked.body));
+  auto const follows = flag_in(asked.body, "follow");
+  if (follows) TRY(followers_.check_room());
   auto const ids = services_.queue.submit(jobs, asked.who);
   std::vector<JobId> made;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -167,7 +173,7 @@ Result<void> LocalApi::submit(Asked const& asked, net::Responder& responder) {
     made.push_back(*ids[i]);
     log::info("{} submitted job {}: {}", asked.who.text(), number(*ids[i]), op_ids_of(jobs[i]));
   }
-  if (!flag_in(asked.body, "follow")) {
+  if (!follows) {
     (void)responder.send({.body = json::serialize(submitted(ids))});
     return {};
   }
@@ -179,6 +185,7 @@ Result<void> LocalApi::follow(Asked const& asked, net::Responder& responder) {
   auto const serial = after == asked.request.query.end() ? 0 : whole_number(after->second);
   if (!serial) return fail(ErrorCode::WrongInput, "Invalid serial number '{}'", after->second);
   TRY(services_.queue.job(*asked.job, jobs::JobQueue::Logs::Without));
+  TRY(followers_.check_room());
   return stream(responder, {*asked.job}, *serial, "");
 }
 

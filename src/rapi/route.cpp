@@ -41,8 +41,7 @@ Result<Found> find_route(std::span<Route const> routes, std::string_view method,
     if (!matches(route.path, path, number)) continue;
     found.is_path_known = true;
     if (route.method != method) continue;
-    // "jobs/autoarchive" stands before "jobs/{job}".
-    if (!number.empty() || route.path.find(job_place) != std::string_view::npos) {
+    if (route.path.find(job_place) != std::string_view::npos) {
       auto const job = whole_number(number);
       if (!job) return fail(ErrorCode::WrongInput, "Invalid job ID '{}'", number);
       found.job = JobId{*job};

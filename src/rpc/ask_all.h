@@ -15,18 +15,21 @@ inline constexpr std::size_t asked_at_once = 16;
 template <class T>
 using OfNodes = std::map<NodeId, Result<T>>;
 
-// What `ask(node)`, a Result, says of each node. It is called on several threads at a time.
+// What `ask(node)`, a Result, says of each node; one that stands there twice is asked once. It is
+// called on several threads at a time.
 template <class Ask>
 auto at_each(Clock& clock, std::vector<model::NodePtr> const& nodes, Ask const& ask) {
   using Answer = std::invoke_result_t<Ask const&, model::NodePtr const&>;
   std::map<NodeId, Answer> answers;
-  std::vector<Answer*> places;
+  std::vector<std::pair<model::NodePtr, Answer*>> to_ask;
   for (auto const& node : nodes) {
     auto const none = fail(ErrorCode::InternalError, "Node {} was not asked", node->name);
-    places.push_back(&answers.emplace(node->uuid, none).first->second);
+    auto const [place, is_first] = answers.emplace(node->uuid, none);
+    if (is_first) to_ask.emplace_back(node, &place->second);
   }
-  parallel(clock, nodes.size(), asked_at_once, [&](std::size_t i) {
-    *places[i] = boundary("A question to " + nodes[i]->name, [&] { return ask(nodes[i]); });
+  parallel(clock, to_ask.size(), asked_at_once, [&](std::size_t i) {
+    auto const& [node, answer] = to_ask[i];
+    *answer = boundary("A question to " + node->name, [&] { return ask(node); });
   });
   return answers;
 }

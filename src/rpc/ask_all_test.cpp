@@ -84,6 +84,18 @@ TEST_F(AskAll, one_that_fails_is_no_others_loss) {
   EXPECT_TRUE(answers.at(NodeId("n3")));
 }
 
+TEST_F(AskAll, one_that_is_named_twice_is_asked_once) {
+  std::atomic<int> asked = 0;
+  nodes_.answer = [&](auto const&, auto const&) {
+    ++asked;
+    return json::object{{"definitions", json::array()}};
+  };
+  auto nodes = some_nodes(2);
+  nodes.push_back(nodes.front());
+  EXPECT_EQ(ask_all(clock_, nodes_, nodes, OsDiagnose{}, {.timeout = 10s}).size(), 2U);
+  EXPECT_EQ(asked, 2);
+}
+
 TEST_F(AskAll, one_time_for_all) {
   std::latch all_are_asked(asked_at_once);
   nodes_.answer = [&](auto const&, CallContext const& context) {

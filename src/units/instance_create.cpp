@@ -52,7 +52,11 @@ class Planner {
     plan.adopted = adopted_;
     plan.force_variant = op_.force_variant;
     plan.ignores_secondary = op_.snode.has_value();
-    plan.warnings = facts_.warnings;
+    for (auto const& [id, error] : facts_.left_out) {
+      auto const node = TRY(cluster_.node(NodeId(id)));
+      plan.warnings.push_back(fmt::format("Node {} is left out: {}", node->name, error.message));
+    }
+    plan.warnings.insert(plan.warnings.end(), facts_.warnings.begin(), facts_.warnings.end());
     plan.spec = instance_spec(cluster_, instance_);
     plan.spec.osparams = os_parameters();
     plan.instance = std::move(instance_);
@@ -184,7 +188,7 @@ class Planner {
     return std::pair(vg, name);
   }
 
-  // On the node that has them all; of several the one with most room.
+  // On the node that has them all; of several the first.
   Result<void> find_volumes(std::vector<std::pair<std::string, std::string>> const& wanted) {
     std::vector<std::string> missing;
     for (auto const& [id, list] : facts_.volumes) {
@@ -204,6 +208,12 @@ class Planner {
         adopting_node_ = id;
         return {};
       }
+    }
+    if (!facts_.left_out.empty()) {
+      auto const& [id, error] = *facts_.left_out.begin();
+      return fail_as(error.error_class, error.code,
+                     "Missing logical volume(s): {}; node {} could not be asked: {}",
+                     fmt::join(missing, ", "), TRY(cluster_.node(NodeId(id)))->name, error.message);
     }
     auto const where = facts_.volumes.size() == 1
                            ? TRY(cluster_.node(facts_.volumes.begin()->first))->name
@@ -295,6 +305,9 @@ class Planner {
       auto const placed = tried ? check_os_on(*node) : tried;
       candidates.push_back(
           {node, facts.memory_free, placed ? std::nullopt : std::optional(placed.error())});
+    }
+    for (auto const& [id, error] : facts_.left_out) {
+      candidates.push_back({TRY(cluster_.node(NodeId(id))), MiB{0}, error});
     }
     return place_on(*TRY(placement::choose(cluster_, std::move(candidates))));
   }
@@ -499,25 +512,21 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
     return candidate;
   });
   // Where nobody says which node, one that can't have it is left out.
-  std::vector<std::string> left_out;
   for (auto const& node : candidates) {
     auto& answer = known_at(answers, node->uuid);
+    auto const id = node->uuid.text();
     if (!answer) {
       if (candidates.size() == 1) return Failure(answer.error());
-      left_out.push_back(
-          fmt::format("Node {} is left out: {}", node->name, answer.error().message));
+      facts.left_out[id] = answer.error();
       continue;
     }
-    auto const id = node->uuid.text();
     facts.nodes[id] = std::move(answer->facts);
     if (answer->volumes) facts.volumes[id] = *std::move(answer->volumes);
-    if (answer->operating_systems)
+    if (answer->operating_systems) {
       facts.operating_systems[id] = *std::move(answer->operating_systems);
+    }
   }
-  if (facts.nodes.empty() && !candidates.empty())
-    return Failure(known_at(answers, candidates.front()->uuid).error());
   facts.warnings = TRY(check_starts(op, cluster, facts, nodes));
-  facts.warnings.insert(facts.warnings.begin(), left_out.begin(), left_out.end());
   return facts;
 }
 

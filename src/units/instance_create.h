@@ -15,6 +15,8 @@ struct InstanceCreate {
   struct Facts {
     // Of the nodes that may take it.
     std::map<std::string, rpc::NodeFacts> nodes;
+    // Of those that did not tell, or can't connect its NICs: why.
+    std::map<std::string, Error> left_out;
     // Of the same nodes, unless nothing is installed.
     std::map<std::string, rpc::OsList> operating_systems;
     // Of the same nodes, where volumes are adopted.
