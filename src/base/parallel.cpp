@@ -11,6 +11,10 @@
 namespace flotte {
 namespace {
 
+// Of all callers together, about.
+constexpr int threads_max = 128;
+std::atomic<int> threads_of_all = 0;
+
 class Threads {
  public:
   explicit Threads(Clock& clock) : clock_(clock) {}
@@ -19,10 +23,17 @@ class Threads {
   Threads(Threads const&) = delete;
   Threads& operator=(Threads const&) = delete;
 
-  // False: the machine has no more of them.
+  // False: there are enough of them in this process, or the machine has no more.
   bool start(std::function<void()> const& body) {
+    if (threads_of_all >= threads_max) return false;
     try {
-      threads_.push_back(clock_.start_thread("parallel", body));
+      threads_.push_back(clock_.start_thread("parallel", [body] {
+        struct Counted {
+          Counted() { ++threads_of_all; }
+          ~Counted() { --threads_of_all; }
+        } const counted;
+        body();
+      }));
       return true;
     } catch (std::system_error const&) {
       return false;

@@ -142,21 +142,28 @@ void Watcher::run() {
     auto const answering = looks_asked_;
     auto const ignores_pause = std::exchange(ignores_pause_, false);
     guard.unlock();
-    auto const looked = boundary("The watcher's look", [&]() -> Result<void> {
-      look_and_run_hooks(ignores_pause);
-      return {};
-    });
-    if (!looked) log::error("{}", looked.error().message);
+    auto const rests = !seams_.config.is_initialised() || (paused_until() && !ignores_pause);
+    auto const in_bounds = [&](std::string_view what, auto const& work) {
+      if (rests) return;
+      auto const done = boundary(what, [&]() -> Result<void> {
+        work();
+        return {};
+      });
+      if (!done) log::error("{}", done.error().message);
+    };
+    in_bounds("The watcher's look", [&] { look(); });
     next = seams_.clock.now() + look_every;
     guard.lock();
     looks_answered_ = answering;
     seams_.clock.notify_all(changed_);
+    guard.unlock();
+    // Whoever asked for a look does not wait for scripts.
+    in_bounds("The watcher's hooks", [&] { run_hooks_when_due(); });
+    guard.lock();
   }
 }
 
-void Watcher::look_and_run_hooks(bool ignores_pause) {
-  if (!seams_.config.is_initialised() || (paused_until() && !ignores_pause)) return;
-  look();
+void Watcher::run_hooks_when_due() {
   if (seams_.clock.now() < next_hooks_) return;
   next_hooks_ = seams_.clock.now() + hooks_every;
   run_hooks(*seams_.config.snapshot());

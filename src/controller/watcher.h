@@ -43,7 +43,7 @@ class Watcher {
 
  private:
   void run();
-  void look_and_run_hooks(bool ignores_pause);
+  void run_hooks_when_due();
   void look();
   void clean_archive();
   void keep_master_address();

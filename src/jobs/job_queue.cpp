@@ -464,9 +464,14 @@ std::size_t JobQueue::running_max() const {
 void JobQueue::spawn_worker_if_needed() {
   auto const limit = running_max();
   while (workers_idle_ < ready_.size() && workers_.size() < limit) {
+    try {
+      workers_.push_back(seams_.clock.start_thread(fmt::format("job-{}", workers_.size()),
+                                                   [this] { run_worker(); }));
+    } catch (std::system_error const& error) {
+      // Those there are take one job after the other.
+      return log::error("No more than {} jobs at a time: {}", workers_.size(), error.what());
+    }
     ++workers_idle_;
-    workers_.push_back(seams_.clock.start_thread(fmt::format("job-{}", workers_.size()),
-                                                 [this] { run_worker(); }));
   }
 }
 

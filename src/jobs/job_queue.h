@@ -144,6 +144,7 @@ class JobQueue {
   Result<void> seal_what_is_clear();
   Result<bool> seal_journal(Row& row, json::array const& secrets, store::Txn& txn);
   Result<void> load_secrets();
+  Result<void> forget_secrets_of_ended();
   Result<void> seal_secrets(Row const& row, store::Txn& txn);
   void destroy_key(JobId id) const;
   Result<void> load_wishes();

@@ -57,7 +57,8 @@ Result<void> JobQueue::load(std::vector<std::string> const& crashes) {
     load_log(*row);
   }
   TRY(load_secrets());
-  return seal_what_is_clear();
+  TRY(seal_what_is_clear());
+  return forget_secrets_of_ended();
 }
 
 // Older versions stored secrets as they were given, or sealed those of opcodes and left those of
@@ -124,8 +125,7 @@ Result<bool> JobQueue::seal_journal(Row& row, json::array const& secrets, store:
   return has_any;
 }
 
-// Those of jobs that have not ended are taken back into memory; of all others nothing stays, as if
-// their controller had not died just then.
+// Into memory. Those of jobs that have ended, too: in their journals they may stand in clear.
 Result<void> JobQueue::load_secrets() {
   auto const keys = TRY(seams_.keys.all());
   store::Txn txn;
@@ -133,7 +133,7 @@ Result<void> JobQueue::load_secrets() {
   for (auto const& kv : TRY(seams_.store.range_prefix(secrets_prefix))) {
     auto const id = id_in(kv.key, secrets_prefix);
     auto const found = rows_.find(id);
-    if (found == rows_.end() || is_final(found->second->job.status())) {
+    if (found == rows_.end()) {
       txn.remove(kv.key);
       continue;
     }
@@ -152,6 +152,24 @@ Result<void> JobQueue::load_secrets() {
   if (!txn.operations.empty()) TRY(seams_.store.txn(txn));
   for (auto const& [id, key] : keys) {
     if (!needed.contains(id)) destroy_key(id);
+  }
+  return {};
+}
+
+// As if their controller had not died just then.
+Result<void> JobQueue::forget_secrets_of_ended() {
+  store::Txn txn;
+  std::vector<Row*> ended;
+  for (auto const& [id, row] : rows_) {
+    if (!row->has_secrets || !is_final(row->job.status())) continue;
+    txn.remove(secrets_key(id));
+    ended.push_back(row.get());
+  }
+  if (!ended.empty()) TRY(seams_.store.txn(txn));
+  for (auto* row : ended) {
+    destroy_key(row->job.id);
+    row->secrets = {};
+    row->has_secrets = false;
   }
   return {};
 }

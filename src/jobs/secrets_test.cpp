@@ -247,5 +247,25 @@ TEST_F(ClearJournal, that_can_not_be_read_keeps_no_secret_either) {
   EXPECT_EQ(queue_->set_aside()[0].job, id);
 }
 
+// The version in between sealed opcodes and left journals; then one of them got damaged.
+TEST_F(ClearJournal, of_a_job_that_is_set_aside_is_sealed_where_the_opcode_already_was) {
+  auto const id = leave();
+  restart();
+  queue_->stop();
+  store::Txn clear;
+  put_clear_journal(id, clear);
+  clear.put("/queue/sealed", "true");
+  ASSERT_TRUE(store_.txn(clear));
+  store::Txn damage;
+  auto const journal = *store_.range_prefix(journal_prefix(id));
+  for (auto const& kv : journal) damage.put(kv.key, "0" + kv.value.substr(1) + " ");
+  ASSERT_TRUE(store_.txn(damage));
+  EXPECT_TRUE(is_found());
+  restart();
+  EXPECT_EQ(queue_->set_aside().size(), 1U);
+  EXPECT_FALSE(is_found());
+  EXPECT_FALSE(is_kept());
+}
+
 }  // namespace
 }  // namespace flotte::jobs

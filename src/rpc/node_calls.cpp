@@ -494,6 +494,7 @@ Fields MasterAddress::fields() {
 Fields HypervisorAdvice::fields() {
   static constexpr Field table[] = {
       field<&HypervisorAdvice::warnings>("warnings", "What works, but not as it seems."),
+      field<&HypervisorAdvice::is_known>("is_known", "Whether it could be told if it starts."),
   };
   return table;
 }

@@ -558,6 +558,8 @@ struct MasterAddress {
 
 struct HypervisorAdvice {
   std::vector<std::string> warnings;  // sentences
+  // Whether it could be told at all; if not, the last warning says why.
+  bool is_known = true;
   static schema::Fields fields();
 };
 

@@ -135,6 +135,31 @@ TEST(InstanceCreate, goes_where_it_fits) {
       << plan.error().message;
 }
 
+TEST(InstanceCreate, tells_of_a_node_that_could_not_be_asked) {
+  auto cluster = a_cluster();
+  cluster.put(model::Node{.uuid = NodeId("node-2"), .name = "n2.example"});
+  auto facts = some_facts();
+  facts.left_out["node-2"] = {ErrorCode::EnvironmentError, "no answer", ErrorClass::Unreachable};
+  auto op = an_opcode();
+  auto plan = InstanceCreate::plan(op, cluster, facts);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->warnings, std::vector<std::string>{"Node n2.example is left out: no answer"});
+
+  // What fits nowhere else may fit there: the job waits for it.
+  facts.nodes["node-1"].memory_free = {0};
+  plan = InstanceCreate::plan(op, cluster, facts);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().error_class, ErrorClass::Unreachable);
+  EXPECT_TRUE(plan.error().message.ends_with("n2.example: no answer")) << plan.error().message;
+
+  facts = facts_with_volumes({});
+  facts.left_out["node-2"] = {ErrorCode::EnvironmentError, "no answer", ErrorClass::Unreachable};
+  plan = InstanceCreate::plan(an_adoption(), cluster, facts);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().message,
+            "Missing logical volume(s): vms/old; node n2.example could not be asked: no answer");
+}
+
 TEST(InstanceCreate, finds_the_node_that_has_the_volume) {
   auto cluster = a_cluster();
   cluster.put(model::Node{.uuid = NodeId("node-2"), .name = "n2.example"});

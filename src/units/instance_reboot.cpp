@@ -25,7 +25,7 @@ Result<InstanceReboot::Facts> InstanceReboot::inspect(Op const& op, model::Clust
   // Before it is stopped; one that doesn't run is started.
   if (op.reboot_type != "soft" || !facts.running) {
     TRY(check_nics(cluster, *instance, nodes));
-    TRY(check_start(cluster, *instance, {}, nodes));
+    facts.unknown = TRY(check_start(cluster, *instance, {}, nodes));
   }
   return facts;
 }
@@ -38,12 +38,19 @@ Result<InstanceReboot::Plan> InstanceReboot::plan(Op const& op, model::Cluster c
                 op.reboot_type);
   }
   TRY(check_online(*instance));
+  if (facts.unknown && facts.running) {
+    return fail(ErrorCode::EnvironmentError,
+                "{}; so instance {} is not stopped. 'gnt-instance shutdown' and 'startup' don't "
+                "mind",
+                *facts.unknown, instance->name);
+  }
   Plan plan{.instance = instance->uuid,
             .node = instance->primary_node,
             .spec = instance_spec(cluster, *instance),
             .is_running = facts.running.has_value(),
             .is_soft = op.reboot_type == "soft" && facts.running,
-            .timeout_s = op.shutdown_timeout};
+            .timeout_s = op.shutdown_timeout,
+            .warning = facts.unknown};
   if (!plan.is_soft) {
     TRY(model::check_start(instance->hypervisor, plan.spec.hvparams, plan.spec.beparams));
   }
@@ -74,6 +81,7 @@ Result<json::value> InstanceReboot::apply(Plan const& plan, jobs::JobContext& jo
     edit.put(std::move(instance));
     return {};
   }));
+  if (plan.warning) job.warn(*plan.warning);
   if (plan.is_soft) {
     TRY(job.step(fmt::format("Resetting {}", plan.spec.name), plan.node,
                  rpc::InstanceSoftReboot{plan.spec.name, plan.spec.hypervisor}));
@@ -105,6 +113,7 @@ schema::Fields InstanceReboot::Plan::fields() {
       field<&Plan::is_running>("is_running", "Whether it has to be stopped first."),
       field<&Plan::is_soft>("is_soft", "Reset by the hypervisor."),
       field<&Plan::timeout_s>("timeout_s", "Seconds before the plug is pulled."),
+      field<&Plan::warning>("warning", "Why nobody can tell whether it starts."),
   };
   return table;
 }

@@ -14,6 +14,7 @@ struct InstanceReboot {
   struct Facts {
     std::optional<rpc::RunningInstance> running;
     std::optional<rpc::NodeFacts> node;
+    std::optional<std::string> unknown;  // why nobody can tell whether it starts
   };
   struct Plan {
     InstanceId instance;
@@ -22,6 +23,7 @@ struct InstanceReboot {
     bool is_running = false;
     bool is_soft = false;
     std::int64_t timeout_s = 0;
+    std::optional<std::string> warning;
 
     static schema::Fields fields();
   };

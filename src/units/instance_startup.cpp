@@ -48,7 +48,7 @@ Result<InstanceStartup::Facts> InstanceStartup::inspect(Op const& op, model::Clu
   if (!facts.running) {
     TRY(check_nics(cluster, *instance, nodes));
     TRY(model::check_hypervisor_types(op.hvparams));
-    TRY(check_start(cluster, *instance, TRY(overrides_of(op, *instance)), nodes));
+    facts.unknown = TRY(check_start(cluster, *instance, TRY(overrides_of(op, *instance)), nodes));
   }
   return facts;
 }
@@ -64,7 +64,8 @@ Result<InstanceStartup::Plan> InstanceStartup::plan(Op const& op, model::Cluster
   Plan plan{.instance = instance->uuid,
             .node = node->uuid,
             .remember = !op.no_remember,
-            .startup_paused = op.startup_paused};
+            .startup_paused = op.startup_paused,
+            .warning = facts.unknown};
   if (!facts.node) {
     if (!op.ignore_offline_nodes) {
       return fail(ErrorCode::WrongState, "Primary node {} is offline", node->name);
@@ -93,6 +94,7 @@ Result<json::value> InstanceStartup::apply(Plan const& plan, jobs::JobContext& j
     job.info("It should no longer run: nothing to do");
     return nullptr;
   }
+  if (plan.warning) job.warn(*plan.warning);
   // The wish is recorded before the deed: if the controller dies between the two, the watcher sees
   // an instance that should run and does not, and starts it. It stays recorded when the start
   // fails, for the same reason.
@@ -131,6 +133,7 @@ schema::Fields InstanceStartup::Plan::fields() {
       field<&Plan::is_unwished>("is_unwished", "It should no longer run."),
       field<&Plan::remember>("remember", "Whether the wish is recorded."),
       field<&Plan::startup_paused>("startup_paused", "Whether it stays paused."),
+      field<&Plan::warning>("warning", "Why nobody can tell whether it starts."),
   };
   return table;
 }

@@ -13,6 +13,7 @@ struct InstanceStartup {
   struct Facts {
     std::optional<rpc::NodeFacts> node;  // none: the node is offline
     std::optional<rpc::RunningInstance> running;
+    std::optional<std::string> unknown;  // why nobody can tell whether it starts
   };
   struct Plan {
     InstanceId instance;
@@ -23,6 +24,7 @@ struct InstanceStartup {
     bool is_unwished = false;  // nor to record
     bool remember = true;
     bool startup_paused = false;
+    std::optional<std::string> warning;
 
     static schema::Fields fields();
   };

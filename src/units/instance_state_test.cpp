@@ -34,6 +34,27 @@ std::string error_of(typename Unit::Op op) {
   return plan ? "" : plan.error().message;
 }
 
+// A QEMU that hangs: the guest would be stopped and not start again.
+TEST(InstanceReboot, stops_nothing_of_which_nobody_can_tell_whether_it_starts_again) {
+  auto cluster = a_cluster();
+  auto instance = *cluster.instance("web1").value();
+  instance.admin_state = model::AdminState::Up;
+  cluster.put(instance);
+  InstanceReboot::Op const op{.instance_name = "web1", .reboot_type = "hard"};
+  InstanceReboot::Facts facts{.running = rpc::RunningInstance{.name = "web1"},
+                              .unknown = "Can't tell whether it would start: it hangs"};
+  auto plan = InstanceReboot::plan(op, cluster, facts);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().message,
+            "Can't tell whether it would start: it hangs; so instance web1 is not stopped. "
+            "'gnt-instance shutdown' and 'startup' don't mind");
+  // Nothing is lost by trying to start what doesn't run.
+  facts.running.reset();
+  plan = InstanceReboot::plan(op, cluster, facts);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->warning, facts.unknown);
+}
+
 TEST(InstanceMarkedOffline, is_not_started_not_even_by_force) {
   EXPECT_EQ(error_of<InstanceStartup>({}), refusal);
   EXPECT_EQ(error_of<InstanceStartup>({.force = true}), refusal);

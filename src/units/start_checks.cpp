@@ -51,13 +51,20 @@ std::string start_shape(rpc::InstanceSpec const& spec) {
                                      spec.nics.size()});
 }
 
-Result<std::vector<std::string>> check_start_on(rpc::InstanceSpec const& spec,
-                                                model::Node const& node, jobs::NodeReader& nodes) {
+namespace {
+
+bool is_away(Error const& error) {
+  return error.error_class == ErrorClass::Unreachable;
+}
+
+Result<rpc::HypervisorAdvice> ask_advice(rpc::InstanceSpec const& spec, model::Node const& node,
+                                         jobs::NodeReader& nodes) {
   TRY(model::check_start(spec.hypervisor, spec.hvparams, spec.beparams));
   // The fake one takes everything.
-  if (spec.hypervisor == model::HypervisorKind::Fake) return std::vector<std::string>();
+  if (spec.hypervisor == model::HypervisorKind::Fake) return rpc::HypervisorAdvice{};
   auto checked = nodes.ask(node, rpc::HypervisorValidate{spec});
-  if (checked) return std::move(checked->warnings);
+  // A daemon that is being restarted has refused nothing.
+  if (checked || is_away(checked.error())) return checked;
   auto error = checked.error();
   error.error_class = ErrorClass::Exec;
   error.message = fmt::format("Hypervisor parameter validation failed on node {}: {}", node.name,
@@ -65,11 +72,21 @@ Result<std::vector<std::string>> check_start_on(rpc::InstanceSpec const& spec,
   return Failure(std::move(error));
 }
 
-Result<std::vector<std::string>> check_start(model::Cluster const& cluster,
-                                             model::Instance const& instance,
-                                             Overrides const& overrides, jobs::NodeReader& nodes) {
-  return check_start_on(device_spec(cluster, instance, overrides),
-                        *TRY(online_primary(cluster, instance)), nodes);
+}  // namespace
+
+Result<std::vector<std::string>> check_start_on(rpc::InstanceSpec const& spec,
+                                                model::Node const& node, jobs::NodeReader& nodes) {
+  return TRY(ask_advice(spec, node, nodes)).warnings;
+}
+
+Result<std::optional<std::string>> check_start(model::Cluster const& cluster,
+                                               model::Instance const& instance,
+                                               Overrides const& overrides,
+                                               jobs::NodeReader& nodes) {
+  auto const advice = TRY(ask_advice(device_spec(cluster, instance, overrides),
+                                     *TRY(online_primary(cluster, instance)), nodes));
+  if (advice.is_known || advice.warnings.empty()) return std::optional<std::string>();
+  return std::optional(advice.warnings.back());
 }
 
 Result<std::vector<std::string>> check_start_changes(rpc::InstanceSpec const& before,
@@ -78,9 +95,10 @@ Result<std::vector<std::string>> check_start_changes(rpc::InstanceSpec const& be
                                                      jobs::NodeReader& nodes) {
   if (start_shape(before) == start_shape(after)) return std::vector<std::string>();
   auto checked = check_start_on(after, node, nodes);
-  if (checked || before.hvparams != after.hvparams || check_start_on(before, node, nodes)) {
-    return checked;
-  }
+  if (checked || before.hvparams != after.hvparams || is_away(checked.error())) return checked;
+  auto const was = check_start_on(before, node, nodes);
+  if (was) return checked;
+  if (is_away(was.error())) return was;
   return std::vector{
       fmt::format("It can't be started, now as before: {}", checked.error().message)};
 }

@@ -24,10 +24,10 @@ std::string start_shape(rpc::InstanceSpec const& spec);
 // Answers with what is to be known.
 Result<std::vector<std::string>> check_start_on(rpc::InstanceSpec const& spec,
                                                 model::Node const& node, jobs::NodeReader& nodes);
-// On its primary node.
-Result<std::vector<std::string>> check_start(model::Cluster const& cluster,
-                                             model::Instance const& instance,
-                                             Overrides const& overrides, jobs::NodeReader& nodes);
+// On its primary node. Answers why nobody can tell, where that is so.
+Result<std::optional<std::string>> check_start(model::Cluster const& cluster,
+                                               model::Instance const& instance,
+                                               Overrides const& overrides, jobs::NodeReader& nodes);
 // What changes. One that could not be started before either, and whose hypervisor parameters stay,
 // isn't refused: that would keep people from everything else; it is said.
 Result<std::vector<std::string>> check_start_changes(rpc::InstanceSpec const& before,

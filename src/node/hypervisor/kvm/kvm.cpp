@@ -101,9 +101,10 @@ class Kvm final : public Hypervisor {
     auto words = TRY(model::parse_kvm_extra(model::text_of(spec.hvparams, "kvm_extra")));
     words.insert(words.begin(), kvm_binary(spec.hvparams, machine_));
     TRY(require_qemu_allowed(paths_, words));
-    auto advice = kvm_advice(spec.hvparams);
-    if (!TRY(is_taken(spec))) advice.push_back(cannot_tell(words[0]));
-    return rpc::HypervisorAdvice{std::move(advice)};
+    rpc::HypervisorAdvice advice{.warnings = kvm_advice(spec.hvparams)};
+    advice.is_known = TRY(is_taken(spec));
+    if (!advice.is_known) advice.warnings.push_back(cannot_tell(words[0]));
+    return advice;
   }
 
   Result<void> start(rpc::InstanceSpec const& spec, std::vector<std::string> const& disk_paths,
