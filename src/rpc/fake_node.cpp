@@ -15,6 +15,8 @@ namespace flotte::rpc {
 namespace {
 
 constexpr std::size_t hook_runs_max = 1000;
+// What a guest is given to let go of a device.
+constexpr std::chrono::seconds unplug_timeout{30};
 
 // What one node does with each call. Every function runs with the FakeNode's mutex held.
 class Deeds : public FakeStorage {
@@ -98,6 +100,7 @@ class Deeds : public FakeStorage {
     TRY(check_assembled(spec));
     TRY(check_os(spec.os, call.force_variant));
     if (progress) progress(say_line(fmt::format("installing {} on {}", spec.os, spec.name)));
+    print_lines(progress);
     for (auto const& disk : spec.disks) {
       known_at(state_.disks, fake_disk_key(disk.disk)).installed_os = spec.os;
     }
@@ -113,6 +116,7 @@ class Deeds : public FakeStorage {
     constexpr bool any_variant = true;
     TRY(check_os(spec.os, any_variant));
     if (progress) progress(say_line(fmt::format("renaming {} to {}", call.old_name, spec.name)));
+    print_lines(progress);
     return Nothing{};
   }
 
@@ -163,7 +167,9 @@ class Deeds : public FakeStorage {
     }
     TRY(check_trouble(call.instance));
     auto const known = state_.guests.find(call.instance);
-    if (known != state_.guests.end()) drop(known);
+    if (known == state_.guests.end()) return Nothing{};
+    if (call.timeout_s > 0 && is_running(call.instance)) ++state_.guests_asked;
+    drop(known);
     return Nothing{};
   }
 
@@ -182,6 +188,7 @@ class Deeds : public FakeStorage {
     for (auto const& disk : spec.disks) TRY(assemble({spec.name, disk, spec.epoch}));
     TRY(check_nics(spec));
     auto& guest = known_at(state_.guests, spec.name);
+    TRY(let_go(guest, spec));
     std::vector<std::string> taps;
     for (auto const& nic : spec.nics) {
       if (spec.hypervisor != model::HypervisorKind::Kvm) break;
@@ -195,7 +202,55 @@ class Deeds : public FakeStorage {
     guest.taps = std::move(taps);
     guest.spec.disks = spec.disks;
     guest.spec.nics = spec.nics;
+    std::erase_if(guest.leaving, [&](std::string const& uuid) {
+      return guest.gone.contains(uuid) || !has_device(spec, uuid);
+    });
+    guest.gone.clear();
     return Nothing{};
+  }
+
+  // What is asked of a guest that doesn't hear: known before anybody waits for it.
+  std::chrono::seconds ask_guest(std::string_view call, json::object const& arguments) {
+    auto const guest = state_.guests.find(instance_of(arguments));
+    if (guest == state_.guests.end() || !is_running(guest->first)) return {};
+    auto const trouble = state_.troubles.find(guest->first);
+    if (trouble == state_.troubles.end() || !trouble->second.is_silent) return {};
+    if (call == InstanceShutdown::name) {
+      auto const stop = schema::decode<InstanceShutdown>(arguments);
+      return std::chrono::seconds(stop ? stop->timeout_s : 0);
+    }
+    auto const adjustment = schema::decode<InstanceAdjust>(arguments);
+    if (call != InstanceAdjust::name || !adjustment) return {};
+    auto const first = first_to_go(guest->second, adjustment->instance);
+    if (!first) return {};
+    guest->second.leaving.insert(first->uuid);
+    return unplug_timeout;
+  }
+
+  void answer(std::string const& instance) {
+    state_.troubles[instance].is_silent = false;
+    auto const guest = state_.guests.find(instance);
+    if (guest == state_.guests.end()) return;
+    guest->second.gone.merge(guest->second.leaving);
+    guest->second.leaving = guest->second.gone;
+  }
+
+  std::vector<std::string> lacking() const {
+    std::vector<std::string> names;
+    for (auto const& [name, guest] : state_.guests) {
+      if (!guest.gone.empty()) names.push_back(name);
+    }
+    return names;
+  }
+
+  // Not while it has a disk that is to be wiped: it is looked at again.
+  void give_back(std::string const& instance) {
+    auto const guest = state_.guests.find(instance);
+    if (guest == state_.guests.end() || guest->second.gone.empty()) return;
+    for (auto const& disk : guest->second.spec.disks) {
+      if (!check_wiped(instance, disk)) return;
+    }
+    std::ignore = adjust({guest->second.spec});
   }
 
   Result<Nothing> balloon(InstanceBalloon const& call) {
@@ -278,6 +333,55 @@ class Deeds : public FakeStorage {
     state_.facts.memory_free = state_.facts.memory_free + memory_of(guest->second.spec);
     for (auto const& tap : guest->second.taps) state_.taps.erase(tap);
     state_.guests.erase(guest);
+  }
+
+  void print_lines(Progress const& progress) const {
+    for (std::int64_t i = 1; progress && i <= state_.script_lines; ++i) {
+      progress(say_line(fmt::format("line {} of {}", i, state_.script_lines)));
+    }
+  }
+
+  static bool has_device(InstanceSpec const& spec, std::string const& uuid) {
+    auto const is_it = [&](auto const& device) { return device.uuid.text() == uuid; };
+    return std::ranges::any_of(spec.disks, is_it, &DiskSpec::disk) ||
+           std::ranges::any_of(spec.nics, is_it, &NicSpec::nic);
+  }
+
+  struct Device {
+    std::string uuid;
+    std::string title;  // "disk 1"
+  };
+
+  // Of those that it has and is not to have, the one that it is asked for first.
+  static std::optional<Device> first_to_go(FakeGuest const& guest, InstanceSpec const& wanted) {
+    auto const& has = guest.spec;
+    for (std::size_t i = has.disks.size(); i-- > 0;) {
+      auto const uuid = has.disks[i].disk.uuid.text();
+      if (guest.gone.contains(uuid) || has_device(wanted, uuid)) continue;
+      return Device{uuid, fmt::format("disk {}", i)};
+    }
+    for (std::size_t i = has.nics.size(); i-- > 0;) {
+      auto const& nic = has.nics[i].nic;
+      auto const stays = std::ranges::any_of(wanted.nics, [&](NicSpec const& one) {
+        return one.nic.uuid == nic.uuid && one.nic.mac == nic.mac;
+      });
+      if (guest.gone.contains(nic.uuid.text()) || stays) continue;
+      return Device{nic.uuid.text(), fmt::format("NIC {}", i)};
+    }
+    return std::nullopt;
+  }
+
+  Result<void> let_go(FakeGuest& guest, InstanceSpec const& wanted) {
+    auto const first = first_to_go(guest, wanted);
+    if (!first) return {};
+    ++state_.guests_asked;
+    auto const trouble = state_.troubles.find(wanted.name);
+    if (trouble == state_.troubles.end() || !trouble->second.is_silent) return {};
+    guest.leaving.insert(first->uuid);
+    return fail(ErrorCode::WrongState,
+                "The guest {} does not let go of {}; it may have no system that listens. When it "
+                "does later, it gets it back. Use --no-hotplug and restart it, or stop it first",
+                wanted.name, first->title);
   }
 
   // A NIC that stays as it is keeps its tap.
@@ -516,6 +620,27 @@ void FakeNode::unhang(NodeId const& node, std::string const& instance) {
 void FakeNode::power_off(NodeId const& node, std::string const& instance) {
   std::lock_guard const lock(mutex_);
   machine(node).deeds.power_off(instance);
+}
+
+std::chrono::seconds FakeNode::ask_guest(NodeId const& node, std::string_view call,
+                                         json::object const& arguments) {
+  std::lock_guard const lock(mutex_);
+  return machine(node).deeds.ask_guest(call, arguments);
+}
+
+void FakeNode::answer(NodeId const& node, std::string const& instance) {
+  std::lock_guard const lock(mutex_);
+  machine(node).deeds.answer(instance);
+}
+
+std::vector<std::string> FakeNode::lacking(NodeId const& node) const {
+  std::lock_guard const lock(mutex_);
+  return machine(node).deeds.lacking();
+}
+
+void FakeNode::give_back(NodeId const& node, std::string const& instance) {
+  std::lock_guard const lock(mutex_);
+  machine(node).deeds.give_back(instance);
 }
 
 void FakeNode::restart_daemon(NodeId const& node) {

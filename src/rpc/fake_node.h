@@ -50,6 +50,10 @@ struct FakeGuest {
   std::int64_t starts = 1;        // and soft reboots
   std::vector<std::string> taps;  // one a NIC
   std::optional<MiB> balloon;     // what it was left of its memory
+  // UUIDs of disks and NICs that it was asked to let go of and has not, and of those that it has
+  // let go of when nobody waited any longer.
+  std::set<std::string> leaving;
+  std::set<std::string> gone;
 };
 
 enum class FakeFileStorage { Fine, ReadOnly };
@@ -60,6 +64,8 @@ struct FakeGuestTrouble {
   std::string fails;           // start and stop fail with this text
   bool dies_at_start = false;  // the start succeeds, but there is no guest
   bool hangs = false;          // start and stop don't end; what was asked is done once they may
+  // It doesn't hear what it is asked: it lets go of no device, and has to be unplugged itself.
+  bool is_silent = false;
 };
 
 // A script that people have hung on an operation.
@@ -99,6 +105,11 @@ struct FakeNodeState {
   LatestCalls latest_calls;                          // forgotten when the node daemon restarts
   std::int64_t next_pid = 1000;
   std::int64_t next_tap = 0;
+  std::int64_t script_lines = 0;  // that each OS script prints beside what it has to say
+  // What could have failed: how often a guest was asked to do something itself, and how often
+  // something needed room on a disk.
+  std::int64_t guests_asked = 0;
+  std::int64_t room_needed = 0;
 
   // 16 GiB of memory, 8 cores, volume group "xenvg" of 1 TiB, the operating systems "noop" and
   // "debootstrap" with variants "default" and "bookworm", bridge "br0".
@@ -145,6 +156,16 @@ class FakeNode final : public Node {
   void power_off(NodeId const& node, std::string const& instance);
   // Its starts and stops no longer hang: what hung is carried out.
   void unhang(NodeId const& node, std::string const& instance);
+  // How long a guest that doesn't hear is waited for by a call, which is the caller's to do: no
+  // time passes here. What it is asked for it may do from now on.
+  std::chrono::seconds ask_guest(NodeId const& node, std::string_view call,
+                                 json::object const& arguments);
+  // The guest hears again, and has let go of what it was asked for.
+  void answer(NodeId const& node, std::string const& instance);
+  // Instances whose guests have let go of a device that they should have.
+  std::vector<std::string> lacking(NodeId const& node) const;
+  // One of those gets it back, as the node daemon sees to by itself.
+  void give_back(NodeId const& node, std::string const& instance);
   // The node daemon is killed and started again; the machine goes on.
   void restart_daemon(NodeId const& node);
 

@@ -326,7 +326,8 @@ class FakeStorage {
                 fake_disk_key(disk));
   }
   // Disks are sparse: their owner and epoch take room, and what is written to them.
-  Result<void> write_beside(model::Disk const& disk) const {
+  Result<void> write_beside(model::Disk const& disk) {
+    if (is_file(disk)) ++state_.room_needed;
     TRY(check_writable(disk));
     if (!is_file(disk) || state_.facts.file_free > MiB{0}) return {};
     return fail(ErrorCode::InsufficientResources, "Can't write {}: No space left on device",
@@ -341,6 +342,7 @@ class FakeStorage {
   }
 
   Result<void> take_space(model::Disk const& disk, MiB size) {
+    if (size > MiB{0}) ++state_.room_needed;
     if (is_file(disk)) {
       if (size <= state_.facts.file_total) return {};
       return fail(ErrorCode::InsufficientResources,

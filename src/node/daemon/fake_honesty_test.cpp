@@ -33,20 +33,23 @@ enum class Fault {
   GuestDies,
   GuestFails,
   GuestHangs,
-  GuestIsOff
+  GuestIsOff,
+  GuestIsSilent
 };
 
 constexpr Before befores[] = {Before::Nothing, Before::DiskMade, Before::DiskActive,
                               Before::Running, Before::DiskIsForeign};
 constexpr char const* before_names[] = {"nothing", "a disk", "an active disk", "a guest",
                                         "another's disk"};
-constexpr Fault faults[] = {Fault::None,        Fault::AnswerLost,   Fault::KilledBefore,
-                            Fault::KilledAfter, Fault::Repeated,     Fault::Late,
-                            Fault::DiskFull,    Fault::ReadOnlyDisk, Fault::GuestDies,
-                            Fault::GuestFails,  Fault::GuestHangs,   Fault::GuestIsOff};
+constexpr Fault faults[] = {Fault::None,         Fault::AnswerLost,   Fault::KilledBefore,
+                            Fault::KilledAfter,  Fault::Repeated,     Fault::Late,
+                            Fault::DiskFull,     Fault::ReadOnlyDisk, Fault::GuestDies,
+                            Fault::GuestFails,   Fault::GuestHangs,   Fault::GuestIsOff,
+                            Fault::GuestIsSilent};
 constexpr char const* fault_names[] = {
-    "no fault",  "answer lost",    "killed before", "killed after", "repeated",    "late",
-    "disk full", "read-only disk", "guest dies",    "guest fails",  "guest hangs", "guest is off"};
+    "no fault",    "answer lost",  "killed before",  "killed after", "repeated",
+    "late",        "disk full",    "read-only disk", "guest dies",   "guest fails",
+    "guest hangs", "guest is off", "guest is silent"};
 
 // One play of one operation in one world; the lines say what was answered and what is there.
 class Play {
@@ -121,6 +124,10 @@ class Play {
     }
     if (fault == Fault::KilledAfter) world_.restart();
     if (fault != Fault::GuestHangs) look();
+    if (fault == Fault::GuestIsSilent) {
+      say(operation("undo what its disk became", rpc::InstanceAdjust{spec_}));
+      lines_.push_back(fmt::format("late: {}", world_.answer(name_)));
+    }
     end(fault);
     // A call without an answer is asked again.
     if (last_ == ErrorClass::Unreachable || fault == Fault::Repeated) {
@@ -171,6 +178,8 @@ class Play {
         return world_.set_trouble(name_, {.hangs = true});
       case Fault::GuestIsOff:
         return world_.power_off(name_);
+      case Fault::GuestIsSilent:
+        return world_.set_trouble(name_, {.is_silent = true});
       case Fault::None:
       case Fault::Repeated:
       case Fault::Late:

@@ -47,7 +47,8 @@ void GuestCalls::add_to(rpc::Dispatcher& dispatcher) {
   dispatcher.on<rpc::InstanceAdjust>(
       [this](rpc::InstanceAdjust const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance.name, progress, [&] {
-          follower_.begin_anew(call.instance.name);
+          auto const is_kvm = call.instance.hypervisor == model::HypervisorKind::Kvm;
+          (is_kvm ? of_kvm_ : of_fake_).begin_anew(call.instance.name);
           return adjust(call, progress);
         });
       });
@@ -111,7 +112,8 @@ void GuestCalls::follow(std::stop_token const& stopping) {
   while (!woken_.wait_for(lock, stopping, follow_interval, [] { return false; }) &&
          !stopping.stop_requested()) {
     auto const followed = boundary("Following what guests were asked for", [&]() -> Result<void> {
-      follower_.round();
+      of_kvm_.round();
+      of_fake_.round();
       return {};
     });
     if (!followed) log::error("{}", followed.error().message);
@@ -119,8 +121,8 @@ void GuestCalls::follow(std::stop_token const& stopping) {
 }
 
 // Looked at again: until it was its turn a call may have changed what it should have.
-void GuestCalls::give_back(std::string const& instance) {
-  auto const spec = hypervisors_.kvm->lacking(instance);
+void GuestCalls::give_back(Hypervisor& hypervisor, std::string const& instance) {
+  auto const spec = hypervisor.lacking(instance);
   if (!spec) return;
   log::info("{} has let go of a device that it should have: it gets it back", instance);
   auto const give = [&]() -> Result<rpc::Nothing> {

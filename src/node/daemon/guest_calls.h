@@ -36,14 +36,18 @@ class GuestCalls {
   Result<rpc::Nothing> stop(rpc::InstanceShutdown const& call);
 
   void follow(std::stop_token const& stopping);
-  void give_back(std::string const& instance);
+  void give_back(Hypervisor& hypervisor, std::string const& instance);
+  Follower follower_of(Hypervisor& hypervisor) {
+    return {hypervisor, [this, &hypervisor](std::string const& instance) {
+              return turns_.take_if_free(instance, [&] { give_back(hypervisor, instance); });
+            }};
+  }
 
   Hypervisors const& hypervisors_;
   StorageCalls& storage_;
   InstanceTurns& turns_;
-  Follower follower_{*hypervisors_.kvm, [this](std::string const& instance) {
-                       return turns_.take_if_free(instance, [&] { give_back(instance); });
-                     }};
+  Follower of_kvm_ = follower_of(*hypervisors_.kvm);
+  Follower of_fake_ = follower_of(*hypervisors_.fake);
   std::mutex following_;
   std::condition_variable_any woken_;
   std::jthread thread_;  // the last: it uses the others

@@ -57,6 +57,9 @@ class FaultyWorld : public World {
   virtual void restart() = 0;
   virtual void power_off(std::string const& instance) = 0;
   virtual void set_trouble(std::string const& instance, rpc::FakeGuestTrouble const& trouble) = 0;
+  // A silent guest has heard. Returns how many devices it let go of late, once it has back what it
+  // should have.
+  virtual std::size_t answer(std::string const& instance) = 0;
   // For all file disks; false where it can't be had.
   virtual bool set_storage(Storage storage) = 0;
   virtual bool is_active(std::string const& instance) = 0;
@@ -80,6 +83,15 @@ class InMemory : public FaultyWorld {
     if (!trouble.hangs) fake_.unhang(node().uuid, instance);
     fake_.change(node().uuid,
                  [&](rpc::FakeNodeState& state) { state.troubles[instance] = trouble; });
+  }
+  std::size_t answer(std::string const& instance) override {
+    fake_.answer(node().uuid, instance);
+    auto const state = fake_.state(node().uuid);
+    auto const guest = state.guests.find(instance);
+    auto const gone = guest == state.guests.end() ? 0 : guest->second.gone.size();
+    fake_.give_back(node().uuid, instance);
+    EXPECT_TRUE(fake_.lacking(node().uuid).empty());
+    return gone;
   }
   bool set_storage(Storage storage) override {
     fake_.change(node().uuid, [&](rpc::FakeNodeState& state) {
@@ -219,6 +231,17 @@ class RealMachine : public FaultyWorld {
     set("fail", !trouble.fails.empty(), trouble.fails);
     set("die", trouble.dies_at_start, "");
     set("hang", trouble.hangs, "");
+    set("silent", trouble.is_silent, "");
+  }
+  std::size_t answer(std::string const& instance) override {
+    auto const leaving = [&]() -> std::size_t {
+      auto const guest = schema::parse(contents_of(guests() + "/guest:" + instance));
+      return guest ? guest->at("leaving").as_array().size() : 0;
+    };
+    auto const late = leaving();
+    std::filesystem::remove(guests() + "/" + instance + ".silent");
+    while (leaving() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return late;
   }
   bool set_storage(Storage storage) override {
     auto const at = file_directory();

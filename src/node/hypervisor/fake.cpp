@@ -2,12 +2,14 @@
 //
 // It misbehaves when a file lies beside it: `<instance>.fail` (start and stop fail with its text),
 // `<instance>.hang` (start and stop wait until the file is gone), `<instance>.die` (the guest is
-// dead as soon as its start has succeeded).
+// dead as soon as its start has succeeded), `<instance>.silent` (the guest lets go of no device
+// until the file is gone; what it was asked for it has let go of then).
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_from.hpp>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "model/params.h"
@@ -51,7 +53,7 @@ class Fake final : public Hypervisor {
     guest.running.vcpus = model::number_of(spec.beparams, "vcpus");
     guest.running.hvparams = spec.hvparams;
     if (sys::exists(wish(spec.name, "die"))) return {};
-    guest.disks = uuids_of(spec);
+    guest.spec = spec_of_devices(spec);
     return write(guest);
   }
 
@@ -78,12 +80,42 @@ class Fake final : public Hypervisor {
     std::lock_guard const guard(mutex_);
     auto known = TRY(read(spec.name));
     if (!known) return {};
-    known->disks = uuids_of(spec);
+    if (is_silent(spec.name)) {
+      if (auto const first = first_to_go(*known, spec)) {
+        known->leaving.insert(first->uuid);
+        TRY(write(*known));
+        return fail(
+            ErrorCode::WrongState,
+            "The guest {} does not let go of {}; it may have no system that listens. When it does "
+            "later, it gets it back. Use --no-hotplug and restart it, or stop it first",
+            spec.name, first->title);
+      }
+    }
+    known->spec = spec_of_devices(spec);
+    // Of those that it has still it may let go.
+    std::erase_if(known->leaving, [&](std::string const& uuid) {
+      return !is_silent(spec.name) || !has_device(spec, uuid);
+    });
     return write(*known);
   }
 
-  std::vector<std::string> asked() override { return {}; }
-  std::optional<rpc::InstanceSpec> lacking(std::string const&) override { return {}; }
+  std::vector<std::string> asked() override {
+    std::lock_guard const guard(mutex_);
+    std::vector<std::string> found;
+    for (auto const& name : sys::names_in(directory_)) {
+      if (!name.starts_with(guest_prefix)) continue;
+      auto const guest = read(name.substr(guest_prefix.size()));
+      if (guest && *guest && !(*guest)->leaving.empty()) found.push_back((*guest)->running.name);
+    }
+    return found;
+  }
+
+  std::optional<rpc::InstanceSpec> lacking(std::string const& name) override {
+    std::lock_guard const guard(mutex_);
+    auto const known = read(name);
+    if (!known || !*known || (*known)->leaving.empty() || is_silent(name)) return std::nullopt;
+    return (*known)->spec;
+  }
 
   Result<void> balloon(std::string const& name, MiB memory) override {
     std::lock_guard const guard(mutex_);
@@ -99,7 +131,7 @@ class Fake final : public Hypervisor {
     std::lock_guard const guard(mutex_);
     auto const known = read(name);
     if (!known) return true;  // nobody knows: better not
-    return *known && std::ranges::find((*known)->disks, disk.text()) != (*known)->disks.end();
+    return *known && has_device((*known)->spec, disk.text());
   }
 
   Result<std::vector<rpc::RunningInstance>> list(std::vector<std::string> const& only) override {
@@ -124,19 +156,55 @@ class Fake final : public Hypervisor {
   struct Guest {
     std::string uuid;
     rpc::RunningInstance running;
-    std::vector<std::string> disks;  // their UUIDs
+    rpc::InstanceSpec spec;         // its disks and NICs, and whose they are
+    std::set<std::string> leaving;  // UUIDs of those that it was asked to let go of and had not
+  };
+  struct Device {
+    std::string uuid;
+    std::string title;  // "disk 1"
   };
 
-  static std::vector<std::string> uuids_of(rpc::InstanceSpec const& spec) {
-    std::vector<std::string> uuids;
-    for (auto const& one : spec.disks) uuids.push_back(one.disk.uuid.text());
-    return uuids;
+  // Parameters may be secret.
+  static rpc::InstanceSpec spec_of_devices(rpc::InstanceSpec const& spec) {
+    rpc::InstanceSpec kept;
+    kept.name = spec.name;
+    kept.uuid = spec.uuid;
+    kept.hypervisor = spec.hypervisor;
+    kept.disks = spec.disks;
+    kept.nics = spec.nics;
+    kept.epoch = spec.epoch;
+    return kept;
   }
+
+  static bool has_device(rpc::InstanceSpec const& spec, std::string const& uuid) {
+    auto const is_it = [&](auto const& device) { return device.uuid.text() == uuid; };
+    return std::ranges::any_of(spec.disks, is_it, &rpc::DiskSpec::disk) ||
+           std::ranges::any_of(spec.nics, is_it, &rpc::NicSpec::nic);
+  }
+
+  static std::optional<Device> first_to_go(Guest const& guest, rpc::InstanceSpec const& wanted) {
+    auto const& has = guest.spec;
+    for (std::size_t i = has.disks.size(); i-- > 0;) {
+      auto const uuid = has.disks[i].disk.uuid.text();
+      if (!has_device(wanted, uuid)) return Device{uuid, fmt::format("disk {}", i)};
+    }
+    for (std::size_t i = has.nics.size(); i-- > 0;) {
+      auto const& nic = has.nics[i].nic;
+      auto const stays = std::ranges::any_of(wanted.nics, [&](rpc::NicSpec const& one) {
+        return one.nic.uuid == nic.uuid && one.nic.mac == nic.mac;
+      });
+      if (!stays) return Device{nic.uuid.text(), fmt::format("NIC {}", i)};
+    }
+    return std::nullopt;
+  }
+
+  bool is_silent(std::string const& name) const { return sys::exists(wish(name, "silent")); }
 
   Result<void> write(Guest const& guest) const {
     json::object const written{{"uuid", json::string_view(guest.uuid)},
                                {"running", schema::encode(guest.running)},
-                               {"disks", json::value_from(guest.disks)}};
+                               {"spec", schema::encode(guest.spec)},
+                               {"leaving", json::value_from(guest.leaving)}};
     return sys::write_file(file_of(guest.running.name), json::serialize(written), 0640);
   }
 
@@ -166,11 +234,14 @@ class Fake final : public Hypervisor {
     auto const* object = value.if_object();
     auto const* running = object ? object->if_contains("running") : nullptr;
     if (!running) return fail(ErrorCode::EnvironmentError, "{} is no guest", file_of(name));
-    Guest guest{
-        model::text_of(*object, "uuid"), TRY(schema::decode<rpc::RunningInstance>(*running)), {}};
-    if (auto const* disks = object->if_contains("disks"); disks && disks->is_array()) {
-      for (auto const& uuid : disks->get_array()) {
-        if (uuid.is_string()) guest.disks.emplace_back(std::string_view(uuid.get_string()));
+    auto const* spec = object->if_contains("spec");
+    Guest guest{model::text_of(*object, "uuid"),
+                TRY(schema::decode<rpc::RunningInstance>(*running)),
+                spec ? TRY(schema::decode<rpc::InstanceSpec>(*spec)) : rpc::InstanceSpec(),
+                {}};
+    if (auto const* leaving = object->if_contains("leaving"); leaving && leaving->is_array()) {
+      for (auto const& uuid : leaving->get_array()) {
+        if (uuid.is_string()) guest.leaving.emplace(uuid.get_string());
       }
     }
     return std::optional(std::move(guest));

@@ -774,5 +774,36 @@ TEST(FakeHypervisor, misbehaves_as_it_is_told) {
   EXPECT_TRUE(fake->list()->empty());
 }
 
+TEST(FakeHypervisor, a_silent_guest_lets_go_of_its_devices_later) {
+  Root const root;
+  Paths const paths(root.path);
+  auto fake = make_fake(paths);
+  auto const goes_on = [] { return true; };
+  auto spec = guest(model::HypervisorKind::Fake);
+  rpc::DiskSpec disk;
+  disk.disk.uuid = DiskId("0d15c000-0000-4000-8000-000000000000");
+  spec.disks = {disk};
+  ASSERT_TRUE(fake->start(spec, {"/dev/null"}, false));
+  auto without = spec;
+  without.disks.clear();
+  auto const silent = paths.run() + "/fake-hypervisor/web1.silent";
+  std::ofstream(silent).close();
+  EXPECT_THAT(fake->adjust(without, {}, goes_on).error().message,
+              HasSubstr("web1 does not let go of disk 0"));
+  ASSERT_TRUE(fake->adjust(spec, {"/dev/null"}, goes_on));  // it is undone
+  EXPECT_FALSE(fake->lacking("web1"));
+  EXPECT_THAT(fake->asked(), ::testing::ElementsAre("web1"));
+  EXPECT_TRUE(fake->uses("web1", disk.disk.uuid));
+  std::filesystem::remove(silent);
+  fake = make_fake(paths);
+  auto const lacking = fake->lacking("web1");
+  ASSERT_TRUE(lacking);
+  EXPECT_EQ(lacking->epoch, spec.epoch);
+  ASSERT_EQ(lacking->disks.size(), 1U);
+  EXPECT_TRUE(fake->uses("web1", disk.disk.uuid));
+  ASSERT_TRUE(fake->adjust(*lacking, {"/dev/null"}, goes_on));
+  EXPECT_TRUE(fake->asked().empty());
+}
+
 }  // namespace
 }  // namespace flotte::node
