@@ -119,7 +119,11 @@ class FakeStorage {
     if (disk.instance != call.owner && disk.instance != call.new_owner) return foreign(disk);
     TRY(refuse_while_used(known->first));
     known->second.is_assembled = false;
-    TRY(write_beside(disk.disk));
+    // Also where there is no room, what is as it should be stays so.
+    auto const is_there = known->first == to;
+    if (!is_there || disk.instance != call.new_owner || disk.epoch != call.epoch) {
+      TRY(write_beside(disk.disk));
+    }
     disk.instance = call.new_owner;
     disk.disk.logical_id = call.new_disk.disk.logical_id;
     disk.epoch = call.epoch;

@@ -76,6 +76,7 @@ class Play {
     auto diskless = spec_;
     diskless.disks.clear();
     rpc::BlockdevRename const back{name_, disk, other_, disk, name_, 2, true};
+    rpc::BlockdevRename const not_given{name_, disk, other_, disk, name_, 1, true};
     auto missing = disk;
     missing.disk.logical_id.back() += "9";
     return {
@@ -93,6 +94,7 @@ class Play {
         operation("wipe", rpc::BlockdevWipe{name_, disk}),
         operation("give away", rpc::BlockdevRename{name_, disk, name_, disk, other_, 2}),
         operation("take back", back),
+        operation("take back what was not given", not_given),
         operation("copy to nowhere", rpc::BlockdevConvert{name_, disk, missing, 2}),
         operation("tell the OS of its name", rpc::OsRename{later, "old"}),
         operation("install", rpc::OsCreate{later}),
