@@ -313,22 +313,25 @@ void Execution::record_undoing() {
   }
 }
 
-// What fails once may work a little later, and an orphan costs more than a minute.
+// What fails once may work a little later, and an orphan costs more than a minute. A node answers
+// the same call with the same error, so that a try after an answer is a call of its own; without an
+// answer it may be at work still, and another call would end it.
 Result<void> Execution::undo_step(Undo const& undo, std::size_t step) {
   std::chrono::nanoseconds pause = step_retry_first;
+  int answers = 0;
   for (int tries = 1;; ++tries) {
-    auto undone = try_undo(undo, step, tries);
+    auto undone = try_undo(undo, step, answers + 1);
     if (undone || has_stopped_ || tries >= undo_tries_max) return undone;
+    if (undone.error().error_class != ErrorClass::Unreachable) ++answers;
     queue_.seams_.clock.sleep_for(pause);
     pause *= 2;
     has_stopped_ = is_stopping();
   }
 }
 
-// Each try is a call of its own: a node answers the same call with the same error.
-Result<void> Execution::try_undo(Undo const& undo, std::size_t step, int tries) {
+Result<void> Execution::try_undo(Undo const& undo, std::size_t step, int number) {
   if (undo.call) {
-    TRY(call_node(*undo.call, call_step(step) + undo_offset + tries * steps_max, {}));
+    TRY(call_node(*undo.call, call_step(step) + undo_offset + number * steps_max, {}));
   }
   if (undo.remove_instance) {
     TRY(stop_if_deposed(queue_.seams_.config.update(

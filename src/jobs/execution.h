@@ -69,7 +69,7 @@ class Execution final : public JobContext {
   void undo_all(Error const& error);
   void record_undoing();
   Result<void> undo_step(Undo const& undo, std::size_t step);
-  Result<void> try_undo(Undo const& undo, std::size_t step, int tries);
+  Result<void> try_undo(Undo const& undo, std::size_t step, int number);
   Result<json::value> call_node(CallData const& call, std::int64_t step,
                                 CallOptions const& options);
   bool take_line(std::string_view line, bool logs_output);
