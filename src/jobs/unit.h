@@ -123,6 +123,33 @@ concept HasPlanLocks = requires(typename U::Plan const& plan) {
 template <class U>
 concept NamesPlanLocks = requires { &U::plan_locks; };
 
+// What is named and expected to have a UUID must be the one that has it: another one may have got
+// its name since. Ganeti's words.
+template <class Object>
+Result<void> check_expected(std::string_view kind, std::string_view name,
+                            std::optional<std::string> const& expected, Object const& found) {
+  if (!expected || !found || (*found)->uuid.text() == *expected) return {};
+  return fail(ErrorCode::ResourceNotUnique,
+              "The {}s UUID '{}' does not match the expected UUID '{}' for {} '{}'. Maybe the {} "
+              "changed since you submitted this job",
+              kind, (*found)->uuid.text(), *expected, kind, name, kind);
+}
+
+template <class Op>
+Result<void> check_expected_uuids(Op const& op, model::Cluster const& cluster) {
+  if constexpr (requires { op.instance_uuid; }) {
+    TRY(check_expected("instance", op.instance_name, op.instance_uuid,
+                       cluster.instance(op.instance_name)));
+  }
+  if constexpr (requires { op.node_uuid; }) {
+    TRY(check_expected("node", op.node_name, op.node_uuid, cluster.node(op.node_name)));
+  }
+  if constexpr (requires { op.pnode_uuid; }) {
+    if (op.pnode) TRY(check_expected("node", *op.pnode, op.pnode_uuid, cluster.node(*op.pnode)));
+  }
+  return {};
+}
+
 struct Decision {
   json::value plan;
   LockSet locks;  // that the plan wants, too
@@ -153,7 +180,9 @@ class UnitOf final : public Unit {
 
   Result<LockSet> locks(json::object const& op, model::Cluster const& cluster) const override {
     return boundary(op_id(), [&]() -> Result<LockSet> {
-      return U::locks(TRY(opcodes::decode<Op>(op)), cluster);
+      auto const opcode = TRY(opcodes::decode<Op>(op));
+      TRY(check_expected_uuids(opcode, cluster));
+      return U::locks(opcode, cluster);
     });
   }
 

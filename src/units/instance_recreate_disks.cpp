@@ -93,6 +93,13 @@ Result<void> check_nodes(opcodes::InstanceRecreateDisks const& op, model::Cluste
   if (op.iallocator) {
     return fail(ErrorCode::WrongInput, "Letting an allocator choose a node is not built yet");
   }
+  for (auto const& uuid : op.node_uuids.value_or(std::vector<std::string>())) {
+    if (uuid == instance.primary_node.text()) continue;
+    return fail(ErrorCode::WrongInput,
+                "Making the disks of {} on another node (UUID {}) is not built yet; leave out "
+                "node_uuids",
+                instance.name, uuid);
+  }
   if (op.nodes.empty()) return {};
   if (op.nodes.size() != 1) {
     return fail(ErrorCode::WrongInput,
