@@ -2,7 +2,9 @@
 // written leaves the ones before.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <string_view>
 
 namespace flotte::model {
 
@@ -13,5 +15,13 @@ constexpr std::size_t instance_name_bytes_max = 240;
 // Older builds took longer ones, and what exists can be stopped and removed: as long as the name of
 // a host (RFC 1035).
 constexpr std::size_t host_name_bytes_max = 253;
+
+// Whether Linux would take it for the name of a network interface.
+constexpr bool is_interface_name(std::string_view name) {
+  constexpr std::size_t bytes_max = 15;
+  auto const fits = [](char c) { return c > ' ' && c < '\x7f' && c != '/' && c != ':'; };
+  return !name.empty() && name.size() <= bytes_max && name != "." && name != ".." &&
+         std::ranges::all_of(name, fits);
+}
 
 }  // namespace flotte::model

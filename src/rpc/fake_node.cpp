@@ -313,8 +313,11 @@ class Deeds : public FakeStorage {
   }
 
   Result<Nothing> master_address(MasterAddress const& wish) {
-    if (wish.is_up && wish.netdev.empty()) {
-      return fail(ErrorCode::EnvironmentError, "The network interface '' does not exist");
+    if (wish.is_up && !state_.bridges.contains(wish.netdev) && wish.netdev != "lo") {
+      return fail(ErrorCode::EnvironmentError,
+                  "The network interface '{}' for the cluster's address {} does not exist on this "
+                  "node; choose another one with --master-netdev",
+                  wish.netdev, wish.ip);
     }
     if (wish.is_up) {
       state_.addresses.insert(wish.ip);

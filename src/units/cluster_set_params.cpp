@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "jobs/job_context.h"
 #include "model/hypervisor_rules.h"
+#include "model/names.h"
 #include "model/nic_rules.h"
 #include "store/config_store.h"
 #include "units/group_rules.h"
@@ -443,6 +444,12 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   take(op.prealloc_wipe_disks, settings.prealloc_wipe_disks);
   take(op.default_iallocator, settings.default_iallocator);
   if (op.mac_prefix) settings.mac_prefix = lower_case(*op.mac_prefix);
+  if (op.master_netdev && !model::is_interface_name(*op.master_netdev)) {
+    return fail(ErrorCode::WrongInput,
+                "'{}' can't be the name of a network interface; 'ip link' lists those that there "
+                "are",
+                *op.master_netdev);
+  }
   take(op.master_netdev, settings.master_netdev);
   take(op.master_netmask, settings.master_netmask);
   take(op.reserved_lvs, settings.reserved_lvs);

@@ -41,7 +41,7 @@ Result<ClusterVerify::Facts> ClusterVerify::inspect(Op const&, model::Cluster co
 
 Result<ClusterVerify::Plan> ClusterVerify::plan(Op const& op, model::Cluster const& cluster,
                                                 Facts const&) {
-  TRY(check_ignored(op));
+  TRY(check_choices(op));
   Plan plan;
   if (!op.group_name) plan.jobs.push_back(job_of(opcodes::ClusterVerifyConfig{}, op));
   auto const verify_group = [&](std::string name) {

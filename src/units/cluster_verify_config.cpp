@@ -167,7 +167,7 @@ Result<ClusterVerifyConfig::Facts> ClusterVerifyConfig::inspect(Op const&,
 Result<ClusterVerifyConfig::Plan> ClusterVerifyConfig::plan(Op const& op,
                                                             model::Cluster const& cluster,
                                                             Facts const& facts) {
-  TRY(check_ignored(op));
+  TRY(check_choices(op));
   VerifyReport report(verify_options(op));
   report.heading("Verifying cluster config");
   verify_settings(cluster, report);

@@ -601,7 +601,7 @@ Result<ClusterVerifyGroup::Facts> ClusterVerifyGroup::inspect(Op const& op,
 Result<ClusterVerifyGroup::Plan> ClusterVerifyGroup::plan(Op const& op,
                                                           model::Cluster const& cluster,
                                                           Facts const& facts) {
-  TRY(check_ignored(op));
+  TRY(check_choices(op));
   auto const group = TRY(cluster.group(op.group_name));
   VerifyReport report(verify_options(op));
   auto const nodes = facts.nodes.size();

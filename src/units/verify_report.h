@@ -31,11 +31,19 @@ VerifyOptions verify_options(Op const& op) {
 }
 
 template <class Op>
-Result<void> check_ignored(Op const& op) {
+Result<void> check_choices(Op const& op) {
   for (auto const& code : op.ignore_errors) {
     if (!model::verify_code(code)) {
       return fail(ErrorCode::WrongInput, "'{}' is no error code of verify; see gnt-cluster(8)",
                   code);
+    }
+  }
+  if constexpr (requires { op.skip_checks; }) {
+    for (auto const& check : op.skip_checks) {
+      if (check == "nplusone_mem" || check == "hvparam_assessment") continue;
+      return fail(ErrorCode::WrongInput,
+                  "'{}' is no check that can be skipped; nplusone_mem and hvparam_assessment are",
+                  check);
     }
   }
   return {};
