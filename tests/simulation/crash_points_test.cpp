@@ -11,16 +11,13 @@
 #include <cstdlib>
 #include <regex>
 
-#include "base/log.h"
-#include "generators.h"
-#include "world.h"
+#include "opcode_runs.h"
 
 namespace flotte::simulation {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t argument_seeds = 40;
 constexpr std::size_t pairs_in_a_stride = 150;
 constexpr Victim victims[] = {Victim::Controller, Victim::Daemon, Victim::Both};
 
@@ -34,22 +31,6 @@ struct Outcome {
   // What people find afterwards; empty: the controller died before the job was stored.
   std::vector<std::string> end;
 };
-
-// "OP_INSTANCE_CREATE", or one way of it: "OP_INSTANCE_CREATE/adopt".
-Generator const& generator_of(std::string const& what) {
-  return generators().find(what.substr(0, what.find('/')))->second;
-}
-
-// Empty: whatever the generator draws.
-std::string way_of(std::string const& what) {
-  auto const slash = what.find('/');
-  return slash == std::string::npos ? "" : what.substr(slash + 1);
-}
-
-Generator::Make const& arguments_of(std::string const& what) {
-  auto const way = way_of(what);
-  return way.empty() ? generator_of(what).make : generator_of(what).ways.at(way);
-}
 
 void count_hooks(World& world, JobId job, Outcome& outcome) {
   for (auto const& [id, node] : world.invariants().cluster().nodes()) {
@@ -165,15 +146,6 @@ std::string differences(Outcome const& undisturbed, Outcome const& outcome, bool
   return text;
 }
 
-void prepare(World& world, std::string const& what, Random& random) {
-  auto const& before = generator_of(what).before;
-  auto const known = before.find(way_of(what));
-  if (known == before.end()) return;
-  auto const op = known->second(world.invariants().cluster(), random);
-  auto const job = op ? world.submit(json::array{*op}) : std::nullopt;
-  if (job) world.wait_for(*job, 1h);
-}
-
 // The same world each time: some machines that run and some that don't, with disks and without.
 Outcome run(std::string const& what, std::uint64_t argument_seed,
             std::vector<CrashAt> const& crashes) {
@@ -181,11 +153,8 @@ Outcome run(std::string const& what, std::uint64_t argument_seed,
   Outcome outcome;
   JobId next{};
   world.run([&](World& it) {
-    SeededRandom random(argument_seed);
-    prepare(it, what, random);
-    auto const op = arguments_of(what)(it.invariants().cluster(), random);
+    auto const op = arguments(it, what, argument_seed);
     if (!op) return;
-    if (generator_of(what).needs_lost_disk) it.lose_disks(*op);
     next = JobId{number(*it.invariants().acknowledged().rbegin()) + 1};
     it.crash_at(crashes);
     auto const job = it.submit(json::array{*op});
@@ -198,12 +167,6 @@ Outcome run(std::string const& what, std::uint64_t argument_seed,
   outcome.end = end_of(world, next);
   return outcome;
 }
-
-// What the watcher and others log belongs to no test.
-class Silence : public testing::Environment {
-  void SetUp() override { log::open("/dev/null", log::Level::Error); }
-};
-auto* const silence = testing::AddGlobalTestEnvironment(new Silence);
 
 class CrashPoints : public testing::TestWithParam<std::string> {
  protected:
@@ -278,25 +241,7 @@ TEST_P(CrashPoints, change_nothing_of_how_it_ends) {
              undisturbed_.points.size(), singles, pairs.size(), tried);
 }
 
-std::vector<std::string> all_opcodes() {
-  std::vector<std::string> names;
-  for (auto const& opcode : opcodes::all()) {
-    names.emplace_back(opcode.op_id);
-    auto const known = generators().find(opcode.op_id);
-    if (known == generators().end()) continue;
-    for (auto const& [way, make] : known->second.ways) {
-      names.push_back(fmt::format("{}/{}", opcode.op_id, way));
-    }
-  }
-  return names;
-}
-
-std::string test_name(std::string what) {
-  std::ranges::replace(what, '/', '_');
-  return what;
-}
-
-INSTANTIATE_TEST_SUITE_P(Opcodes, CrashPoints, testing::ValuesIn(all_opcodes()),
+INSTANTIATE_TEST_SUITE_P(Opcodes, CrashPoints, testing::ValuesIn(opcodes_and_ways()),
                          [](auto const& one) { return test_name(one.param); });
 
 }  // namespace

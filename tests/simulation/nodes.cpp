@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr auto silence_max = 10s;
 constexpr auto latest_arrival = 20min;
+constexpr auto follow_interval = 2s;
 constexpr std::string_view hooked[] = {
     "instance-add",    "instance-remove",         "instance-start",     "instance-stop",
     "instance-reboot", "instance-rename",         "instance-reinstall", "instance-modify",
@@ -101,6 +102,31 @@ void SimulatedNodes::start_daemon(NodeId const& node) {
   fake_.change(node, [](rpc::FakeNodeState& state) { state.latest_calls = {}; });
   machines_[node].daemon =
       std::make_shared<Daemon>(scheduler_, fmt::format("noded-{}", node.text()));
+  follow(node);
+}
+
+void SimulatedNodes::answer(NodeId const& node, std::string const& instance) {
+  fake_.answer(node, instance);
+  follow(node);
+}
+
+void SimulatedNodes::follow(NodeId const& node) {
+  if (!has_daemon(node) || fake_.lacking(node).empty()) return;
+  auto const daemon = machines_[node].daemon;
+  scheduler_.spawn(daemon->process, "follower", [this, node, daemon = daemon.get()] {
+    while (!fake_.lacking(node).empty()) {
+      scheduler_.sleep_for(follow_interval);
+      for (auto const& instance : fake_.lacking(node)) {
+        daemon->turns.take_if_free(instance, [&] { fake_.give_back(node, instance); });
+      }
+      if (changed_) changed_(node);
+    }
+  });
+}
+
+bool SimulatedNodes::writes_to_disks(std::string_view call) {
+  if (call == rpc::OsCreate::name || call == rpc::OsRename::name) return true;
+  return call.starts_with("blockdev_") && call != rpc::BlockdevFind::name;
 }
 
 void SimulatedNodes::kill_daemon(NodeId const& node) {
@@ -308,6 +334,8 @@ Result<void> SimulatedNodes::work(Request const& request, rpc::Progress const& p
     auto const hooks = TRY(schema::decode<rpc::HooksRun>(request.arguments));
     takes += fake_.hooks_take(request.node.uuid, hooks);
   }
+  if (writes_to_disks(request.call)) takes += longer_;
+  takes += fake_.ask_guest(request.node.uuid, request.call, request.arguments);
   if (request.mishap == Mishap::Slow) takes += 60s;
   if (request.mishap == Mishap::NeverAnswers) takes = 2h;
   for (auto const until = scheduler_.now() + takes; scheduler_.now() < until;) {

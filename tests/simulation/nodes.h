@@ -68,6 +68,11 @@ class SimulatedNodes final : public rpc::Node {
   void guest_powers_off(NodeId const& node, std::string const& instance);
   // Of operations, from now on; all of them succeed at once to begin with.
   void set_hooks(NodeId const& node, std::string_view phase, rpc::FakeHook const& hook);
+  // What is written to disks takes so much longer from now on.
+  void slow_down(Duration longer) { longer_ = longer; }
+  static bool writes_to_disks(std::string_view call);
+  // A silent guest has heard what it was asked, and gets back what it should have.
+  void answer(NodeId const& node, std::string const& instance);
   // All armed mishaps are forgotten.
   void calm();
 
@@ -87,6 +92,8 @@ class SimulatedNodes final : public rpc::Node {
                                 rpc::Progress const& progress);
   Result<void> work(Request const& request, rpc::Progress const& progress);
   void deliver_later(std::shared_ptr<Request> request, Duration delay);
+  // What guests were asked for is followed until none lacks anything.
+  void follow(NodeId const& node);
   void point(std::string_view what, NodeId const* node);
   Duration draw(Duration least, Duration most);
 
@@ -96,6 +103,7 @@ class SimulatedNodes final : public rpc::Node {
   std::map<NodeId, Machine> machines_;
   std::shared_ptr<Process> network_;
   std::uint64_t deeds_ = 0;
+  Duration longer_{};
   Point point_;
   Changed changed_;
   Deed deed_;

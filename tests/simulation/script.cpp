@@ -52,6 +52,13 @@ std::vector<Entry> make_script(Options const& options) {
   return script;
 }
 
+std::string lengthened(std::string name, std::size_t length) {
+  constexpr std::string_view filling = "-a.b_0";
+  while (name.size() + filling.size() < length) name += filling;
+  if (name.size() < length) name.append(length - name.size(), 'z');
+  return name;
+}
+
 std::string_view to_string(Happening what) {
   static constexpr std::string_view names[] = {
       "operation",   "list",        "kill controller", "hang controller", "restart controller",

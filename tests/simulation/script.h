@@ -44,6 +44,7 @@ struct Options {
   std::int64_t controllers = 1;
   std::int64_t machines = 0;       // that exist before anything happens
   std::int64_t idle_machines = 0;  // besides, that were there already and never ran
+  std::size_t name_length = 0;     // of the names of machines and of a group at least
   bool has_faults = true;
   std::uint64_t pace = 1;                      // everything comes so many times as often
   std::uint64_t kills = 1;                     // and kills of controllers so many times more
@@ -52,6 +53,8 @@ struct Options {
   std::set<std::size_t> only;  // entries of the script; empty: all
 };
 
+// The name made as long as that, by all that names may have in them.
+std::string lengthened(std::string name, std::size_t length);
 std::vector<Entry> make_script(Options const& options);
 std::string_view to_string(Happening what);
 

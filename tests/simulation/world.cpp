@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 constexpr auto lease = 10s;
 constexpr auto settle_max = 12h;
 constexpr std::size_t trace_max = 200'000;
+constexpr std::size_t group_name_max = 128;
 
 NodeId node_id(std::int64_t number) {
   return NodeId(fmt::format("node-{}", number));
@@ -112,9 +113,10 @@ void World::set_up() {
   ask_leader([this](controller::Core& core) {
     CHECK(core.initialise(first_settings(), {.name = "simulation"}));
     CHECK(core.config().update(
-        [](store::ClusterEdit& edit) -> Result<void> {
-          edit.put(model::Group{.uuid = GroupId("00000000-0000-4000-8000-00000000000a"),
-                                .name = "group-0"});
+        [this](store::ClusterEdit& edit) -> Result<void> {
+          edit.put(model::Group{
+              .uuid = GroupId("00000000-0000-4000-8000-00000000000a"),
+              .name = lengthened("group-0", std::min(options_.name_length, group_name_max))});
           return {};
         },
         {}));
@@ -145,7 +147,7 @@ void World::set_up() {
   for (std::int64_t i = 0; i < options_.machines; ++i) {
     auto const job = submit(json::array{json::object{
         {"OP_ID", "OP_INSTANCE_CREATE"},
-        {"instance_name", json::string(fmt::format("vm-{}", i))},
+        {"instance_name", json::string(lengthened(fmt::format("vm-{}", i), options_.name_length))},
         {"mode", "create"},
         {"disk_template", i % 3 == 0 ? "plain" : "diskless"},
         {"disks", i % 3 == 0 ? json::array{json::object{{"size", 1024}}} : json::array{}},
