@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ip.h"
 #include "model/hypervisor_rules.h"
 #include "model/nic_rules.h"
 
@@ -88,6 +89,7 @@ Result<FirstCluster> first_cluster(json::object const& request, Random& random, 
 
   FirstCluster first;
   first.settings = TRY(schema::decode<model::Settings>(json::value(given)));
+  first.settings.master_ip = canonical_ip(first.settings.master_ip);
   TRY(enforce_parameters(first.settings));
   TRY(check(first.settings));
 

@@ -18,6 +18,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/ip.h"
 #include "sys/deeds.h"
 #include "sys/files.h"
 
@@ -112,6 +113,7 @@ bool has_address(std::string const& ip) {
   ifaddrs* all = nullptr;
   if (::getifaddrs(&all) != 0) return false;
   bool is_found = false;
+  auto const wanted = canonical_ip(ip);
   for (auto const* one = all; one && !is_found; one = one->ifa_next) {
     if (!one->ifa_addr) continue;
     char text[INET6_ADDRSTRLEN] = {};
@@ -124,7 +126,7 @@ bool has_address(std::string const& ip) {
       ::inet_ntop(family, &reinterpret_cast<sockaddr_in6 const*>(one->ifa_addr)->sin6_addr, text,
                   sizeof text);
     }
-    is_found = ip == text;
+    is_found = wanted == text;
   }
   ::freeifaddrs(all);
   return is_found;

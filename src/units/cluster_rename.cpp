@@ -1,5 +1,6 @@
 #include "units/cluster_rename.h"
 
+#include "base/ip.h"
 #include "jobs/job_context.h"
 #include "store/config_store.h"
 #include "units/hooks.h"
@@ -25,12 +26,14 @@ Result<ClusterRename::Plan> ClusterRename::plan(Op const& op, model::Cluster con
   auto const& settings = cluster.settings();
   Plan plan{.master = settings.master_node,
             .name = TRY(normalized_name(facts.resolved ? facts.resolved->name : op.name)),
-            .ip = facts.resolved ? facts.resolved->ip : settings.master_ip};
-  if (plan.name == settings.cluster_name && plan.ip == settings.master_ip) {
+            .ip = canonical_ip(facts.resolved ? facts.resolved->ip : settings.master_ip)};
+  // An older version may have stored it in another form.
+  auto const is_same_address = plan.ip == canonical_ip(settings.master_ip);
+  if (plan.name == settings.cluster_name && is_same_address) {
     return fail(ErrorCode::WrongInput,
                 "Neither the name nor the IP address of the cluster has changed");
   }
-  if (plan.ip == settings.master_ip) return plan;
+  if (is_same_address) return plan;
   if (facts.resolved->answers) {
     return fail(ErrorCode::ResourceNotUnique,
                 "The given cluster IP address ({}) is reachable on the network", plan.ip);
@@ -84,7 +87,8 @@ schema::Fields ClusterRename::Plan::fields() {
       field<&Plan::name>("name", "The new name."),
       field<&Plan::ip>("ip", "Its address; empty: none."),
       field<&Plan::address_before>("address_before", "The address to drop."),
-      field<&Plan::address_after>("address_after", "The address to raise.")};
+      field<&Plan::address_after>("address_after", "The address to raise."),
+  };
   return table;
 }
 

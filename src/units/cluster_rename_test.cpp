@@ -61,6 +61,15 @@ TEST(ClusterRename, without_its_new_address_nothing_changes) {
   EXPECT_TRUE(job.done.empty());
 }
 
+// As an older version may have stored it.
+TEST(ClusterRename, an_address_in_another_form_is_the_same) {
+  auto const plan = ClusterRename::plan({.name = "new"}, a_cluster("2001:DB8:0:0::7"),
+                                        resolves("new.example.com", "2001:db8::7", true));
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_FALSE(plan->address_before || plan->address_after);
+  EXPECT_EQ(plan->ip, "2001:db8::7");
+}
+
 TEST(ClusterRename, the_address_goes_with_the_name) {
   auto const plan =
       ClusterRename::plan({.name = "new"}, a_cluster(), resolves("New.example.com", "192.0.2.10"));

@@ -1,5 +1,6 @@
 #include "node/network/master_address.h"
 
+#include "base/ip.h"
 #include "sys/network.h"
 
 namespace flotte::node {
@@ -26,13 +27,13 @@ Result<void> set_master_address(sys::Processes& processes, rpc::MasterAddress co
                 "node; choose another one with --master-netdev",
                 wish.netdev, wish.ip);
   }
-  auto const address = fmt::format("{}/{}", wish.ip, wish.netmask);
+  auto const ip = canonical_ip(wish.ip);
+  auto const address = fmt::format("{}/{}", ip, wish.netmask);
   auto const family = std::string(is_v6 ? "-6" : "-4");
   auto const is_there = [&]() -> Result<bool> {
     auto const shown = TRY(sys::run_checked(
-        processes,
-        {.argv = {"ip", family, "-o", "address", "show", "dev", wish.netdev, "to", wish.ip},
-         .timeout = ip_timeout}));
+        processes, {.argv = {"ip", family, "-o", "address", "show", "dev", wish.netdev, "to", ip},
+                    .timeout = ip_timeout}));
     // With its mask: the same address with another one is not it.
     return shown.output.find(fmt::format(" {} ", address)) != std::string::npos;
   };
