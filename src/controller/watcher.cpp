@@ -298,7 +298,7 @@ void Watcher::forget_tries_of_the_gone() {
   auto const cluster = seams_.config.snapshot();
   std::vector<InstanceId> gone;
   for (auto const& [instance, tries] : tries_) {
-    if (!cluster->instance(instance.text())) gone.push_back(instance);
+    if (!cluster->instance(instance)) gone.push_back(instance);
   }
   for (auto const& instance : gone) forget_tries(instance);
 }

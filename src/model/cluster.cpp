@@ -83,6 +83,13 @@ Result<NodePtr> Cluster::node(std::string_view name_or_uuid) const {
               name_or_uuid, by_short_name[0]->name, by_short_name[1]->name);
 }
 
+Result<InstancePtr> Cluster::instance(InstanceId const& id) const {
+  auto const found = instances_.find(id);
+  if (found == instances_.end())
+    return fail(ErrorCode::UnknownEntity, "Instance '{}' not known", id.text());
+  return found->second;
+}
+
 Result<NodePtr> Cluster::node(NodeId const& id) const {
   auto const found = nodes_.find(id);
   if (found == nodes_.end())

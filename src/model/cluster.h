@@ -124,6 +124,7 @@ class Cluster {
   // By full name, by unambiguous short name ("web1" for "web1.example.com") or by UUID.
   // Fails with UnknownEntity: "Instance 'x' not known".
   Result<InstancePtr> instance(std::string_view name_or_uuid) const;
+  Result<InstancePtr> instance(InstanceId const& id) const;
   Result<NodePtr> node(std::string_view name_or_uuid) const;
   Result<NodePtr> node(NodeId const& id) const;
   Result<GroupPtr> group(std::string_view name_or_uuid) const;

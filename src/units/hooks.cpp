@@ -104,7 +104,7 @@ jobs::Hooks instance_hooks(std::string directory, model::Cluster const& cluster,
 
 Result<jobs::Hooks> instance_hooks(std::string directory, model::Cluster const& cluster,
                                    InstanceId const& id, HookVariables const& extra) {
-  auto const instance = TRY(cluster.instance(id.text()));
+  auto const instance = TRY(cluster.instance(id));
   return instance_hooks(std::move(directory), cluster, *instance, extra);
 }
 
