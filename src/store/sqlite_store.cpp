@@ -22,6 +22,8 @@ constexpr int schema_version = 1;
 // Far less than systemd waits for a start.
 constexpr auto sweep_patience = std::chrono::seconds(10);
 constexpr int sweep_looks_after = 1000;  // instructions of SQLite's machine
+// Who reads it keeps what it says in a form of its own: in memory are its revisions alone.
+constexpr std::string_view read_once_prefix = "/config/";
 
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -128,7 +130,13 @@ Result<void> SqliteStore::open() {
               "PRAGMA secure_delete=ON;"));
   // Where it can't be had the answer is another mode, and no error.
   auto mode = prepare(db_, "PRAGMA journal_mode=WAL");
-  if (!mode || sqlite3_step(mode.get()) != SQLITE_ROW || text_column(mode.get(), 0) != "wal") {
+  if (!mode || sqlite3_step(mode.get()) != SQLITE_ROW) {
+    return fail(ErrorCode::EnvironmentError,
+                "The store {} can't be opened: {}. See that its file system has room and can be "
+                "written",
+                path_, sqlite3_errmsg(db_));
+  }
+  if (text_column(mode.get(), 0) != "wal") {
     return unusable(path_, "its file system allows no write-ahead log");
   }
   mode.reset();  // beside a statement that has not ended nothing is written anew
@@ -190,8 +198,9 @@ Result<void> SqliteStore::load() {
     if (status != SQLITE_ROW) return unusable(path_, sqlite3_errmsg(db_));
     auto key = text_column(rows.get(), 0);
     if (is_cold(key)) continue;
-    table_.apply(
-        {{std::move(key), {text_column(rows.get(), 1), sqlite3_column_int64(rows.get(), 2)}}});
+    Table::Row row{text_column(rows.get(), 1), sqlite3_column_int64(rows.get(), 2)};
+    if (key.starts_with(read_once_prefix)) row.value.emplace();
+    table_.apply({{std::move(key), std::move(row)}});
   }
 }
 
@@ -229,16 +238,18 @@ Result<void> SqliteStore::lock() {
 }
 
 Result<std::vector<KeyValue>> SqliteStore::range(std::string_view prefix, std::size_t limit) {
-  if (is_cold(prefix)) return read_cold(prefix, limit);
+  auto const has_kept =
+      prefix.starts_with(read_once_prefix) || read_once_prefix.starts_with(prefix);
+  if (is_cold(prefix) || has_kept) return read(prefix, limit);
   std::lock_guard const guard(mutex_);
   return table_.range(prefix, limit);
 }
 
-Result<std::vector<KeyValue>> SqliteStore::read_cold(std::string_view prefix, std::size_t limit) {
+Result<std::vector<KeyValue>> SqliteStore::read(std::string_view prefix, std::size_t limit) {
   std::lock_guard const guard(reader_mutex_);
   auto const rows = prepare(reader_,
                             "SELECT key, value, mod_revision FROM kv "
-                            "WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3");
+                            "WHERE key >= ?1 AND key < ?2 ORDER BY key");
   auto const unreadable = [&] {
     return fail(ErrorCode::EnvironmentError, "The store {} can't be read: {}", path_,
                 sqlite3_errmsg(reader_));
@@ -247,16 +258,18 @@ Result<std::vector<KeyValue>> SqliteStore::read_cold(std::string_view prefix, st
   auto const end = end_of(prefix);
   bind_bytes(rows.get(), 1, prefix);
   bind_bytes(rows.get(), 2, end);
-  sqlite3_bind_int64(rows.get(), 3,
-                     static_cast<std::int64_t>(std::min<std::size_t>(limit, INT64_MAX)));
+  auto const wants_cold = is_cold(prefix);
   std::vector<KeyValue> found;
-  for (;;) {
+  while (found.size() < limit) {
     auto const status = sqlite3_step(rows.get());
-    if (status == SQLITE_DONE) return found;
+    if (status == SQLITE_DONE) break;
     if (status != SQLITE_ROW) return unreadable();
-    found.push_back({text_column(rows.get(), 0), text_column(rows.get(), 1),
-                     sqlite3_column_int64(rows.get(), 2)});
+    auto key = text_column(rows.get(), 0);
+    if (is_cold(key) && !wants_cold) continue;
+    found.push_back(
+        {std::move(key), text_column(rows.get(), 1), sqlite3_column_int64(rows.get(), 2)});
   }
+  return found;
 }
 
 Result<TxnReply> SqliteStore::txn(Txn const& txn) {
@@ -317,6 +330,9 @@ void SqliteStore::run_writer() {
     }
     if (outcome) {
       if (!decided.is_empty()) ++commits_;
+      for (auto& [key, row] : decided.hot) {
+        if (row.value && key.starts_with(read_once_prefix)) row.value.emplace();
+      }
       table_.apply(std::move(decided.hot));
       revision_ = revision;
     } else {
@@ -338,7 +354,9 @@ Result<void> SqliteStore::write(Batch const& batch, std::int64_t revision) {
   auto const outcome = boundary("The store", [&] { return write_all(batch, revision, code); });
   if (outcome) return outcome;
   sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
-  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) empty_log(outcome.error());
+  // Where there was no room for all of it, it is not in the log, and nobody takes it for done.
+  auto const is_known = code == SQLITE_OK || code == SQLITE_FULL || code == SQLITE_IOERR_WRITE;
+  if (!is_known) empty_log(outcome.error());
   return outcome;
 }
 
@@ -352,7 +370,6 @@ Result<void> SqliteStore::write_all(Batch const& batch, std::int64_t revision, i
   }
   auto const step = [&](sqlite3_stmt* statement) -> Result<void> {
     auto const status = sqlite3_step(statement);
-    if (status != SQLITE_DONE) code = sqlite3_extended_errcode(db_);
     sqlite3_reset(statement);
     if (status == SQLITE_DONE) return {};
     return fail(ErrorCode::EnvironmentError, "The store {} can't be written: {}", path_,
@@ -385,13 +402,15 @@ Result<void> SqliteStore::write_all(Batch const& batch, std::int64_t revision, i
   }
   sqlite3_bind_int64(mark.get(), 1, revision);
   TRY(step(mark.get()));
-  auto const committed = execute("COMMIT");
-  if (!committed) code = sqlite3_extended_errcode(db_);
-  return committed;
+  code = sqlite3_exec(db_, "COMMIT", nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK) return {};
+  code = sqlite3_extended_errcode(db_);
+  return fail(ErrorCode::EnvironmentError, "The store {} can't be written: {}", path_,
+              sqlite3_errmsg(db_));
 }
 
-// All of it is in the log but nobody knows what of that is on the disk: it must not be told to have
-// failed and be found after a restart.
+// All of it may be in the log, and nobody knows what of that is on the disk: it must not be told to
+// have failed and be found after a restart.
 void SqliteStore::empty_log(Error const& error) {
   auto const emptied =
       sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);

@@ -54,10 +54,10 @@ class SqliteStore final : public Store {
   Result<void> sweep();
   Result<void> execute(char const* sql);
   Result<void> load();
-  Result<std::vector<KeyValue>> read_cold(std::string_view prefix, std::size_t limit);
+  Result<std::vector<KeyValue>> read(std::string_view prefix, std::size_t limit);
   void decide(Txn const& txn, std::int64_t revision, Batch& batch) const;
   Result<void> write(Batch const& batch, std::int64_t revision);
-  // `code`: SQLite's own, where it fails.
+  // `code`: SQLite's own, where the commit fails.
   Result<void> write_all(Batch const& batch, std::int64_t revision, int& code);
   void empty_log(Error const& error);
   void run_writer();
@@ -65,7 +65,7 @@ class SqliteStore final : public Store {
   std::string path_;
   Clock& clock_;
   sqlite3* db_ = nullptr;      // of the writer
-  sqlite3* reader_ = nullptr;  // of cold keys
+  sqlite3* reader_ = nullptr;  // of what is not in memory
   std::mutex reader_mutex_;
   int lock_fd_ = -1;
   mutable std::mutex mutex_;
