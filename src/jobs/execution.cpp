@@ -21,6 +21,9 @@ constexpr auto unreachable_max_before = 10s;
 constexpr std::int64_t undo_offset = 500'000;
 constexpr std::int64_t steps_max = 10'000;
 constexpr int undo_tries_max = 8;
+// Who drew what another job has drawn too. More often it was not drawn but asked for, and the
+// commit says who has it.
+constexpr int draws_max = 4;
 
 Error canceled() {
   return {ErrorCode::WrongState, "The job was canceled", ErrorClass::JobCanceled};
@@ -81,6 +84,10 @@ Result<json::value> Execution::act(Unit const& unit) {
     journal_.plan.op_index = static_cast<std::int64_t>(row_.current);
     journal_.plan.plan = std::move(decision->plan);
     journal_.plan.locks = encode(row_.locks);
+  } else if (auto const claims = unit.claims(journal_.plan.plan)) {
+    // They are its own, whoever has drawn the same since the start.
+    JobQueue::Look const look(queue_);
+    queue_.take_claims(id_, look.id(), *claims);
   }
   auto result = TRY(unit.apply(journal_.plan.plan, *this));
   if (!has_run_post_hooks_) run_post_hooks();
@@ -92,7 +99,8 @@ Result<json::value> Execution::act(Unit const& unit) {
 Result<Decision> Execution::decide(Unit const& unit) {
   auto const give_up_at = queue_.seams_.clock.now() + unreachable_max_before;
   std::chrono::nanoseconds pause = step_retry_first;
-  for (;;) {
+  for (int draws = 1;;) {
+    JobQueue::Look const look(queue_);
     auto const snapshot = cluster();
     // What it names may have come into being since the locks were asked for.
     auto const locks = TRY(unit.locks(row_.op().input, *snapshot));
@@ -108,6 +116,10 @@ Result<Decision> Execution::decide(Unit const& unit) {
       row_.plan_locks = decision->locks;
       needs_other_locks_ = true;
       return fail(ErrorCode::InternalError, "Other locks are needed");
+    }
+    if (decision && !queue_.take_claims(id_, look.id(), decision->claims) && draws < draws_max) {
+      ++draws;
+      continue;
     }
     if (decision || decision.error().error_class != ErrorClass::Unreachable ||
         queue_.seams_.clock.now() >= give_up_at) {

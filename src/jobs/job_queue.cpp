@@ -522,6 +522,7 @@ void JobQueue::execute(Guard& guard, JobId id) {
     if (outcome == Execution::Outcome::OtherLocks) {
       row.is_executing = row.wants_locks = false;
       to_ask_.insert(id);
+      claims_.let_go(id);
       return locks_.release(id);
     }
     status = execution.status();
@@ -550,6 +551,7 @@ void JobQueue::execute(Guard& guard, JobId id) {
   row.is_executing = row.wants_locks = false;
   row.progress.reset();
   row.log.saved();
+  claims_.let_go(id);
   locks_.release(id);
   if (has_ended) {
     row.log.forget();
@@ -788,6 +790,12 @@ CancelAnswer JobQueue::change_priority(JobId id, std::int64_t priority) {
                             number(id), priority)};
 }
 
+bool JobQueue::take_claims(JobId id, std::uint64_t look, std::vector<std::string> const& claims) {
+  if (claims.empty()) return true;
+  Guard const guard(seams_.clock, mutex_);
+  return claims_.take(id, look, claims);
+}
+
 Result<void> JobQueue::set_drained(bool is_drained) {
   store::Txn txn;
   if (is_drained) {
@@ -795,10 +803,21 @@ Result<void> JobQueue::set_drained(bool is_drained) {
   } else {
     txn.remove(std::string(drain_key));
   }
-  TRY(seams_.store.txn(txn));
-  Guard const guard(seams_.clock, mutex_);
-  is_drained_ = is_drained;
-  return {};
+  Guard guard(seams_.clock, mutex_);
+  auto const ended_before = clusters_ended_;
+  while (is_ending_ || is_drain_written_) seams_.clock.wait(guard, changed_);
+  if (clusters_ended_ != ended_before) {
+    return fail(ErrorCode::WrongState, "The cluster has been destroyed");
+  }
+  is_drain_written_ = true;
+  guard.unlock();
+  auto const stored = boundary(
+      "The queue", [&]() -> Result<void> { return seams_.store.txn(txn).map([](auto&&) {}); });
+  guard.lock();
+  is_drain_written_ = false;
+  if (stored) is_drained_ = is_drained;
+  seams_.clock.notify_all(changed_);
+  return stored;
 }
 
 bool JobQueue::is_drained() const {
@@ -839,7 +858,7 @@ Result<void> JobQueue::run_last(Duration patience, std::function<Result<void>()>
 
 // Nothing is on its way to the store; from is_ending_ on nothing sets out.
 bool JobQueue::is_quiet() const {
-  return holds_cluster_ && storing_.empty() && at_work().empty();
+  return holds_cluster_ && storing_.empty() && !is_drain_written_ && at_work().empty();
 }
 
 std::string JobQueue::at_work() const {
@@ -861,6 +880,9 @@ void JobQueue::forget_all_jobs() {
   ready_.clear();
   dependents_.clear();
   locks_ = {};
+  claims_ = {};
+  is_drained_ = false;
+  ++clusters_ended_;
 }
 
 }  // namespace flotte::jobs

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "jobs/claims.h"
 #include "jobs/job.h"
 #include "jobs/locks.h"
 #include "jobs/secrets.h"
@@ -123,6 +124,7 @@ class JobQueue {
   // Removes archived jobs that ended longer ago than that, and says how many.
   Result<std::size_t> remove_archived(Duration age);
   CancelAnswer change_priority(JobId id, std::int64_t priority);
+  // Goes with the cluster.
   Result<void> set_drained(bool is_drained);
   bool is_drained() const;
   // For what ends the cluster: waits until no job is at work, lets none begin or be submitted while
@@ -134,6 +136,7 @@ class JobQueue {
   friend class Execution;
   struct Row;
   class Writing;
+  class Look;
 
   JobQueue(Seams seams, UnitTable const& units, std::int64_t leader_epoch);
   Result<void> load(std::vector<std::string> const& crashes);
@@ -160,6 +163,7 @@ class JobQueue {
   Result<void> store_new(std::vector<std::unique_ptr<Row>> const& rows, store::Txn& txn);
   std::size_t take_serial_slot();
   void take_granted();
+  bool take_claims(JobId id, std::uint64_t look, std::vector<std::string> const& claims);
   bool is_quiet() const;
   std::string at_work() const;
   void forget_all_jobs();
@@ -200,14 +204,17 @@ class JobQueue {
   std::size_t workers_idle_ = 0;
   std::int64_t last_id_ = 0;
   std::set<JobId> storing_;  // submitted, and not yet durable
+  Claims claims_;
   std::set<std::size_t> serial_slots_;
   std::atomic<std::int64_t> last_serial_ = 0;  // of the calls to nodes
   bool is_started_ = false;
   bool is_stopping_ = false;
   bool is_drained_ = false;
-  bool is_closing_ = false;     // run_last() waits or works
-  bool is_ending_ = false;      // it works: nobody writes about a job, or takes one
-  bool holds_cluster_ = false;  // it has the lock on everything
+  bool is_drain_written_ = false;  // on its way to the store
+  bool is_closing_ = false;        // run_last() waits or works
+  bool is_ending_ = false;         // it works: nobody writes about a job, or takes one
+  bool holds_cluster_ = false;     // it has the lock on everything
+  int clusters_ended_ = 0;
 };
 
 }  // namespace flotte::jobs

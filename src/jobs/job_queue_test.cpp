@@ -183,6 +183,85 @@ TEST_F(JobQueueTest, what_ends_the_cluster_names_those_that_it_waited_for_in_vai
   EXPECT_EQ(wait(*queue_->submit({a_job("b")}).front()).status(), Status::Success);
 }
 
+// Which number it draws stands in a list: of jobs that are under way together each has another.
+struct Draws {
+  using Op = opcodes::InstanceReboot;
+  struct Facts {
+    std::int64_t number = 0;
+  };
+  using Plan = ThreeSteps::Plan;
+
+  static inline std::atomic<std::size_t> drawn = 0;
+  static Result<LockSet> locks(Op const& op, model::Cluster const&) {
+    return LockSet{exclusive(LockLevel::Instance, op.instance_name)};
+  }
+  static Result<Facts> inspect(Op const&, model::Cluster const&, NodeReader&) {
+    static constexpr std::int64_t numbers[] = {7, 7, 7, 8, 7, 7, 7, 7};
+    return Facts{numbers[drawn++]};
+  }
+  static Result<Plan> plan(Op const&, model::Cluster const&, Facts const& facts) {
+    return Plan{fmt::format("number {}", facts.number)};
+  }
+  static std::vector<std::string> claims(Plan const& plan) { return {plan.name}; }
+  static Result<json::value> apply(Plan const& plan, JobContext& job) {
+    TRY(job.step("Waiting", NodeId("node-1"), rpc::TestDelay{}));
+    return json::value(json::string_view(plan.name));
+  }
+};
+
+TEST_F(JobQueueTest, of_two_that_draw_the_same_the_second_draws_again) {
+  Draws::drawn = 0;
+  units_.add<Draws>();
+  auto const op = [](std::string_view name) {
+    return json::object{
+        {"OP_ID", "OP_INSTANCE_REBOOT"}, {"instance_name", name}, {"reboot_type", "hard"}};
+  };
+  auto const at_work = [&](std::size_t count) {
+    while (journal_keys() < 2 * count) std::this_thread::sleep_for(1ms);
+  };
+  nodes_.set_reachable(NodeId("node-1"), false);
+  auto const first = *queue_->submit({json::array{op("a")}}).front();
+  at_work(1);
+  auto const second = *queue_->submit({json::array{op("b")}}).front();
+  at_work(2);
+  EXPECT_EQ(Draws::drawn, 4U);
+  // Also one that was begun before a restart has what it drew.
+  restart();
+  at_work(2);
+  auto const third = *queue_->submit({json::array{op("c")}}).front();
+  at_work(3);
+  nodes_.set_reachable(NodeId("node-1"), true);
+  EXPECT_EQ(wait(first).ops[0].result, json::value("number 7"));
+  EXPECT_EQ(wait(second).ops[0].result, json::value("number 8"));
+  // Who asks for what another has goes on in the end, and the commit says who has it.
+  EXPECT_EQ(wait(third).ops[0].result, json::value("number 7"));
+  EXPECT_EQ(Draws::drawn, 8U);
+}
+
+TEST_F(JobQueueTest, a_queue_drained_while_the_cluster_is_ended_leaves_nothing) {
+  std::latch begun(1);
+  std::future<Result<void>> drained;
+  EXPECT_TRUE(queue_->run_last(60s, [&]() -> Result<void> {
+    drained = std::async(std::launch::async, [&] {
+      begun.count_down();
+      return queue_->set_drained(true);
+    });
+    begun.wait();
+    // Nothing says that somebody waits; who doesn't has done it by then.
+    drained.wait_for(100ms);
+    return config_->forget();
+  }));
+  EXPECT_FALSE(drained.get());
+  EXPECT_FALSE(queue_->is_drained());
+  EXPECT_TRUE(store_.range_prefix("/queue/drain")->empty());
+}
+
+TEST_F(JobQueueTest, a_new_cluster_is_not_drained_because_the_one_before_was) {
+  ASSERT_TRUE(queue_->set_drained(true));
+  EXPECT_TRUE(queue_->run_last(60s, [&] { return config_->forget(); }));
+  EXPECT_FALSE(queue_->is_drained());
+}
+
 // Cancels, reprioritises and archives while the cluster is being ended.
 class AtTheEnd : public JobQueueTest {
  protected:

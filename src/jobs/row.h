@@ -53,4 +53,24 @@ struct JobQueue::Row {
   }
 };
 
+// While one lives, what others let go of stays claimed for who decides by what it sees.
+class JobQueue::Look {
+ public:
+  explicit Look(JobQueue& queue) : queue_(queue) {
+    Guard const guard(queue_.seams_.clock, queue_.mutex_);
+    id_ = queue_.claims_.begin_look();
+  }
+  ~Look() {
+    Guard const guard(queue_.seams_.clock, queue_.mutex_);
+    queue_.claims_.end_look(id_);
+  }
+  Look(Look const&) = delete;
+  Look& operator=(Look const&) = delete;
+  std::uint64_t id() const { return id_; }
+
+ private:
+  JobQueue& queue_;
+  std::uint64_t id_;
+};
+
 }  // namespace flotte::jobs

@@ -1,5 +1,4 @@
-// For tests of the queue only: a queue over stores and nodes in memory, and a unit that makes three
-// steps.
+// For tests of the queue only: units that make steps, on the fixture that all tests of jobs have.
 #pragma once
 
 #include "jobs/job_queue.h"
@@ -15,6 +14,7 @@
 
 #include "jobs/job_context.h"
 #include "jobs/journal.h"
+#include "jobs/queue_fixture.h"
 #include "opcodes/instance.h"
 #include "rpc/fake_node.h"
 #include "store/config_store.h"
@@ -109,55 +109,12 @@ inline json::array a_job(std::string_view name) {
   return {std::move(op)};
 }
 
-class JobQueueTest : public testing::Test {
+class JobQueueTest : public QueueTest {
  protected:
   JobQueueTest() {
     units_.add<ThreeSteps>();
     units_.add<UnderAnAlias>();
-    config_ = std::move(*store::ConfigStore::create(store_, clock_));
-    auto const filled = config_->update(
-        [](store::ClusterEdit& edit) -> Result<void> {
-          model::Settings settings;
-          settings.uuid = ClusterId("c");
-          settings.cluster_name = "cluster";
-          edit.put(settings);
-          edit.put(model::Group{.uuid = GroupId("g"), .name = "default"});
-          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1", .group = GroupId("g")});
-          return {};
-        },
-        {});
-    EXPECT_TRUE(filled);
     restart();
-  }
-
-  // As after a crash: only what the store holds is known.
-  void restart() {
-    queue_.reset();
-    queue_ = std::move(
-        *JobQueue::create({clock_, random_, store_, *config_, nodes_, keys_}, units_, ++epoch_));
-    queue_->start();
-  }
-
-  Job wait(JobId id) {
-    auto const deadline = clock_.now() + 20s;
-    std::uint64_t progress = 0;
-    for (auto status = Status::Queued; !is_final(status);) {
-      auto const change = queue_->wait_change(id, status, 1'000'000, progress, deadline);
-      if (!change || !*change) break;
-      status = (*change)->status;
-    }
-    return *queue_->job(id);
-  }
-
-  void set(std::function<void(model::Settings&)> const& change) {
-    EXPECT_TRUE(config_->update(
-        [&](store::ClusterEdit& edit) -> Result<void> {
-          auto settings = edit.settings();
-          change(settings);
-          edit.put(settings);
-          return {};
-        },
-        {}));
   }
 
   std::ptrdiff_t running() {
@@ -165,19 +122,6 @@ class JobQueueTest : public testing::Test {
     return std::ranges::count_if(jobs,
                                  [](Job const& job) { return job.status() == Status::Running; });
   }
-
-  std::size_t disks() { return nodes_.state(NodeId("node-1")).disks.size(); }
-  std::size_t journal_keys() { return store_.range_prefix("/journal/")->size(); }
-
-  SystemClock clock_;
-  SeededRandom random_{1};
-  store::MemoryStore store_;
-  rpc::FakeNode nodes_;
-  MemoryKeys keys_;
-  UnitTable units_;
-  std::unique_ptr<store::ConfigStore> config_;
-  std::unique_ptr<JobQueue> queue_;
-  std::int64_t epoch_ = 0;
 };
 
 }  // namespace flotte::jobs

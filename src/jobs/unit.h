@@ -10,6 +10,9 @@
 // and, where the plan names what nobody could know before (a name that was looked up), with
 //   LockSet             plan_locks(Plan const&)                                     pure
 // which are asked for together with the others, and then all is decided anew;
+// and, where the plan has drawn what only one may have (a MAC address), with
+//   std::vector<std::string> claims(Plan const&)                                    pure
+// which no other job under way has: of two that drew the same one decides anew, and draws another;
 // and, where people can hang scripts on it (docs/hooks.md), with
 //   Result<Hooks>       hooks(Op const&, model::Cluster const&, Plan const&)        pure
 // which is asked before the first act and again after the last one, then with the cluster as it is
@@ -150,10 +153,18 @@ Result<void> check_expected_uuids(Op const& op, model::Cluster const& cluster) {
   return {};
 }
 
+template <class U>
+concept HasClaims = requires(typename U::Plan const& plan) {
+  { U::claims(plan) } -> std::same_as<std::vector<std::string>>;
+};
+template <class U>
+concept NamesClaims = requires { &U::claims; };
+
 struct Decision {
   json::value plan;
   LockSet locks;  // that the plan wants, too
   std::optional<Hooks> hooks;
+  std::vector<std::string> claims;
 };
 
 class Unit {
@@ -164,6 +175,7 @@ class Unit {
   // inspect(), plan() and hooks(); the plan in JSON.
   virtual Result<Decision> decide(json::object const& op, model::Cluster const& cluster,
                                   NodeReader& nodes) const = 0;
+  virtual Result<std::vector<std::string>> claims(json::value const& plan) const = 0;
   virtual Result<Hooks> hooks_after(json::object const& op, model::Cluster const& cluster,
                                     json::value const& plan) const = 0;
   virtual Result<json::value> apply(json::value const& plan, JobContext& job) const = 0;
@@ -174,6 +186,7 @@ class UnitOf final : public Unit {
  public:
   static_assert(HasHooks<U> || !NamesHooks<U>, "hooks() has another signature");
   static_assert(HasPlanLocks<U> || !NamesPlanLocks<U>, "plan_locks() has another signature");
+  static_assert(HasClaims<U> || !NamesClaims<U>, "claims() has another signature");
   using Op = typename U::Op;
 
   std::string_view op_id() const override { return Op::op_id; }
@@ -192,11 +205,22 @@ class UnitOf final : public Unit {
       auto const opcode = TRY(opcodes::decode<Op>(op));
       auto const facts = TRY(U::inspect(opcode, cluster, nodes));
       auto const plan = TRY(U::plan(opcode, cluster, facts));
-      Decision decision{json::value(schema::encode(plan)), {}, {}};
+      Decision decision{json::value(schema::encode(plan)), {}, {}, {}};
       if constexpr (HasPlanLocks<U>) decision.locks = U::plan_locks(plan);
       if constexpr (HasHooks<U>) decision.hooks = TRY(U::hooks(opcode, cluster, plan));
+      if constexpr (HasClaims<U>) decision.claims = U::claims(plan);
       return decision;
     });
+  }
+
+  Result<std::vector<std::string>> claims([[maybe_unused]] json::value const& plan) const override {
+    if constexpr (HasClaims<U>) {
+      return boundary(op_id(), [&]() -> Result<std::vector<std::string>> {
+        return U::claims(TRY(plan_of(plan)));
+      });
+    } else {
+      return std::vector<std::string>();
+    }
   }
 
   Result<Hooks> hooks_after(json::object const& op, model::Cluster const& cluster,

@@ -14,7 +14,9 @@ Result<json::value> Dispatcher::dispatch(std::string_view call, json::object con
 Result<void> Dispatcher::require(std::string_view call) const {
   if (handlers_.contains(call)) return {};
   constexpr std::size_t shown_bytes_max = 100;
-  return fail(ErrorCode::WrongInput, "This node daemon has no call '{}'",
+  return fail(ErrorCode::WrongInput,
+              "This node daemon has no call '{}': it is of another version than the controller; "
+              "upgrade both to the same",
               beginning_of(call, shown_bytes_max));
 }
 

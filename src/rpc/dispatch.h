@@ -18,13 +18,14 @@ namespace flotte::rpc {
 class Dispatcher {
  public:
   // `function`: Result<Call::Reply>(Call const&, CallContext const&, Progress const&). Progress may
-  // be empty.
+  // be empty. Arguments that this version doesn't know are left out: a newer controller says them,
+  // or an older one said them in a journal. What nobody may leave out is a call of another name.
   template <class Call, class Function>
   void on(Function function) {
     handlers_[std::string(Call::name)] =
         [function = std::move(function)](json::object const& arguments, CallContext const& context,
                                          Progress const& progress) -> Result<json::value> {
-      auto const call = TRY(schema::decode<Call>(arguments, schema::UnknownKeys::Refuse));
+      auto const call = TRY(schema::decode<Call>(arguments, schema::UnknownKeys::Ignore));
       return json::value(
           schema::encode<typename Call::Reply>(TRY(function(call, context, progress))));
     };

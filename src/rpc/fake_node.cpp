@@ -492,12 +492,14 @@ struct FakeNode::Machine {
     });
     on<NodeVerify>(&Deeds::verify);
     on<BlockdevCreate>(&Deeds::create);
+    on<BlockdevCreateUnwiped>(&Deeds::create_unwiped);
     on<BlockdevAdopt>(&Deeds::adopt);
     on<BlockdevRelease>(&Deeds::release);
     on<BlockdevRemove>(&Deeds::remove);
     on<BlockdevRename>(&Deeds::rename);
     on_long<BlockdevConvert>(&Deeds::convert);
     on<BlockdevGrow>(&Deeds::grow);
+    on<BlockdevGrowUnwiped>(&Deeds::grow_unwiped);
     on<BlockdevAssemble>(&Deeds::assemble);
     on<BlockdevShutdown>(&Deeds::shutdown_disk);
     on<BlockdevFind>(&Deeds::find_disks);

@@ -15,30 +15,10 @@ class FakeStorage {
   explicit FakeStorage(FakeNodeState& state) : state_(state) {}
 
   Result<Nothing> create(BlockdevCreate const& call) {
-    auto const& disk = call.disk.disk;
-    auto const key = fake_disk_key(disk);
-    TRY(check_name(call.instance));
-    constexpr std::size_t logical_id_parts = 2;
-    if (disk.logical_id.size() != logical_id_parts) {
-      return fail(ErrorCode::WrongInput, "Disk {} of {} has a malformed id", call.disk.index,
-                  call.instance);
-    }
-    if (auto const known = state_.disks.find(key); known != state_.disks.end()) {
-      if (known->second.instance == call.instance && known->second.size == disk.size) {
-        return Nothing{};
-      }
-      return fail(ErrorCode::AlreadyExists, "Disk {} exists already and is not this disk", key);
-    }
-    TRY(write_beside(disk));
-    TRY(take_space(disk, disk.size));
-    FakeDisk made;
-    made.instance = call.instance;
-    made.disk = disk;
-    made.size = disk.size;
-    made.index = call.disk.index;
-    if (call.wipes) made.unwiped = MiB{0};
-    state_.disks.emplace(key, std::move(made));
-    return Nothing{};
+    return make(call.instance, call.disk, std::nullopt);
+  }
+  Result<Nothing> create_unwiped(BlockdevCreateUnwiped const& call) {
+    return make(call.instance, call.disk, MiB{0});
   }
 
   Result<Nothing> adopt(BlockdevAdopt const& call) {
@@ -153,12 +133,20 @@ class FakeStorage {
   Result<Nothing> grow(BlockdevGrow const& call) {
     if (call.is_undo && !state_.disks.contains(fake_disk_key(call.disk.disk))) return Nothing{};
     auto& disk = *TRY(find(call.instance, call.disk));
-    if (!call.wipes) TRY(take_back(disk, call.disk));
+    TRY(take_back(disk, call.disk));
     if (call.size <= disk.size) return Nothing{};
     TRY(check_writable(disk.disk));
-    if (call.wipes) TRY(write_beside(disk.disk));
     TRY(take_space(disk.disk, call.size - disk.size));
-    if (call.wipes && !disk.unwiped) disk.unwiped = disk.size;
+    disk.size = call.size;
+    return Nothing{};
+  }
+
+  Result<Nothing> grow_unwiped(BlockdevGrowUnwiped const& call) {
+    auto& disk = *TRY(find(call.instance, call.disk));
+    if (call.size <= disk.size) return Nothing{};
+    TRY(write_beside(disk.disk));
+    TRY(take_space(disk.disk, call.size - disk.size));
+    if (!disk.unwiped) disk.unwiped = disk.size;
     disk.size = call.size;
     return Nothing{};
   }
@@ -210,9 +198,10 @@ class FakeStorage {
       list.volumes.push_back({.phys = "/dev/sda1",
                               .vg = known_at(disk.disk.logical_id, 0),
                               .name = known_at(disk.disk.logical_id, 1),
-                              .size = disk.size,
+                              .size = own_size(disk),
                               .is_open = uses_disk(key),
-                              .owner = disk.instance});
+                              .owner = disk.instance,
+                              .unwiped = disk.unwiped});
     }
     for (auto const& [name, volume] : state_.other_volumes) {
       auto const slash = name.find('/');
@@ -244,6 +233,33 @@ class FakeStorage {
         wanted.disks, [&](DiskSpec const& one) { return fake_disk_key(one.disk) == key; });
     auto const known = state_.disks.find(key);
     if (!stays && known != state_.disks.end()) known->second.is_assembled = false;
+  }
+
+  Result<Nothing> make(std::string const& instance, DiskSpec const& spec,
+                       std::optional<MiB> unwiped) {
+    auto const& disk = spec.disk;
+    auto const key = fake_disk_key(disk);
+    TRY(check_name(instance));
+    constexpr std::size_t logical_id_parts = 2;
+    if (disk.logical_id.size() != logical_id_parts) {
+      return fail(ErrorCode::WrongInput, "Disk {} of {} has a malformed id", spec.index, instance);
+    }
+    if (auto const known = state_.disks.find(key); known != state_.disks.end()) {
+      if (known->second.instance == instance && known->second.size == disk.size) {
+        return Nothing{};
+      }
+      return fail(ErrorCode::AlreadyExists, "Disk {} exists already and is not this disk", key);
+    }
+    TRY(write_beside(disk));
+    TRY(take_space(disk, disk.size));
+    FakeDisk made;
+    made.instance = instance;
+    made.disk = disk;
+    made.size = disk.size;
+    made.index = spec.index;
+    made.unwiped = unwiped;
+    state_.disks.emplace(key, std::move(made));
+    return Nothing{};
   }
 
   // "xenvg/old"
@@ -371,10 +387,20 @@ class FakeStorage {
     auto const link =
         fmt::format("/var/run/ganeti/instance-disks/{}:{}", disk.instance, disk.index);
     if (disk.disk.dev_type != model::DiskTemplate::Plain) {
-      return {disk.disk.logical_id.back(), link, "N/A:N/A", disk.size, disk.is_assembled};
+      return {disk.disk.logical_id.back(), link,        "N/A:N/A", own_size(disk),
+              disk.is_assembled,           disk.unwiped};
     }
-    return {fmt::format("/dev/{}", fmt::join(disk.disk.logical_id, "/")), link,
-            fmt::format("253:{}", disk.index), disk.size, disk.is_assembled};
+    return {fmt::format("/dev/{}", fmt::join(disk.disk.logical_id, "/")),
+            link,
+            fmt::format("253:{}", disk.index),
+            own_size(disk),
+            disk.is_assembled,
+            disk.unwiped};
+  }
+
+  // What it has grown and was not wiped may be given back at any time.
+  static MiB own_size(FakeDisk const& disk) {
+    return disk.unwiped && disk.unwiped->value > 0 ? std::min(disk.size, *disk.unwiped) : disk.size;
   }
 
   Result<void> check_assembled(InstanceSpec const& spec) {

@@ -153,7 +153,14 @@ Fields BlockdevCreate::fields() {
   static constexpr Field table[] = {
       field<&BlockdevCreate::instance>("instance", "Whose it is."),
       field<&BlockdevCreate::disk>("disk", "What is made."),
-      field<&BlockdevCreate::wipes>("wipes", "Whether it is to be wiped before use."),
+  };
+  return table;
+}
+
+Fields BlockdevCreateUnwiped::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevCreateUnwiped::instance>("instance", "Whose it is."),
+      field<&BlockdevCreateUnwiped::disk>("disk", "What is made."),
   };
   return table;
 }
@@ -214,8 +221,16 @@ Fields BlockdevGrow::fields() {
       field<&BlockdevGrow::instance>("instance", "Whose it is."),
       field<&BlockdevGrow::disk>("disk", "What grows."),
       field<&BlockdevGrow::size>("size", "MiB that it shall have."),
-      field<&BlockdevGrow::wipes>("wipes", "Whether what is new is to be wiped before use."),
       field<&BlockdevGrow::is_undo>("is_undo", "Whether it may be missing."),
+  };
+  return table;
+}
+
+Fields BlockdevGrowUnwiped::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevGrowUnwiped::instance>("instance", "Instance."),
+      field<&BlockdevGrowUnwiped::disk>("disk", "Disk."),
+      field<&BlockdevGrowUnwiped::size>("size", "Size."),
   };
   return table;
 }
@@ -227,6 +242,7 @@ Fields DevicePath::fields() {
       field<&DevicePath::device_number>("device_number", "'253:3', or 'N/A:N/A' for files."),
       field<&DevicePath::size>("size", "Its size; 0 when the node can't tell."),
       field<&DevicePath::is_active>("is_active", "Whether the link opens something."),
+      field<&DevicePath::unwiped>("unwiped", "From there on it is to be wiped."),
   };
   return table;
 }
@@ -284,6 +300,7 @@ Fields Volume::fields() {
       field<&Volume::fault>("fault", "Why it can't be a disk, or is a broken one."),
       field<&Volume::hindrance>("hindrance", "Why it can't be taken over now."),
       field<&Volume::snapshots>("snapshots", "Snapshots of it, that would go with it."),
+      field<&Volume::unwiped>("unwiped", "From there on it is to be wiped."),
   };
   return table;
 }

@@ -173,7 +173,17 @@ struct BlockdevCreate {
   using Reply = Nothing;
   std::string instance;
   DiskSpec disk;
-  bool wipes = false;  // nobody gets it before BlockdevWipe has overwritten it
+
+  static schema::Fields fields();
+};
+
+// The same, but nobody gets it before BlockdevWipe has overwritten it. A call of its own, so that
+// no daemon of another version takes it for one that may be given as it is.
+struct BlockdevCreateUnwiped {
+  static constexpr std::string_view name = "blockdev_create_unwiped";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
 
   static schema::Fields fields();
 };
@@ -245,15 +255,26 @@ struct BlockdevConvert {
   static schema::Fields fields();
 };
 
-// Grows to `size`; smaller or equal does nothing.
+// Grows to `size`; smaller or equal does nothing. What had grown and was not wiped is given back
+// first.
 struct BlockdevGrow {
   static constexpr std::string_view name = "blockdev_grow";
   using Reply = Nothing;
   std::string instance;
   DiskSpec disk;
   MiB size;
-  bool wipes = false;    // nobody sees what is new before BlockdevWipe has overwritten it
-  bool is_undo = false;  // gives back what was not wiped; of a disk that got lost, nothing
+  bool is_undo = false;  // of a disk that got lost there is nothing to give back
+
+  static schema::Fields fields();
+};
+
+// The same, but nobody sees what is new before BlockdevWipe has overwritten it.
+struct BlockdevGrowUnwiped {
+  static constexpr std::string_view name = "blockdev_grow_unwiped";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+  MiB size;
 
   static schema::Fields fields();
 };
@@ -264,6 +285,8 @@ struct DevicePath {
   std::string device_number;  // "253:3", or "N/A:N/A" for files
   MiB size;                   // 0 when the node can't tell, e.g. of an inactive volume
   bool is_active = false;     // the link is there and opens something
+  // From there on it is to be wiped and isn't. What it has grown is not counted by `size`.
+  std::optional<MiB> unwiped;
 
   static schema::Fields fields();
 };
@@ -306,9 +329,10 @@ struct BlockdevFind {
 };
 
 // Overwrites with zeros what was allocated to be wiped and isn't yet; reports progress. All else is
-// left alone, so that a guest may run meanwhile.
+// left alone, so that a guest may run meanwhile. "blockdev_wipe" overwrote all of a disk: who asks
+// for that is refused.
 struct BlockdevWipe {
-  static constexpr std::string_view name = "blockdev_wipe";
+  static constexpr std::string_view name = "blockdev_wipe_unwiped";
   using Reply = Nothing;
   std::string instance;
   DiskSpec disk;  // as large as it is to be: WrongState where it is smaller
@@ -328,6 +352,7 @@ struct Volume {
   std::string fault;       // "is a thin pool: …": why it can't be a disk, or is a broken one
   std::string hindrance;   // "is being moved …": why it can't be taken over now
   std::vector<std::string> snapshots;  // that would go with it
+  std::optional<MiB> unwiped;          // as DevicePath has it
 
   static schema::Fields fields();
 };

@@ -65,15 +65,14 @@ TEST(Dispatcher, decodes_arguments_and_encodes_the_answer) {
   EXPECT_EQ(reply->at("boot_id"), "/srv 3");
 }
 
-TEST(Dispatcher, refuses_unknown_names_and_arguments_by_name) {
+TEST(Dispatcher, refuses_unknown_names_and_leaves_out_unknown_arguments) {
   Dispatcher dispatcher;
   dispatcher.on<TestDelay>([](TestDelay const&, CallContext const&, Progress const&) {
     return Result<Nothing>(Nothing{});
   });
   EXPECT_THAT(dispatcher.dispatch("frobnicate", {}, {}, {}).error().message,
               HasSubstr("'frobnicate'"));
-  EXPECT_THAT(dispatcher.dispatch("test_delay", {{"color", 1}}, {}, {}).error().message,
-              HasSubstr("color"));
+  EXPECT_TRUE(dispatcher.dispatch("test_delay", {{"color", 1}}, {}, {}));
   EXPECT_FALSE(dispatcher.dispatch("test_delay", {{"duration_s", "long"}}, {}, {}));
 }
 

@@ -340,6 +340,7 @@ struct FoundDisk {
   MiB size;   // 0: unknown
   MiB extra;  // that it may be larger than configured
   std::string fault;
+  std::optional<MiB> unwiped;  // from there on
 };
 
 std::optional<FoundDisk> found_volume(NodeState const& state, model::Disk const& disk) {
@@ -354,7 +355,8 @@ std::optional<FoundDisk> found_volume(NodeState const& state, model::Disk const&
   auto const extent = group == groups.end() ? MiB{0} : group->extent;
   return FoundDisk{.size = found->size,
                    .extra = {std::max<std::int64_t>(extent.value - 1, 0)},
-                   .fault = found->fault};
+                   .fault = found->fault,
+                   .unwiped = found->unwiped};
 }
 
 void verify_disk(model::Instance const& instance, std::size_t index, NodeState const& state,
@@ -373,6 +375,19 @@ void verify_disk(model::Instance const& instance, std::size_t index, NodeState c
   if (!found) return;
   report.error_if(!found->fault.empty(), "EINSTANCEFAULTYDISK", instance.name,
                   fmt::format("disk/{} on {}: volume {} {}", index, node, id, found->fault));
+  // No job is at it: a check holds the locks of all instances.
+  if (found->unwiped && found->unwiped->value == 0) {
+    report.error(
+        "EINSTANCEFAULTYDISK", instance.name,
+        fmt::format("disk/{} on {} was never wiped, and nobody gets it; remove it and make "
+                    "it anew",
+                    index, node));
+  } else if (found->unwiped) {
+    report.warning("EINSTANCEFAULTYDISK", instance.name,
+                   fmt::format("disk/{} on {} has grown from {} MiB on and was not wiped there; "
+                               "that is given back when it is activated next",
+                               index, node, found->unwiped->value));
+  }
   if (found->size.value == 0) return;
   auto const is_as_configured = found->size >= disk.size && found->size <= disk.size + found->extra;
   // A disk that is larger than it should be does no harm.
@@ -402,7 +417,9 @@ void verify_disks(model::Instance const& instance, NodeState const& state, Verif
                    fmt::format("couldn't retrieve status for disk/{} on {}: {}", i,
                                state.node->name, error));
     } else if (i < found.size()) {
-      auto const disk = found[i] ? std::optional(FoundDisk{.size = found[i]->size}) : std::nullopt;
+      auto const disk =
+          found[i] ? std::optional(FoundDisk{.size = found[i]->size, .unwiped = found[i]->unwiped})
+                   : std::nullopt;
       verify_disk(instance, i, state, disk, report);
     }
   }

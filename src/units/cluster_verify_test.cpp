@@ -207,6 +207,38 @@ TEST(ClusterVerify, volumes_that_are_missing_orphaned_reserved_or_of_wrong_size)
           "  - WARNING:ENODEORPHANLV:node:n1:volume xenvg/lost is unknown"));
 }
 
+TEST(ClusterVerify, disks_that_are_not_wiped) {
+  auto cluster = a_cluster();
+  auto settings = cluster.settings();
+  settings.enabled_disk_templates.push_back(model::DiskTemplate::File);
+  settings.ipolicy["disk-templates"] = json::array{"plain", "file", "diskless"};
+  cluster.put(settings);
+  auto instance = an_instance("web1");
+  instance.disk_template = model::DiskTemplate::Plain;
+  instance.disks = {{.logical_id = {"xenvg", "new"}, .size = {1024}},
+                    {.logical_id = {"xenvg", "grown"}, .size = {1024}}};
+  cluster.put(instance);
+  auto files = an_instance("web2");
+  files.disk_template = model::DiskTemplate::File;
+  files.disks = {
+      {.dev_type = model::DiskTemplate::File, .logical_id = {"loop", "/f"}, .size = {1024}}};
+  cluster.put(files);
+  auto facts = group_facts(cluster);
+  facts.nodes[0].volumes =
+      rpc::VolumeList{{{.vg = "xenvg", .name = "new", .size = {1024}, .unwiped = MiB{0}},
+                       {.vg = "xenvg", .name = "grown", .size = {1024}, .unwiped = MiB{1024}}}};
+  facts.nodes[0].disks["web2"].found = {rpc::DevicePath{.size = {1024}, .unwiped = MiB{1024}}};
+  EXPECT_THAT(
+      group_findings(cluster, facts),
+      ::testing::ElementsAre(
+          "  - ERROR:EINSTANCEFAULTYDISK:instance:web1:disk/0 on n1 was never wiped, and nobody "
+          "gets it; remove it and make it anew",
+          "  - WARNING:EINSTANCEFAULTYDISK:instance:web1:disk/1 on n1 has grown from 1024 MiB on "
+          "and was not wiped there; that is given back when it is activated next",
+          "  - WARNING:EINSTANCEFAULTYDISK:instance:web2:disk/0 on n1 has grown from 1024 MiB on "
+          "and was not wiped there; that is given back when it is activated next"));
+}
+
 TEST(ClusterVerify, an_instance_on_a_node_that_is_offline) {
   auto cluster = a_cluster();
   auto instance = an_instance("web1");

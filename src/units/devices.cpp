@@ -280,6 +280,12 @@ bool DeviceMaker::mac_is_used(model::Instance const& owner, std::string_view mac
          cluster_.other_with_mac(mac, owner.uuid);
 }
 
+std::vector<std::string> mac_claims(std::vector<model::Nic> const& nics) {
+  std::vector<std::string> claims;
+  for (auto const& nic : nics) claims.push_back("mac/" + lower_case(nic.mac));
+  return claims;
+}
+
 Result<std::string> DeviceMaker::mac(model::Instance const& owner, std::string wanted) {
   if (wanted == "auto" || wanted == "generate") {
     for (int i = 0; i < mac_tries_max; ++i) {

@@ -54,6 +54,9 @@ class DeviceMaker {
 // A file lies in a directory of its instance's name, wherever that is; a volume stays.
 void give_to(model::Disk& disk, std::string const& old_owner, std::string const& new_owner);
 
+// What no two jobs may come by: see jobs/unit.h.
+std::vector<std::string> mac_claims(std::vector<model::Nic> const& nics);
+
 // The text of a key; null where it is missing or "none".
 std::optional<std::string> text_in(json::object const& given, std::string_view key);
 

@@ -445,7 +445,7 @@ Result<void> start(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
   // Under the instance's exclusive lock what was committed above is what is found here, also after
   // a restart.
   auto const cluster = job.cluster();
-  auto const instance = TRY(cluster->instance(plan.instance.uuid.text()));
+  auto const instance = TRY(cluster->instance(plan.instance.uuid));
   auto spec = instance_spec(*cluster, *instance);
   spec.osparams = plan.spec.osparams;
   return start_instance(job, plan.instance.primary_node, spec, false);
@@ -562,6 +562,10 @@ Result<InstanceCreate::Plan> InstanceCreate::plan(Op const& op, model::Cluster c
 
 jobs::LockSet InstanceCreate::plan_locks(Plan const& plan) {
   return {jobs::exclusive(jobs::LockLevel::Instance, plan.instance.name)};
+}
+
+std::vector<std::string> InstanceCreate::claims(Plan const& plan) {
+  return mac_claims(plan.instance.nics);
 }
 
 // Ganeti tells of the start that is wished, as Python says it, where others tell of a status.

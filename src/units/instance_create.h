@@ -48,6 +48,7 @@ struct InstanceCreate {
   static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
   // Of the name as it was looked up: that may be another than was typed.
   static jobs::LockSet plan_locks(Plan const& plan);
+  static std::vector<std::string> claims(Plan const& plan);
   static Result<jobs::Hooks> hooks(Op const& op, model::Cluster const& cluster, Plan const& plan);
   static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
 

@@ -77,6 +77,11 @@ TEST(InstanceCreate, plan_survives_the_journal) {
   EXPECT_EQ(schema::encode(*plan), schema::encode(*again));
 }
 
+TEST(InstanceCreate, no_other_job_may_draw_its_address_meanwhile) {
+  auto const plan = InstanceCreate::plan(an_opcode(), a_cluster(), some_facts());
+  EXPECT_EQ(InstanceCreate::claims(*plan), std::vector{"mac/" + plan->instance.nics[0].mac});
+}
+
 opcodes::InstanceCreate an_adoption() {
   auto op = an_opcode();
   op.disk_template = model::DiskTemplate::Plain;

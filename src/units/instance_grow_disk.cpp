@@ -101,9 +101,8 @@ Result<void> grow(InstanceGrowDisk::Plan const& plan, jobs::JobContext& job) {
 // What is not wiped yet has been seen by nobody, and is given back by growing without wiping.
 Result<void> grow_and_wipe(InstanceGrowDisk::Plan const& plan, jobs::JobContext& job) {
   auto const before = plan.size - plan.amount;
-  constexpr bool wipes = true;
   TRY(job.step(fmt::format("Growing disk {}", plan.disk.index), plan.node,
-               rpc::BlockdevGrow{plan.name, plan.disk, plan.size, wipes},
+               rpc::BlockdevGrowUnwiped{plan.name, plan.disk, plan.size},
                {.undo = jobs::undo_call(plan.node, rpc::BlockdevGrow{.instance = plan.name,
                                                                      .disk = plan.disk,
                                                                      .size = before,

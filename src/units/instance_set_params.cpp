@@ -547,7 +547,7 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
 // Before it is done they are told of the memory, the CPUs and the NICs as they will be.
 Result<jobs::Hooks> InstanceSetParams::hooks(Op const& op, model::Cluster const& cluster,
                                              Plan const& plan) {
-  auto instance = *TRY(cluster.instance(plan.instance.text()));
+  auto instance = *TRY(cluster.instance(plan.instance));
   jobs::HookVariables extra;
   if (!plan.beparams.empty()) {
     auto later = instance;
@@ -565,6 +565,13 @@ Result<jobs::Hooks> InstanceSetParams::hooks(Op const& op, model::Cluster const&
   if (op.disk_template) extra["NEW_DISK_TEMPLATE"] = schema::name_of(*op.disk_template);
   if (op.runtime_mem) extra["RUNTIME_MEMORY"] = std::to_string(*op.runtime_mem);
   return instance_hooks("instance-modify", cluster, instance, extra);
+}
+
+std::vector<std::string> InstanceSetParams::claims(Plan const& plan) {
+  if (!plan.devices) return {};
+  std::vector<model::Nic> nics;
+  for (auto const& one : plan.devices->after.nics) nics.push_back(one.nic);
+  return mac_claims(nics);
 }
 
 Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext& job) {

@@ -74,9 +74,14 @@ rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance c
 
 Result<void> create_disk(jobs::JobContext& job, NodeId const& node, std::string const& instance,
                          rpc::DiskSpec const& disk, bool wipes) {
-  TRY(job.step(fmt::format("Creating disk {} of {}", disk.index, instance), node,
-               rpc::BlockdevCreate{instance, disk, wipes},
-               {.undo = jobs::undo_call(node, rpc::BlockdevRemove{instance, disk})}));
+  auto const says = fmt::format("Creating disk {} of {}", disk.index, instance);
+  jobs::StepOptions const options{.undo =
+                                      jobs::undo_call(node, rpc::BlockdevRemove{instance, disk})};
+  if (wipes) {
+    TRY(job.step(says, node, rpc::BlockdevCreateUnwiped{instance, disk}, options));
+  } else {
+    TRY(job.step(says, node, rpc::BlockdevCreate{instance, disk}, options));
+  }
   return {};
 }
 
@@ -118,7 +123,7 @@ Result<void> start_instance(jobs::JobContext& job, NodeId const& node,
 }
 
 jobs::Undo put_back(jobs::JobContext& job, InstanceId const& id) {
-  auto const before = job.cluster()->instance(id.text());
+  auto const before = job.cluster()->instance(id);
   return before ? jobs::Undo{.put_instance = **before} : jobs::Undo{};
 }
 

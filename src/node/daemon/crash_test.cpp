@@ -211,9 +211,9 @@ void PrintTo(Row const& row, std::ostream* out) {
 constexpr Row rows[] = {
     {"blockdev_create",
      [](Paths const& p) { return Case{{}, call(BlockdevCreate{"web1", disk(p)}), disk_gone(p)}; }},
-    {"blockdev_create to be wiped",
+    {"blockdev_create_unwiped",
      [](Paths const& p) {
-       return Case{{}, call(BlockdevCreate{"web1", disk(p), true}), disk_gone(p)};
+       return Case{{}, call(rpc::BlockdevCreateUnwiped{"web1", disk(p)}), disk_gone(p)};
      }},
     {"blockdev_create second",
      [](Paths const& p) {
@@ -264,9 +264,9 @@ constexpr Row rows[] = {
      [](Paths const& p) {
        return Case{disk_made(p), call(rpc::BlockdevGrow{"web1", disk(p), {4}}), disk_gone(p)};
      }},
-    {"blockdev_grow to be wiped",
+    {"blockdev_grow_unwiped",
      [](Paths const& p) {
-       return Case{disk_active(p), call(rpc::BlockdevGrow{"web1", disk(p), {4}, true}),
+       return Case{disk_active(p), call(rpc::BlockdevGrowUnwiped{"web1", disk(p), {4}}),
                    disk_gone(p)};
      }},
     {"blockdev_assemble",
@@ -280,16 +280,16 @@ constexpr Row rows[] = {
     {"blockdev_assemble of what is not wiped",
      [](Paths const& p) {
        auto before = disk_active(p);
-       before.push_back(call(rpc::BlockdevGrow{"web1", disk(p), {4}, true}));
+       before.push_back(call(rpc::BlockdevGrowUnwiped{"web1", disk(p), {4}}));
        return Case{before, call(BlockdevAssemble{"web1", disk(p), 4}), disk_gone(p)};
      }},
     {"blockdev_shutdown",
      [](Paths const& p) {
        return Case{disk_active(p), call(BlockdevShutdown{"web1", disk(p)}), disk_gone(p)};
      }},
-    {"blockdev_wipe",
+    {"blockdev_wipe_unwiped",
      [](Paths const& p) {
-       return Case{{call(BlockdevCreate{"web1", disk(p), true})},
+       return Case{{call(rpc::BlockdevCreateUnwiped{"web1", disk(p)})},
                    call(rpc::BlockdevWipe{"web1", disk(p)}),
                    disk_gone(p)};
      }},

@@ -81,12 +81,12 @@ class Play {
     missing.disk.logical_id.back() += "9";
     return {
         operation("create", rpc::BlockdevCreate{name_, disk}),
-        operation("create to be wiped", rpc::BlockdevCreate{name_, disk, true}),
+        operation("create to be wiped", rpc::BlockdevCreateUnwiped{name_, disk}),
         operation("create a huge disk", rpc::BlockdevCreate{name_, huge}),
         operation("create without a name", rpc::BlockdevCreate{"", disk}),
         operation("remove", rpc::BlockdevRemove{name_, disk}),
         operation("grow", rpc::BlockdevGrow{name_, disk, {4}}),
-        operation("grow to be wiped", rpc::BlockdevGrow{name_, disk, {4}, true}),
+        operation("grow to be wiped", rpc::BlockdevGrowUnwiped{name_, disk, {4}}),
         operation("grow less", rpc::BlockdevGrow{name_, disk, {1}}),
         operation("activate", rpc::BlockdevAssemble{name_, disk, 2}),
         operation("activate too early", rpc::BlockdevAssemble{name_, disk, 0}),

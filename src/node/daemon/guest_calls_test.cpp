@@ -88,10 +88,10 @@ class Following : public ::testing::Test {
 TEST_F(Following, a_disk_that_grows_is_left_alone_until_it_is_wiped) {
   StorageCalls storage(paths_, processes_, turns_, hypervisors_);
   auto const devices = make_file_devices(paths_);
-  auto const made = devices->create({"web1", disk_, false});
+  auto const made = devices->create({"web1", disk_});
   ASSERT_TRUE(made) << made.error().message;
   ASSERT_TRUE(devices->assemble("web1", disk_, 1));
-  ASSERT_TRUE(devices->grow({"web1", disk_, {8}, true}));
+  ASSERT_TRUE(devices->grow_unwiped({"web1", disk_, {8}}));
   GuestCalls const calls(hypervisors_, storage, turns_);
   // Each look that finds it is followed by one within its turn.
   constexpr int of_two_rounds = 4;

@@ -67,6 +67,14 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
           return Nothing{};
         });
       });
+  dispatcher.on<rpc::BlockdevCreateUnwiped>(
+      [this](rpc::BlockdevCreateUnwiped const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(check_instance_name(call.instance));
+          TRY(TRY(devices(call.disk))->create_unwiped(call));
+          return Nothing{};
+        });
+      });
   dispatcher.on<rpc::BlockdevRemove>(
       [this](rpc::BlockdevRemove const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&] { return remove(call); });
@@ -100,6 +108,13 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
       [this](rpc::BlockdevGrow const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
           TRY(TRY(devices(call.disk))->grow(call));
+          return Nothing{};
+        });
+      });
+  dispatcher.on<rpc::BlockdevGrowUnwiped>(
+      [this](rpc::BlockdevGrowUnwiped const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(TRY(devices(call.disk))->grow_unwiped(call));
           return Nothing{};
         });
       });
@@ -254,9 +269,12 @@ Result<void> StorageCalls::check_wiped(std::string const& instance,
 Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) const {
   rpc::BlockdevFound found;
   for (auto const& disk : call.disks) {
-    auto const path = TRY(TRY(devices(disk))->find(call.instance, disk));
+    auto const known = TRY(TRY(devices(disk))->find(call.instance, disk));
     auto& place = found.devices.emplace_back();
-    if (!path.empty()) place = TRY(device_path(call.instance, disk, path));
+    if (!known) continue;
+    place = TRY(device_path(call.instance, disk, known->path));
+    place->size = own_size(place->size, known->unwiped);
+    if (known->unwiped) place->unwiped = round_up(*known->unwiped);
   }
   return found;
 }

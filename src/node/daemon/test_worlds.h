@@ -142,15 +142,15 @@ inline Machinery machinery_of(rpc::FakeNode& fake) {
   node.name = "node1.example.com";
   Machinery machinery;
   machinery.add_calls = [&fake, node](rpc::Dispatcher& dispatcher) {
-    forward<rpc::NodeInfo, rpc::NodeVerify, rpc::BlockdevCreate, rpc::BlockdevAdopt,
-            rpc::BlockdevRelease, rpc::BlockdevRename, rpc::BlockdevConvert, rpc::OsRename,
-            rpc::ResolveName, rpc::BlockdevRemove, rpc::BlockdevGrow, rpc::BlockdevAssemble,
-            rpc::BlockdevShutdown, rpc::BlockdevFind, rpc::BlockdevWipe, rpc::NodeVolumes,
-            rpc::FileStorageList, rpc::OsDiagnose, rpc::OsCreate, rpc::InstanceStart,
-            rpc::InstanceShutdown, rpc::InstanceSoftReboot, rpc::InstanceResizeDisk,
-            rpc::InstanceAdjust, rpc::InstanceBalloon, rpc::AllInstancesInfo, rpc::NicsValidate,
-            rpc::MasterAddress, rpc::SsconfWrite, rpc::HooksRun, rpc::HypervisorValidate>(
-        dispatcher, fake, node);
+    forward<rpc::NodeInfo, rpc::NodeVerify, rpc::BlockdevCreate, rpc::BlockdevCreateUnwiped,
+            rpc::BlockdevAdopt, rpc::BlockdevRelease, rpc::BlockdevRename, rpc::BlockdevConvert,
+            rpc::OsRename, rpc::ResolveName, rpc::BlockdevRemove, rpc::BlockdevGrow,
+            rpc::BlockdevGrowUnwiped, rpc::BlockdevAssemble, rpc::BlockdevShutdown,
+            rpc::BlockdevFind, rpc::BlockdevWipe, rpc::NodeVolumes, rpc::FileStorageList,
+            rpc::OsDiagnose, rpc::OsCreate, rpc::InstanceStart, rpc::InstanceShutdown,
+            rpc::InstanceSoftReboot, rpc::InstanceResizeDisk, rpc::InstanceAdjust,
+            rpc::InstanceBalloon, rpc::AllInstancesInfo, rpc::NicsValidate, rpc::MasterAddress,
+            rpc::SsconfWrite, rpc::HooksRun, rpc::HypervisorValidate>(dispatcher, fake, node);
   };
   machinery.running_guests = [] { return Result<std::vector<std::string>>({}); };
   return machinery;

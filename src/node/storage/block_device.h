@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ class BlockDevices {
   // AlreadyExists where something of that name is there that is not this instance's, or has another
   // size.
   virtual Result<void> create(rpc::BlockdevCreate const& call) = 0;
+  virtual Result<void> create_unwiped(rpc::BlockdevCreateUnwiped const& call) = 0;
   virtual Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) = 0;
   // See rpc::BlockdevAdopt and BlockdevRelease. WrongInput where the template knows no adoption.
   virtual Result<void> adopt(rpc::BlockdevAdopt const& call) = 0;
@@ -33,6 +35,7 @@ class BlockDevices {
   // See rpc::BlockdevRename. Both of its disks are of this template.
   virtual Result<void> rename(rpc::BlockdevRename const& call) = 0;
   virtual Result<void> grow(rpc::BlockdevGrow const& call) = 0;
+  virtual Result<void> grow_unwiped(rpc::BlockdevGrowUnwiped const& call) = 0;
   virtual Result<void> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress) = 0;
   // Before a guest may see all of it: nothing of it is to be wiped.
   virtual Result<void> check_wiped(std::string const& instance, rpc::DiskSpec const& disk) = 0;
@@ -41,8 +44,13 @@ class BlockDevices {
                                        std::int64_t epoch) = 0;
   // What opens it once it is assembled, whether it is there or not.
   virtual std::string path(rpc::DiskSpec const& disk) const = 0;
-  // The path, or empty when the disk isn't there or is another instance's.
-  virtual Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) = 0;
+  struct Found {
+    std::string path;
+    std::optional<Bytes> unwiped;  // from there on it is to be wiped
+  };
+  // None when the disk isn't there or is another instance's.
+  virtual Result<std::optional<Found>> find(std::string const& instance,
+                                            rpc::DiskSpec const& disk) = 0;
 };
 
 // Only below the directories that <etc>/file-storage-paths lists (docs/ganeti.md, "Disks and their
@@ -55,5 +63,9 @@ std::unique_ptr<BlockDevices> make_plain_devices(sys::Processes& processes);
 Result<std::vector<rpc::VolumeGroup>> volume_groups(sys::Processes& processes);
 // Each once, parts of others too.
 Result<std::vector<rpc::Volume>> volumes(sys::Processes& processes);
+
+// What of a disk is its instance's: what it has grown and was not wiped is not, and may be given
+// back at any time. A new one that isn't wiped at all has the size that it is to have.
+MiB own_size(MiB size, std::optional<Bytes> unwiped);
 
 }  // namespace flotte::node

@@ -27,33 +27,10 @@ class FileDevices final : public BlockDevices {
   explicit FileDevices(Paths paths) : paths_(std::move(paths)) {}
 
   Result<void> create(rpc::BlockdevCreate const& call) override {
-    auto const& [instance, disk, wipes] = call;
-    auto const path = TRY(path_of(disk));
-    if (sys::exists(path)) {
-      auto const size = TRY(size_of(path));
-      auto const is_ours = mark_at(path).owner == instance;
-      if (is_ours && size == to_bytes(disk.disk.size)) return {};
-      // A daemon that was killed while it made the file got no further.
-      if (is_ours && size == Bytes{0}) return set_size(path, disk.disk.size);
-      return fail(ErrorCode::AlreadyExists, "File {} already exists and is not this disk", path);
-    }
-    auto const directory = directory_of(path);
-    TRY(sys::make_directories(directory, directory_mode));
-    auto const space = TRY(sys::file_system_space(directory));
-    if (space.total < disk.disk.size) {
-      remove_directory(directory);
-      return fail(ErrorCode::InsufficientResources,
-                  "A disk of {} MiB does not fit on the file system of {}, which has {} MiB",
-                  disk.disk.size.value, directory, space.total.value);
-    }
-    Mark const mark{.owner = instance, .unwiped = wipes ? std::optional(Bytes{0}) : std::nullopt};
-    if (auto made = make(mark, path, disk.disk.size); !made) {
-      std::ignore = sys::remove_file(path);
-      std::ignore = sys::remove_file(mark_of(path));
-      remove_directory(directory);
-      return made;
-    }
-    return {};
+    return make_disk(call.disk, {.owner = call.instance});
+  }
+  Result<void> create_unwiped(rpc::BlockdevCreateUnwiped const& call) override {
+    return make_disk(call.disk, {.owner = call.instance, .unwiped = Bytes{0}});
   }
 
   Result<void> adopt(rpc::BlockdevAdopt const& call) override { return no_adoption(call.disk); }
@@ -110,18 +87,19 @@ class FileDevices final : public BlockDevices {
     auto const path = TRY(path_of(call.disk));
     if (call.is_undo && !sys::exists(path)) return {};
     if (sys::exists(path)) TRY(check_owner(call.instance, path));
-    if (!call.wipes) TRY(take_back(call.instance, call.disk, path));
+    TRY(take_back(call.instance, call.disk, path));
+    return extend(path, call.size);
+  }
+
+  Result<void> grow_unwiped(rpc::BlockdevGrowUnwiped const& call) override {
+    auto const path = TRY(path_of(call.disk));
+    if (sys::exists(path)) TRY(check_owner(call.instance, path));
     auto const size = TRY(size_of(path));
-    if (size >= to_bytes(call.size)) return {};
-    if (auto mark = mark_at(path); call.wipes && !mark.unwiped) {
+    if (auto mark = mark_at(path); !mark.unwiped && size < to_bytes(call.size)) {
       mark.unwiped = size;
       TRY(write(mark, path));
     }
-    if (sys::truncate(path, to_bytes(call.size).value) != 0) {
-      return fail(errno == EFBIG ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
-                  "Can't grow {} to {} MiB: {}", path, call.size.value, std::strerror(errno));
-    }
-    return {};
+    return extend(path, call.size);
   }
 
   // New space of a file has nothing of anybody; wiping it makes sure that there is room.
@@ -172,14 +150,58 @@ class FileDevices final : public BlockDevices {
     return disk.disk.logical_id.empty() ? "" : disk.disk.logical_id.back();
   }
 
-  Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) override {
+  Result<std::optional<Found>> find(std::string const& instance,
+                                    rpc::DiskSpec const& disk) override {
     auto const path = TRY(path_of(disk));
-    if (!sys::exists(path) || mark_at(path).owner != instance) return std::string();
+    auto const mark = mark_at(path);
+    if (!sys::exists(path) || mark.owner != instance) return std::optional<Found>();
     TRY(check_kind(path));
-    return path;
+    return std::optional(Found{path, mark.unwiped});
   }
 
  private:
+  // "instance epoch" on one line; behind them the byte from which on it is to be wiped.
+  struct Mark {
+    std::string owner;
+    std::int64_t epoch = 0;
+    std::optional<Bytes> unwiped;
+  };
+
+  Result<void> make_disk(rpc::DiskSpec const& disk, Mark const& mark) {
+    auto const path = TRY(path_of(disk));
+    if (sys::exists(path)) {
+      auto const size = TRY(size_of(path));
+      auto const is_ours = mark_at(path).owner == mark.owner;
+      if (is_ours && size == to_bytes(disk.disk.size)) return {};
+      // A daemon that was killed while it made the file got no further.
+      if (is_ours && size == Bytes{0}) return set_size(path, disk.disk.size);
+      return fail(ErrorCode::AlreadyExists, "File {} already exists and is not this disk", path);
+    }
+    auto const directory = directory_of(path);
+    TRY(sys::make_directories(directory, directory_mode));
+    auto const space = TRY(sys::file_system_space(directory));
+    if (space.total < disk.disk.size) {
+      remove_directory(directory);
+      return fail(ErrorCode::InsufficientResources,
+                  "A disk of {} MiB does not fit on the file system of {}, which has {} MiB",
+                  disk.disk.size.value, directory, space.total.value);
+    }
+    if (auto made = make(mark, path, disk.disk.size); !made) {
+      std::ignore = sys::remove_file(path);
+      std::ignore = sys::remove_file(mark_of(path));
+      remove_directory(directory);
+      return made;
+    }
+    return {};
+  }
+
+  Result<void> extend(std::string const& path, MiB size) {
+    if (TRY(size_of(path)) >= to_bytes(size)) return {};
+    if (sys::truncate(path, to_bytes(size).value) == 0) return {};
+    return fail(errno == EFBIG ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
+                "Can't grow {} to {} MiB: {}", path, size.value, std::strerror(errno));
+  }
+
   static Result<void> no_adoption(rpc::DiskSpec const& disk) {
     return fail(ErrorCode::WrongInput, "Disks of the template {} can't be adopted",
                 schema::name_of(disk.disk.dev_type));
@@ -262,13 +284,6 @@ class FileDevices final : public BlockDevices {
     mark.unwiped.reset();
     return write(mark, path);
   }
-
-  // "instance epoch" on one line; behind them the byte from which on it is to be wiped.
-  struct Mark {
-    std::string owner;
-    std::int64_t epoch = 0;
-    std::optional<Bytes> unwiped;
-  };
 
   static Mark mark_at(std::string const& path) {
     auto const text = sys::read_file(mark_of(path)).value_or("");

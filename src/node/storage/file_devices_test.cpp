@@ -55,7 +55,8 @@ class NoFile : public ::testing::TestWithParam<std::string> {
   }
   // The disk is there, with all that is written down of it, and something else is put in its place.
   void replace(bool wipes = false) {
-    ASSERT_TRUE(devices_->create({"web1", disk_, wipes}));
+    ASSERT_TRUE(wipes ? devices_->create_unwiped({"web1", disk_})
+                      : devices_->create({"web1", disk_}));
     fs::remove(path_);
     put(GetParam(), path_);
   }
@@ -74,10 +75,10 @@ class NoFile : public ::testing::TestWithParam<std::string> {
 
 TEST_P(NoFile, in_place_of_a_disk_is_refused_by_name_and_nobody_waits) {
   replace();
-  expect_refused(devices_->create({"web1", disk_, false}));
+  expect_refused(devices_->create({"web1", disk_}));
   expect_refused(devices_->assemble("web1", disk_, 1));
   expect_refused(devices_->check_wiped("web1", disk_));
-  expect_refused(devices_->grow({"web1", disk_, {8}, false}));
+  expect_refused(devices_->grow({"web1", disk_, {8}}));
   expect_refused(devices_->find("web1", disk_));
 }
 
@@ -87,7 +88,7 @@ TEST_P(NoFile, in_place_of_a_disk_is_not_wiped) {
 }
 
 TEST_P(NoFile, is_neither_copied_nor_written) {
-  ASSERT_TRUE(devices_->create({"web1", disk_, false}));
+  ASSERT_TRUE(devices_->create({"web1", disk_}));
   auto const other = directory_ + "/other";
   put(GetParam(), other);
   EXPECT_FALSE(copy_disk({.from = other, .to = path_}, {}));
@@ -95,7 +96,7 @@ TEST_P(NoFile, is_neither_copied_nor_written) {
 }
 
 TEST_P(NoFile, in_place_of_what_is_written_down_of_a_disk_makes_it_nobodys) {
-  ASSERT_TRUE(devices_->create({"web1", disk_, false}));
+  ASSERT_TRUE(devices_->create({"web1", disk_}));
   fs::remove(path_ + ".flotte");
   put(GetParam(), path_ + ".flotte");
   auto const assembled = devices_->assemble("web1", disk_, 1);

@@ -264,6 +264,31 @@ TEST_P(KindsOfVolumes, one_that_was_made_smaller_is_not_given_on) {
   EXPECT_THAT(given.error().message, HasSubstr("8388608 bytes, less than the 16 MiB of the disk"));
 }
 
+// What it was to be made of was an earlier instance's business.
+TEST_P(KindsOfVolumes, a_mark_does_not_outlive_an_adoption) {
+  auto const tags = [&](std::string const& volume) {
+    return say("lvs --noheadings -olv_tags $vg/" + volume);
+  };
+  must("lvcreate -qq -Wn -L16M -n old --addtag flotte-unwiped+8388608 $vg");
+  ASSERT_TRUE(adopt("old", disk(16)));
+  EXPECT_THAT(tags("d"), ::testing::Not(HasSubstr("unwiped")));
+  ASSERT_TRUE(devices_->assemble("web1", disk(16), 1));
+  EXPECT_EQ(size_of("d"), "16777216");
+  must("lvchange -qq --addtag flotte-unwiped+8388608 $vg/d");
+  ASSERT_TRUE(devices_->release({"web1", disk(16), "old", ""}));
+  EXPECT_THAT(tags("old"), ::testing::Not(HasSubstr("flotte")));
+}
+
+TEST_P(KindsOfVolumes, what_grew_and_was_not_wiped_is_not_told_as_size) {
+  ASSERT_TRUE(devices_->create({"web1", disk(16)}));
+  ASSERT_TRUE(devices_->grow_unwiped({"web1", disk(16), {24}}));
+  EXPECT_EQ(found("d").size, MiB{16});
+  EXPECT_EQ(found("d").unwiped, MiB{16});
+  auto const known = devices_->find("web1", disk(16));
+  ASSERT_TRUE(known && *known);
+  EXPECT_EQ((*known)->unwiped, to_bytes(MiB{16}));
+}
+
 TEST_P(KindsOfVolumes, a_volume_in_pieces_is_listed_once) {
   make_other("4m");
   must(
@@ -284,18 +309,18 @@ TEST_P(KindsOfVolumes, what_was_there_before_is_not_seen) {
   must(
       "lvcreate -qq -Wn -L48M -n old $vg && tr '\\0' x </dev/zero | dd of=/dev/$vg/old bs=1M "
       "iflag=fullblock count=48 status=none && lvremove -qqf $vg/old");
-  ASSERT_TRUE(devices_->create({"web1", disk(15), true}));
+  ASSERT_TRUE(devices_->create_unwiped({"web1", disk(15)}));
   EXPECT_EQ(bytes_of_others(), "16773120");  // LVM overwrites 4 KiB
   EXPECT_FALSE(devices_->assemble("web1", disk(15), 1));
   EXPECT_FALSE(devices_->check_wiped("web1", disk(15)));
-  ASSERT_TRUE(devices_->create({"web1", disk(15), true}));
+  ASSERT_TRUE(devices_->create_unwiped({"web1", disk(15)}));
   ASSERT_TRUE(devices_->wipe({"web1", disk(15)}, {}));
   EXPECT_EQ(bytes_of_others(), "0");
   ASSERT_TRUE(devices_->assemble("web1", disk(15), 1));
   must("printf s | dd of=/dev/$vg/d conv=notrunc status=none");
 
   // A guest is running.
-  ASSERT_TRUE(devices_->grow({"web1", disk(15), {24}, true}));
+  ASSERT_TRUE(devices_->grow_unwiped({"web1", disk(15), {24}}));
   EXPECT_EQ(bytes_of_others(), "8388608");
   EXPECT_FALSE(devices_->check_wiped("web1", disk(15)));
   ASSERT_TRUE(devices_->wipe({"web1", disk(15)}, {}));
@@ -305,14 +330,14 @@ TEST_P(KindsOfVolumes, what_was_there_before_is_not_seen) {
   EXPECT_EQ(say("head -c1 /dev/$vg/d"), "s");
 
   // It ended before its new end was wiped, and is started again.
-  ASSERT_TRUE(devices_->grow({"web1", disk(24), {32}, true}));
-  ASSERT_TRUE(devices_->grow({"web1", disk(24), {40}, true}));
+  ASSERT_TRUE(devices_->grow_unwiped({"web1", disk(24), {32}}));
+  ASSERT_TRUE(devices_->grow_unwiped({"web1", disk(24), {40}}));
   ASSERT_TRUE(devices_->assemble("web1", disk(24), 2));
   EXPECT_EQ(size_of("d"), "25165824");
   EXPECT_EQ(bytes_of_others(), "0");
   // The wish to wipe was given up meanwhile.
-  ASSERT_TRUE(devices_->grow({"web1", disk(24), {32}, true}));
-  ASSERT_TRUE(devices_->grow({"web1", disk(24), {40}, false}));
+  ASSERT_TRUE(devices_->grow_unwiped({"web1", disk(24), {32}}));
+  ASSERT_TRUE(devices_->grow({"web1", disk(24), {40}}));
   ASSERT_TRUE(devices_->assemble("web1", disk(40), 3));
   EXPECT_EQ(size_of("d"), "41943040");
   EXPECT_THAT(say("lvs --noheadings -olv_tags $vg/d"), ::testing::Not(HasSubstr("unwiped")));

@@ -47,26 +47,10 @@ class PlainDevices final : public BlockDevices {
   explicit PlainDevices(sys::Processes& processes) : processes_(processes) {}
 
   Result<void> create(rpc::BlockdevCreate const& call) override {
-    auto const& [instance, disk, wipes] = call;
-    TRY(check(disk));
-    auto const& vg = disk.disk.logical_id[0];
-    auto const& name = disk.disk.logical_id[1];
-    if (auto const known = TRY(look(disk))) {
-      if (is_the_same(instance, disk, *known)) return {};
-      return fail(ErrorCode::AlreadyExists, "Volume {}/{} already exists and is not this disk", vg,
-                  name);
-    }
-    auto command =
-        lvm({"lvcreate", "-Wn", fmt::format("-L{}m", disk.disk.size.value), "-n" + name,
-             fmt::format("--addtag={}{}", owner_tag, instance),
-             fmt::format("--addtag={}0", epoch_tag), fmt::format("-i{}", stripes(disk)), vg});
-    if (wipes) command.argv.push_back(fmt::format("--addtag={}0", unwiped_tag));
-    auto const made = sys::run_checked(processes_, command);
-    if (made) return {};
-    // The command of a daemon that was killed may have gone on, and have been faster.
-    auto const known = look(disk);
-    if (known && *known && is_the_same(instance, disk, **known)) return {};
-    return Failure(made.error());
+    return make(call.instance, call.disk, {});
+  }
+  Result<void> create_unwiped(rpc::BlockdevCreateUnwiped const& call) override {
+    return make(call.instance, call.disk, {fmt::format("--addtag={}0", unwiped_tag)});
   }
 
   Result<void> remove(std::string const& instance, rpc::DiskSpec const& disk) override {
@@ -166,18 +150,20 @@ class PlainDevices final : public BlockDevices {
   Result<void> grow(rpc::BlockdevGrow const& call) override {
     if (call.is_undo && !TRY(look(call.disk))) return {};
     auto known = TRY(find_own(call.instance, call.disk));
-    if (known.unwiped && !call.wipes) {
+    if (known.unwiped) {
       TRY(take_back(call.instance, call.disk, known));
       known.size = std::min(known.size, *known.unwiped);
     }
-    if (known.size >= to_bytes(call.size)) return {};
-    if (call.wipes && !known.unwiped) {
+    return extend(call.disk, known, call.size);
+  }
+
+  Result<void> grow_unwiped(rpc::BlockdevGrowUnwiped const& call) override {
+    auto const known = TRY(find_own(call.instance, call.disk));
+    if (!known.unwiped && known.size < to_bytes(call.size)) {
       // Before there is anything to wipe.
       TRY(change(call.disk, {fmt::format("--addtag={}{}", unwiped_tag, known.size.value)}));
     }
-    TRY(sys::run_checked(processes_, lvm({"lvextend", "-L", fmt::format("{}m", call.size.value),
-                                          full_name(call.disk)})));
-    return {};
+    return extend(call.disk, known, call.size);
   }
 
   Result<void> wipe(rpc::BlockdevWipe const& call, rpc::Progress const& progress) override {
@@ -215,13 +201,45 @@ class PlainDevices final : public BlockDevices {
 
   std::string path(rpc::DiskSpec const& disk) const override { return path_of(disk); }
 
-  Result<std::string> find(std::string const& instance, rpc::DiskSpec const& disk) override {
+  Result<std::optional<Found>> find(std::string const& instance,
+                                    rpc::DiskSpec const& disk) override {
     TRY(check(disk));
     auto const known = TRY(look(disk));
-    return known && known->owner == instance ? path_of(disk) : std::string();
+    if (!known || known->owner != instance) return std::optional<Found>();
+    return std::optional(Found{path_of(disk), known->unwiped});
   }
 
  private:
+  Result<void> make(std::string const& instance, rpc::DiskSpec const& disk,
+                    std::vector<std::string> const& options) {
+    TRY(check(disk));
+    auto const& vg = disk.disk.logical_id[0];
+    auto const& name = disk.disk.logical_id[1];
+    if (auto const known = TRY(look(disk))) {
+      if (is_the_same(instance, disk, *known)) return {};
+      return fail(ErrorCode::AlreadyExists, "Volume {}/{} already exists and is not this disk", vg,
+                  name);
+    }
+    auto command =
+        lvm({"lvcreate", "-Wn", fmt::format("-L{}m", disk.disk.size.value), "-n" + name,
+             fmt::format("--addtag={}{}", owner_tag, instance),
+             fmt::format("--addtag={}0", epoch_tag), fmt::format("-i{}", stripes(disk)), vg});
+    command.argv.insert(command.argv.end(), options.begin(), options.end());
+    auto const made = sys::run_checked(processes_, command);
+    if (made) return {};
+    // The command of a daemon that was killed may have gone on, and have been faster.
+    auto const known = look(disk);
+    if (known && *known && is_the_same(instance, disk, **known)) return {};
+    return Failure(made.error());
+  }
+
+  Result<void> extend(rpc::DiskSpec const& disk, Volume const& known, MiB size) {
+    if (known.size >= to_bytes(size)) return {};
+    TRY(sys::run_checked(processes_,
+                         lvm({"lvextend", "-L", fmt::format("{}m", size.value), full_name(disk)})));
+    return {};
+  }
+
   Result<void> change(rpc::DiskSpec const& disk, std::vector<std::string> what) {
     what.insert(what.begin(), "lvchange");
     what.push_back(full_name(disk));
@@ -245,7 +263,8 @@ class PlainDevices final : public BlockDevices {
     return forget_unwiped(disk, known);
   }
 
-  // An empty one has neither owner nor epoch.
+  // An empty one has neither owner nor epoch. What it is to hold is what is on it: what was to be
+  // wiped in an earlier life of it isn't any more.
   Result<void> change_owner(std::string const& volume, Volume const& now,
                             std::string const& owner) {
     std::vector<std::string> argv{"lvchange", fmt::format("--deltag={}{}", epoch_tag, now.epoch)};
@@ -254,6 +273,9 @@ class PlainDevices final : public BlockDevices {
     }
     if (now.owner != owner && !owner.empty()) {
       argv.push_back(fmt::format("--addtag={}{}", owner_tag, owner));
+    }
+    if (now.unwiped) {
+      argv.push_back(fmt::format("--deltag={}{}", unwiped_tag, now.unwiped->value));
     }
     argv.push_back(volume);
     TRY(sys::run_checked(processes_, lvm(std::move(argv))));
@@ -369,6 +391,10 @@ std::unique_ptr<BlockDevices> make_plain_devices(sys::Processes& processes) {
   return std::make_unique<PlainDevices>(processes);
 }
 
+MiB own_size(MiB size, std::optional<Bytes> unwiped) {
+  return unwiped && unwiped->value > 0 ? std::min(size, round_up(*unwiped)) : size;
+}
+
 Result<std::vector<rpc::VolumeGroup>> volume_groups(sys::Processes& processes) {
   std::vector<rpc::VolumeGroup> groups;
   if (!sys::exists("/dev/mapper/control")) return groups;
@@ -391,7 +417,7 @@ Result<std::vector<rpc::Volume>> volumes(sys::Processes& processes) {
     list.push_back({.phys = fmt::format("{}", fmt::join(volume.devices, ",")),
                     .vg = volume.vg,
                     .name = volume.name,
-                    .size = round_up(volume.size),
+                    .size = own_size(round_up(volume.size), volume.unwiped),
                     .is_active = volume.is_active,
                     .is_open = volume.is_open,
                     .owner = volume.owner,
@@ -399,6 +425,7 @@ Result<std::vector<rpc::Volume>> volumes(sys::Processes& processes) {
                     .fault = std::move(fault),
                     .hindrance = std::move(hindrance),
                     .snapshots = volume.snapshots});
+    if (volume.unwiped) list.back().unwiped = round_up(*volume.unwiped);
   }
   return list;
 }

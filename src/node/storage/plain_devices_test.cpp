@@ -101,6 +101,35 @@ TEST(PlainDevices, a_volume_that_udev_looks_at_is_removed_when_it_has_looked) {
               HasSubstr("in use"));
 }
 
+// A volume that an administrator took over from an instance once, with what that left on it.
+class Marked final : public sys::Processes {
+ public:
+  Result<sys::Finished> run(sys::Command const& command, sys::LineSink const&) override {
+    commands.push_back(fmt::format("{}", fmt::join(command.argv, " ")));
+    if (command.argv[0] != "lvs") return sys::Finished{};
+    return sys::Finished{
+        .output = R"({"report":[{"lv":[{"vg_name":"xenvg","lv_name":"old","lv_size":"67108864",)"
+                  R"("lv_layout":"linear","lv_role":"public",)"
+                  R"("lv_tags":"flotte-epoch+3,flotte-unwiped+33554432"}]}]})"};
+  }
+  std::vector<std::string> commands;
+};
+
+TEST(PlainDevices, what_is_adopted_has_nothing_of_an_earlier_life) {
+  Marked processes;
+  auto const adopted = make_plain_devices(processes)->adopt({"web1", disk(), "old", ""});
+  ASSERT_TRUE(adopted) << adopted.error().message;
+  EXPECT_THAT(processes.commands,
+              ::testing::Contains("lvchange --deltag=flotte-epoch+3 --addtag=originstname+web1 "
+                                  "--deltag=flotte-unwiped+33554432 xenvg/old"));
+}
+
+TEST(MasterAddress, one_in_another_form_is_there) {
+  TooLate processes({"1: lo    inet6 2001:db8::7/64 scope global lo"});
+  EXPECT_TRUE(set_master_address(
+      processes, {.ip = "2001:DB8:0:0::7", .netdev = "lo", .netmask = 64, .is_up = true}));
+}
+
 TEST(MasterAddress, one_that_was_changed_meanwhile_is_as_wished) {
   EXPECT_TRUE(address(true, {"", "1: lo    inet 192.0.2.7/32 scope global lo"}));
   EXPECT_TRUE(address(false, {"1: lo    inet 192.0.2.7/32 scope global lo", ""}));

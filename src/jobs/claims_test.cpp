@@ -1,0 +1,42 @@
+#include "jobs/claims.h"
+
+#include <gtest/gtest.h>
+
+namespace flotte::jobs {
+namespace {
+
+constexpr JobId one{1};
+constexpr JobId two{2};
+
+TEST(Claims, what_one_job_has_no_other_gets) {
+  Claims claims;
+  auto const look = claims.begin_look();
+  EXPECT_TRUE(claims.take(one, look, {"a", "b"}));
+  EXPECT_TRUE(claims.take(one, look, {"a"}));
+  EXPECT_FALSE(claims.take(two, look, {"c", "b"}));
+  EXPECT_TRUE(claims.take(two, look, {"c"}));
+  claims.end_look(look);
+  claims.let_go(one);
+  claims.let_go(two);
+  EXPECT_EQ(claims.size(), 0U);
+}
+
+TEST(Claims, what_was_let_go_of_may_be_in_a_configuration_newer_than_that_looked_at) {
+  Claims claims;
+  auto const first = claims.begin_look();
+  EXPECT_TRUE(claims.take(one, first, {"a"}));
+  claims.end_look(first);
+  auto const early = claims.begin_look();
+  claims.let_go(one);
+  auto const late = claims.begin_look();
+  EXPECT_FALSE(claims.take(two, early, {"a"}));
+  EXPECT_TRUE(claims.take(two, late, {"a"}));
+  claims.let_go(two);
+  claims.end_look(early);
+  EXPECT_EQ(claims.size(), 1U);
+  claims.end_look(late);
+  EXPECT_EQ(claims.size(), 0U);
+}
+
+}  // namespace
+}  // namespace flotte::jobs
