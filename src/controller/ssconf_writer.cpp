@@ -5,8 +5,9 @@
 
 #include "base/boundary.h"
 #include "base/log.h"
+#include "base/lookup.h"
 #include "model/ssconf.h"
-#include "rpc/node_calls.h"
+#include "rpc/ask_all.h"
 
 namespace flotte::controller {
 namespace {
@@ -14,7 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 namespace json = boost::json;
 
-constexpr auto call_timeout = 30s;
+// One that hangs gets it later.
+constexpr auto call_timeout = 10s;
 constexpr auto retry_after = 10s;
 constexpr auto all_again_after = 10min;
 // With thousands of machines a round takes a while: it shall not take more than a tenth of the
@@ -137,9 +139,11 @@ void SsconfWriter::run() {
       return Instant::max();
     });
     if (!written) log::error("{}", written.error().message);
+    if (is_stopping()) return;
     retry_at = written ? *written : began + retry_after;
     auto const ended = clock_.now();
     auto faults = this->faults();
+    if (!written) faults.push_back(written.error().message);
     guard.lock();
     written_ = writing;
     faults_ = std::move(faults);
@@ -149,41 +153,52 @@ void SsconfWriter::run() {
   }
 }
 
-// When a node that lacks something is to be asked again.
+// When a node that lacks something is to be asked again. All are written to at the same time: one
+// that hangs holds up the next round, but no other.
 Instant SsconfWriter::write_all(model::Cluster const& cluster) {
   auto const files = model::ssconf(cluster);
   auto retry_at = Instant::max();
-  for (auto const& [id, node] : cluster.nodes()) {
-    if (is_stopping()) break;
-    if (node->offline) {
-      known_.erase(id);
-    } else {
-      retry_at = std::min(retry_at, write(*node, files));
+  std::map<NodeId, json::object> differ;
+  auto to_write = cluster.online_nodes();
+  std::erase_if(known_, [&](auto const& entry) {
+    return std::ranges::none_of(to_write,
+                                [&](auto const& node) { return node->uuid == entry.first; });
+  });
+  std::erase_if(to_write, [&](model::NodePtr const& node) {
+    auto const& known = known_[node->uuid];
+    auto changed = differing(files, known.files);
+    if (changed.empty()) return true;
+    if (clock_.now() < known.retry_at) {
+      retry_at = std::min(retry_at, known.retry_at);
+      return true;
     }
+    leave_out_too_large(changed, node->name);
+    differ[node->uuid] = std::move(changed);
+    return false;
+  });
+  auto const number = ++number_;
+  auto const written =
+      rpc::at_each(clock_, to_write, [&](model::NodePtr const& node) -> Result<rpc::Nothing> {
+        if (is_stopping()) return fail(ErrorCode::EnvironmentError, "The controller is stopping");
+        return nodes_.ask(*node, rpc::SsconfWrite{differ.find(node->uuid)->second, number},
+                          {.leader_epoch = leader_epoch_, .timeout = call_timeout});
+      });
+  for (auto const& node : to_write) {
+    auto& known = known_[node->uuid];
+    auto const& answer = known_at(written, node->uuid);
+    if (answer) {
+      known.files = files;
+      known.fault.clear();
+      continue;
+    }
+    // Nobody knows how far it came.
+    known.files.clear();
+    known.retry_at = clock_.now() + retry_after;
+    known.fault = fmt::format("ssconf on {}: {}", node->name, answer.error().message);
+    log::warning("{}", known.fault);
+    retry_at = std::min(retry_at, known.retry_at);
   }
   return retry_at;
-}
-
-// One that is away holds up no other.
-Instant SsconfWriter::write(model::Node const& node, json::object const& files) {
-  auto& known = known_[node.uuid];
-  auto differ = differing(files, known.files);
-  if (differ.empty()) return Instant::max();
-  if (clock_.now() < known.retry_at) return known.retry_at;
-  leave_out_too_large(differ, node.name);
-  auto const written = nodes_.ask(node, rpc::SsconfWrite{differ, ++number_},
-                                  {.leader_epoch = leader_epoch_, .timeout = call_timeout});
-  if (written) {
-    known.files = files;
-    known.fault.clear();
-    return Instant::max();
-  }
-  // Nobody knows how far it came.
-  known.files.clear();
-  known.retry_at = clock_.now() + retry_after;
-  known.fault = fmt::format("ssconf on {}: {}", node.name, written.error().message);
-  log::warning("{}", known.fault);
-  return known.retry_at;
 }
 
 }  // namespace flotte::controller

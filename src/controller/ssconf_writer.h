@@ -47,7 +47,6 @@ class SsconfWriter {
   std::vector<std::string> faults() const;
   bool is_stopping();
   Instant write_all(model::Cluster const& cluster);
-  Instant write(model::Node const& node, schema::json::object const& files);
 
   Clock& clock_;
   store::ConfigStore& config_;

@@ -7,7 +7,7 @@
 
 #include "controller/shifted_clock.h"
 #include "model/ssconf.h"
-#include "rpc/node_calls.h"
+#include "rpc/ask_all.h"
 #include "store/memory_store.h"
 
 namespace flotte::controller {
@@ -22,10 +22,14 @@ class NotingNodes final : public rpc::Node {
  public:
   Result<json::value> invoke(model::Node const&, std::string_view, json::object const& arguments,
                              rpc::CallContext const&, rpc::Progress const&) override {
-    auto const values = arguments.at("values").get_object();
-    written.push_back(values);
+    std::size_t which = 0;
+    {
+      std::lock_guard const lock(mutex_);
+      written.push_back(arguments.at("values").get_object());
+      which = written.size();
+    }
     if (on_call) on_call();
-    if (written.size() == fails_at) return fail(ErrorCode::EnvironmentError, "it fails");
+    if (which == fails_at) return fail(ErrorCode::EnvironmentError, "it fails");
     if (fails) return fail(ErrorCode::EnvironmentError, "no such host");
     return json::value(json::object());
   }
@@ -34,6 +38,9 @@ class NotingNodes final : public rpc::Node {
   std::function<void()> on_call;
   std::size_t fails_at = 0;  // which of the calls, counted from 1
   std::atomic<bool> fails = false;
+
+ private:
+  std::mutex mutex_;
 };
 
 class SsconfWriting : public ::testing::Test {
@@ -85,17 +92,30 @@ TEST_F(SsconfWriting, what_is_wanted_anew_is_written_at_once_and_faults_are_told
 }
 
 // Each of the others could take its time, too.
-TEST_F(SsconfWriting, a_stop_waits_for_one_node_at_most) {
-  make_cluster(3);
-  std::latch called(1);
+TEST_F(SsconfWriting, a_stop_waits_for_those_under_way_at_most) {
+  constexpr int at_once = rpc::asked_at_once;
+  make_cluster(at_once + 5);
+  std::latch called(at_once);
   nodes_.on_call = [&] {
-    if (nodes_.written.size() == 1) called.count_down();
+    called.count_down();
     writer_.wait(patience);  // until it is told to stop
   };
   writer_.start();
   called.wait();
   writer_.stop();
-  EXPECT_EQ(nodes_.written.size(), 1U);
+  EXPECT_EQ(nodes_.written.size(), std::size_t{at_once});
+}
+
+// Each waits for all others: one that hangs keeps nothing from them.
+TEST_F(SsconfWriting, all_nodes_are_written_to_at_the_same_time) {
+  make_cluster(3);
+  std::latch called(3);
+  nodes_.on_call = [&] { called.arrive_and_wait(); };
+  writer_.start();
+  writer_.wait(patience);
+  nodes_.on_call = {};
+  writer_.stop();
+  EXPECT_EQ(nodes_.written.size(), 3U);
 }
 
 TEST_F(SsconfWriting, a_cluster_that_is_made_again_gets_all_files) {
