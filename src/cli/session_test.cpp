@@ -67,6 +67,8 @@ TEST(Session, who_waited_long_looks_for_the_controller_as_long_as_others) {
   Paths const paths{std::string(root)};
   constexpr auto reconnect_max = std::chrono::seconds(2);
   int streams = 0;
+  std::filesystem::create_directories(
+      std::filesystem::path(paths.controller_socket()).parent_path());
   auto server = net::Server::create(
       {.unix_socket = net::UnixListen{.path = paths.controller_socket()}},
       [&](net::Request const&, net::Responder& responder) {

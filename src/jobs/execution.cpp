@@ -21,6 +21,7 @@ constexpr auto unreachable_max_before = 10s;
 constexpr std::int64_t undo_offset = 500'000;
 constexpr std::int64_t steps_max = 10'000;
 constexpr int undo_tries_max = 8;
+constexpr int silences_max = 4;
 // Who drew what another job has drawn too. More often it was not drawn but asked for, and the
 // commit says who has it.
 constexpr int draws_max = 4;
@@ -326,15 +327,18 @@ void Execution::record_undoing() {
 }
 
 // What fails once may work a little later, and an orphan costs more than a minute. A node answers
-// the same call with the same error, so that a try after an answer is a call of its own; without an
-// answer it may be at work still, and another call would end it.
+// the same call with the same error, so that a try after an answer is a call of its own. Without an
+// answer it may be at work still, and another call would end it: which is right only in the end,
+// when it hangs.
 Result<void> Execution::undo_step(Undo const& undo, std::size_t step) {
   std::chrono::nanoseconds pause = step_retry_first;
-  int answers = 0;
+  int number = 1;
+  int silences = 0;
   for (int tries = 1;; ++tries) {
-    auto undone = try_undo(undo, step, answers + 1);
+    auto undone = try_undo(undo, step, number);
     if (undone || has_stopped_ || tries >= undo_tries_max) return undone;
-    if (undone.error().error_class != ErrorClass::Unreachable) ++answers;
+    auto const is_silent = undone.error().error_class == ErrorClass::Unreachable;
+    if (!is_silent || ++silences >= silences_max) ++number;
     queue_.seams_.clock.sleep_for(pause);
     pause *= 2;
     has_stopped_ = is_stopping();

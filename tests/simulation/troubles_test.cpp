@@ -98,6 +98,9 @@ constexpr Row rows[] = {
     {"OP_TAGS_DEL", "name"},
     {"OP_OS_DIAGNOSE", "name"},
     {"OP_TEST_DELAY", "name"},
+    {"OP_CLUSTER_REDIST_CONF", ""},
+    {"OP_TEST_JQUEUE", ""},
+    {"OP_TEST_OS_PARAMS", ""},
 };
 
 constexpr std::size_t group_name_max = 128;

@@ -442,8 +442,7 @@ TEST(NodeDaemon, stopping_ends_calls_at_once) {
 
 TEST(NodeDaemon, malformed_requests_are_refused) {
   TestDaemon test;
-  for (auto const* body : {"", "{", "[]", R"({"arguments":[]})", R"({"context":{"job":"x"}})",
-                           R"({"arguments":{"nonsense":1}})"}) {
+  for (auto const* body : {"", "{", "[]", R"({"arguments":[]})", R"({"context":{"job":"x"}})"}) {
     net::Request request;
     request.method = "POST";
     request.target = "/1/call/test_delay";
