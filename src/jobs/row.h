@@ -60,8 +60,10 @@ class JobQueue::Look {
     Guard const guard(queue_.seams_.clock, queue_.mutex_);
     id_ = queue_.claims_.begin_look();
   }
+  // No Guard: what unwinds a thread may not begin in a destructor, and nobody is sent away while he
+  // holds the mutex.
   ~Look() {
-    Guard const guard(queue_.seams_.clock, queue_.mutex_);
+    std::lock_guard const lock(queue_.mutex_);
     queue_.claims_.end_look(id_);
   }
   Look(Look const&) = delete;
