@@ -82,8 +82,8 @@ def test_O9_console(cluster, guest):
     socket = re.search(r"UNIX-CONNECT:(\S+)", shown).group(1)
     assert socket == "/var/run/ganeti/kvm-hypervisor/ctrl/vm1.serial"
     # What the guest said when it was started may still come, from its middle on.
-    heard = cluster.start(f"timeout 20 socat -u UNIX-CONNECT:{socket} - | grep -a -m 1 '^hello from vm1'")
-    cluster.wait_until(f"pgrep -f 'socat -u UNIX-CONNECT:{socket}'")
+    heard = cluster.start(f"grep -a -m 1 '^hello from vm1' < <(timeout 20 socat -u UNIX-CONNECT:{socket} - 2> /dev/null)")
+    cluster.wait_until(f"ss -xH | grep -q 'ESTAB.*{socket}'")
     cluster.ok("gnt-instance reboot --type=soft vm1")
     assert heard.communicate(timeout=30)[0].strip() == "hello from vm1"
 
