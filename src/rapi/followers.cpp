@@ -29,7 +29,7 @@ struct Followers::Follower {
   std::vector<JobId> jobs;
   std::size_t at = 0;  // which of them
   Told told;
-  // Since when it has read nothing of what there is for it.
+  // Since when it has read nothing more of what there is for it.
   std::optional<Instant> unread_since;
 
   JobId job() const { return at < jobs.size() ? jobs[at] : JobId{}; }
@@ -111,7 +111,8 @@ Result<void> Followers::check_room() {
 void Followers::wake(JobId job) {
   {
     std::lock_guard const lock(mutex_);
-    if (!changed_.insert(job).second) return;
+    // Who comes later looks for himself.
+    if (count_ == 0 || !changed_.insert(job).second) return;
   }
   wakeup_->ring();
 }
@@ -167,9 +168,9 @@ void Followers::tell(std::uint64_t id) {
   if (!told || !*told) return forget(id);
   at_job_[follower.job()].insert(id);
   auto const left = follower.stream->unsent_bytes();
-  if (left == 0 || left < unsent) {
+  if (left == 0) {
     follower.unread_since.reset();
-  } else if (!follower.unread_since) {
+  } else if (left < unsent || !follower.unread_since) {
     follower.unread_since = clock_.now();
   }
 }
