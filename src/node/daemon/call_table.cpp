@@ -21,7 +21,9 @@ class CallTable::Call {
   std::thread thread;
   std::deque<std::string> lines;
   std::size_t lines_dropped = 0;
-  // Who listens, and as far as the one who is in front has come.
+  // Who listens, and as far as the one who is in front has come. Who started the call is a listener
+  // that is still on its way.
+  bool is_awaited = true;
   std::size_t listeners = 0;
   std::size_t lines_taken = 0;
   bool is_left_behind = false;
@@ -57,6 +59,7 @@ Result<std::shared_ptr<CallTable::Call>> CallTable::start(Identity identity, Wor
 
 std::optional<Result<json::value>> CallTable::follow(Call& call, OnLine const& on_line) {
   std::unique_lock lock(mutex_);
+  call.is_awaited = false;
   ++call.listeners;
   auto answer = listen(call, on_line, lock);
   if (!lock.owns_lock()) lock.lock();
@@ -160,7 +163,7 @@ void CallTable::run(Call& call, Work const& work) {
 // nothing for so long is left behind.
 void CallTable::wait_for_listeners(Call& call, std::unique_lock<std::mutex>& lock) {
   auto const give_up_at = clock_.now() + patience;
-  while (call.listeners > 0 && !call.is_left_behind && !call.is_canceled &&
+  while ((call.is_awaited || call.listeners > 0) && !call.is_left_behind && !call.is_canceled &&
          call.lines_said() >= call.lines_taken + lines_kept_max) {
     clock_.wait_until(lock, changed_, give_up_at);
     call.is_left_behind = clock_.now() >= give_up_at;

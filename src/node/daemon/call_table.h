@@ -59,7 +59,7 @@ class CallTable {
 
   // Starts the work, or finds it where it is at work already or was done under the same leader.
   // Whatever else is still at work about the same instance was given up by its sender, or it would
-  // not have gone on: it is asked to stop.
+  // not have gone on: it is asked to stop. Who starts a call follows it.
   Result<std::shared_ptr<Call>> start(Identity identity, Work work);
 
   // Hands over what the call says, from its beginning as far as it is kept, and rpc::alive_line

@@ -77,7 +77,20 @@ TEST_F(CallTableTest, who_says_very_much_waits_for_who_listens) {
   EXPECT_EQ(heard, lines);
 }
 
-TEST_F(CallTableTest, nobody_waits_for_a_listener_that_is_not_there_and_the_next_is_told) {
+TEST_F(CallTableTest, what_is_said_before_the_first_listener_came_is_kept_for_it) {
+  auto const lines = 5 * CallTable::lines_kept_max;
+  auto const call = table.start(step(1), saying(lines));
+  clock.sleep_for(std::chrono::milliseconds(50));
+  std::size_t heard = 0;
+  table.follow(**call, [&](std::string_view line) {
+    if (line == rpc::alive_line) return true;
+    EXPECT_EQ(line, std::to_string(heard++));
+    return true;
+  });
+  EXPECT_EQ(heard, lines);
+}
+
+TEST_F(CallTableTest, nobody_waits_for_a_listener_that_has_gone_and_the_next_is_told) {
   auto const lines = 3 * CallTable::lines_kept_max;
   std::atomic<bool> is_said = false;
   auto const call = table.start(step(1), [&](rpc::Progress const& progress) {
@@ -85,6 +98,7 @@ TEST_F(CallTableTest, nobody_waits_for_a_listener_that_is_not_there_and_the_next
     is_said = true;
     return answer;
   });
+  EXPECT_FALSE(table.follow(**call, [](std::string_view) { return false; }));
   while (!is_said) clock.sleep_for(std::chrono::milliseconds(1));
   std::vector<std::string> heard;
   table.follow(**call, [&](std::string_view line) {
