@@ -7,6 +7,7 @@
 #include "base/lookup.h"
 #include "model/params.h"
 #include "model/vlans.h"
+#include "rpc/devices.h"
 #include "rpc/dispatch.h"
 #include "rpc/fake_storage.h"
 #include "rpc/wire.h"
@@ -221,7 +222,7 @@ class Deeds : public FakeStorage {
     }
     auto const adjustment = schema::decode<InstanceAdjust>(arguments);
     if (call != InstanceAdjust::name || !adjustment) return {};
-    auto const first = first_to_go(guest->second, adjustment->instance);
+    auto const first = first_to_go(guest->second.spec, guest->second.gone, adjustment->instance);
     if (!first) return {};
     guest->second.leaving.insert(first->uuid);
     return unplug_timeout;
@@ -344,47 +345,14 @@ class Deeds : public FakeStorage {
     }
   }
 
-  static bool has_device(InstanceSpec const& spec, std::string const& uuid) {
-    auto const is_it = [&](auto const& device) { return device.uuid.text() == uuid; };
-    return std::ranges::any_of(spec.disks, is_it, &DiskSpec::disk) ||
-           std::ranges::any_of(spec.nics, is_it, &NicSpec::nic);
-  }
-
-  struct Device {
-    std::string uuid;
-    std::string title;  // "disk 1"
-  };
-
-  // Of those that it has and is not to have, the one that it is asked for first.
-  static std::optional<Device> first_to_go(FakeGuest const& guest, InstanceSpec const& wanted) {
-    auto const& has = guest.spec;
-    for (std::size_t i = has.disks.size(); i-- > 0;) {
-      auto const uuid = has.disks[i].disk.uuid.text();
-      if (guest.gone.contains(uuid) || has_device(wanted, uuid)) continue;
-      return Device{uuid, fmt::format("disk {}", i)};
-    }
-    for (std::size_t i = has.nics.size(); i-- > 0;) {
-      auto const& nic = has.nics[i].nic;
-      auto const stays = std::ranges::any_of(wanted.nics, [&](NicSpec const& one) {
-        return one.nic.uuid == nic.uuid && one.nic.mac == nic.mac;
-      });
-      if (guest.gone.contains(nic.uuid.text()) || stays) continue;
-      return Device{nic.uuid.text(), fmt::format("NIC {}", i)};
-    }
-    return std::nullopt;
-  }
-
   Result<void> let_go(FakeGuest& guest, InstanceSpec const& wanted) {
-    auto const first = first_to_go(guest, wanted);
+    auto const first = first_to_go(guest.spec, guest.gone, wanted);
     if (!first) return {};
     ++state_.guests_asked;
     auto const trouble = state_.troubles.find(wanted.name);
     if (trouble == state_.troubles.end() || !trouble->second.is_silent) return {};
     guest.leaving.insert(first->uuid);
-    return fail(ErrorCode::WrongState,
-                "The guest {} does not let go of {}; it may have no system that listens. When it "
-                "does later, it gets it back. Use --no-hotplug and restart it, or stop it first",
-                wanted.name, first->title);
+    return not_let_go(wanted.name, first->title);
   }
 
   // A NIC that stays as it is keeps its tap.

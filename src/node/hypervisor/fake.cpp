@@ -14,6 +14,7 @@
 
 #include "model/params.h"
 #include "node/hypervisor/hypervisor.h"
+#include "rpc/devices.h"
 #include "sys/files.h"
 
 namespace flotte::node {
@@ -81,20 +82,16 @@ class Fake final : public Hypervisor {
     auto known = TRY(read(spec.name));
     if (!known) return {};
     if (is_silent(spec.name)) {
-      if (auto const first = first_to_go(*known, spec)) {
+      if (auto const first = rpc::first_to_go(known->spec, {}, spec)) {
         known->leaving.insert(first->uuid);
         TRY(write(*known));
-        return fail(
-            ErrorCode::WrongState,
-            "The guest {} does not let go of {}; it may have no system that listens. When it does "
-            "later, it gets it back. Use --no-hotplug and restart it, or stop it first",
-            spec.name, first->title);
+        return rpc::not_let_go(spec.name, first->title);
       }
     }
     known->spec = spec_of_devices(spec);
     // Of those that it has still it may let go.
     std::erase_if(known->leaving, [&](std::string const& uuid) {
-      return !is_silent(spec.name) || !has_device(spec, uuid);
+      return !is_silent(spec.name) || !rpc::has_device(spec, uuid);
     });
     return write(*known);
   }
@@ -131,7 +128,7 @@ class Fake final : public Hypervisor {
     std::lock_guard const guard(mutex_);
     auto const known = read(name);
     if (!known) return true;  // nobody knows: better not
-    return *known && has_device((*known)->spec, disk.text());
+    return *known && rpc::has_device((*known)->spec, disk.text());
   }
 
   Result<std::vector<rpc::RunningInstance>> list(std::vector<std::string> const& only) override {
@@ -159,10 +156,6 @@ class Fake final : public Hypervisor {
     rpc::InstanceSpec spec;         // its disks and NICs, and whose they are
     std::set<std::string> leaving;  // UUIDs of those that it was asked to let go of and had not
   };
-  struct Device {
-    std::string uuid;
-    std::string title;  // "disk 1"
-  };
 
   // Parameters may be secret.
   static rpc::InstanceSpec spec_of_devices(rpc::InstanceSpec const& spec) {
@@ -174,28 +167,6 @@ class Fake final : public Hypervisor {
     kept.nics = spec.nics;
     kept.epoch = spec.epoch;
     return kept;
-  }
-
-  static bool has_device(rpc::InstanceSpec const& spec, std::string const& uuid) {
-    auto const is_it = [&](auto const& device) { return device.uuid.text() == uuid; };
-    return std::ranges::any_of(spec.disks, is_it, &rpc::DiskSpec::disk) ||
-           std::ranges::any_of(spec.nics, is_it, &rpc::NicSpec::nic);
-  }
-
-  static std::optional<Device> first_to_go(Guest const& guest, rpc::InstanceSpec const& wanted) {
-    auto const& has = guest.spec;
-    for (std::size_t i = has.disks.size(); i-- > 0;) {
-      auto const uuid = has.disks[i].disk.uuid.text();
-      if (!has_device(wanted, uuid)) return Device{uuid, fmt::format("disk {}", i)};
-    }
-    for (std::size_t i = has.nics.size(); i-- > 0;) {
-      auto const& nic = has.nics[i].nic;
-      auto const stays = std::ranges::any_of(wanted.nics, [&](rpc::NicSpec const& one) {
-        return one.nic.uuid == nic.uuid && one.nic.mac == nic.mac;
-      });
-      if (!stays) return Device{nic.uuid.text(), fmt::format("NIC {}", i)};
-    }
-    return std::nullopt;
   }
 
   bool is_silent(std::string const& name) const { return sys::exists(wish(name, "silent")); }

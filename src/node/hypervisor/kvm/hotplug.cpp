@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "model/params.h"
+#include "rpc/devices.h"
 #include "sys/deeds.h"
 
 namespace flotte::node {
@@ -435,10 +436,7 @@ class Adjustment {
       }
       qmp_.wait_for_event("DEVICE_DELETED", unplug_look);
     }
-    return fail(ErrorCode::WrongState,
-                "The guest {} does not let go of {}{}; it may have no system that listens. When it "
-                "does later, it gets it back. Use --no-hotplug and restart it, or stop it first",
-                wanted_.name, what, asked ? "" : " (" + asked.error().message + ")");
+    return rpc::not_let_go(wanted_.name, what, asked ? "" : asked.error().message);
   }
 
   Result<void> place_on_pci(json::object& place) {
