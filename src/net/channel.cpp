@@ -56,13 +56,10 @@ class PlainChannel final : public Channel {
 
   Io<void> write_all(std::string_view bytes, Duration stall_max) override {
     while (!bytes.empty()) {
-      auto const count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (count >= 0) {
-        bytes.remove_prefix(static_cast<std::size_t>(count));
-        continue;
-      }
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) return tl::unexpected(system_error(errno));
+      auto const count = write_some(bytes);
+      if (!count) return tl::unexpected(count.error());
+      bytes.remove_prefix(*count);
+      if (*count > 0) continue;
       if (auto waited = wait_for(socket_, Wait::Write, deadline_after(stall_max)); !waited) {
         return waited;
       }

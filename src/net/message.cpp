@@ -16,6 +16,10 @@ Result<void> add_header(std::string& text, std::string_view name, std::string_vi
   return {};
 }
 
+void add_chunk(std::string& text, std::string_view bytes) {
+  fmt::format_to(std::back_inserter(text), "{:x}\r\n{}\r\n", bytes.size(), bytes);
+}
+
 bool is_token(std::string_view text) {
   constexpr std::string_view allowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";

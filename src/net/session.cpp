@@ -52,23 +52,23 @@ class SocketResponder final : public Responder {
     TRY(expect(State::Streaming));
     if (chunk.empty() || is_head_) return {};
     if (!is_http_1_1_) return put(chunk);
-    return put(fmt::format("{:x}\r\n{}\r\n", chunk.size(), chunk));
+    std::string text;
+    add_chunk(text, chunk);
+    return put(text);
   }
 
   Result<void> finish() override {
     TRY(expect(State::Streaming));
     state_ = State::Finished;
     if (!is_http_1_1_ || is_head_) return {};
-    return put("0\r\n\r\n");
+    return put(last_chunk);
   }
 
   Result<std::unique_ptr<Stream>> hand_over(unsigned status,
                                             std::string_view content_type) override {
     TRY(expect(State::Unanswered));
     keeps_alive_ = false;
-    auto text = TRY(head(status, content_type, {}));
-    if (is_http_1_1_) text += "Transfer-Encoding: chunked\r\n";
-    TRY(put(text + "\r\n"));
+    TRY(start_stream(status, content_type));
     state_ = State::HandedOver;
     return std::make_unique<SocketStream>(Connection{shared_.give_away(), std::move(channel_)},
                                           is_http_1_1_);

@@ -1,11 +1,13 @@
 #include "net/stream.h"
 
+#include "net/message.h"
+
 namespace flotte::net {
 
 void SocketStream::write(std::string_view chunk) {
   if (chunk.empty() || is_finished_) return;
   if (is_chunked_) {
-    fmt::format_to(std::back_inserter(unsent_), "{:x}\r\n{}\r\n", chunk.size(), chunk);
+    add_chunk(unsent_, chunk);
   } else {
     unsent_ += chunk;
   }
@@ -13,7 +15,7 @@ void SocketStream::write(std::string_view chunk) {
 
 void SocketStream::finish() {
   if (is_finished_) return;
-  if (is_chunked_) unsent_ += "0\r\n\r\n";
+  if (is_chunked_) unsent_ += last_chunk;
   is_finished_ = true;
 }
 

@@ -171,28 +171,16 @@ class TlsChannel final : public Channel {
 
   Io<void> write_all(std::string_view bytes, Duration stall_max) override {
     while (!bytes.empty()) {
-      auto const size = static_cast<int>(std::min(bytes.size(), piece_max));
-      auto const count = drive(
-          session_.get(), socket_, [&] { return deadline_after(stall_max); },
-          [&](SSL* session) { return SSL_write(session, bytes.data(), size); });
+      auto const count = write_piece(bytes, stall_max);
       if (!count) return tl::unexpected(count.error());
-      if (*count == 0) {
-        return tl::unexpected(IoError{IoError::Kind::Closed, "the connection was closed"});
-      }
       bytes.remove_prefix(*count);
     }
     return {};
   }
 
   Io<std::size_t> write_some(std::string_view bytes) override {
-    auto const size = static_cast<int>(std::min(bytes.size(), piece_max));
-    auto const count = drive(
-        session_.get(), socket_, [] { return deadline_after(Duration::zero()); },
-        [&](SSL* session) { return SSL_write(session, bytes.data(), size); });
+    auto const count = write_piece(bytes, Duration::zero());
     if (!count && count.error().kind == IoError::Kind::Timeout) return 0;
-    if (count && *count == 0) {
-      return tl::unexpected(IoError{IoError::Kind::Closed, "the connection was closed"});
-    }
     return count;
   }
 
@@ -206,6 +194,18 @@ class TlsChannel final : public Channel {
 
  private:
   static constexpr std::size_t piece_max = 64 * 1024;
+
+  // One record or more of them, not nothing.
+  Io<std::size_t> write_piece(std::string_view bytes, Duration stall_max) {
+    auto const size = static_cast<int>(std::min(bytes.size(), piece_max));
+    auto const count = drive(
+        session_.get(), socket_, [&] { return deadline_after(stall_max); },
+        [&](SSL* session) { return SSL_write(session, bytes.data(), size); });
+    if (count && *count == 0) {
+      return tl::unexpected(IoError{IoError::Kind::Closed, "the connection was closed"});
+    }
+    return count;
+  }
 
   Session session_;
   int socket_;
