@@ -13,11 +13,18 @@
 
 namespace flotte {
 
-// `function` returns a Result. `what`: the piece of work, as the beginning of a sentence.
-template <class Function>
-std::invoke_result_t<Function> boundary(std::string_view what, Function&& function) {
+// `function` returns a Result, or nothing. `what`: the piece of work, as the beginning of a
+// sentence.
+template <class Function, class Returned = std::invoke_result_t<Function>>
+std::conditional_t<std::is_void_v<Returned>, Result<void>, Returned> boundary(std::string_view what,
+                                                                              Function&& function) {
   try {
-    return std::forward<Function>(function)();
+    if constexpr (std::is_void_v<Returned>) {
+      std::forward<Function>(function)();
+      return {};
+    } else {
+      return std::forward<Function>(function)();
+    }
   } catch (std::exception const& exception) {
     return fail(ErrorCode::InternalError, "{} ended with an exception: {}", what, exception.what());
   }

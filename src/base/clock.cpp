@@ -23,7 +23,7 @@ void SystemClock::sleep_until(Instant when) {
 
 bool SystemClock::wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
                              Instant deadline) {
-  auto const bounded = std::min(deadline, Instant(now() + wait_max));
+  auto const bounded = std::min(deadline, Instant(SystemClock::now() + wait_max));
   return condition.wait_until(lock, bounded) == std::cv_status::no_timeout;
 }
 

@@ -78,8 +78,8 @@ class Guard {
   std::unique_lock<std::mutex> held_;
 };
 
-// The machine's clocks and threads.
-class SystemClock final : public Clock {
+// The machine's clocks and threads. A test's clock derives from it and says what differs.
+class SystemClock : public Clock {
  public:
   WallTime wall() override;
   Instant now() override;

@@ -138,6 +138,10 @@ TEST(Boundary, makes_an_error_of_an_exception) {
   EXPECT_EQ(thrown.error().code, ErrorCode::InternalError);
   EXPECT_EQ(thrown.error().message, "The look ended with an exception: no memory");
   EXPECT_EQ(*boundary("The look", []() -> Result<int> { return 3; }), 3);
+  auto const out_of_nothing = boundary("The look", [] { throw std::runtime_error("no memory"); });
+  ASSERT_FALSE(out_of_nothing);
+  EXPECT_EQ(out_of_nothing.error().message, "The look ended with an exception: no memory");
+  EXPECT_TRUE(boundary("The look", [] {}));
 }
 
 TEST(Exception, that_nobody_caught_is_named) {

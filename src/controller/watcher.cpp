@@ -145,10 +145,7 @@ void Watcher::run() {
     auto const rests = !seams_.config.is_initialised() || (paused_until() && !ignores_pause);
     auto const in_bounds = [&](std::string_view what, auto const& work) {
       if (rests) return;
-      auto const done = boundary(what, [&]() -> Result<void> {
-        work();
-        return {};
-      });
+      auto const done = boundary(what, work);
       if (!done) log::error("{}", done.error().message);
     };
     in_bounds("The watcher's look", [&] { look(); });

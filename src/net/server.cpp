@@ -157,10 +157,9 @@ void Server::State::accept_until_stopped() {
       keeps_out = !lets_in;
     }
     if (!is_awaited || !lets_in) continue;
-    auto const accepted = boundary("Accepting a connection", [&]() -> Result<void> {
+    auto const accepted = boundary("Accepting a connection", [&] {
       if (is_unix_ready) accept_one(unix_socket->socket(), Transport::Unix);
       if (is_tcp_ready) accept_one(tcp->socket(), tls ? Transport::Tls : Transport::Tcp);
-      return {};
     });
     if (!accepted) log::warning("{}", accepted.error().message);
   }
@@ -234,10 +233,7 @@ void Server::State::accept_one(int listener, Transport transport) {
 }
 
 void Server::State::serve(Guest& guest) {
-  auto const served = boundary("A connection", [&]() -> Result<void> {
-    talk_with(guest);
-    return {};
-  });
+  auto const served = boundary("A connection", [&] { talk_with(guest); });
   if (!served) log::error("{}", served.error().message);
   std::lock_guard const lock(mutex);
   guest.socket.close();

@@ -11,25 +11,11 @@ namespace {
 using namespace std::chrono_literals;
 
 // The machine's, some time ahead.
-class AdvancedClock final : public Clock {
+class AdvancedClock final : public SystemClock {
  public:
   std::atomic<Duration> ahead{0s};
 
-  WallTime wall() override { return machine_.wall(); }
-  Instant now() override { return machine_.now() + ahead.load(); }
-  void sleep_until(Instant when) override { machine_.sleep_until(when); }
-  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
-                  Instant deadline) override {
-    return machine_.wait_until(lock, condition, deadline);
-  }
-  void notify_all(std::condition_variable& condition) override { machine_.notify_all(condition); }
-  std::thread start_thread(std::string name, std::function<void()> body) override {
-    return machine_.start_thread(std::move(name), std::move(body));
-  }
-  void join(std::thread& thread) override { machine_.join(thread); }
-
- private:
-  SystemClock machine_;
+  Instant now() override { return SystemClock::now() + ahead.load(); }
 };
 
 class Nodes final : public Node {

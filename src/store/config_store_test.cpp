@@ -82,26 +82,15 @@ class SlowStore final : public Store {
 };
 
 // The machine's, and tells who begins to wait.
-class TellingClock final : public Clock {
+class TellingClock final : public SystemClock {
  public:
-  WallTime wall() override { return clock_.wall(); }
-  Instant now() override { return clock_.now(); }
-  void sleep_until(Instant when) override { clock_.sleep_until(when); }
   bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
                   Instant deadline) override {
     if (on_wait) on_wait();
-    return clock_.wait_until(lock, condition, deadline);
+    return SystemClock::wait_until(lock, condition, deadline);
   }
-  void notify_all(std::condition_variable& condition) override { clock_.notify_all(condition); }
-  std::thread start_thread(std::string name, std::function<void()> body) override {
-    return clock_.start_thread(std::move(name), std::move(body));
-  }
-  void join(std::thread& thread) override { clock_.join(thread); }
 
   std::function<void()> on_wait;
-
- private:
-  SystemClock clock_;
 };
 
 NodeId const node_id("node-1");

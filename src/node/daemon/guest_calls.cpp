@@ -111,10 +111,9 @@ void GuestCalls::follow(std::stop_token const& stopping) {
   std::unique_lock lock(following_);
   while (!woken_.wait_for(lock, stopping, follow_interval, [] { return false; }) &&
          !stopping.stop_requested()) {
-    auto const followed = boundary("Following what guests were asked for", [&]() -> Result<void> {
+    auto const followed = boundary("Following what guests were asked for", [&] {
       of_kvm_.round();
       of_fake_.round();
-      return {};
     });
     if (!followed) log::error("{}", followed.error().message);
   }

@@ -565,10 +565,8 @@ class Kvm final : public Hypervisor {
     for (int round = 1; !woken_.wait_for(lock, stopping, tend_interval, [] { return false; }) &&
                         !stopping.stop_requested();
          ++round) {
-      auto const tended = boundary("Tending the guests", [&]() -> Result<void> {
-        tend_once(round % rounds_between_filters == 0);
-        return {};
-      });
+      auto const tended =
+          boundary("Tending the guests", [&] { tend_once(round % rounds_between_filters == 0); });
       if (!tended) log::error("{}", tended.error().message);
     }
   }

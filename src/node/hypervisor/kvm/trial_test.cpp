@@ -178,23 +178,12 @@ TEST(KvmTrial, a_braille_display_is_the_nodes) {
 // --- A QEMU that takes its time
 
 // Goes on when it is told to.
-class HandClock final : public Clock {
+class HandClock final : public SystemClock {
  public:
-  WallTime wall() override { return clock_.wall(); }
   Instant now() override { return now_.load(); }
   void sleep_until(Instant when) override { now_ = when; }
-  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
-                  Instant deadline) override {
-    return clock_.wait_until(lock, condition, deadline);
-  }
-  void notify_all(std::condition_variable& condition) override { clock_.notify_all(condition); }
-  std::thread start_thread(std::string name, std::function<void()> body) override {
-    return clock_.start_thread(std::move(name), std::move(body));
-  }
-  void join(std::thread& thread) override { clock_.join(thread); }
 
  private:
-  SystemClock clock_;
   std::atomic<Instant> now_ = Instant(1h);
 };
 
