@@ -161,8 +161,8 @@ Instant SsconfWriter::write_all(model::Cluster const& cluster) {
   std::map<NodeId, json::object> differ;
   auto to_write = cluster.online_nodes();
   std::erase_if(known_, [&](auto const& entry) {
-    return std::ranges::none_of(to_write,
-                                [&](auto const& node) { return node->uuid == entry.first; });
+    auto const node = cluster.node(entry.first);
+    return !node || (*node)->offline;
   });
   std::erase_if(to_write, [&](model::NodePtr const& node) {
     auto const& known = known_[node->uuid];

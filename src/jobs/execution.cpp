@@ -263,7 +263,7 @@ Result<json::array> Execution::submit(std::vector<json::array> jobs) {
   };
   // Once: that they are submitted is stored with them.
   bool is_stored_with_them = false;
-  auto const by = row_.job.submitted_by.value_or(Principal{.name = "flotte-controllerd"});
+  auto const by = row_.job.submitted_by.value_or(Principal::controller());
   auto const ids = queue_.submit(jobs, by, [&](auto const& made, store::Txn& txn) {
     record(made);
     add_journal(txn);

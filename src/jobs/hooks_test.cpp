@@ -4,12 +4,7 @@
 
 #include <atomic>
 
-#include "jobs/job_context.h"
-#include "jobs/job_queue.h"
-#include "opcodes/instance.h"
-#include "rpc/fake_node.h"
-#include "store/config_store.h"
-#include "store/memory_store.h"
+#include "jobs/queue_fixture.h"
 
 namespace flotte::jobs {
 namespace {
@@ -74,49 +69,17 @@ struct MakesOne {
   }
 };
 
-class HooksOfJobs : public testing::Test {
+class HooksOfJobs : public QueueTest {
  protected:
   HooksOfJobs() {
     units_.add<MakesOne>();
-    config_ = std::move(*store::ConfigStore::create(store_, clock_));
-    auto const filled = config_->update(
-        [](store::ClusterEdit& edit) -> Result<void> {
-          model::Settings settings;
-          settings.uuid = ClusterId("c");
-          settings.cluster_name = "cluster";
-          settings.master_node = NodeId("node-1");
-          edit.put(settings);
-          edit.put(model::Group{.uuid = GroupId("g"), .name = "default"});
-          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1", .group = GroupId("g")});
-          edit.put(model::Node{.uuid = NodeId("node-2"), .name = "n2", .group = GroupId("g")});
-          return {};
-        },
-        {});
-    EXPECT_TRUE(filled);
     restart();
-  }
-
-  void restart() {
-    queue_.reset();
-    queue_ = std::move(
-        *JobQueue::create({clock_, random_, store_, *config_, nodes_, keys_}, units_, ++epoch_));
-    queue_->start();
   }
 
   JobId submit(std::string_view name, bool is_dry_run = false) {
     json::object op{{"OP_ID", "OP_INSTANCE_REMOVE"}, {"instance_name", name}};
     if (is_dry_run) op["dry_run"] = true;
-    return *queue_->submit({json::array{op}}).front();
-  }
-  Job wait(JobId id) {
-    auto const deadline = clock_.now() + 20s;
-    std::uint64_t progress = 0;
-    for (auto status = Status::Queued; !is_final(status);) {
-      auto const change = queue_->wait_change(id, status, 1'000'000, progress, deadline);
-      if (!change || !*change) break;
-      status = (*change)->status;
-    }
-    return *queue_->job(id);
+    return QueueTest::submit(std::move(op));
   }
   Job run(std::string_view name) { return wait(submit(name)); }
 
@@ -140,17 +103,6 @@ class HooksOfJobs : public testing::Test {
     for (auto const& entry : job.ops[0].log) lines.emplace_back(entry.content.as_string());
     return lines;
   }
-  std::size_t disks() { return nodes_.state(NodeId("node-1")).disks.size(); }
-
-  SystemClock clock_;
-  SeededRandom random_{1};
-  store::MemoryStore store_;
-  rpc::FakeNode nodes_;
-  MemoryKeys keys_;
-  UnitTable units_;
-  std::unique_ptr<store::ConfigStore> config_;
-  std::unique_ptr<JobQueue> queue_;
-  std::int64_t epoch_ = 0;
 };
 
 TEST_F(HooksOfJobs, run_before_and_after_and_know_what_changed) {

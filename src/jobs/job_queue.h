@@ -90,7 +90,7 @@ class JobQueue {
   // returns. `together` adds what is stored in the same transaction, where any job is stored.
   using Together = std::function<void(std::vector<Result<JobId>> const& ids, store::Txn& txn)>;
   std::vector<Result<JobId>> submit(std::vector<json::array> const& jobs,
-                                    Principal const& by = {.name = "flotte-controllerd"},
+                                    Principal const& by = Principal::controller(),
                                     Together const& together = {});
 
   // Archived ones too. UnknownEntity.

@@ -3,13 +3,7 @@
 
 #include <stdexcept>
 
-#include "jobs/job_context.h"
-#include "jobs/job_queue.h"
-#include "jobs/journal.h"
-#include "opcodes/instance.h"
-#include "rpc/fake_node.h"
-#include "store/config_store.h"
-#include "store/memory_store.h"
+#include "jobs/queue_fixture.h"
 
 namespace flotte::jobs {
 namespace {
@@ -56,76 +50,36 @@ struct Throwing {
   }
 };
 
-json::array a_job(std::string_view name) {
-  json::object op;
-  op["OP_ID"] = "OP_INSTANCE_REMOVE";
-  op["instance_name"] = name;
-  return {std::move(op)};
-}
-
-class Poison : public testing::Test {
+class Poison : public QueueTest {
  protected:
   Poison() {
     units_.add<Throwing>();
-    config_ = std::move(*store::ConfigStore::create(store_, clock_));
-    EXPECT_TRUE(config_->update(
-        [](store::ClusterEdit& edit) -> Result<void> {
-          edit.put(model::Settings{.uuid = ClusterId("c"), .cluster_name = "cluster"});
-          edit.put(model::Group{.uuid = GroupId("g"), .name = "default"});
-          edit.put(model::Node{.uuid = NodeId("node-1"), .name = "n1", .group = GroupId("g")});
-          return {};
-        },
-        {}));
     restart();
   }
 
-  // As after the end of a controller: only what the store and the record of crashes hold is known.
-  void restart(std::vector<std::string> const& crashes = {}) {
-    queue_.reset();
-    queue_ = std::move(*JobQueue::create({clock_, random_, store_, *config_, nodes_, keys_}, units_,
-                                         ++epoch_, crashes));
-    queue_->start();
-  }
-
-  Job ended(JobId id) {
-    std::uint64_t progress = 0;
-    for (auto status = Status::Queued; !is_final(status);) {
-      auto const change = queue_->wait_change(id, status, 1'000'000, progress, clock_.now() + 60s);
-      if (!change || !*change) break;
-      status = (*change)->status;
-    }
-    return *queue_->job(id);
+  JobId submit(std::string_view name) {
+    return QueueTest::submit({{"OP_ID", "OP_INSTANCE_REMOVE"}, {"instance_name", name}});
   }
 
   // One that a controller is at when it ends.
   JobId one_at_work(std::string_view name) {
     nodes_.set_reachable(NodeId("node-1"), false);
-    auto const id = *queue_->submit({a_job(name)}).front();
+    auto const id = submit(name);
     while (store_.range_prefix(journal_prefix(id))->empty()) std::this_thread::sleep_for(1ms);
     return id;
   }
-
-  SystemClock clock_;
-  SeededRandom random_{1};
-  store::MemoryStore store_;
-  rpc::FakeNode nodes_;
-  MemoryKeys keys_;
-  UnitTable units_;
-  std::unique_ptr<store::ConfigStore> config_;
-  std::unique_ptr<JobQueue> queue_;
-  std::int64_t epoch_ = 0;
 };
 
 TEST_F(Poison, of_a_job_that_throws_is_the_error_of_that_job) {
   for (auto const* place : {"locks", "inspect", "plan", "apply"}) {
-    auto const job = ended(*queue_->submit({a_job(place)}).front());
+    auto const job = wait(submit(place));
     ASSERT_EQ(job.status(), Status::Error) << place;
     EXPECT_NE(json::serialize(job.ops[0].result).find("ended with an exception: map::at"),
               std::string::npos)
         << json::serialize(job.ops[0].result);
     EXPECT_TRUE(nodes_.state(NodeId("node-1")).disks.empty()) << "what it did is undone";
   }
-  EXPECT_EQ(ended(*queue_->submit({a_job("well")}).front()).status(), Status::Success);
+  EXPECT_EQ(wait(submit("well")).status(), Status::Success);
 }
 
 TEST_F(Poison, of_a_job_that_ended_the_controller_three_times_is_set_aside_by_name) {
@@ -146,7 +100,7 @@ TEST_F(Poison, of_a_job_that_ended_the_controller_three_times_is_set_aside_by_na
   EXPECT_EQ(queue_->job(bad)->status(), Status::Error);
   // Nobody waits for its locks; what it did is still known.
   nodes_.set_reachable(NodeId("node-1"), true);
-  EXPECT_EQ(ended(*queue_->submit({a_job("bad")}).front()).status(), Status::Success);
+  EXPECT_EQ(wait(submit("bad")).status(), Status::Success);
   EXPECT_FALSE(queue_->journal(bad).empty());
 
   // It stays so, until somebody archives it.
@@ -161,14 +115,14 @@ TEST_F(Poison, is_nothing_that_was_killed_however_often) {
   auto const job = one_at_work("good");
   for (int kill = 0; kill < 5; ++kill) restart();
   nodes_.set_reachable(NodeId("node-1"), true);
-  EXPECT_EQ(ended(job).status(), Status::Success);
+  EXPECT_EQ(wait(job).status(), Status::Success);
 }
 
 TEST_F(Poison, is_not_what_cannot_be_read) {
   auto const job = one_at_work("good");
   restart({"", "nonsense", fmt::format("{}", epoch_), fmt::format("7 {}", number(job) + 100)});
   nodes_.set_reachable(NodeId("node-1"), true);
-  EXPECT_EQ(ended(job).status(), Status::Success);
+  EXPECT_EQ(wait(job).status(), Status::Success);
 }
 
 }  // namespace

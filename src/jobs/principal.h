@@ -13,6 +13,8 @@ struct Principal {
   std::string name;  // empty: a user without one
   std::optional<std::int64_t> uid;
 
+  // Of what nobody else asked for.
+  static Principal controller() { return {.name = "flotte-controllerd", .uid = std::nullopt}; }
   // "root (uid 0)"
   std::string text() const;
   static schema::Fields fields();

@@ -39,6 +39,8 @@ struct JobQueue::Row {
   std::string unreadable;
 
   OpState& op() { return job.ops[current]; }
+  // What is told must be durable: until then it counts as running.
+  bool is_end_being_stored() const { return is_final(job.status()) && is_executing; }
   // An end counts when it is durable.
   bool has_ended() const { return is_final(job.status()) && !is_executing; }
   // It neither runs nor is about to.

@@ -55,10 +55,9 @@ std::vector<json::object> JobQueue::unfinished_opcodes() const {
   return list;
 }
 
-// While its end is being stored a job still counts as running: what is told must be durable.
 Job JobQueue::as_told(Row const& row) const {
   auto job = row.job;
-  if (row.is_executing && is_final(job.status())) job.ops[row.current].status = Status::Running;
+  if (row.is_end_being_stored()) job.ops[row.current].status = Status::Running;
   return job;
 }
 
@@ -131,9 +130,7 @@ Result<std::optional<Change>> JobQueue::change_in_memory(JobId id, Status known_
     return fail(ErrorCode::UnknownEntity, "Job {} not found", number(id));
   }
   auto const& row = *found->second;
-  // While the end is being stored the job still counts as running: what is told must be durable.
-  auto const status =
-      row.is_executing && is_final(row.job.status()) ? Status::Running : row.job.status();
+  auto const status = row.is_end_being_stored() ? Status::Running : row.job.status();
   Change change{.job = id, .status = status};
   change.reads_log = row.log.is_forgotten() && row.log.last_serial() != known_log_serial;
   if (!row.log.is_forgotten()) {

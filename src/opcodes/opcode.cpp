@@ -56,6 +56,17 @@ Description const* find(std::string_view op_id) {
   return nullptr;
 }
 
+std::optional<std::string_view> unknown_parameter(Description const& description,
+                                                  json::object const& opcode) {
+  for (auto const& [key, value] : opcode) {
+    if (key != "OP_ID" && !has_field(description.fields, key) &&
+        !has_field(Common::fields(), key)) {
+      return std::string_view(key);
+    }
+  }
+  return std::nullopt;
+}
+
 Result<json::object> normalise(json::value const& submitted) {
   if (!submitted.is_object()) return fail(ErrorCode::WrongInput, "An opcode must be a dict");
   auto const& given = submitted.get_object();
@@ -65,12 +76,8 @@ Result<json::object> normalise(json::value const& submitted) {
   if (!description) {
     return fail(ErrorCode::WrongInput, "Opcode '{}' is not known or not built yet", op_id);
   }
-  for (auto const& [key, value] : given) {
-    if (key != "OP_ID" && !has_field(description->fields, key) &&
-        !has_field(Common::fields(), key)) {
-      return fail(ErrorCode::WrongInput, "{}: Unknown parameter '{}'", op_id,
-                  std::string_view(key));
-    }
+  if (auto const unknown = unknown_parameter(*description, given)) {
+    return fail(ErrorCode::WrongInput, "{}: Unknown parameter '{}'", op_id, *unknown);
   }
   auto const common = common_of(given);
   if (!common) return prefixed(op_id, common.error());

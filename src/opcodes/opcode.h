@@ -46,6 +46,10 @@ struct Description {
 Description const* find(std::string_view op_id);
 std::span<Description const> all();
 
+// The first of an opcode's parameters that opcodes of its kind don't have.
+std::optional<std::string_view> unknown_parameter(Description const& description,
+                                                  json::object const& opcode);
+
 // Checks a submitted opcode against its table and returns it with every default filled in, OP_ID
 // first. Errors name the parameter, as "OP_TEST_DELAY: ...".
 Result<json::object> normalise(json::value const& submitted);

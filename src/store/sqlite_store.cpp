@@ -368,12 +368,15 @@ Result<void> SqliteStore::write_all(Batch const& batch, std::int64_t revision, i
   if (!put || !remove || !remove_range || !mark) {
     return fail(ErrorCode::EnvironmentError, "The store {}: {}", path_, sqlite3_errmsg(db_));
   }
+  auto const failed = [&] {
+    return fail(ErrorCode::EnvironmentError, "The store {} can't be written: {}", path_,
+                sqlite3_errmsg(db_));
+  };
   auto const step = [&](sqlite3_stmt* statement) -> Result<void> {
     auto const status = sqlite3_step(statement);
     sqlite3_reset(statement);
     if (status == SQLITE_DONE) return {};
-    return fail(ErrorCode::EnvironmentError, "The store {} can't be written: {}", path_,
-                sqlite3_errmsg(db_));
+    return failed();
   };
   auto const write_row = [&](std::string const& key, std::string const* value,
                              std::int64_t mod_revision) -> Result<void> {
@@ -405,8 +408,7 @@ Result<void> SqliteStore::write_all(Batch const& batch, std::int64_t revision, i
   code = sqlite3_exec(db_, "COMMIT", nullptr, nullptr, nullptr);
   if (code == SQLITE_OK) return {};
   code = sqlite3_extended_errcode(db_);
-  return fail(ErrorCode::EnvironmentError, "The store {} can't be written: {}", path_,
-              sqlite3_errmsg(db_));
+  return failed();
 }
 
 // All of it may be in the log, and nobody knows what of that is on the disk: it must not be told to

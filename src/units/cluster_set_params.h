@@ -18,7 +18,6 @@ struct ClusterSetParams {
       std::optional<rpc::OsList> operating_systems;  // where their parameters change
     };
     std::vector<NodeState> nodes;  // where something depends on them
-    std::vector<std::string> notes;
     std::vector<std::string> warnings;
   };
   struct Plan {

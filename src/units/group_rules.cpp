@@ -2,21 +2,19 @@
 
 #include <algorithm>
 
+#include "model/names.h"
+
 namespace flotte::units {
-namespace {
-
-constexpr std::size_t name_bytes_max = 128;
-
-}  // namespace
 
 Result<void> check_group_name(std::string_view name) {
   auto const is_shown = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; };
-  if (!name.empty() && name.size() <= name_bytes_max && std::ranges::all_of(name, is_shown)) {
+  if (!name.empty() && name.size() <= model::group_name_bytes_max &&
+      std::ranges::all_of(name, is_shown)) {
     return {};
   }
   return fail(ErrorCode::WrongInput,
               "Invalid group name '{}': at most {} characters, and no blanks among them", name,
-              name_bytes_max);
+              model::group_name_bytes_max);
 }
 
 Result<void> check_alloc_policy(std::string_view policy) {

@@ -22,6 +22,10 @@ namespace {
 // An OS script may take a day, as Ganeti's.
 constexpr std::chrono::hours os_timeout{24};
 
+bool adopts(json::object const& disk) {
+  return disk.contains("adopt");
+}
+
 // Everything that plan() works out, in the order in which it is worked out.
 class Planner {
  public:
@@ -139,7 +143,6 @@ class Planner {
   }
 
   std::size_t adopted_count() const {
-    auto const adopts = [](json::object const& disk) { return disk.contains("adopt"); };
     return static_cast<std::size_t>(std::ranges::count_if(op_.disks, adopts));
   }
 
@@ -494,8 +497,7 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
       if (!node->drained && node->vm_capable) candidates.push_back(node);
     }
   }
-  auto const adopts = std::ranges::any_of(
-      op.disks, [](json::object const& disk) { return disk.contains("adopt"); });
+  auto const some_adopt = std::ranges::any_of(op.disks, adopts);
   struct Candidate {
     rpc::NodeFacts facts;
     std::optional<rpc::VolumeList> volumes;
@@ -504,7 +506,7 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
   auto answers = nodes.at_each(candidates, [&](model::NodePtr const& node) -> Result<Candidate> {
     Candidate candidate;
     candidate.facts = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
-    if (adopts) candidate.volumes = TRY(nodes.ask(*node, rpc::NodeVolumes{}));
+    if (some_adopt) candidate.volumes = TRY(nodes.ask(*node, rpc::NodeVolumes{}));
     if (!op.no_install.value_or(false)) {
       candidate.operating_systems = TRY(nodes.ask(*node, rpc::OsDiagnose{}));
     }

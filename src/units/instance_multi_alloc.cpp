@@ -27,19 +27,17 @@ Result<InstanceMultiAlloc::Plan> InstanceMultiAlloc::plan(Op const& op,
   if (op.instances.empty()) return fail(ErrorCode::WrongInput, "No instances are given");
   Plan plan;
   std::set<std::string> names;
+  auto const* creation = opcodes::find(opcodes::InstanceCreate::op_id);
   for (std::size_t i = 0; i < op.instances.size(); ++i) {
     auto const* given = op.instances[i].if_object();
     if (!given) return fail(ErrorCode::WrongInput, "Instance {} is no object", i);
+    if (auto const unknown = opcodes::unknown_parameter(*creation, *given)) {
+      return fail(ErrorCode::WrongInput, "Unknown fields in definition {}: {}", i, *unknown);
+    }
     auto one = *given;
     one["OP_ID"] = opcodes::InstanceCreate::op_id;
     auto made = opcodes::normalise(one);
     if (!made) {
-      constexpr std::string_view unknown = "OP_INSTANCE_CREATE: Unknown parameter '";
-      std::string_view const said = made.error().message;
-      if (said.starts_with(unknown)) {
-        return fail(ErrorCode::WrongInput, "Unknown fields in definition {}: {}", i,
-                    said.substr(unknown.size(), said.size() - unknown.size() - 1));
-      }
       return fail(ErrorCode::WrongInput, "Instance {} of the list: {}", i, made.error().message);
     }
     auto const name = model::text_of(*made, "instance_name");

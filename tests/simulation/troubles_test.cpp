@@ -103,7 +103,6 @@ constexpr Row rows[] = {
     {"OP_TEST_OS_PARAMS", ""},
 };
 
-constexpr std::size_t group_name_max = 128;
 constexpr auto patience = 300h;
 // A call is waited for for ten minutes.
 constexpr auto long_enough = 9min;
@@ -124,6 +123,10 @@ void each_node(World& world, std::function<void(rpc::FakeNodeState&)> const& edi
   for (auto const& [id, node] : world.invariants().cluster().nodes()) {
     world.nodes().fake().change(id, edit);
   }
+}
+
+bool is_os_script(rpc::FakeCall const& call) {
+  return call.call == rpc::OsCreate::name || call.call == rpc::OsRename::name;
 }
 
 // The directories of hooks of which people are told when one fails: those after an operation.
@@ -236,10 +239,9 @@ class Encounters {
 
  private:
   void take(rpc::FakeCall const& call) {
-    auto const is_script = call.call == rpc::OsCreate::name || call.call == rpc::OsRename::name;
     if (call.call == rpc::InstanceStart::name) met_.insert(Trouble::Start);
     if (SimulatedNodes::writes_to_disks(call.call)) met_.insert(Trouble::Slow);
-    if (is_script) met_.insert({Trouble::Script, Trouble::Lines});
+    if (is_os_script(call)) met_.insert({Trouble::Script, Trouble::Lines});
     if (call.call != rpc::HooksRun::name) return;
     if (!told_hooks(call).empty()) met_.insert(Trouble::Lines);
   }
@@ -314,10 +316,9 @@ class Meeting {
   inline static std::vector<std::string> const did_not_answer{"did not answer"};
 
   Result<void> befall(rpc::FakeCall const& call) {
-    auto const is_script = call.call == rpc::OsCreate::name || call.call == rpc::OsRename::name;
     if (call.context.job == 0) return {};
     if (trouble_ == Trouble::Start && call.call == rpc::InstanceStart::name) return fails();
-    if (trouble_ == Trouble::Script && is_script) return fails();
+    if (trouble_ == Trouble::Script && is_os_script(call)) return fails();
     if (trouble_ == Trouble::Lines && call.call == rpc::HooksRun::name) flood(call);
     // Others have taken it since the operation was planned.
     if (trouble_ == Trouble::Full && !kept_.contains(call.node)) {
@@ -537,7 +538,8 @@ class Operations : public testing::TestWithParam<std::string> {
                          : id == "OP_GROUP_ADD"                                  ? "group_name"
                                                                                  : "";
       if (!op.contains(field)) return;
-      auto const length = id.starts_with("OP_GROUP") ? group_name_max : world.options().name_length;
+      auto const length =
+          id.starts_with("OP_GROUP") ? model::group_name_bytes_max : world.options().name_length;
       op[field] = json::string(lengthened(std::string(op[field].as_string()), length));
     };
     run(

@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "generators.h"
+#include "model/names.h"
 #include "rapi/live_query.h"
 
 namespace flotte::simulation {
@@ -13,7 +14,6 @@ using namespace std::chrono_literals;
 constexpr auto lease = 10s;
 constexpr auto settle_max = 12h;
 constexpr std::size_t trace_max = 200'000;
-constexpr std::size_t group_name_max = 128;
 
 NodeId node_id(std::int64_t number) {
   return NodeId(fmt::format("node-{}", number));
@@ -116,7 +116,8 @@ void World::set_up() {
         [this](store::ClusterEdit& edit) -> Result<void> {
           edit.put(model::Group{
               .uuid = GroupId("00000000-0000-4000-8000-00000000000a"),
-              .name = lengthened("group-0", std::min(options_.name_length, group_name_max))});
+              .name = lengthened("group-0",
+                                 std::min(options_.name_length, model::group_name_bytes_max))});
           return {};
         },
         {}));
