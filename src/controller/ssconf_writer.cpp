@@ -19,9 +19,9 @@ namespace json = boost::json;
 constexpr auto call_timeout = 10s;
 constexpr auto retry_after = 10s;
 constexpr auto all_again_after = 10min;
-// With thousands of machines a round takes a while: it shall not take more than a tenth of the
-// time.
-constexpr int rest_for_work = 9;
+// With thousands of machines a round takes a while: it shall not take more than a fortieth of the
+// time, unless somebody waits for it.
+constexpr int rest_for_work = 40;
 constexpr Duration rest_max = 2s;
 
 json::object differing(json::object const& wanted, json::object const& known) {
@@ -85,9 +85,12 @@ void SsconfWriter::wait(Duration longest) {
 bool SsconfWriter::wait_for(std::unique_lock<std::mutex>& guard, std::uint64_t wanted,
                             Duration longest) {
   auto const until = clock_.now() + longest;
+  ++waiting_;
+  clock_.notify_all(changed_);
   while (written_ < wanted && !is_stopping_ && clock_.now() < until) {
     clock_.wait_until(guard, changed_, until);
   }
+  --waiting_;
   return written_ >= wanted;
 }
 
@@ -149,7 +152,9 @@ void SsconfWriter::run() {
     faults_ = std::move(faults);
     clock_.notify_all(changed_);
     auto const rested = ended + std::min(rest_for_work * (ended - began), rest_max);
-    while (!is_stopping_ && clock_.now() < rested) clock_.wait_until(guard, changed_, rested);
+    while (!is_stopping_ && waiting_ == 0 && clock_.now() < rested) {
+      clock_.wait_until(guard, changed_, rested);
+    }
   }
 }
 

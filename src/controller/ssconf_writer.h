@@ -59,6 +59,7 @@ class SsconfWriter {
   std::condition_variable changed_;
   std::uint64_t committed_ = 1;  // counts changes; the first is what was there at the start
   std::uint64_t written_ = 0;    // of these
+  std::size_t waiting_ = 0;      // for what is committed to be written
   bool is_wanted_anew_ = false;
   std::vector<std::string> faults_;  // of the last round
   bool is_stopping_ = false;

@@ -118,6 +118,19 @@ TEST_F(SsconfWriting, all_nodes_are_written_to_at_the_same_time) {
   EXPECT_EQ(nodes_.written.size(), 3U);
 }
 
+TEST_F(SsconfWriting, who_waits_is_not_kept_by_the_rest_after_a_long_round) {
+  make_cluster(1);
+  nodes_.on_call = [&] { clock_.put_forward(std::chrono::seconds(5)); };
+  writer_.start();
+  writer_.wait(patience);
+  nodes_.on_call = {};
+  make_cluster(1, {"one"});
+  writer_.wake();
+  writer_.wait(std::chrono::milliseconds(1500));
+  writer_.stop();
+  EXPECT_EQ(nodes_.written.size(), 2U);
+}
+
 TEST_F(SsconfWriting, a_cluster_that_is_made_again_gets_all_files) {
   make_cluster(1);
   writer_.start();
