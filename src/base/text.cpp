@@ -2,29 +2,25 @@
 
 namespace flotte {
 
-bool natural_less(std::string_view a, std::string_view b) {
-  std::size_t i = 0;
-  std::size_t j = 0;
-  auto const digit = [](char c) { return c >= '0' && c <= '9'; };
-  while (i < a.size() && j < b.size()) {
-    if (digit(a[i]) && digit(b[j])) {
-      auto const end_a =
-          std::find_if_not(a.begin() + static_cast<std::ptrdiff_t>(i), a.end(), digit) - a.begin();
-      auto const end_b =
-          std::find_if_not(b.begin() + static_cast<std::ptrdiff_t>(j), b.end(), digit) - b.begin();
-      auto const number_a = a.substr(i, static_cast<std::size_t>(end_a) - i);
-      auto const number_b = b.substr(j, static_cast<std::size_t>(end_b) - j);
-      if (number_a.size() != number_b.size()) return number_a.size() < number_b.size();
-      if (number_a != number_b) return number_a < number_b;
-      i = static_cast<std::size_t>(end_a);
-      j = static_cast<std::size_t>(end_b);
-    } else {
-      if (a[i] != b[j]) return a[i] < b[j];
-      ++i;
-      ++j;
+std::string natural_key(std::string_view text) {
+  constexpr std::ptrdiff_t length_max = 255;
+  auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::string key;
+  key.reserve(text.size() + 2);
+  for (auto at = text.begin(); at != text.end();) {
+    auto const end = std::find_if_not(at, text.end(), is_digit);
+    if (end == at) {
+      key += *at++;
+      continue;
     }
+    // A digit, as which a number stands among other characters; then the longer number is the
+    // larger.
+    key += '0';
+    key += static_cast<char>(std::min(end - at, length_max));
+    key.append(at, end);
+    at = end;
   }
-  return a.size() - i < b.size() - j;
+  return key;
 }
 
 }  // namespace flotte

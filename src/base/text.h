@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace flotte {
 
@@ -29,7 +32,21 @@ inline std::optional<std::int64_t> whole_number(std::string_view text) {
   return error == std::errc() && at == end ? std::optional(number) : std::nullopt;
 }
 
-// web2 before web10.
-bool natural_less(std::string_view a, std::string_view b);
+// Of two keys the one that is less, byte by byte, is of the text that comes first: web2 before
+// web10.
+std::string natural_key(std::string_view text);
+
+// Sorts texts, or what has such a name.
+template <class T, class Name = std::identity>
+void sort_naturally(std::vector<T>& all, Name name_of = {}) {
+  std::vector<std::pair<std::string, T>> keyed;
+  keyed.reserve(all.size());
+  for (auto& one : all) {
+    auto key = natural_key(std::invoke(name_of, one));
+    keyed.emplace_back(std::move(key), std::move(one));
+  }
+  std::ranges::sort(keyed, std::less(), [](auto const& pair) -> auto& { return pair.first; });
+  std::ranges::transform(keyed, all.begin(), [](auto& pair) { return std::move(pair.second); });
+}
 
 }  // namespace flotte

@@ -66,6 +66,7 @@ std::string ndparams_text(json::object const& params) {
 
 std::string normal_text(std::string_view field, std::string_view kind, json::value const& value,
                         Unit unit) {
+  if (kind == "text" && value.is_string()) return std::string(value.get_string());
   if (kind == "bool" && value.is_bool()) return value.as_bool() ? "Y" : "N";
   if (kind == "unit" && value.is_number())
     return format_size({value.to_number<std::int64_t>()}, unit);
@@ -89,13 +90,63 @@ std::string status_text(std::int64_t status, bool is_verbose) {
   }
 }
 
-std::size_t columns_of(std::string_view text) {
+std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](unsigned char c) { return (c & 0xc0) != 0x80; }));
 }
 
 std::string text_of(json::value const& value) {
   return std::string(std::string_view(value.as_string()));
+}
+
+struct Column {
+  std::string_view name;
+  std::string_view title;
+  std::string_view kind;
+
+  bool is_right() const { return kind == "number" || kind == "unit" || kind == "float"; }
+};
+
+std::vector<Column> columns_of(json::array const& fields) {
+  std::vector<Column> columns;
+  for (auto const& field : fields) {
+    columns.push_back({field.at("name").as_string(), field.at("title").as_string(),
+                       field.at("kind").as_string()});
+  }
+  return columns;
+}
+
+std::string cell_text(Column const& column, json::array const& cell, TableOptions const& options,
+                      Unit unit) {
+  auto const status = cell.at(0).to_number<std::int64_t>();
+  auto const& value = cell.at(1);
+  if (status != Normal) return status_text(status, options.is_verbose);
+  if (options.is_of_groups && column.name == "ndparams") return ndparams_text(value.as_object());
+  if (options.is_of_groups && column.name == "tags") return python_text(value);
+  return normal_text(column.name, column.kind, value, unit);
+}
+
+using Line = std::vector<std::string>;
+
+// The titles are the first of them.
+std::vector<Line> lines_of(json::array const& rows, std::vector<Column> const& columns,
+                           TableOptions const& options) {
+  auto const unit =
+      options.unit.value_or(options.separator.value_or("").empty() ? Unit::Human : Unit::Mebi);
+  std::vector<Line> lines;
+  lines.reserve(rows.size() + 1);
+  if (options.has_headers) {
+    auto& line = lines.emplace_back();
+    for (auto const& column : columns) line.emplace_back(column.title);
+  }
+  for (auto const& row : rows) {
+    auto& line = lines.emplace_back();
+    line.reserve(columns.size());
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      line.push_back(cell_text(columns[i], row.as_array().at(i).as_array(), options, unit));
+    }
+  }
+  return lines;
 }
 
 void render(json::value const& value, std::size_t depth, std::string& out, bool after_key);
@@ -183,50 +234,25 @@ std::string stamp_text(json::value const& stamp) {
 }
 
 std::string render_table(json::value const& answer, TableOptions const& options) {
-  auto const& fields = answer.at("fields").as_array();
-  auto const unit =
-      options.unit.value_or(options.separator.value_or("").empty() ? Unit::Human : Unit::Mebi);
-  std::vector<std::vector<std::string>> lines;
-  if (options.has_headers) {
-    auto& line = lines.emplace_back();
-    for (auto const& field : fields) line.push_back(text_of(field.at("title")));
-  }
-  for (auto const& row : answer.at("data").as_array()) {
-    auto& line = lines.emplace_back();
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      auto const& cell = row.as_array().at(i).as_array();
-      auto const status = cell.at(0).to_number<std::int64_t>();
-      auto const name = text_of(fields[i].at("name"));
-      if (status != Normal) {
-        line.push_back(status_text(status, options.is_verbose));
-      } else if (name == "ndparams" && options.is_of_groups) {
-        line.push_back(ndparams_text(cell.at(1).as_object()));
-      } else if (name == "tags" && options.is_of_groups) {
-        line.push_back(python_text(cell.at(1)));
-      } else {
-        line.push_back(normal_text(name, text_of(fields[i].at("kind")), cell.at(1), unit));
-      }
-    }
-  }
+  auto const columns = columns_of(answer.at("fields").as_array());
+  auto const lines = lines_of(answer.at("data").as_array(), columns, options);
   std::string out;
   if (options.separator) {
     for (auto const& line : lines) out += fmt::format("{}\n", fmt::join(line, *options.separator));
     return out;
   }
-  std::vector<std::size_t> widths(fields.size());
+  std::vector<std::size_t> widths(columns.size());
   for (auto const& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i)
-      widths[i] = std::max(widths[i], columns_of(line[i]));
+      widths[i] = std::max(widths[i], width_of(line[i]));
   }
   for (auto const& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) {
-      auto const kind = text_of(fields[i].at("kind"));
-      auto const is_right = kind == "number" || kind == "unit" || kind == "float";
-      std::string const pad(widths[i] - columns_of(line[i]), ' ');
+      auto const pad = widths[i] - width_of(line[i]);
       if (i > 0) out += ' ';
-      if (is_right) out += pad;
+      if (columns[i].is_right()) out.append(pad, ' ');
       out += line[i];
-      if (!is_right && i + 1 < line.size()) out += pad;
+      if (!columns[i].is_right() && i + 1 < line.size()) out.append(pad, ' ');
     }
     out += '\n';
   }

@@ -212,12 +212,12 @@ Outcome<json::value> Session::ask(std::string const& method, std::string const& 
                                     .is_idempotent = path != "submit"},
                                    request_timeout);
   if (!response) return tl::unexpected(no_daemon(response.error().message));
-  auto const parsed = schema::parse(response->body);
+  auto parsed = schema::parse(response->body);
   if (!parsed) return stop("The controller's answer is no JSON: " + parsed.error().message);
   if (parsed->is_object() && parsed->get_object().contains("error")) {
     return tl::unexpected(from_wire(parsed->get_object().at("error")));
   }
-  return *parsed;
+  return *std::move(parsed);
 }
 
 Outcome<json::value> Session::get(std::string const& path) {

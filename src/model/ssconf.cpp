@@ -28,8 +28,7 @@ template <class Objects>
 auto in_order(Objects const& objects) {
   std::vector<typename Objects::mapped_type> all;
   for (auto const& [id, object] : objects) all.push_back(object);
-  std::ranges::sort(all, natural_less,
-                    [](auto const& object) -> auto const& { return object->name; });
+  sort_naturally(all, [](auto const& object) -> auto const& { return object->name; });
   return all;
 }
 
@@ -129,7 +128,7 @@ class Files {
     std::vector<std::string> names;
     names.reserve(cluster_.instances().size());
     for (auto const& [id, instance] : cluster_.instances()) names.push_back(instance->name);
-    std::ranges::sort(names, natural_less);
+    sort_naturally(names);
     put("instance_list", lines(names));
   }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "model/cluster.h"
@@ -23,7 +24,8 @@ struct Cell {
   Status status = Status::Normal;
   json::value value;
 
-  json::value wire() const { return json::array{static_cast<int>(status), value}; }
+  // Takes the value along.
+  json::array wire(json::storage_ptr storage) &&;
 };
 
 inline Cell unavailable() {
@@ -35,7 +37,7 @@ inline Cell text_cell(std::string_view text) {
 
 // What nodes said just now; a node that did not answer has none.
 struct Live {
-  using Running = std::map<std::string, rpc::RunningInstance, std::less<>>;  // by name
+  using Running = std::unordered_map<std::string, rpc::RunningInstance>;  // by name
   std::map<NodeId, std::optional<Running>> running;
   std::map<NodeId, std::optional<rpc::NodeFacts>> facts;
 };
@@ -45,6 +47,9 @@ struct Row {
   model::Cluster const* cluster = nullptr;
   Live const* live = nullptr;
   model::Instance const* instance = nullptr;
+  model::Node const* primary = nullptr;        // the instance's, where it is known
+  Live::Running const* on_primary = nullptr;   // what it answered
+  rpc::RunningInstance const* told = nullptr;  // what it said about the instance
   model::Node const* node = nullptr;
   model::Group const* group = nullptr;
   json::object const* object = nullptr;  // jobs and locks: their cells are its members
@@ -64,6 +69,9 @@ struct Field {
 
 using FieldTable = std::vector<Field>;
 
+// The row of an instance; the cluster and what is live must outlive it.
+Row row_of(model::Cluster const& cluster, Live const& live, model::Instance const& instance);
+
 FieldTable const& instance_fields();
 FieldTable const& node_fields();
 FieldTable const& group_fields();
@@ -71,7 +79,7 @@ FieldTable const& job_fields();
 FieldTable const& lock_fields();
 
 // "running", "ADMIN_down", "ERROR_down", ... : the truth about an instance.
-std::string instance_status(Row const& row);
+std::string_view instance_status(Row const& row);
 // The process that runs an instance on its primary node; null when none does or nobody knows.
 rpc::RunningInstance const* running_of(Row const& row);
 

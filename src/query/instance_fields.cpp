@@ -33,11 +33,8 @@ json::object nic_params(Row const& row, model::Nic const& nic) {
 // A live cell: only with an answer from the primary node.
 template <class Get>
 Cell live(Row const& row, Get get) {
-  auto const node = row.cluster->nodes().find(row.instance->primary_node);
-  if (node != row.cluster->nodes().end() && node->second->offline)
-    return {Status::Offline, nullptr};
-  auto const answer = row.live->running.find(row.instance->primary_node);
-  if (answer == row.live->running.end() || !answer->second) return {Status::NoData, nullptr};
+  if (row.primary && row.primary->offline) return {Status::Offline, nullptr};
+  if (!row.on_primary) return {Status::NoData, nullptr};
   return get();
 }
 
@@ -63,8 +60,7 @@ Cell running_vnc(Row const& row) {
 
 Cell console(Row const& row) {
   auto const& instance = *row.instance;
-  auto const node = row.cluster->node(instance.primary_node);
-  if (!running_of(row) || !node) return unavailable();
+  if (!running_of(row) || !row.primary) return unavailable();
   auto const hv = running_hvparams(row);
   json::object out;
   out["instance"] = json::value(json::string_view(instance.name));
@@ -74,9 +70,9 @@ Cell console(Row const& row) {
     out["message"] = "Console not available for fake hypervisor";
   } else if (model::is_true(hv, "serial_console")) {
     out["kind"] = "ssh";
-    out["host"] = json::value(json::string_view((*node)->name));
+    out["host"] = json::value(json::string_view(row.primary->name));
     out["user"] = "root";
-    out["port"] = model::number_of(model::filled_ndparams(*row.cluster, **node), "ssh_port");
+    out["port"] = model::number_of(model::filled_ndparams(*row.cluster, *row.primary), "ssh_port");
     // The path below the run directory; who runs the command knows its prefix.
     out["command"] = json::array{"kvm-serial", json::value(json::string_view(instance.name))};
   } else if (!address.empty() && address.front() != '/' && instance.network_port) {
@@ -306,22 +302,15 @@ FieldTable plain_fields() {
        [](R r) { return text_cell(schema::name_of(r.instance->hypervisor)); }},
       {"os", "OS", "text", "Operating system", false, [=](R r) { return text(r.instance->os); }},
       {"pnode", "Primary_node", "text", "Primary node", false,
-       [](R r) {
-         auto const node = r.cluster->node(r.instance->primary_node);
-         return node ? text_cell((*node)->name) : unavailable();
-       }},
+       [](R r) { return r.primary ? text_cell(r.primary->name) : unavailable(); }},
       {"pnode.group", "PrimaryNodeGroup", "text", "Primary node's group", false,
        [](R r) {
-         auto const node = r.cluster->node(r.instance->primary_node);
-         auto const group = node ? r.cluster->group((*node)->group.text())
-                                 : Result<model::GroupPtr>(Failure(node.error()));
+         if (!r.primary) return unavailable();
+         auto const group = r.cluster->group(r.primary->group.text());
          return group ? text_cell((*group)->name) : unavailable();
        }},
       {"pnode.group.uuid", "PrimaryNodeGroupUUID", "text", "Primary node's group UUID", false,
-       [](R r) {
-         auto const node = r.cluster->node(r.instance->primary_node);
-         return node ? text_cell((*node)->group.text()) : unavailable();
-       }},
+       [](R r) { return r.primary ? text_cell(r.primary->group.text()) : unavailable(); }},
       {"snodes", "Secondary_Nodes", "other", "Secondary nodes; usually this will just be one node",
        false, [](R) { return plain(json::array()); }},
       {"snodes.group", "SecondaryNodesGroups", "other", "Node groups of secondary nodes", false,
@@ -458,21 +447,26 @@ void add_alias(FieldTable& table, std::string_view name, std::string_view of) {
 
 }  // namespace
 
-rpc::RunningInstance const* running_of(Row const& row) {
-  auto const answer = row.live->running.find(row.instance->primary_node);
-  if (answer == row.live->running.end() || !answer->second) return nullptr;
-  auto const found = answer->second->find(row.instance->name);
-  auto const runs =
-      found != answer->second->end() && found->second.state != rpc::RunState::UserDown;
-  return runs ? &found->second : nullptr;
+Row row_of(model::Cluster const& cluster, Live const& live, model::Instance const& instance) {
+  Row row{.cluster = &cluster, .live = &live, .instance = &instance};
+  auto const node = cluster.nodes().find(instance.primary_node);
+  if (node != cluster.nodes().end()) row.primary = node->second.get();
+  auto const answer = live.running.find(instance.primary_node);
+  if (answer == live.running.end() || !answer->second) return row;
+  row.on_primary = &*answer->second;
+  auto const told = row.on_primary->find(instance.name);
+  if (told != row.on_primary->end()) row.told = &told->second;
+  return row;
 }
 
-std::string instance_status(Row const& row) {
+rpc::RunningInstance const* running_of(Row const& row) {
+  return row.told && row.told->state != rpc::RunState::UserDown ? row.told : nullptr;
+}
+
+std::string_view instance_status(Row const& row) {
   auto const& instance = *row.instance;
-  auto const node = row.cluster->nodes().find(instance.primary_node);
-  if (node == row.cluster->nodes().end() || node->second->offline) return "ERROR_nodeoffline";
-  auto const answer = row.live->running.find(instance.primary_node);
-  if (answer == row.live->running.end() || !answer->second) return "ERROR_nodedown";
+  if (!row.primary || row.primary->offline) return "ERROR_nodeoffline";
+  if (!row.on_primary) return "ERROR_nodedown";
   auto const wished = instance.admin_state;
   if (running_of(row)) {
     return wished == model::AdminState::Up ? "running" : "ERROR_up";
@@ -482,7 +476,7 @@ std::string instance_status(Row const& row) {
     if (running->contains(instance.name)) return "ERROR_wrongnode";
   }
   if (wished == model::AdminState::Up) {
-    return answer->second->contains(instance.name) ? "USER_down" : "ERROR_down";
+    return row.told ? "USER_down" : "ERROR_down";
   }
   if (wished == model::AdminState::Offline) return "ADMIN_offline";
   return instance.admin_state_source == model::AdminStateSource::User ? "USER_down" : "ADMIN_down";
@@ -501,7 +495,7 @@ FieldTable const& instance_fields() {
           std::pair{"nic_link", "nic.link/0"}, std::pair{"nic_network", "nic.network/0"}}) {
       add_alias(all, name, of);
     }
-    std::ranges::sort(all, natural_less, &Field::name);
+    sort_naturally(all, &Field::name);
     return all;
   }();
   return table;

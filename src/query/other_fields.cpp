@@ -184,7 +184,7 @@ FieldTable make_node_fields() {
   };
   auto const more = ndparam_fields([](R r) { return model::filled_ndparams(*r.cluster, *r.node); });
   table.insert(table.end(), more.begin(), more.end());
-  std::ranges::sort(table, natural_less, &Field::name);
+  sort_naturally(table, &Field::name);
   return table;
 }
 
@@ -260,7 +260,7 @@ FieldTable make_group_fields() {
   };
   auto const more = ndparam_fields(group_ndparams);
   table.insert(table.end(), more.begin(), more.end());
-  std::ranges::sort(table, natural_less, &Field::name);
+  sort_naturally(table, &Field::name);
   return table;
 }
 
@@ -284,6 +284,14 @@ FieldTable of_object(Descriptions rows, Descriptions own = {}) {
 }
 
 }  // namespace
+
+json::array Cell::wire(json::storage_ptr storage) && {
+  json::array pair(std::move(storage));
+  pair.reserve(2);
+  pair.emplace_back(static_cast<int>(status));
+  pair.emplace_back(std::move(value));
+  return pair;
+}
 
 json::object Field::wire() const {
   json::object out;

@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/serialize.hpp>
 #include <cmath>
 
@@ -191,56 +192,49 @@ void shorten_numbers(json::value& value) {
   }
 }
 
-struct NamedRow {
-  std::string name;
-  Row row;
-};
+// All of a kind in the order of their names, or those named.
+template <class Map, class Lookup>
+Result<std::vector<typename Map::mapped_type::element_type*>> chosen(Request const& request,
+                                                                     std::string_view kind,
+                                                                     Map const& map,
+                                                                     Lookup lookup) {
+  std::vector<typename Map::mapped_type::element_type*> objects;
+  if (request.names.empty()) {
+    objects.reserve(map.size());
+    for (auto const& [id, object] : map) objects.push_back(object.get());
+    sort_naturally(objects, [](auto const* one) -> auto& { return one->name; });
+    return objects;
+  }
+  for (auto const& name : request.names) {
+    auto const found = lookup(name);
+    if (!found) return fail(ErrorCode::UnknownEntity, "{} name {} not found", kind, name);
+    objects.push_back(found->get());
+  }
+  return objects;
+}
 
-// The objects must outlive the rows: they are shared with the cluster.
-Result<std::vector<NamedRow>> rows_of(Request const& request, model::Cluster const& cluster,
-                                      Live const& live, std::vector<json::object> const& objects) {
-  std::vector<NamedRow> rows;
-  Row const base{.cluster = &cluster, .live = &live};
-  auto const add = [&](std::string name, auto set) {
-    rows.push_back({std::move(name), base});
-    set(rows.back().row);
-  };
-  auto const fill = [&](auto const& map, auto lookup, auto set) -> Result<void> {
-    if (request.names.empty()) {
-      for (auto const& [id, object] : map) {
-        add(object->name, [&](Row& row) { set(row, object.get()); });
-      }
-      std::ranges::sort(rows, natural_less, &NamedRow::name);
-      return {};
-    }
-    for (auto const& name : request.names) {
-      auto const found = lookup(name);
-      if (!found) {
-        return fail(ErrorCode::UnknownEntity, "{} name {} not found",
-                    request.what == "instance" ? "Instance"
-                    : request.what == "node"   ? "Node"
-                                               : "NodeGroup",
-                    name);
-      }
-      add((*found)->name, [&](Row& row) { set(row, found->get()); });
-    }
-    return {};
-  };
+// What rows point at must outlive them: objects are shared with the cluster.
+Result<std::vector<Row>> rows_of(Request const& request, model::Cluster const& cluster,
+                                 Live const& live, std::vector<json::object> const& objects) {
+  std::vector<Row> rows;
   if (request.what == "instance") {
-    TRY(fill(
-        cluster.instances(), [&](auto const& n) { return cluster.instance(n); },
-        [](Row& row, model::Instance const* instance) { row.instance = instance; }));
+    auto const lookup = [&](auto const& name) { return cluster.instance(name); };
+    for (auto const* one : TRY(chosen(request, "Instance", cluster.instances(), lookup))) {
+      rows.push_back(row_of(cluster, live, *one));
+    }
   } else if (request.what == "node") {
-    TRY(fill(
-        cluster.nodes(), [&](auto const& n) { return cluster.node(std::string_view(n)); },
-        [](Row& row, model::Node const* node) { row.node = node; }));
+    auto const lookup = [&](auto const& name) { return cluster.node(std::string_view(name)); };
+    for (auto const* one : TRY(chosen(request, "Node", cluster.nodes(), lookup))) {
+      rows.push_back({.cluster = &cluster, .live = &live, .node = one});
+    }
   } else if (request.what == "group") {
-    TRY(fill(
-        cluster.groups(), [&](auto const& n) { return cluster.group(n); },
-        [](Row& row, model::Group const* group) { row.group = group; }));
+    auto const lookup = [&](auto const& name) { return cluster.group(name); };
+    for (auto const* one : TRY(chosen(request, "NodeGroup", cluster.groups(), lookup))) {
+      rows.push_back({.cluster = &cluster, .live = &live, .group = one});
+    }
   } else {
     for (auto const& object : objects) {
-      add("", [&](Row& row) { row.object = &object; });
+      rows.push_back({.cluster = &cluster, .live = &live, .object = &object});
     }
   }
   return rows;
@@ -291,21 +285,24 @@ Result<json::value> run(Request const& request, model::Cluster const& cluster, L
   auto const& table = *TRY(table_of(request.what));
   auto const fields = resolve(table, request.fields);
   auto const rows = TRY(rows_of(request, cluster, live, objects));
-  json::array data;
+  // Thousands of small values, made and dropped together.
+  auto const storage = json::make_shared_resource<json::monotonic_resource>();
+  json::array data(storage);
+  data.reserve(rows.size());
   for (auto const& row : rows) {
-    if (!TRY(matches(request.filter, table, row.row))) continue;
-    json::array cells;
+    if (!TRY(matches(request.filter, table, row))) continue;
+    json::array cells(storage);
     cells.reserve(fields.size());
     for (auto const& field : fields) {
-      auto cell = field.cell(row.row);
+      auto cell = field.cell(row);
       if (field.kind != "timestamp") shorten_numbers(cell.value);
-      cells.push_back(cell.wire());
+      cells.emplace_back(std::move(cell).wire(storage));
     }
-    data.push_back(std::move(cells));
+    data.emplace_back(std::move(cells));
   }
   json::array definitions;
   for (auto const& field : fields) definitions.push_back(field.wire());
-  json::object answer;
+  json::object answer(storage);
   answer["fields"] = std::move(definitions);
   answer["data"] = std::move(data);
   return json::value(std::move(answer));

@@ -18,7 +18,11 @@ constexpr std::chrono::seconds node_timeout{20};
 
 query::Live::Running by_name(rpc::RunningInstances answer) {
   query::Live::Running running;
-  for (auto& one : answer.instances) running.emplace(one.name, std::move(one));
+  running.reserve(answer.instances.size());
+  for (auto& one : answer.instances) {
+    auto name = one.name;
+    running.emplace(std::move(name), std::move(one));
+  }
   return running;
 }
 

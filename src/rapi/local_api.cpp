@@ -140,13 +140,13 @@ Result<void> LocalApi::answer(net::Request const& request, net::Responder& respo
     return (*streamed)(asked, responder);
   }
   auto const& answers = std::get<Answer>(route->answers);
-  auto const result = answers(asked);
+  auto result = answers(asked);
   // Not the body: there may be secrets in it.
   if (route->right == Right::Write) {
     log::info("{}: {}{}", asked.who.text(), rest,
               result ? "" : fmt::format(" failed: {}", result.error().message));
   }
-  TRY(result);
+  if (!result) return Failure(std::move(result).error());
   (void)responder.send({.body = json::serialize(*result)});
   return {};
 }

@@ -134,17 +134,18 @@ class Fake final : public Hypervisor {
   Result<std::vector<rpc::RunningInstance>> list(std::vector<std::string> const& only) override {
     std::lock_guard const guard(mutex_);
     std::vector<rpc::RunningInstance> found;
-    for (auto const& name : only) {
-      auto const guest = read(name);
-      if (guest && *guest) found.push_back((*guest)->running);
-    }
+    auto const add = [&](std::string const& name) {
+      auto const written = read_written(name);
+      auto const* running = written && *written ? (*written)->if_contains("running") : nullptr;
+      auto one = running ? schema::decode<rpc::RunningInstance>(*running)
+                         : Result<rpc::RunningInstance>(not_a_guest(name));
+      if (one && one->name == name) found.push_back(*std::move(one));
+    };
+    std::ranges::for_each(only, add);
     if (!only.empty()) return found;
     for (auto const& name : sys::names_in(directory_)) {
       // Beside the guests lie wishes for misbehaviour, and files that are just being written.
-      if (!name.starts_with(guest_prefix)) continue;
-      auto const guest = read(name.substr(guest_prefix.size()));
-      if (!guest || !*guest || file_of((*guest)->running.name) != directory_ + "/" + name) continue;
-      found.push_back((*guest)->running);
+      if (name.starts_with(guest_prefix)) add(name.substr(guest_prefix.size()));
     }
     return found;
   }
@@ -199,12 +200,23 @@ class Fake final : public Hypervisor {
     return {};
   }
 
+  Failure not_a_guest(std::string const& name) const {
+    return fail(ErrorCode::EnvironmentError, "{} is no guest", file_of(name));
+  }
+
+  Result<std::optional<json::object>> read_written(std::string const& name) const {
+    auto const text = sys::read_file(file_of(name));
+    if (!text && !sys::exists(file_of(name))) return std::optional<json::object>();
+    auto value = TRY(schema::parse(TRY(text)));
+    if (!value.is_object()) return not_a_guest(name);
+    return std::optional(std::move(value).as_object());
+  }
+
   Result<std::optional<Guest>> read(std::string const& name) const {
-    if (!sys::exists(file_of(name))) return std::optional<Guest>();
-    auto const value = TRY(schema::parse(TRY(sys::read_file(file_of(name)))));
-    auto const* object = value.if_object();
-    auto const* running = object ? object->if_contains("running") : nullptr;
-    if (!running) return fail(ErrorCode::EnvironmentError, "{} is no guest", file_of(name));
+    auto const object = TRY(read_written(name));
+    if (!object) return std::optional<Guest>();
+    auto const* running = object->if_contains("running");
+    if (!running) return not_a_guest(name);
     auto const* spec = object->if_contains("spec");
     Guest guest{model::text_of(*object, "uuid"),
                 TRY(schema::decode<rpc::RunningInstance>(*running)),
