@@ -352,7 +352,7 @@ Result<void> Execution::try_undo(Undo const& undo, std::size_t step, int number)
   if (undo.remove_instance) {
     TRY(stop_if_deposed(queue_.seams_.config.update(
         [&](store::ClusterEdit& edit) -> Result<void> {
-          edit.remove_instance(*undo.remove_instance);
+          edit.remove(*undo.remove_instance);
           return {};
         },
         {})));

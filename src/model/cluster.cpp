@@ -44,10 +44,10 @@ auto by_name(Map const& objects) {
 Result<InstancePtr> Cluster::instance(std::string_view name_or_uuid) const {
   auto const name = lower_case(std::string(name_or_uuid));
   if (auto const exact = names_.find(name); exact != names_.end()) {
-    return known_at(instances_, exact->second.front());
+    return known_at(instances(), exact->second.front());
   }
-  auto const by_uuid = instances_.find(InstanceId(std::string(name_or_uuid)));
-  if (by_uuid != instances_.end()) return by_uuid->second;
+  auto const by_uuid = instances().find(InstanceId(std::string(name_or_uuid)));
+  if (by_uuid != instances().end()) return by_uuid->second;
   auto const found = TRY(instance_by_short_name(name_or_uuid));
   if (!found) return fail(ErrorCode::UnknownEntity, "Instance '{}' not known", name_or_uuid);
   return found;
@@ -59,7 +59,7 @@ Result<InstancePtr> Cluster::instance_by_short_name(std::string_view name) const
   InstancePtr found;
   for (auto at = names_.lower_bound(beginning);
        at != names_.end() && at->first.starts_with(beginning); ++at) {
-    auto const& one = known_at(instances_, at->second.front());
+    auto const& one = known_at(instances(), at->second.front());
     if (found) {
       return fail(ErrorCode::WrongInput, "Instance name '{}' is ambiguous: {} and {} both match",
                   name, found->name, one->name);
@@ -71,7 +71,7 @@ Result<InstancePtr> Cluster::instance_by_short_name(std::string_view name) const
 
 Result<NodePtr> Cluster::node(std::string_view name_or_uuid) const {
   std::vector<NodePtr> by_short_name;
-  for (auto const& [id, node] : nodes_) {
+  for (auto const& [id, node] : nodes()) {
     if (is_same(node->name, name_or_uuid) || id.text() == name_or_uuid) return node;
     if (is_short_for(name_or_uuid, node->name)) by_short_name.push_back(node);
   }
@@ -84,38 +84,33 @@ Result<NodePtr> Cluster::node(std::string_view name_or_uuid) const {
 }
 
 Result<InstancePtr> Cluster::instance(InstanceId const& id) const {
-  auto const found = instances_.find(id);
-  if (found == instances_.end())
-    return fail(ErrorCode::UnknownEntity, "Instance '{}' not known", id.text());
-  return found->second;
+  if (auto found = find(id)) return found;
+  return fail(ErrorCode::UnknownEntity, "Instance '{}' not known", id.text());
 }
 
 Result<NodePtr> Cluster::node(NodeId const& id) const {
-  auto const found = nodes_.find(id);
-  if (found == nodes_.end())
-    return fail(ErrorCode::UnknownEntity, "Node '{}' not known", id.text());
-  return found->second;
+  if (auto found = find(id)) return found;
+  return fail(ErrorCode::UnknownEntity, "Node '{}' not known", id.text());
 }
 
 // Groups have no short names.
 Result<GroupPtr> Cluster::group(std::string_view name_or_uuid) const {
-  for (auto const& [id, group] : groups_) {
+  for (auto const& [id, group] : groups()) {
     if (group->name == name_or_uuid || id.text() == name_or_uuid) return group;
   }
   return fail(ErrorCode::UnknownEntity, "Node group '{}' not found", name_or_uuid);
 }
 
 GroupPtr Cluster::group_of(NodeId const& node) const {
-  auto const known = nodes_.find(node);
-  auto const group = known == nodes_.end() ? groups_.end() : groups_.find(known->second->group);
-  return group == groups_.end() ? nullptr : group->second;
+  auto const known = find(node);
+  return known ? find(known->group) : nullptr;
 }
 
 std::vector<InstancePtr> Cluster::instances_by_name() const {
-  return by_name(instances_);
+  return by_name(instances());
 }
 std::vector<NodePtr> Cluster::nodes_by_name() const {
-  return by_name(nodes_);
+  return by_name(nodes());
 }
 
 std::vector<NodePtr> Cluster::online_nodes() const {
@@ -125,7 +120,7 @@ std::vector<NodePtr> Cluster::online_nodes() const {
 }
 
 std::vector<GroupPtr> Cluster::groups_by_name() const {
-  return by_name(groups_);
+  return by_name(groups());
 }
 
 template <class Key, class Wanted>
@@ -135,7 +130,7 @@ InstancePtr Cluster::other_in(Holders<Key> const& holders, Wanted const& key,
   if (found == holders.end()) return nullptr;
   auto const other =
       std::ranges::find_if(found->second, [&](InstanceId const& holder) { return holder != than; });
-  return other == found->second.end() ? nullptr : known_at(instances_, *other);
+  return other == found->second.end() ? nullptr : known_at(instances(), *other);
 }
 
 InstancePtr Cluster::other_with_name(std::string_view name, InstanceId const& than) const {
@@ -172,7 +167,13 @@ std::optional<std::int64_t> Cluster::free_port(
   return std::nullopt;
 }
 
-void Cluster::enter(Instance const& instance) {
+void Cluster::enter(Instance const* before, Instance const* after) {
+  if (before && after && has_same_claims(*before, *after)) return;
+  if (before) take_from_indexes(*before);
+  if (after) add_to_indexes(*after);
+}
+
+void Cluster::add_to_indexes(Instance const& instance) {
   auto const add = [&](auto& holders, auto key) {
     auto const known = holders.find(key);
     auto all = known == holders.end() ? std::vector<InstanceId>() : known->second;
@@ -187,7 +188,7 @@ void Cluster::enter(Instance const& instance) {
   if (instance.network_port) add(ports_, *instance.network_port);
 }
 
-void Cluster::strike_out(Instance const& instance) {
+void Cluster::take_from_indexes(Instance const& instance) {
   auto const take = [&](auto& holders, auto const& key) {
     auto const known = holders.find(key);
     if (known == holders.end()) return;
@@ -202,51 +203,6 @@ void Cluster::strike_out(Instance const& instance) {
   take(names_, lower_case(instance.name));
   for (auto const& nic : instance.nics) take(macs_, lower_case(nic.mac));
   if (instance.network_port) take(ports_, *instance.network_port);
-}
-
-void Cluster::put(Node node) {
-  auto id = node.uuid;
-  nodes_.insert_or_assign(std::move(id), std::make_shared<Node const>(std::move(node)));
-}
-
-void Cluster::put(Group group) {
-  auto id = group.uuid;
-  groups_.insert_or_assign(std::move(id), std::make_shared<Group const>(std::move(group)));
-}
-
-void Cluster::put(Instance instance) {
-  auto const old = instances_.find(instance.uuid);
-  if (old == instances_.end()) {
-    enter(instance);
-  } else if (!has_same_claims(*old->second, instance)) {
-    strike_out(*old->second);
-    enter(instance);
-  }
-  auto id = instance.uuid;
-  instances_.insert_or_assign(std::move(id), std::make_shared<Instance const>(std::move(instance)));
-}
-
-void Cluster::put(DetachedDisk disk) {
-  auto id = disk.disk.uuid;
-  detached_disks_.insert_or_assign(std::move(id),
-                                   std::make_shared<DetachedDisk const>(std::move(disk)));
-}
-
-void Cluster::remove(InstanceId const& id) {
-  auto const old = instances_.find(id);
-  if (old == instances_.end()) return;
-  strike_out(*old->second);
-  instances_.erase(id);
-}
-
-void Cluster::remove(NodeId const& id) {
-  nodes_.erase(id);
-}
-void Cluster::remove(GroupId const& id) {
-  groups_.erase(id);
-}
-void Cluster::remove(DiskId const& id) {
-  detached_disks_.erase(id);
 }
 
 }  // namespace flotte::model

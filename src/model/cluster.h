@@ -12,48 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/shared_map.h"
-#include "model/instance.h"
-#include "model/types.h"
+#include "model/kinds.h"
 
 namespace flotte::model {
-
-struct Node {
-  NodeId uuid;
-  std::string name;
-  GroupId group;
-  std::string primary_ip;
-  std::string secondary_ip;
-  std::int64_t port = 1811;  // of its node daemon
-  bool master_candidate = true;
-  bool offline = false;
-  bool drained = false;
-  bool master_capable = true;
-  bool vm_capable = true;
-  bool powered = true;
-  schema::json::object ndparams;
-  std::vector<std::string> tags;
-  std::int64_t serial_no = 1;
-  double ctime = 0;
-  double mtime = 0;
-
-  static schema::Fields fields();
-};
-
-struct Group {
-  GroupId uuid;
-  std::string name;
-  std::string alloc_policy = "preferred";
-  schema::json::object ndparams;
-  schema::json::object diskparams;
-  schema::json::object ipolicy;
-  std::vector<std::string> tags;
-  std::int64_t serial_no = 1;
-  double ctime = 0;
-  double mtime = 0;
-
-  static schema::Fields fields();
-};
 
 // What `gnt-cluster init` decides and `gnt-cluster modify` changes.
 struct Settings {
@@ -107,19 +68,30 @@ struct Settings {
   static schema::Fields fields();
 };
 
-using InstancePtr = std::shared_ptr<Instance const>;
-using NodePtr = std::shared_ptr<Node const>;
-using GroupPtr = std::shared_ptr<Group const>;
-using DetachedDiskPtr = std::shared_ptr<DetachedDisk const>;
+using InstancePtr = Ptr<Instance>;
+using NodePtr = Ptr<Node>;
+using GroupPtr = Ptr<Group>;
+using DetachedDiskPtr = Ptr<DetachedDisk>;
 
 class Cluster {
  public:
   Settings const& settings() const { return *settings_; }
-  SharedMap<NodeId, NodePtr> const& nodes() const { return nodes_; }
-  SharedMap<GroupId, GroupPtr> const& groups() const { return groups_; }
-  // By UUID.
-  SharedMap<InstanceId, InstancePtr> const& instances() const { return instances_; }
-  SharedMap<DiskId, DetachedDiskPtr> const& detached_disks() const { return detached_disks_; }
+  // All of a kind, by UUID.
+  template <class T>
+  Objects<T> const& all() const {
+    return objects_.of<T>();
+  }
+  Objects<Node> const& nodes() const { return all<Node>(); }
+  Objects<Group> const& groups() const { return all<Group>(); }
+  Objects<Instance> const& instances() const { return all<Instance>(); }
+  Objects<DetachedDisk> const& detached_disks() const { return all<DetachedDisk>(); }
+
+  // Null: there is none.
+  template <class Id>
+  Ptr<ObjectOf<Id>> find(Id const& id) const {
+    auto const found = all<ObjectOf<Id>>().find(id);
+    return found == all<ObjectOf<Id>>().end() ? nullptr : found->second;
+  }
 
   // By full name, by unambiguous short name ("web1" for "web1.example.com") or by UUID.
   // Fails with UnknownEntity: "Instance 'x' not known".
@@ -147,32 +119,37 @@ class Cluster {
 
   // Only ConfigStore and tests build clusters.
   void put(Settings settings) { settings_ = std::make_shared<Settings const>(std::move(settings)); }
-  void put(Node node);
-  void put(Group group);
-  void put(Instance instance);
-  void put(DetachedDisk disk);
-  void remove(InstanceId const& id);
-  void remove(NodeId const& id);
-  void remove(GroupId const& id);
-  void remove(DiskId const& id);
+  template <class T>
+  void put(T object) {
+    auto id = Kind<T>::id(object);
+    enter(find(id).get(), static_cast<T const*>(&object));
+    objects_.of<T>().insert_or_assign(std::move(id), std::make_shared<T const>(std::move(object)));
+  }
+  template <class Id>
+  void remove(Id const& id) {
+    ObjectOf<Id> const* const nothing = nullptr;
+    enter(find(id).get(), nothing);
+    objects_.of<ObjectOf<Id>>().erase(id);
+  }
 
  private:
   // Who has a thing; more than one only where a configuration was damaged.
   template <class Key>
   using Holders = SharedMap<Key, std::vector<InstanceId>>;
 
-  void enter(Instance const& instance);
-  void strike_out(Instance const& instance);
+  // Keeps the indexes: what was, and what is from now on; null: nothing.
+  template <class T>
+  void enter(T const*, T const*) {}
+  void enter(Instance const* before, Instance const* after);
+  void add_to_indexes(Instance const& instance);
+  void take_from_indexes(Instance const& instance);
   template <class Key, class Wanted>
   InstancePtr other_in(Holders<Key> const& holders, Wanted const& key,
                        InstanceId const& than) const;
   Result<InstancePtr> instance_by_short_name(std::string_view name) const;
 
   std::shared_ptr<Settings const> settings_ = std::make_shared<Settings const>();
-  SharedMap<NodeId, NodePtr> nodes_;
-  SharedMap<GroupId, GroupPtr> groups_;
-  SharedMap<InstanceId, InstancePtr> instances_;
-  SharedMap<DiskId, DetachedDiskPtr> detached_disks_;
+  EachKind<Objects> objects_;
   Holders<std::string> names_;  // of instances, in lower case
   Holders<std::string> macs_;   // in lower case
   Holders<std::int64_t> ports_;

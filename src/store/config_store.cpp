@@ -15,26 +15,9 @@ namespace json = boost::json;
 // Also what every commit reads and forget() writes.
 constexpr std::string_view config_prefix = "/config/";
 constexpr std::string_view settings_key = "/config/settings";
-constexpr std::string_view nodes_prefix = "/config/nodes/";
-constexpr std::string_view groups_prefix = "/config/groups/";
-constexpr std::string_view instances_prefix = "/config/instances/";
-constexpr std::string_view detached_disks_prefix = "/config/disks/";
 // Ganeti's range.
 constexpr std::int64_t port_lowest = 11'000;
 constexpr std::int64_t port_highest = 14'999;
-
-std::string key_of(NodeId const& id) {
-  return fmt::format("{}{}", nodes_prefix, id.text());
-}
-std::string key_of(GroupId const& id) {
-  return fmt::format("{}{}", groups_prefix, id.text());
-}
-std::string key_of(InstanceId const& id) {
-  return fmt::format("{}{}", instances_prefix, id.text());
-}
-std::string key_of(DiskId const& id) {
-  return fmt::format("{}{}", detached_disks_prefix, id.text());
-}
 
 // What only one may have, as a commit under way holds it.
 std::string name_claim(std::string_view name) {
@@ -93,71 +76,18 @@ void tell_damage(model::Cluster const& cluster) {
 
 }  // namespace
 
-template <class Objects, class Id>
-auto ClusterEdit::read(Objects const& objects, Id const& id, std::string_view kind)
-    -> Result<typename Objects::mapped_type> {
-  reads_.insert(key_of(id));
-  auto const found = objects.find(id);
-  if (found != objects.end()) return found->second;
-  return fail(ErrorCode::UnknownEntity, "{} '{}' not known", kind, id.text());
-}
-
 model::Settings const& ClusterEdit::settings() {
   reads_.emplace(settings_key);
   return edited_.settings();
-}
-Result<model::Node> ClusterEdit::node(NodeId const& id) {
-  return *TRY(read(edited_.nodes(), id, "Node"));
-}
-Result<model::Group> ClusterEdit::group(GroupId const& id) {
-  return *TRY(read(edited_.groups(), id, "Node group"));
-}
-Result<model::Instance> ClusterEdit::instance(InstanceId const& id) {
-  return *TRY(read(edited_.instances(), id, "Instance"));
-}
-Result<model::DetachedDisk> ClusterEdit::detached_disk(DiskId const& id) {
-  return *TRY(read(edited_.detached_disks(), id, "Detached disk"));
 }
 
 void ClusterEdit::put(model::Settings settings) {
   has_settings_ = true;
   edited_.put(std::move(settings));
 }
-void ClusterEdit::put(model::Node node) {
-  nodes_.insert(node.uuid);
-  edited_.put(std::move(node));
-}
-void ClusterEdit::put(model::Group group) {
-  groups_.insert(group.uuid);
-  edited_.put(std::move(group));
-}
-void ClusterEdit::put(model::Instance instance) {
-  instances_.insert(instance.uuid);
-  edited_.put(std::move(instance));
-}
-void ClusterEdit::put(model::DetachedDisk disk) {
-  detached_disks_.insert(disk.disk.uuid);
-  edited_.put(std::move(disk));
-}
 
-void ClusterEdit::remove_instance(InstanceId const& id) {
-  instances_.insert(id);
-  edited_.remove(id);
-}
-void ClusterEdit::remove_detached_disk(DiskId const& id) {
-  detached_disks_.insert(id);
-  edited_.remove(id);
-}
-
-Result<void> ClusterEdit::remove_group(GroupId const& id) {
-  for (auto const& [node_id, node] : edited_.nodes()) {
-    reads_.insert(key_of(node_id));
-    if (node->group != id) continue;
-    return fail(ErrorCode::WrongState, "Node {} is in the group meanwhile", node->name);
-  }
-  groups_.insert(id);
-  edited_.remove(id);
-  return {};
+Failure ClusterEdit::not_known(std::string_view title, std::string_view id) {
+  return fail(ErrorCode::UnknownEntity, "{} '{}' not known", title, id);
 }
 
 Result<std::int64_t> ClusterEdit::allocate_port() const {
@@ -176,10 +106,7 @@ struct ConfigStore::Commit {
   std::set<std::string> claims;  // what its instances and groups alone may have from now on
   // What is taken over into the newest snapshot.
   bool has_settings = false;
-  std::set<NodeId> nodes;
-  std::set<GroupId> groups;
-  std::set<InstanceId> instances;
-  std::set<DiskId> detached_disks;
+  Touched touched;
 };
 
 // Makes a commit of an edit: checks what must be true of every configuration, of what has changed
@@ -189,67 +116,72 @@ class CommitMaker {
   CommitMaker(ClusterEdit& edit, double now) : edit_(edit), now_(now) {}
 
   Result<ConfigStore::Commit> make() {
-    for (auto const& id : edit_.nodes_) TRY(check_node(id));
-    for (auto const& id : edit_.groups_) TRY(check_group(id));
-    for (auto const& id : edit_.instances_) TRY(check_instance(id));
+    TRY(check_each());
     if (edit_.has_settings_) {
       auto const settings = bumped(edit_.edited_.settings(), &edit_.base_.settings());
       put(std::string(settings_key), settings);
     }
-    write(edit_.base_.nodes(), edit_.edited_.nodes(), edit_.nodes_);
-    write(edit_.base_.groups(), edit_.edited_.groups(), edit_.groups_);
-    write(edit_.base_.instances(), edit_.edited_.instances(), edit_.instances_);
-    write(edit_.base_.detached_disks(), edit_.edited_.detached_disks(), edit_.detached_disks_);
+    model::for_each_kind([&]<class T>() { write<T>(); });
     commit_.reads.emplace(config_prefix);
     for (auto const& key : edit_.reads_) {
       if (!commit_.puts.contains(key) && !commit_.removals.contains(key)) commit_.reads.insert(key);
     }
     commit_.has_settings = edit_.has_settings_;
-    commit_.nodes = std::move(edit_.nodes_);
-    commit_.groups = std::move(edit_.groups_);
-    commit_.instances = std::move(edit_.instances_);
-    commit_.detached_disks = std::move(edit_.detached_disks_);
+    commit_.touched = std::move(edit_.touched_);
     commit_.edited = std::move(edit_.edited_);
     return std::move(commit_);
   }
 
  private:
-  template <class Objects, class Id>
-  static typename Objects::mapped_type find(Objects const& objects, Id const& id) {
-    auto const found = objects.find(id);
-    return found == objects.end() ? nullptr : found->second;
+  // Of what is touched: as it was, and as it will be; null: it isn't there.
+  Result<void> check_each() {
+    Result<void> done;
+    model::for_each_kind([&]<class T>() {
+      for (auto const& id : edit_.touched_.of<T>()) {
+        if (!done) return;
+        done = check(edit_.base_.find(id).get(), edit_.edited_.find(id).get());
+      }
+    });
+    return done;
   }
 
-  Result<void> check_node(NodeId const& id) {
-    auto const after = find(edit_.edited_.nodes(), id);
-    auto const before = find(edit_.base_.nodes(), id);
+  Result<void> check(model::Node const* before, model::Node const* after) {
     if (!after || (before && before->group == after->group)) return {};
-    edit_.reads_.insert(key_of(after->group));
-    if (edit_.edited_.groups().contains(after->group)) return {};
+    edit_.reads_.insert(key_of<model::Group>(after->group));
+    if (edit_.edited_.find(after->group)) return {};
     return fail(ErrorCode::InternalError, "The group {} of {} does not exist", after->group.text(),
                 after->name);
   }
 
-  Result<void> check_group(GroupId const& id) {
-    auto const after = find(edit_.edited_.groups(), id);
-    auto const before = find(edit_.base_.groups(), id);
-    if (!after || (before && before->name == after->name)) return {};
+  Result<void> check(model::Group const* before, model::Group const* after) {
+    if (!after) return before ? check_has_no_nodes(*before) : Result<void>();
+    if (before && before->name == after->name) return {};
     commit_.claims.insert(group_claim(after->name));
     for (auto const& [other_id, other] : edit_.edited_.groups()) {
-      if (other_id == id || other->name != after->name) continue;
+      if (other_id == after->uuid || other->name != after->name) continue;
       return fail(ErrorCode::AlreadyExists, "The name {} is already used by the group {}",
                   after->name, other_id.text());
     }
     return {};
   }
 
+  Result<void> check_has_no_nodes(model::Group const& group) {
+    for (auto const& [id, node] : edit_.edited_.nodes()) {
+      edit_.reads_.insert(key_of<model::Node>(id));
+      if (node->group != group.uuid) continue;
+      return fail(ErrorCode::WrongState, "Node {} is in the group meanwhile", node->name);
+    }
+    return {};
+  }
+
+  Result<void> check(model::DetachedDisk const*, model::DetachedDisk const*) { return {}; }
+
   // What it had before is its own, whoever else has it, too.
-  Result<void> check_instance(InstanceId const& id) {
-    auto const after = find(edit_.edited_.instances(), id);
-    auto const before = find(edit_.base_.instances(), id);
+  Result<void> check(model::Instance const* before, model::Instance const* after) {
     if (!after) return {};
-    TRY(check_primary(*after, before.get()));
-    TRY(check_macs(*after, before.get()));
+    auto const& id = after->uuid;
+    TRY(check_primary(*after, before));
+    TRY(check_macs(*after, before));
     if (!before || before->name != after->name) {
       commit_.claims.insert(name_claim(after->name));
       if (auto const other = edit_.edited_.other_with_name(after->name, id)) {
@@ -268,8 +200,8 @@ class CommitMaker {
 
   Result<void> check_primary(model::Instance const& after, model::Instance const* before) {
     if (before && before->primary_node == after.primary_node) return {};
-    edit_.reads_.insert(key_of(after.primary_node));
-    if (edit_.edited_.nodes().contains(after.primary_node)) return {};
+    edit_.reads_.insert(key_of<model::Node>(after.primary_node));
+    if (edit_.edited_.find(after.primary_node)) return {};
     return fail(ErrorCode::InternalError, "The primary node of {} does not exist", after.name);
   }
 
@@ -307,15 +239,13 @@ class CommitMaker {
     edit_.edited_.put(object);
   }
 
-  template <class Objects, class Ids>
-  void write(Objects const& base, Objects const& edited, Ids const& ids) {
-    for (auto const& id : ids) {
-      auto const after = find(edited, id);
-      auto const before = find(base, id);
-      if (after) {
-        put(key_of(id), bumped(*after, before.get()));
+  template <class T>
+  void write() {
+    for (auto const& id : edit_.touched_.of<T>()) {
+      if (auto const after = edit_.edited_.find(id)) {
+        put(key_of<T>(id), bumped(*after, edit_.base_.find(id).get()));
       } else {
-        commit_.removals.insert(key_of(id));
+        commit_.removals.insert(key_of<T>(id));
       }
     }
   }
@@ -337,17 +267,17 @@ Result<void> ConfigStore::load() {
     revisions_[kv.key] = kv.mod_revision;
     if (kv.key == settings_key) {
       cluster.put(TRY(decode<model::Settings>(kv)));
-    } else if (kv.key.starts_with(nodes_prefix)) {
-      cluster.put(TRY(decode<model::Node>(kv)));
-    } else if (kv.key.starts_with(groups_prefix)) {
-      cluster.put(TRY(decode<model::Group>(kv)));
-    } else if (kv.key.starts_with(instances_prefix)) {
-      cluster.put(TRY(decode<model::Instance>(kv)));
-    } else if (kv.key.starts_with(detached_disks_prefix)) {
-      cluster.put(TRY(decode<model::DetachedDisk>(kv)));
-    } else {
-      return fail(ErrorCode::EnvironmentError, "The store has an unknown object: {}", kv.key);
+      continue;
     }
+    Result<void> put =
+        fail(ErrorCode::EnvironmentError, "The store has an unknown object: {}", kv.key);
+    model::for_each_kind([&]<class T>() {
+      if (!kv.key.starts_with(key_of<T>({}))) return;
+      auto object = decode<T>(kv);
+      put = object ? Result<void>() : Result<void>(Failure(object.error()));
+      if (object) cluster.put(*std::move(object));
+    });
+    TRY(put);
   }
   tell_damage(cluster);
   snapshot_ = std::make_shared<model::Cluster const>(std::move(cluster));
@@ -487,21 +417,16 @@ void ConfigStore::take_over(Commit const& commit, std::int64_t revision) noexcep
   for (auto const& [key, value] : commit.puts) revisions_[key] = revision;
   for (auto const& key : commit.removals) revisions_.erase(key);
   auto next = *snapshot_;
-  auto const take = [&](auto const& edited, auto const& ids) {
-    for (auto const& id : ids) {
-      auto const found = edited.find(id);
-      if (found == edited.end()) {
-        next.remove(id);
+  if (commit.has_settings) next.put(commit.edited.settings());
+  model::for_each_kind([&]<class T>() {
+    for (auto const& id : commit.touched.of<T>()) {
+      if (auto const object = commit.edited.find(id)) {
+        next.put(*object);
       } else {
-        next.put(*found->second);
+        next.remove(id);
       }
     }
-  };
-  if (commit.has_settings) next.put(commit.edited.settings());
-  take(commit.edited.nodes(), commit.nodes);
-  take(commit.edited.groups(), commit.groups);
-  take(commit.edited.instances(), commit.instances);
-  take(commit.edited.detached_disks(), commit.detached_disks);
+  });
   snapshot_ = std::make_shared<model::Cluster const>(std::move(next));
 }
 

@@ -25,6 +25,16 @@
 
 namespace flotte::store {
 
+// Where an object lies.
+template <class T>
+std::string key_of(model::IdOf<T> const& id) {
+  return fmt::format("/config/{}/{}", model::Kind<T>::directory, id.text());
+}
+
+template <class T>
+using IdSet = std::set<model::IdOf<T>>;
+using Touched = model::EachKind<IdSet>;
+
 // Changes on their way to the configuration, over the snapshot that they are based on.
 class ClusterEdit {
  public:
@@ -41,41 +51,41 @@ class ClusterEdit {
   // What is read is compared when the edit is committed. Objects are copies, to change and put()
   // back.
   model::Settings const& settings();
-  Result<model::Node> node(NodeId const& id);
-  Result<model::Group> group(GroupId const& id);
-  Result<model::Instance> instance(InstanceId const& id);
-  Result<model::DetachedDisk> detached_disk(DiskId const& id);
+  // UnknownEntity: there is none with this UUID.
+  template <class Id>
+  Result<model::ObjectOf<Id>> get(Id const& id) {
+    using T = model::ObjectOf<Id>;
+    reads_.insert(key_of<T>(id));
+    if (auto const found = edited_.find(id)) return *found;
+    return not_known(model::Kind<T>::title, id.text());
+  }
 
   void put(model::Settings settings);
-  void put(model::Node node);
-  void put(model::Group group);
-  void put(model::Instance instance);
-  void put(model::DetachedDisk disk);
-  // One that isn't there is no error.
-  void remove_instance(InstanceId const& id);
-  // One that isn't there is no error.
-  void remove_detached_disk(DiskId const& id);
-  // One that isn't there is no error; one that has nodes is.
-  Result<void> remove_group(GroupId const& id);
+  template <class T>
+  void put(T object) {
+    touched_.of<T>().insert(model::Kind<T>::id(object));
+    edited_.put(std::move(object));
+  }
+  // One that isn't there is no error; to remove what others need is refused by the commit.
+  template <class Id>
+  void remove(Id const& id) {
+    touched_.of<model::ObjectOf<Id>>().insert(id);
+    edited_.remove(id);
+  }
 
   // A TCP port for a display: the lowest that no instance has.
   Result<std::int64_t> allocate_port() const;
 
  private:
   friend class CommitMaker;
-  template <class Objects, class Id>
-  auto read(Objects const& objects, Id const& id, std::string_view kind)
-      -> Result<typename Objects::mapped_type>;
+  static Failure not_known(std::string_view title, std::string_view id);
 
   model::Cluster base_;
   model::Cluster edited_;
   PortTaken is_port_taken_;
   std::set<std::string> reads_;  // keys
   bool has_settings_ = false;
-  std::set<NodeId> nodes_;
-  std::set<GroupId> groups_;
-  std::set<InstanceId> instances_;
-  std::set<DiskId> detached_disks_;
+  Touched touched_;
 };
 
 class ConfigStore {

@@ -110,7 +110,7 @@ ConfigStore::Edit putting(model::Instance instance) {
 
 ConfigStore::Edit with_mac(std::string const& name, std::string const& mac) {
   return [=](ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(InstanceId(name)));
+    auto instance = TRY(edit.get(InstanceId(name)));
     instance.nics = {{.uuid = NicId(name), .mac = mac}};
     edit.put(std::move(instance));
     return {};
@@ -244,7 +244,7 @@ TEST_F(Config, ports_are_given_out_from_the_lowest) {
   EXPECT_EQ(add("a"), 11000);
   EXPECT_EQ(add("b"), 11001);
   must([](ClusterEdit& edit) -> Result<void> {
-    edit.remove_instance(InstanceId("a"));
+    edit.remove(InstanceId("a"));
     return {};
   });
   EXPECT_EQ(add("c"), 11000);
@@ -252,10 +252,13 @@ TEST_F(Config, ports_are_given_out_from_the_lowest) {
 }
 
 TEST_F(Config, a_group_with_nodes_stays) {
-  EXPECT_THAT(error_of([](ClusterEdit& edit) { return edit.remove_group(GroupId("g")); }),
+  EXPECT_THAT(error_of([](ClusterEdit& edit) {
+                edit.remove(GroupId("g"));
+                return Result<void>();
+              }),
               HasSubstr("node1"));
   EXPECT_THAT(error_of([](ClusterEdit& edit) -> Result<void> {
-                auto node = TRY(edit.node(node_id));
+                auto node = TRY(edit.get(node_id));
                 node.group = GroupId("nosuch");
                 edit.put(std::move(node));
                 return {};
@@ -284,7 +287,7 @@ TEST_F(Config, what_something_else_wrote_is_not_overwritten) {
   EXPECT_THAT(error_of(with_mac("web1", "aa:00:00:00:00:02")), HasSubstr("something else writes"));
   // Also where it was only read.
   EXPECT_THAT(error_of([](ClusterEdit& edit) -> Result<void> {
-                TRY(edit.instance(InstanceId("web1")));
+                TRY(edit.get(InstanceId("web1")));
                 edit.put(machine("web2"));
                 return {};
               }),
@@ -385,12 +388,15 @@ TEST_F(BusyConfig, a_node_moves_into_no_group_that_is_being_removed) {
   std::string removal;
   std::string move;
   std::thread one([&] {
-    removal = error_of([](ClusterEdit& edit) { return edit.remove_group(GroupId("h")); });
+    removal = error_of([](ClusterEdit& edit) {
+      edit.remove(GroupId("h"));
+      return Result<void>();
+    });
   });
   store_.wait_for(1);
   std::thread two([&] {
     move = error_of([](ClusterEdit& edit) -> Result<void> {
-      auto node = TRY(edit.node(node_id));
+      auto node = TRY(edit.get(node_id));
       node.group = GroupId("h");
       edit.put(std::move(node));
       return {};

@@ -84,7 +84,7 @@ Result<json::value> ClusterRepairDiskSizes::apply(Plan const& plan, jobs::JobCon
         one.name, one.recorded.value, one.actual.value));
     TRY(job.commit(fmt::format("Recording the size of disk {} of {}", one.index, one.name),
                    [&](store::ClusterEdit& edit) -> Result<void> {
-                     auto instance = TRY(edit.instance(one.instance));
+                     auto instance = TRY(edit.get(one.instance));
                      auto const disk =
                          std::ranges::find(instance.disks, one.disk, &model::Disk::uuid);
                      if (disk == instance.disks.end()) return {};

@@ -50,7 +50,7 @@ Result<GroupAssignNodes::Plan> GroupAssignNodes::plan(Op const& op, model::Clust
 Result<json::value> GroupAssignNodes::apply(Plan const& plan, jobs::JobContext& job) {
   TRY(job.commit("Assigning the nodes", [&](store::ClusterEdit& edit) -> Result<void> {
     for (auto const& id : plan.nodes) {
-      auto node = TRY(edit.node(id));
+      auto node = TRY(edit.get(id));
       node.group = plan.group;
       edit.put(std::move(node));
     }

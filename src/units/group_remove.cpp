@@ -40,7 +40,8 @@ Result<jobs::Hooks> GroupRemove::hooks(Op const& op, model::Cluster const& clust
 
 Result<json::value> GroupRemove::apply(Plan const& plan, jobs::JobContext& job) {
   TRY(job.commit("Removing the group", [&](store::ClusterEdit& edit) -> Result<void> {
-    return edit.remove_group(plan.group);
+    edit.remove(plan.group);
+    return {};
   }));
   return nullptr;
 }

@@ -46,7 +46,7 @@ Result<jobs::Hooks> GroupRename::hooks(Op const& op, model::Cluster const& clust
 Result<json::value> GroupRename::apply(Plan const& plan, jobs::JobContext& job) {
   TRY(job.commit("Renaming the group", [&](store::ClusterEdit& edit) -> Result<void> {
     TRY(check_is_free(plan.name, edit.cluster()));
-    auto group = TRY(edit.group(plan.group));
+    auto group = TRY(edit.get(plan.group));
     group.name = plan.name;
     edit.put(std::move(group));
     return {};

@@ -35,7 +35,7 @@ Result<json::value> InstanceActivateDisks::apply(Plan const& plan, jobs::JobCont
   TRY(job.keep());
   TRY(job.commit("Recording that its disks are active",
                  [&](store::ClusterEdit& edit) -> Result<void> {
-                   auto instance = TRY(edit.instance(plan.instance));
+                   auto instance = TRY(edit.get(plan.instance));
                    instance.disks_active = true;
                    edit.put(std::move(instance));
                    return {};

@@ -438,7 +438,7 @@ Result<void> install(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
 Result<void> start(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
   job.log("* starting instance...");
   TRY(job.commit("Recording that it should run", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(plan.instance.uuid));
+    auto instance = TRY(edit.get(plan.instance.uuid));
     instance.admin_state = model::AdminState::Up;
     instance.disks_active = true;
     instance.epoch = plan.instance.epoch + 1;

@@ -41,7 +41,7 @@ Result<json::value> InstanceDeactivateDisks::apply(Plan const& plan, jobs::JobCo
   TRY(deactivate_disks(job, plan.node, plan.spec));
   TRY(job.commit("Recording that its disks are not active",
                  [&](store::ClusterEdit& edit) -> Result<void> {
-                   auto instance = TRY(edit.instance(plan.instance));
+                   auto instance = TRY(edit.get(plan.instance));
                    instance.disks_active = false;
                    edit.put(std::move(instance));
                    return {};

@@ -123,7 +123,7 @@ Result<json::value> InstanceGrowDisk::apply(Plan const& plan, jobs::JobContext& 
                       format_size(plan.amount, Unit::Human), format_size(plan.size, Unit::Human)));
   TRY(plan.wipes ? grow_and_wipe(plan, job) : grow(plan, job));
   TRY(job.commit("Recording its size", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(plan.instance));
+    auto instance = TRY(edit.get(plan.instance));
     instance.disks[static_cast<std::size_t>(plan.disk.index)].size = plan.size;
     edit.put(std::move(instance));
     return {};

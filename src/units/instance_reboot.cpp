@@ -73,7 +73,7 @@ Result<jobs::Hooks> InstanceReboot::hooks(Op const& op, model::Cluster const& cl
 
 Result<json::value> InstanceReboot::apply(Plan const& plan, jobs::JobContext& job) {
   TRY(job.commit("Recording that it should run", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(plan.instance));
+    auto instance = TRY(edit.get(plan.instance));
     instance.admin_state = model::AdminState::Up;
     instance.admin_state_source = model::AdminStateSource::Admin;
     instance.disks_active = true;
@@ -92,7 +92,7 @@ Result<json::value> InstanceReboot::apply(Plan const& plan, jobs::JobContext& jo
     // Not before: one that does not stop goes on with the epoch that it was started with, and its
     // disks must not get a later one.
     TRY(job.commit("Recording its next start", [&](store::ClusterEdit& edit) -> Result<void> {
-      auto instance = TRY(edit.instance(plan.instance));
+      auto instance = TRY(edit.get(plan.instance));
       instance.epoch = plan.spec.epoch;
       edit.put(std::move(instance));
       return {};

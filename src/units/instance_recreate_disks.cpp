@@ -228,7 +228,7 @@ Result<json::value> InstanceRecreateDisks::apply(Plan const& plan, jobs::JobCont
   }
   if (!plan.changes) return nullptr;
   TRY(job.commit("Recording what changed", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(plan.instance));
+    auto instance = TRY(edit.get(plan.instance));
     for (auto const& made : plan.disks) {
       instance.disks[static_cast<std::size_t>(made.index)] = made.disk;
     }

@@ -71,7 +71,7 @@ Result<jobs::Hooks> InstanceReinstall::hooks(Op const&, model::Cluster const& cl
 Result<json::value> InstanceReinstall::apply(Plan const& plan, jobs::JobContext& job) {
   if (plan.new_os) job.log(fmt::format("Changing OS to '{}'...", *plan.new_os));
   TRY(job.commit("Recording the OS", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(plan.instance));
+    auto instance = TRY(edit.get(plan.instance));
     if (plan.new_os) instance.os = *plan.new_os;
     instance.osparams = plan.new_osparams;
     instance.osparams_private = plan.new_osparams_private;

@@ -75,7 +75,7 @@ Result<json::value> InstanceRemove::apply(Plan const& plan, jobs::JobContext& jo
   if (!plan.is_node_offline) TRY(remove_disks(plan, job));
   TRY(job.commit("Removing it from the configuration",
                  [&](store::ClusterEdit& edit) -> Result<void> {
-                   edit.remove_instance(plan.instance);
+                   edit.remove(plan.instance);
                    return {};
                  }));
   return nullptr;

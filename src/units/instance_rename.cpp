@@ -39,7 +39,7 @@ Result<void> record_name(InstanceRename::Plan const& plan, jobs::JobContext& job
   return job.commit(
       "Recording its name",
       [&](store::ClusterEdit& edit) -> Result<void> {
-        auto instance = renamed(TRY(edit.instance(plan.instance)), plan.after.name);
+        auto instance = renamed(TRY(edit.get(plan.instance)), plan.after.name);
         instance.disks_active = false;
         edit.put(std::move(instance));
         return {};

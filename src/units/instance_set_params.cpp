@@ -371,7 +371,7 @@ Result<void> remove_disks(InstanceSetParams::Plan const& plan, jobs::JobContext&
                  rpc::BlockdevRemove{plan.name, disk}));
   }
   return job.commit("Forgetting the removed disks", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(plan.instance));
+    auto instance = TRY(edit.get(plan.instance));
     std::erase_if(instance.disks, [&](model::Disk const& disk) {
       return std::ranges::any_of(plan.devices->removed, [&](rpc::DiskSpec const& removed) {
         return removed.disk.uuid == disk.uuid;
@@ -398,8 +398,8 @@ Result<void> take_devices(InstanceSetParams::DevicePlan const& plan, model::Inst
   }
   for (auto const& [from, to] : plan.attached) {
     // It must be nobody's still.
-    TRY(edit.detached_disk(from.disk.uuid));
-    edit.remove_detached_disk(from.disk.uuid);
+    TRY(edit.get(from.disk.uuid));
+    edit.remove(from.disk.uuid);
     instance.disk_template = to.disk.dev_type;
   }
   instance.nics.clear();
@@ -590,7 +590,7 @@ Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext&
                  {.undo = jobs::undo_call(plan.node, to(plan.memory->before))}));
   }
   TRY(job.commit("Changing its parameters", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(plan.instance));
+    auto instance = TRY(edit.get(plan.instance));
     instance.hvparams = model::overlay(std::move(instance.hvparams), plan.hvparams);
     instance.beparams = model::overlay(std::move(instance.beparams), plan.beparams);
     instance.osparams = model::overlay(std::move(instance.osparams), plan.osparams);

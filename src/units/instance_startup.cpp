@@ -102,7 +102,7 @@ Result<json::value> InstanceStartup::apply(Plan const& plan, jobs::JobContext& j
     TRY(start_instance(job, plan.node, plan.spec, plan.startup_paused));
   }
   TRY(job.commit("Recording that it should run", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.instance(plan.instance));
+    auto instance = TRY(edit.get(plan.instance));
     if (plan.remember) {
       instance.admin_state = model::AdminState::Up;
       instance.admin_state_source = model::AdminStateSource::Admin;

@@ -132,7 +132,7 @@ Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
   return job.commit(
       "Recording that it should be down",
       [&](store::ClusterEdit& edit) -> Result<void> {
-        auto instance = TRY(edit.instance(id));
+        auto instance = TRY(edit.get(id));
         instance.admin_state = model::AdminState::Down;
         instance.disks_active = false;
         if (source) instance.admin_state_source = *source;

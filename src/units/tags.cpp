@@ -34,9 +34,9 @@ Result<void> put_tags(TagsPlan const& plan, store::ClusterEdit& edit) {
   };
   auto const& cluster = edit.cluster();
   if (kind == "cluster") return put(edit.settings());
-  if (kind == "instance") return put(TRY(edit.instance(TRY(cluster.instance(name))->uuid)));
-  if (kind == "node") return put(TRY(edit.node(TRY(cluster.node(name))->uuid)));
-  if (kind == "nodegroup") return put(TRY(edit.group(TRY(cluster.group(name))->uuid)));
+  if (kind == "instance") return put(TRY(edit.get(TRY(cluster.instance(name))->uuid)));
+  if (kind == "node") return put(TRY(edit.get(TRY(cluster.node(name))->uuid)));
+  if (kind == "nodegroup") return put(TRY(edit.get(TRY(cluster.group(name))->uuid)));
   return unknown_kind(kind);
 }
 

@@ -124,7 +124,7 @@ void World::set_up() {
     for (std::int64_t i = 2; i <= options_.nodes; ++i) {
       CHECK(core.config().update(
           [&](store::ClusterEdit& edit) -> Result<void> {
-            auto node = TRY(edit.node(node_id(1)));
+            auto node = TRY(edit.get(node_id(1)));
             node.uuid = node_id(i);
             node.name = fmt::format("node{}", i);
             node.primary_ip = fmt::format("192.0.2.{}", i);
