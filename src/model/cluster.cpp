@@ -26,8 +26,9 @@ bool is_short_for(std::string_view short_name, std::string_view full_name) {
 
 // What only one instance may have.
 bool has_same_claims(Instance const& a, Instance const& b) {
+  auto const of_nic = [](Nic const& nic) { return std::tie(nic.mac, nic.network, nic.ip); };
   return a.name == b.name && a.network_port == b.network_port &&
-         std::ranges::equal(a.nics, b.nics, {}, &Nic::mac, &Nic::mac);
+         std::ranges::equal(a.nics, b.nics, {}, of_nic, of_nic);
 }
 
 template <class Map>
@@ -101,6 +102,13 @@ Result<GroupPtr> Cluster::group(std::string_view name_or_uuid) const {
   return fail(ErrorCode::UnknownEntity, "Node group '{}' not found", name_or_uuid);
 }
 
+Result<NetworkPtr> Cluster::network(std::string_view name_or_uuid) const {
+  for (auto const& [id, network] : networks()) {
+    if (network->name == name_or_uuid || id.text() == name_or_uuid) return network;
+  }
+  return fail(ErrorCode::UnknownEntity, "Network '{}' not found", name_or_uuid);
+}
+
 GroupPtr Cluster::group_of(NodeId const& node) const {
   auto const known = find(node);
   return known ? find(known->group) : nullptr;
@@ -141,6 +149,20 @@ InstancePtr Cluster::other_with_mac(std::string_view mac, InstanceId const& than
 }
 InstancePtr Cluster::other_with_port(std::int64_t port, InstanceId const& than) const {
   return other_in(ports_, port, than);
+}
+
+InstancePtr Cluster::other_with_address(NetworkId const& network, std::string_view address,
+                                        InstanceId const& than) const {
+  return other_in(addresses_, std::pair(network, std::string(address)), than);
+}
+
+std::vector<std::string> Cluster::addresses_in(NetworkId const& network) const {
+  std::vector<std::string> found;
+  for (auto at = addresses_.lower_bound(std::pair(network, std::string()));
+       at != addresses_.end() && at->first.first == network; ++at) {
+    found.push_back(at->first.second);
+  }
+  return found;
 }
 
 std::optional<std::int64_t> Cluster::free_port(
@@ -184,6 +206,7 @@ void Cluster::add_to_indexes(Instance const& instance) {
   add(names_, lower_case(instance.name));
   for (auto const& nic : instance.nics) {
     if (!nic.mac.empty()) add(macs_, lower_case(nic.mac));
+    if (nic.network && nic.ip) add(addresses_, std::pair(*nic.network, *nic.ip));
   }
   if (instance.network_port) add(ports_, *instance.network_port);
 }
@@ -201,7 +224,10 @@ void Cluster::take_from_indexes(Instance const& instance) {
     }
   };
   take(names_, lower_case(instance.name));
-  for (auto const& nic : instance.nics) take(macs_, lower_case(nic.mac));
+  for (auto const& nic : instance.nics) {
+    take(macs_, lower_case(nic.mac));
+    if (nic.network && nic.ip) take(addresses_, std::pair(*nic.network, *nic.ip));
+  }
   if (instance.network_port) take(ports_, *instance.network_port);
 }
 

@@ -72,6 +72,7 @@ using InstancePtr = Ptr<Instance>;
 using NodePtr = Ptr<Node>;
 using GroupPtr = Ptr<Group>;
 using DetachedDiskPtr = Ptr<DetachedDisk>;
+using NetworkPtr = Ptr<Network>;
 
 class Cluster {
  public:
@@ -85,6 +86,7 @@ class Cluster {
   Objects<Group> const& groups() const { return all<Group>(); }
   Objects<Instance> const& instances() const { return all<Instance>(); }
   Objects<DetachedDisk> const& detached_disks() const { return all<DetachedDisk>(); }
+  Objects<Network> const& networks() const { return all<Network>(); }
 
   // Null: there is none.
   template <class Id>
@@ -100,6 +102,7 @@ class Cluster {
   Result<NodePtr> node(std::string_view name_or_uuid) const;
   Result<NodePtr> node(NodeId const& id) const;
   Result<GroupPtr> group(std::string_view name_or_uuid) const;
+  Result<NetworkPtr> network(std::string_view name_or_uuid) const;
   // All instances in the order of their names, as lists show them.
   std::vector<InstancePtr> instances_by_name() const;
   std::vector<NodePtr> nodes_by_name() const;
@@ -113,6 +116,10 @@ class Cluster {
   InstancePtr other_with_name(std::string_view name, InstanceId const& than) const;
   InstancePtr other_with_mac(std::string_view mac, InstanceId const& than) const;
   InstancePtr other_with_port(std::int64_t port, InstanceId const& than) const;
+  InstancePtr other_with_address(NetworkId const& network, std::string_view address,
+                                 InstanceId const& than) const;
+  // Those that NICs have in the network.
+  std::vector<std::string> addresses_in(NetworkId const& network) const;
   // The lowest of them that no instance has and that isn't taken otherwise.
   std::optional<std::int64_t> free_port(std::int64_t first, std::int64_t last,
                                         std::function<bool(std::int64_t)> const& is_taken) const;
@@ -153,6 +160,7 @@ class Cluster {
   Holders<std::string> names_;  // of instances, in lower case
   Holders<std::string> macs_;   // in lower case
   Holders<std::int64_t> ports_;
+  Holders<std::pair<NetworkId, std::string>> addresses_;  // of NICs in networks
 };
 
 }  // namespace flotte::model

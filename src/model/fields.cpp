@@ -104,10 +104,40 @@ Fields Group::fields() {
       field<&Group::ndparams>("ndparams", "Node parameters, where they differ."),
       field<&Group::diskparams>("diskparams", "Disk parameters, where they differ."),
       field<&Group::ipolicy>("ipolicy", "Instance policy, where it differs."),
+      field<&Group::networks>("networks", "The networks that it is connected to."),
       field<&Group::tags>("tags", "Its tags."),
       field<&Group::serial_no>("serial_no", "Raised at every change."),
       field<&Group::ctime>("ctime", "When it was created."),
       field<&Group::mtime>("mtime", "When it was last changed."),
+  };
+  return table;
+}
+
+Fields NetworkConnection::fields() {
+  static constexpr Field table[] = {
+      required<&NetworkConnection::network>("network", "UUID of the network."),
+      field<&NetworkConnection::mode>("mode", "The mode of its NICs."),
+      field<&NetworkConnection::link>("link", "Their link."),
+      field<&NetworkConnection::vlan>("vlan", "Their VLANs."),
+  };
+  return table;
+}
+
+Fields Network::fields() {
+  static constexpr Field table[] = {
+      required<&Network::uuid>("uuid", "The network's UUID."),
+      required<&Network::name>("name", "The network's name."),
+      required<&Network::network>("network", "Its IPv4 addresses."),
+      field<&Network::gateway>("gateway", "The IPv4 gateway."),
+      field<&Network::network6>("network6", "Its IPv6 addresses."),
+      field<&Network::gateway6>("gateway6", "The IPv6 gateway."),
+      field<&Network::mac_prefix>("mac_prefix", "First three octets of the MACs of its NICs."),
+      field<&Network::ext_reservations>("ext_reservations",
+                                        "Addresses that are kept from instances, a bit each."),
+      field<&Network::tags>("tags", "Its tags."),
+      field<&Network::serial_no>("serial_no", "Raised at every change."),
+      field<&Network::ctime>("ctime", "When it was added."),
+      field<&Network::mtime>("mtime", "When it was last changed."),
   };
   return table;
 }

@@ -17,7 +17,7 @@ struct Nic {
   std::optional<std::string> name;
   std::string mac;
   std::optional<std::string> ip;
-  std::optional<std::string> network;
+  std::optional<NetworkId> network;
   schema::json::object nicparams;  // only what differs from the cluster: mode, link, vlan
 
   static schema::Fields fields();

@@ -10,6 +10,7 @@
 
 #include "base/shared_map.h"
 #include "model/instance.h"
+#include "model/network.h"
 #include "model/node.h"
 
 namespace flotte::model {
@@ -49,9 +50,17 @@ struct Kind<DetachedDisk> {
   static Id const& id(DetachedDisk const& detached) { return detached.disk.uuid; }
 };
 
+template <>
+struct Kind<Network> {
+  using Id = NetworkId;
+  static constexpr std::string_view title = "Network";
+  static constexpr std::string_view directory = "networks";
+  static Id const& id(Network const& network) { return network.uuid; }
+};
+
 template <class... T>
 struct KindList {};
-using Kinds = KindList<Node, Group, Instance, DetachedDisk>;
+using Kinds = KindList<Node, Group, Instance, DetachedDisk, Network>;
 
 template <class T>
 using IdOf = typename Kind<T>::Id;

@@ -2,6 +2,7 @@
 // config.data (docs/ganeti.md, "Configuration"). Values; use from any thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -32,6 +33,16 @@ struct Node {
   static schema::Fields fields();
 };
 
+// How the NICs of a group's instances get into a network.
+struct NetworkConnection {
+  NetworkId network;
+  std::string mode;
+  std::string link;
+  std::string vlan;
+
+  static schema::Fields fields();
+};
+
 struct Group {
   GroupId uuid;
   std::string name;
@@ -39,10 +50,17 @@ struct Group {
   schema::json::object ndparams;
   schema::json::object diskparams;
   schema::json::object ipolicy;
+  std::vector<NetworkConnection> networks;
   std::vector<std::string> tags;
   std::int64_t serial_no = 1;
   double ctime = 0;
   double mtime = 0;
+
+  // Null: it is not connected.
+  NetworkConnection const* connection(NetworkId const& to) const {
+    auto const found = std::ranges::find(networks, to, &NetworkConnection::network);
+    return found == networks.end() ? nullptr : &*found;
+  }
 
   static schema::Fields fields();
 };

@@ -27,10 +27,10 @@ json::array nics_of(model::Cluster const& cluster, model::Instance const& instan
   json::array out;
   for (auto const& nic : instance.nics) {
     auto const params = model::filled_nicparams(cluster.settings(), nic);
-    out.push_back(json::array{
-        text_or_null(nic.name), text(nic.uuid.text()), text_or_null(nic.ip), text(nic.mac),
-        text(model::text_of(params, "mode")), text(model::text_of(params, "link")),
-        text(model::text_of(params, "vlan")), text_or_null(nic.network), nullptr});
+    out.push_back(json::array{text_or_null(nic.name), text(nic.uuid.text()), text_or_null(nic.ip),
+                              text(nic.mac), text(model::text_of(params, "mode")),
+                              text(model::text_of(params, "link")),
+                              text(model::text_of(params, "vlan")), nullptr, nullptr});
   }
   return out;
 }

@@ -168,9 +168,15 @@ FieldTable nic_fields() {
                     : json::value(nullptr);
        }},
       {"network", "NicNetwork", "Network",
-       [](Row const&, model::Nic const& nic) { return text_or_null(nic.network); }},
+       [](Row const&, model::Nic const& nic) {
+         return nic.network ? json::value(json::string_view(nic.network->text()))
+                            : json::value(nullptr);
+       }},
       {"network.name", "NicNetworkName", "Network name",
-       [](Row const&, model::Nic const&) { return json::value(nullptr); }},
+       [](Row const& row, model::Nic const& nic) {
+         auto const network = nic.network ? row.cluster->find(*nic.network) : nullptr;
+         return network ? json::value(json::string_view(network->name)) : json::value(nullptr);
+       }},
   };
   FieldTable table;
   for (std::size_t i = 0; i < nics_max; ++i) {

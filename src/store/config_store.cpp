@@ -32,6 +32,12 @@ std::string port_claim(std::int64_t port) {
 std::string group_claim(std::string_view name) {
   return fmt::format("group/{}", name);
 }
+std::string network_claim(std::string_view name) {
+  return fmt::format("network/{}", name);
+}
+std::string address_claim(NetworkId const& network, std::string_view address) {
+  return fmt::format("ip/{}/{}", network.text(), address);
+}
 
 template <class T>
 Result<T> decode(KeyValue const& kv) {
@@ -155,12 +161,63 @@ class CommitMaker {
 
   Result<void> check(model::Group const* before, model::Group const* after) {
     if (!after) return before ? check_has_no_nodes(*before) : Result<void>();
+    TRY(check_connections(before, *after));
     if (before && before->name == after->name) return {};
     commit_.claims.insert(group_claim(after->name));
     for (auto const& [other_id, other] : edit_.edited_.groups()) {
       if (other_id == after->uuid || other->name != after->name) continue;
       return fail(ErrorCode::AlreadyExists, "The name {} is already used by the group {}",
                   after->name, other_id.text());
+    }
+    return {};
+  }
+
+  // A network that is connected exists, and one that NICs are in stays connected.
+  Result<void> check_connections(model::Group const* before, model::Group const& after) {
+    for (auto const& connection : after.networks) {
+      if (before && before->connection(connection.network)) continue;
+      edit_.reads_.insert(key_of<model::Network>(connection.network));
+      if (edit_.edited_.find(connection.network)) continue;
+      return fail(ErrorCode::UnknownEntity, "Network '{}' not found", connection.network.text());
+    }
+    auto const none = std::vector<model::NetworkConnection>();
+    for (auto const& connection : before ? before->networks : none) {
+      if (after.connection(connection.network)) continue;
+      TRY(check_is_unused(connection.network, after));
+    }
+    return {};
+  }
+
+  Result<void> check_is_unused(NetworkId const& network, model::Group const& group) {
+    for (auto const& [id, instance] : edit_.edited_.instances()) {
+      auto const has_it = [&](model::Nic const& nic) { return nic.network == network; };
+      auto const node = edit_.edited_.find(instance->primary_node);
+      if (!node || node->group != group.uuid || std::ranges::none_of(instance->nics, has_it)) {
+        continue;
+      }
+      return fail(ErrorCode::WrongState, "{} is in the network meanwhile", instance->name);
+    }
+    return {};
+  }
+
+  Result<void> check(model::Network const* before, model::Network const* after) {
+    if (!after) return before ? check_is_unconnected(*before) : Result<void>();
+    if (before && before->name == after->name) return {};
+    commit_.claims.insert(network_claim(after->name));
+    for (auto const& [other_id, other] : edit_.edited_.networks()) {
+      if (other_id == after->uuid || other->name != after->name) continue;
+      return fail(ErrorCode::AlreadyExists, "The name {} is already used by the network {}",
+                  after->name, other_id.text());
+    }
+    return {};
+  }
+
+  Result<void> check_is_unconnected(model::Network const& network) {
+    for (auto const& [id, group] : edit_.edited_.groups()) {
+      edit_.reads_.insert(key_of<model::Group>(id));
+      if (!group->connection(network.uuid)) continue;
+      return fail(ErrorCode::WrongState, "Group {} is connected to the network meanwhile",
+                  group->name);
     }
     return {};
   }
@@ -182,6 +239,7 @@ class CommitMaker {
     auto const& id = after->uuid;
     TRY(check_primary(*after, before));
     TRY(check_macs(*after, before));
+    TRY(check_networks(*after, before));
     if (!before || before->name != after->name) {
       commit_.claims.insert(name_claim(after->name));
       if (auto const other = edit_.edited_.other_with_name(after->name, id)) {
@@ -220,6 +278,40 @@ class CommitMaker {
                           other ? *other : after);
     }
     return {};
+  }
+
+  // A NIC's network is connected to the group of its node, and its address there is its own.
+  Result<void> check_networks(model::Instance const& after, model::Instance const* before) {
+    for (auto const& nic : after.nics) {
+      if (!nic.network) continue;
+      auto const same = [&](model::Nic const& other) {
+        return other.network == nic.network && other.ip == nic.ip;
+      };
+      auto const count = std::ranges::count_if(after.nics, same);
+      if (before && before->primary_node == after.primary_node &&
+          std::ranges::count_if(before->nics, same) >= count) {
+        continue;
+      }
+      TRY(check_is_connected(after, *nic.network));
+      if (!nic.ip) continue;
+      commit_.claims.insert(address_claim(*nic.network, *nic.ip));
+      auto const other = edit_.edited_.other_with_address(*nic.network, *nic.ip, after.uuid);
+      if (!other && count == 1) continue;
+      return already_used(ErrorCode::ResourceNotUnique, "IP address", *nic.ip, after,
+                          other ? *other : after);
+    }
+    return {};
+  }
+
+  Result<void> check_is_connected(model::Instance const& instance, NetworkId const& network) {
+    edit_.reads_.insert(key_of<model::Network>(network));
+    edit_.reads_.insert(key_of<model::Node>(instance.primary_node));
+    auto const node = edit_.edited_.find(instance.primary_node);
+    auto const group = node ? edit_.edited_.find(node->group) : nullptr;
+    if (group) edit_.reads_.insert(key_of<model::Group>(group->uuid));
+    if (group && group->connection(network)) return {};
+    return fail(ErrorCode::WrongState, "The network {} of {} is not connected to the group {}",
+                network.text(), instance.name, group ? group->name : "of its node");
   }
 
   // Serial numbers go on also where what was is put back.

@@ -166,7 +166,7 @@ class Changer {
       tell(fmt::format("nic.{}", at),
            fmt::format("add:mac={},ip={},mode={},link={},network={}", made.mac,
                        text_or_none(made.ip), model::text_of(filled, "mode"),
-                       model::text_of(filled, "link"), text_or_none(made.network)));
+                       model::text_of(filled, "link"), "None"));
       list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), std::move(made));
       return {};
     }

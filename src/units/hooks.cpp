@@ -21,7 +21,6 @@ void tell_nic(HookVariables& told, model::Settings const& settings, model::Nic c
   told[prefix + "MODE"] = mode;
   told[prefix + "LINK"] = link;
   told[prefix + "VLAN"] = model::text_of(params, "vlan");
-  if (nic.network) told[prefix + "NETWORK_NAME"] = *nic.network;
   if (mode == "bridged" || mode == "openvswitch") told[prefix + "BRIDGE"] = link;
 }
 

@@ -209,7 +209,7 @@ class Fake final : public Hypervisor {
     if (!text && !sys::exists(file_of(name))) return std::optional<json::object>();
     auto value = TRY(schema::parse(TRY(text)));
     if (!value.is_object()) return not_a_guest(name);
-    return std::optional(std::move(value).as_object());
+    return std::optional(std::move(value.get_object()));
   }
 
   Result<std::optional<Guest>> read(std::string const& name) const {
