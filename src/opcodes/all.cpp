@@ -2,6 +2,7 @@
 #include "opcodes/cluster.h"
 #include "opcodes/group.h"
 #include "opcodes/instance.h"
+#include "opcodes/network.h"
 
 namespace flotte::opcodes {
 
@@ -368,6 +369,75 @@ Fields ClusterVerifyDisks::fields() {
   return table;
 }
 
+Fields NetworkAdd::fields() {
+  static constexpr Field table[] = {
+      required<&NetworkAdd::network_name>("network_name", "The network."),
+      required<&NetworkAdd::network>("network", "Its IPv4 addresses, as 192.0.2.0/24."),
+      field<&NetworkAdd::gateway>("gateway", "The IPv4 gateway."),
+      field<&NetworkAdd::network6>("network6", "Its IPv6 addresses, as 2001:db8::/64."),
+      field<&NetworkAdd::gateway6>("gateway6", "The IPv6 gateway."),
+      field<&NetworkAdd::mac_prefix>("mac_prefix", "First three octets of the MACs of its NICs."),
+      field<&NetworkAdd::add_reserved_ips>("add_reserved_ips", "Addresses kept from instances."),
+      field<&NetworkAdd::conflicts_check>("conflicts_check",
+                                          "Keep the addresses of nodes and master, too."),
+      field<&NetworkAdd::tags>("tags", "Its tags."),
+  };
+  return table;
+}
+
+Fields NetworkSetParams::fields() {
+  static constexpr Field table[] = {
+      required<&NetworkSetParams::network_name>("network_name", "The network."),
+      field<&NetworkSetParams::gateway>("gateway", "The IPv4 gateway."),
+      field<&NetworkSetParams::network6>("network6", "Its IPv6 addresses."),
+      field<&NetworkSetParams::gateway6>("gateway6", "The IPv6 gateway."),
+      field<&NetworkSetParams::mac_prefix>("mac_prefix",
+                                           "First three octets of the MACs of its NICs."),
+      field<&NetworkSetParams::add_reserved_ips>("add_reserved_ips",
+                                                 "Addresses kept from instances from now on."),
+      field<&NetworkSetParams::remove_reserved_ips>("remove_reserved_ips",
+                                                    "Addresses that instances may have again."),
+  };
+  return table;
+}
+
+Fields NetworkConnect::fields() {
+  static constexpr Field table[] = {
+      required<&NetworkConnect::group_name>("group_name", "The node group."),
+      required<&NetworkConnect::network_name>("network_name", "The network."),
+      required<&NetworkConnect::network_mode>("network_mode", "The mode of its NICs."),
+      required<&NetworkConnect::network_link>("network_link", "Their link."),
+      field<&NetworkConnect::network_vlan>("network_vlan", "Their VLANs."),
+      field<&NetworkConnect::conflicts_check>("conflicts_check",
+                                              "Refuse where addresses of it are used already."),
+  };
+  return table;
+}
+
+Fields NetworkDisconnect::fields() {
+  static constexpr Field table[] = {
+      required<&NetworkDisconnect::group_name>("group_name", "The node group."),
+      required<&NetworkDisconnect::network_name>("network_name", "The network."),
+  };
+  return table;
+}
+
+Fields NetworkRemove::fields() {
+  static constexpr Field table[] = {
+      required<&NetworkRemove::network_name>("network_name", "The network."),
+      field<&NetworkRemove::force>("force", "Of no effect."),
+  };
+  return table;
+}
+
+Fields NetworkRename::fields() {
+  static constexpr Field table[] = {
+      required<&NetworkRename::network_name>("network_name", "The network."),
+      required<&NetworkRename::new_name>("new_name", "Its new name."),
+  };
+  return table;
+}
+
 Fields GroupVerifyDisks::fields() {
   static constexpr Field table[] = {
       required<&GroupVerifyDisks::group_name>("group_name", "The node group."),
@@ -544,6 +614,12 @@ std::span<Description const> all() {
       describe<GroupSetParams>("group_name"),
       describe<GroupRemove>("group_name"),
       describe<GroupRename>("group_name"),
+      describe<NetworkAdd>("network_name"),
+      describe<NetworkSetParams>("network_name"),
+      describe<NetworkConnect>("network_name"),
+      describe<NetworkDisconnect>("network_name"),
+      describe<NetworkRemove>("network_name"),
+      describe<NetworkRename>({}),
       describe<ClusterVerify>(""),
       describe<ClusterVerifyConfig>(""),
       describe<ClusterVerifyGroup>("group_name"),
