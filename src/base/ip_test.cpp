@@ -14,5 +14,37 @@ TEST(Ip, of_one_address_there_is_one_text) {
   EXPECT_EQ(canonical_ip("nonsense"), "nonsense");
 }
 
+TEST(Ip, an_ipv4_address_is_a_number) {
+  EXPECT_EQ(ipv4_number("192.0.2.1"), 0xc0000201U);
+  EXPECT_EQ(ipv4_text(0xc0000201U), "192.0.2.1");
+  for (auto const* text : {"", "192.0.2", "192.0.2.256", "192.0.2.1 ", "2001:db8::1"}) {
+    EXPECT_FALSE(ipv4_number(text)) << text;
+  }
+}
+
+TEST(Ip, a_network_has_no_bit_behind_its_prefix) {
+  EXPECT_EQ(parse_ipv4_network("192.0.2.0/24")->prefix, 24);
+  EXPECT_EQ(parse_ipv4_network("0.0.0.0/0")->address, 0U);
+  EXPECT_EQ(parse_ipv4_network("192.0.2.7")->prefix, 32);
+  EXPECT_EQ(parse_ipv4_network("192.0.2.7/24").error().message,
+            "Invalid network '192.0.2.7/24': the network of this address is 192.0.2.0/24");
+  for (auto const* text :
+       {"", "x/24", "192.0.2.0/", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/2x"}) {
+    EXPECT_FALSE(parse_ipv4_network(text)) << text;
+  }
+  EXPECT_TRUE(is_ipv6_network("2001:db8::/64"));
+  EXPECT_TRUE(is_ipv6_network("2001:db8::1"));
+  for (auto const* text : {"", "2001:db8::1/64", "2001:db8::/129", "192.0.2.0/24"}) {
+    EXPECT_FALSE(is_ipv6_network(text)) << text;
+  }
+}
+
+TEST(Ip, link_local_addresses_are_in_every_ipv6_network) {
+  EXPECT_TRUE(is_in_ipv6_network("2001:db8::7", "2001:db8::/64"));
+  EXPECT_TRUE(is_in_ipv6_network("fe80::1", "2001:db8::/64"));
+  EXPECT_FALSE(is_in_ipv6_network("2001:db8:0:1::7", "2001:db8::/64"));
+  EXPECT_FALSE(is_in_ipv6_network("192.0.2.7", "2001:db8::/64"));
+}
+
 }  // namespace
 }  // namespace flotte

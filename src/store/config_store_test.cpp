@@ -194,6 +194,97 @@ TEST_F(Config, what_one_has_another_can_not_get_and_both_are_named) {
   EXPECT_EQ(config_->snapshot()->instances().size(), 1U);
 }
 
+class NetworksInConfig : public Config {
+ protected:
+  NetworksInConfig() {
+    must([](ClusterEdit& edit) -> Result<void> {
+      edit.put(model::Network{.uuid = lan, .name = "lan", .network = "192.0.2.0/24"});
+      edit.put(model::Network{.uuid = wan, .name = "wan", .network = "192.0.2.0/24"});
+      auto group = TRY(edit.get(GroupId("g")));
+      group.networks = {{.network = lan, .mode = "bridged", .link = "br0"}};
+      edit.put(std::move(group));
+      edit.put(model::Group{.uuid = GroupId("h"), .name = "h"});
+      return {};
+    });
+  }
+  static model::Instance in(NetworkId const& network, std::string const& name,
+                            std::optional<std::string> ip) {
+    auto instance = machine(name, "aa:00:00:00:00:" + name);
+    instance.nics[0].network = network;
+    instance.nics[0].ip = std::move(ip);
+    return instance;
+  }
+
+  static inline NetworkId const lan{"lan-uuid"};
+  static inline NetworkId const wan{"wan-uuid"};
+};
+
+TEST_F(NetworksInConfig, an_address_is_one_nic_s) {
+  must(putting(in(lan, "01", "192.0.2.7")));
+  must(putting(in(lan, "02", std::nullopt)));
+  EXPECT_EQ(error_of(putting(in(lan, "03", "192.0.2.7"))),
+            "The IP address 192.0.2.7 of 03 is already used by 01");
+  auto twice = in(lan, "04", "192.0.2.8");
+  twice.nics.push_back(twice.nics[0]);
+  twice.nics[1].mac = "aa:00:00:00:00:05";
+  EXPECT_EQ(error_of(putting(twice)), "The IP address 192.0.2.8 of 04 is already used by 04");
+  EXPECT_EQ(config_->snapshot()->addresses_in(lan), (std::vector<std::string>{"192.0.2.7"}));
+  must(putting(in(lan, "01", "192.0.2.9")));
+  must(putting(in(lan, "03", "192.0.2.7")));
+  must([](ClusterEdit& edit) -> Result<void> {
+    edit.remove(InstanceId("01"));
+    return {};
+  });
+  EXPECT_EQ(config_->snapshot()->addresses_in(lan), (std::vector<std::string>{"192.0.2.7"}));
+}
+
+TEST_F(NetworksInConfig, a_network_that_nics_are_in_stays_connected) {
+  EXPECT_EQ(error_of(putting(in(wan, "01", std::nullopt))),
+            "The network wan-uuid of 01 is not connected to the group default");
+  must(putting(in(lan, "01", std::nullopt)));
+  EXPECT_EQ(error_of([](ClusterEdit& edit) -> Result<void> {
+              auto group = TRY(edit.get(GroupId("g")));
+              group.networks.clear();
+              edit.put(std::move(group));
+              return {};
+            }),
+            "01 is in the network meanwhile");
+  EXPECT_EQ(error_of([](ClusterEdit& edit) -> Result<void> {
+              auto node = TRY(edit.get(node_id));
+              node.group = GroupId("h");
+              edit.put(std::move(node));
+              return {};
+            }),
+            "The network lan-uuid of 01 is not connected to the group h");
+}
+
+TEST_F(NetworksInConfig, a_connected_network_stays_and_a_name_is_one_network_s) {
+  EXPECT_EQ(error_of([](ClusterEdit& edit) -> Result<void> {
+              edit.remove(lan);
+              return {};
+            }),
+            "Group default is connected to the network meanwhile");
+  EXPECT_EQ(error_of([](ClusterEdit& edit) -> Result<void> {
+              auto group = TRY(edit.get(GroupId("h")));
+              group.networks = {{.network = NetworkId("nosuch")}};
+              edit.put(std::move(group));
+              return {};
+            }),
+            "Network 'nosuch' not found");
+  EXPECT_EQ(error_of([](ClusterEdit& edit) -> Result<void> {
+              auto network = TRY(edit.get(wan));
+              network.name = "lan";
+              edit.put(std::move(network));
+              return {};
+            }),
+            "The name lan is already used by the network lan-uuid");
+  must([](ClusterEdit& edit) -> Result<void> {
+    edit.remove(wan);
+    return {};
+  });
+  EXPECT_EQ(config_->snapshot()->networks().size(), 1U);
+}
+
 // As a build before this one could leave it.
 TEST_F(Config, one_damaged_instance_stops_nobody) {
   for (auto const* name : {"web1", "web2"}) {

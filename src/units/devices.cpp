@@ -365,9 +365,9 @@ Result<void> DeviceMaker::connect(model::Instance const& owner, model::Nic& nic,
   auto const params = TRY(connection_params(cluster_, *node, *network, is_new_instance));
   nic.nicparams = model::overlay(nic.nicparams, params);
   if (is_new_instance) {
-    notes_.push_back(fmt::format(
-        "NIC/{} inherits netparams {}", index,
-        model::python_text(json::array{params.at("mode"), params.at("link"), params.at("vlan")})));
+    notes_.push_back(fmt::format("NIC/{} inherits netparams ['{}', '{}', '{}']", index,
+                                 model::text_of(params, "mode"), model::text_of(params, "link"),
+                                 model::text_of(params, "vlan")));
   }
   return choose_address(owner, nic, index, *network);
 }

@@ -1,5 +1,7 @@
 #include "units/network_add.h"
 
+#include <set>
+
 #include "base/random.h"
 #include "jobs/job_context.h"
 #include "model/nic_rules.h"
@@ -22,12 +24,12 @@ Result<void> check_is_free(std::string const& name, model::Cluster const& cluste
 void keep_addresses_of_nodes(model::AddressPool& pool, model::Cluster const& cluster,
                              NetworkAdd::Plan& plan) {
   for (auto const& node : cluster.nodes_by_name()) {
-    for (auto const& address : {node->primary_ip, node->secondary_ip}) {
+    for (auto const& address : std::set{node->primary_ip, node->secondary_ip}) {
       if (!pool.contains(address)) continue;
       if (auto const reserved = pool.reserve(address)) {
         plan.told.push_back(
             fmt::format("Reserved IP address of node '{}' ({})", node->name, address));
-      } else if (address != node->secondary_ip || address != node->primary_ip) {
+      } else {
         plan.warnings.push_back(fmt::format("Cannot reserve IP address '{}' of node '{}': {}",
                                             address, node->name, reserved.error().message));
       }
