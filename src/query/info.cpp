@@ -23,14 +23,26 @@ json::array texts(std::vector<std::string> const& list) {
   return out;
 }
 
+// What a NIC is in, and what is known of that; null twice where it is in none.
+std::pair<json::value, json::value> network_of(model::Cluster const& cluster,
+                                               model::Nic const& nic) {
+  auto const network = nic.network ? cluster.find(*nic.network) : nullptr;
+  if (!network) return {};
+  auto known = schema::encode(*network);
+  // As long as the network is large, and no NIC's matter.
+  known.erase("ext_reservations");
+  return {text(network->uuid.text()), std::move(known)};
+}
+
 json::array nics_of(model::Cluster const& cluster, model::Instance const& instance) {
   json::array out;
   for (auto const& nic : instance.nics) {
     auto const params = model::filled_nicparams(cluster.settings(), nic);
-    out.push_back(json::array{text_or_null(nic.name), text(nic.uuid.text()), text_or_null(nic.ip),
-                              text(nic.mac), text(model::text_of(params, "mode")),
-                              text(model::text_of(params, "link")),
-                              text(model::text_of(params, "vlan")), nullptr, nullptr});
+    auto [network, known] = network_of(cluster, nic);
+    out.push_back(json::array{
+        text_or_null(nic.name), text(nic.uuid.text()), text_or_null(nic.ip), text(nic.mac),
+        text(model::text_of(params, "mode")), text(model::text_of(params, "link")),
+        text(model::text_of(params, "vlan")), std::move(network), std::move(known)});
   }
   return out;
 }
