@@ -111,7 +111,8 @@ Result<Decision> Execution::decide(Unit const& unit) {
     }
     NodeReader reader(
         queue_.seams_.nodes, queue_.seams_.clock, queue_.seams_.random, queue_.leader_epoch_,
-        [this] { return queue_.set_aside(); }, queue_.seams_.wait_for_ssconf);
+        [this] { return queue_.set_aside(); }, queue_.seams_.wait_for_ssconf,
+        [&](std::string_view prefix) { return queue_.claimed_by_others(id_, look.id(), prefix); });
     auto decision = unit.decide(row_.op().input, *snapshot, reader);
     if (decision && together(locks, decision->locks) != row_.locks) {
       row_.plan_locks = decision->locks;

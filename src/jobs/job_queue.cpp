@@ -796,6 +796,12 @@ bool JobQueue::take_claims(JobId id, std::uint64_t look, std::vector<std::string
   return claims_.take(id, look, claims);
 }
 
+std::set<std::string> JobQueue::claimed_by_others(JobId id, std::uint64_t look,
+                                                  std::string_view prefix) {
+  Guard const guard(seams_.clock, mutex_);
+  return claims_.of_others(id, look, prefix);
+}
+
 Result<void> JobQueue::set_drained(bool is_drained) {
   store::Txn txn;
   if (is_drained) {

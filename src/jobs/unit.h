@@ -26,7 +26,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/boundary.h"
@@ -57,14 +59,16 @@ class NodeReader {
  public:
   NodeReader(rpc::Node& nodes, Clock& clock, Random& random, std::int64_t leader_epoch,
              std::function<std::vector<SetAside>()> set_aside,
-             std::function<void()> wait_for_ssconf)
+             std::function<void()> wait_for_ssconf,
+             std::function<std::set<std::string>(std::string_view)> claimed)
       : nodes_(nodes),
         clock_(clock),
         random_(random),
         leader_epoch_(leader_epoch),
         now_(clock.wall()),
         set_aside_(std::move(set_aside)),
-        wait_for_ssconf_(std::move(wait_for_ssconf)) {}
+        wait_for_ssconf_(std::move(wait_for_ssconf)),
+        claimed_(std::move(claimed)) {}
 
   template <class Call>
   Result<typename Call::Reply> ask(model::Node const& node, Call const& call) {
@@ -86,6 +90,8 @@ class NodeReader {
   Random& random() { return random_; }
   WallTime now() const { return now_; }
   std::vector<SetAside> set_aside() const { return set_aside_(); }
+  // What other jobs claim, of all that begins so: who draws one of them only draws again.
+  std::set<std::string> claimed(std::string_view prefix) const { return claimed_(prefix); }
   // Returns when the nodes have what is committed now, or when that takes long.
   void wait_for_ssconf() const { wait_for_ssconf_(); }
 
@@ -109,6 +115,7 @@ class NodeReader {
   WallTime now_;
   std::function<std::vector<SetAside>()> set_aside_;
   std::function<void()> wait_for_ssconf_;
+  std::function<std::set<std::string>(std::string_view)> claimed_;
 };
 
 template <class U>

@@ -17,6 +17,7 @@ constexpr std::size_t instance_name_bytes_max = 240;
 constexpr std::size_t host_name_bytes_max = 253;
 
 constexpr std::size_t group_name_bytes_max = 128;
+constexpr std::size_t network_name_bytes_max = 128;
 
 // Whether Linux would take it for the name of a network interface.
 constexpr bool is_interface_name(std::string_view name) {

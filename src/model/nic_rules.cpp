@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
+#include "base/text.h"
 #include "model/vlans.h"
 
 namespace flotte::model {
@@ -18,6 +20,19 @@ bool is_ip(std::string const& text) {
   std::array<unsigned char, sizeof(in6_addr)> address{};
   return ::inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
          ::inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
+}
+
+Result<std::string> parse_mac_prefix(std::string_view text) {
+  constexpr std::size_t octets = 3;
+  auto const fits = [&](std::size_t i) {
+    auto const c = static_cast<unsigned char>(text[i]);
+    return i % 3 == 2 ? c == ':' : std::isxdigit(c) != 0;
+  };
+  auto is_prefix = text.size() == 3 * octets - 1;
+  for (std::size_t i = 0; is_prefix && i < text.size(); ++i) is_prefix = fits(i);
+  if (is_prefix) return lower_case(std::string(text));
+  return fail(ErrorCode::WrongInput,
+              "Invalid MAC address prefix '{}': it must be three octets, such as aa:00:00", text);
 }
 
 Result<json::object> enforce_nic(json::object const& given) {

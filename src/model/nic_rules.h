@@ -8,6 +8,9 @@ namespace flotte::model {
 // IPv4 or IPv6, without a prefix length.
 bool is_ip(std::string const& text);
 
+// The first three octets of a MAC address, in lower case.
+Result<std::string> parse_mac_prefix(std::string_view text);
+
 // As enforce(); a VLAN in the form in which it is stored.
 Result<json::object> enforce_nic(json::object const& given);
 

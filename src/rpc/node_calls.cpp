@@ -20,6 +20,7 @@ Fields NicSpec::fields() {
   static constexpr Field table[] = {
       field<&NicSpec::nic>("nic", "As the configuration has it."),
       field<&NicSpec::params>("params", "Filled: mode, link, vlan, antispoof."),
+      field<&NicSpec::network>("network", "What scripts are told of its network."),
   };
   return table;
 }

@@ -32,7 +32,8 @@ struct DiskSpec {
 
 struct NicSpec {
   model::Nic nic;
-  json::object params;  // filled: mode, link, vlan, and antispoof where it is on
+  json::object params;   // filled: mode, link, vlan, and antispoof where it is on
+  json::object network;  // what scripts are told of the one it is in: NETWORK_NAME, …; empty: none
 
   static schema::Fields fields();
 };

@@ -154,9 +154,20 @@ class CommitMaker {
   Result<void> check(model::Node const* before, model::Node const* after) {
     if (!after || (before && before->group == after->group)) return {};
     edit_.reads_.insert(key_of<model::Group>(after->group));
-    if (edit_.edited_.find(after->group)) return {};
+    if (edit_.edited_.find(after->group))
+      return before ? check_networks_of(*after) : Result<void>();
     return fail(ErrorCode::InternalError, "The group {} of {} does not exist", after->group.text(),
                 after->name);
+  }
+
+  // Of all instances that go to another group with their node.
+  Result<void> check_networks_of(model::Node const& node) {
+    for (auto const& [id, instance] : edit_.edited_.instances()) {
+      if (instance->primary_node != node.uuid) continue;
+      edit_.reads_.insert(key_of<model::Instance>(id));
+      TRY(check_networks(*instance, nullptr));
+    }
+    return {};
   }
 
   Result<void> check(model::Group const* before, model::Group const* after) {

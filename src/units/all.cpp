@@ -31,6 +31,12 @@
 #include "units/instance_set_params.h"
 #include "units/instance_shutdown.h"
 #include "units/instance_startup.h"
+#include "units/network_add.h"
+#include "units/network_connect.h"
+#include "units/network_disconnect.h"
+#include "units/network_remove.h"
+#include "units/network_rename.h"
+#include "units/network_set_params.h"
 #include "units/node_query_storage.h"
 #include "units/node_query_volumes.h"
 #include "units/node_set_params.h"
@@ -76,6 +82,12 @@ void add_all(jobs::UnitTable& table) {
   table.add<InstanceSetParams>();
   table.add<InstanceShutdown>();
   table.add<InstanceStartup>();
+  table.add<NetworkAdd>();
+  table.add<NetworkConnect>();
+  table.add<NetworkDisconnect>();
+  table.add<NetworkRemove>();
+  table.add<NetworkRename>();
+  table.add<NetworkSetParams>();
   table.add<NodeQueryStorage>();
   table.add<NodeQueryVolumes>();
   table.add<NodeSetParams>();

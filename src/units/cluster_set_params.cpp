@@ -172,12 +172,7 @@ Result<void> check_numbers(model::Settings const& settings) {
 }
 
 Result<void> check_words(opcodes::ClusterSetParams const& op) {
-  static re2::RE2 const prefix("(?i)[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}");
-  if (op.mac_prefix && !re2::RE2::FullMatch(*op.mac_prefix, prefix)) {
-    return fail(ErrorCode::WrongInput,
-                "Invalid MAC address prefix '{}': it must be three octets, such as aa:00:00",
-                *op.mac_prefix);
-  }
+  if (op.mac_prefix) TRY(model::parse_mac_prefix(*op.mac_prefix));
   if (op.default_iallocator && !op.default_iallocator->empty() &&
       *op.default_iallocator != "hail") {
     return fail(ErrorCode::WrongInput,
@@ -443,7 +438,7 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   take(op.maintain_node_health, settings.maintain_node_health);
   take(op.prealloc_wipe_disks, settings.prealloc_wipe_disks);
   take(op.default_iallocator, settings.default_iallocator);
-  if (op.mac_prefix) settings.mac_prefix = lower_case(*op.mac_prefix);
+  if (op.mac_prefix) settings.mac_prefix = TRY(model::parse_mac_prefix(*op.mac_prefix));
   if (op.master_netdev && !model::is_interface_name(*op.master_netdev)) {
     return fail(ErrorCode::WrongInput,
                 "'{}' can't be the name of a network interface; 'ip link' lists those that there "

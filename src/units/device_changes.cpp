@@ -166,7 +166,8 @@ class Changer {
       tell(fmt::format("nic.{}", at),
            fmt::format("add:mac={},ip={},mode={},link={},network={}", made.mac,
                        text_or_none(made.ip), model::text_of(filled, "mode"),
-                       model::text_of(filled, "link"), "None"));
+                       model::text_of(filled, "link"),
+                       text_or_none(text_in(change.params, "network"))));
       list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), std::move(made));
       return {};
     }
@@ -182,12 +183,17 @@ class Changer {
       return {};
     }
     if (change.action != "modify") return unknown(change, "");
+    auto const before = list[at];
     TRY(maker_.change(instance_, list[at], change.params, at));
     auto const& nic = list[at];
-    if (change.params.contains("mac")) tell(fmt::format("nic.mac/{}", at), nic.mac);
+    if (change.params.contains("mac") || nic.mac != before.mac)
+      tell(fmt::format("nic.mac/{}", at), nic.mac);
     if (change.params.contains("ip")) tell(fmt::format("nic.ip/{}", at), text_or_none(nic.ip));
     if (change.params.contains("name")) {
       tell(fmt::format("nic.name/{}", at), text_or_none(nic.name));
+    }
+    if (nic.network != before.network) {
+      tell(fmt::format("nic.network/{}", at), text_or_none(text_in(change.params, "network")));
     }
     auto const filled = model::filled_nicparams(settings_, nic);
     for (auto const* key : {"mode", "link", "vlan"}) {
@@ -199,7 +205,10 @@ class Changer {
     return {};
   }
 
-  DeviceChanges done() && { return std::move(changes_); }
+  DeviceChanges done() && {
+    changes_.notes = maker_.take_notes();
+    return std::move(changes_);
+  }
 
  private:
   void tell(std::string const& name, std::string const& value) {

@@ -12,6 +12,7 @@ struct DeviceChanges {
   std::vector<model::Disk> detached;
   std::vector<model::DetachedDisk> attached;  // as they were
   json::array told;                           // [[name, value], ...], as Ganeti says it
+  std::vector<std::string> notes;             // of NICs that come into networks
 };
 
 // Applies [action, index | name | UUID, {parameters}] one after the other, disks first.

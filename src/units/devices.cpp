@@ -4,7 +4,10 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "model/address_pool.h"
 #include "model/nic_rules.h"
+#include "model/params.h"
+#include "units/network_rules.h"
 
 namespace flotte::units {
 namespace {
@@ -70,6 +73,47 @@ json::object nic_params_in(json::object const& given) {
   return params;
 }
 
+constexpr std::string_view pool = "pool";
+
+bool is_routed_without_ip(model::Settings const& settings, model::Nic const& nic) {
+  return !nic.ip && !nic.network &&
+         model::text_of(model::filled_nicparams(settings, nic), "mode") == "routed";
+}
+
+// How NICs get into a network from that node.
+Result<json::object> connection_params(model::Cluster const& cluster, model::Node const& node,
+                                       model::Network const& network, bool is_new_instance) {
+  auto const group = cluster.find(node.group);
+  if (auto const* found = group ? group->connection(network.uuid) : nullptr) {
+    return json::object{{"mode", json::string_view(found->mode)},
+                        {"link", json::string_view(found->link)},
+                        {"vlan", json::string_view(found->vlan)}};
+  }
+  auto const hint = fmt::format("'gnt-network connect {} {}' connects it", network.name,
+                                group ? group->name : "GROUP");
+  if (is_new_instance) {
+    return fail(ErrorCode::WrongInput,
+                "No netparams found for network {}. Probably not connected to node's {} "
+                "nodegroup; {}",
+                network.name, node.name, hint);
+  }
+  return fail(ErrorCode::WrongInput,
+              "No netparams found for the network {}, probably not connected; {}", network.name,
+              hint);
+}
+
+// What a network's connection says in place of who describes a NIC.
+std::optional<std::string_view> connection_key_in(json::object const& given) {
+  for (auto const* key : {"mode", "link", "vlan", "bridge"}) {
+    if (text_in(given, key)) return key;
+  }
+  return std::nullopt;
+}
+
+std::string address_claim(NetworkId const& network, std::string_view address) {
+  return fmt::format("{}{}/{}", address_claims, network.text(), address);
+}
+
 Failure routed_without_ip(std::size_t index) {
   return fail(ErrorCode::WrongInput,
               "Cannot set the NIC IP address to None on a routed NIC if not attached to a network: "
@@ -121,22 +165,38 @@ Result<void> check_names(std::vector<Device> const& devices, std::string_view ki
 template Result<void> check_names(std::vector<model::Disk> const&, std::string_view);
 template Result<void> check_names(std::vector<model::Nic> const&, std::string_view);
 
-Result<std::vector<rpc::NicSpec>> nic_specs(model::Settings const& settings,
+Result<std::vector<rpc::NicSpec>> nic_specs(model::Cluster const& cluster, model::Node const& node,
                                             std::vector<json::object> const& nics) {
   std::vector<rpc::NicSpec> specs;
   for (auto const& given : nics) {
     model::Nic nic;
     nic.ip = text_in(given, "ip");
     nic.nicparams = TRY(model::enforce_nic(nic_params_in(given)));
-    auto filled = model::filled_nicparams(settings, nic);
-    if (model::text_of(filled, "mode") == "routed" && !nic.ip) {
+    if (auto const name = text_in(given, "network")) {
+      auto const network = TRY(cluster.network(*name));
+      nic.network = network->uuid;
+      nic.nicparams = TRY(connection_params(cluster, node, *network, true));
+      if (nic.ip == pool) nic.ip.reset();
+    }
+    auto spec = nic_spec(cluster, nic);
+    if (model::text_of(spec.params, "mode") == "routed" && !nic.ip && !nic.network) {
       return fail(ErrorCode::WrongInput,
                   "Routed nic mode requires an ip address if not attached to a network; give the "
                   "NIC one (ip=)");
     }
-    specs.push_back({nic, std::move(filled)});
+    specs.push_back(std::move(spec));
   }
   return specs;
+}
+
+rpc::NicSpec nic_spec(model::Cluster const& cluster, model::Nic const& nic) {
+  rpc::NicSpec spec{.nic = nic, .params = model::filled_nicparams(cluster.settings(), nic)};
+  if (auto const network = nic.network ? cluster.find(*nic.network) : nullptr) {
+    for (auto const& [name, value] : network_variables(*network)) {
+      spec.network[name] = json::string_view(value);
+    }
+  }
+  return spec;
 }
 
 Result<model::Disk> DeviceMaker::disk(model::Instance const& owner, json::object const& given,
@@ -217,10 +277,8 @@ Result<model::Nic> DeviceMaker::nic(model::Instance const& owner, json::object c
   auto all = given;
   if (!text_in(all, "mac")) all["mac"] = "auto";
   TRY(take(owner, nic, all, index));
-  auto const filled = model::filled_nicparams(cluster_.settings(), nic);
-  if (model::text_of(filled, "mode") == "routed" && !nic.ip) {
-    return routed_without_ip(index);
-  }
+  if (is_routed_without_ip(cluster_.settings(), nic)) return routed_without_ip(index);
+  if (!owner.primary_node.empty()) TRY(connect(owner, nic, index));
   return nic;
 }
 
@@ -231,10 +289,18 @@ Result<void> DeviceMaker::change(model::Instance const& owner, model::Nic& nic,
                 "'auto' is not a valid MAC address when modifying an existing NIC; mac=generate "
                 "makes a new one");
   }
+  auto const before = nic;
   TRY(take(owner, nic, given, index));
-  auto const filled = model::filled_nicparams(cluster_.settings(), nic);
-  if (model::text_of(filled, "mode") == "routed" && !nic.ip) {
-    return routed_without_ip(index);
+  if (is_routed_without_ip(cluster_.settings(), nic)) return routed_without_ip(index);
+  if (nic.network != before.network && !given.contains("mac") &&
+      mac_prefix(nic.network) != mac_prefix(before.network)) {
+    nic.mac = TRY(mac(owner, nic, "generate"));
+  }
+  if (nic.ip != before.ip || nic.network != before.network) return connect(owner, nic, index);
+  if (nic.network && connection_key_in(given)) {
+    return fail(ErrorCode::WrongInput,
+                "Not allowed to change link or mode of a NIC that is connected to a network; "
+                "network=none takes it out of its network");
   }
   return {};
 }
@@ -243,27 +309,13 @@ Result<void> DeviceMaker::take(model::Instance const& owner, model::Nic& nic,
                                json::object const& given, std::size_t index) {
   TRY(refuse_unknown_keys(
       given, {"mac", "ip", "mode", "link", "vlan", "name", "bridge", "network", "antispoof"}));
-  if (auto const network = text_in(given, "network")) {
-    return fail(ErrorCode::UnknownEntity, "Network '{}' not found: networks are not built yet",
-                *network);
-  }
+  TRY(take_network(owner, nic, given));
   TRY(set_name(nic.name, given, "NIC"));
-  set_text(nic.ip, given, "ip");
-  if (nic.ip && !model::is_ip(*nic.ip)) {
-    if (*nic.ip == "auto") {
-      return fail(ErrorCode::WrongInput,
-                  "IP address set to auto but name checks have been skipped; it would be the "
-                  "address of the name");
-    }
-    if (*nic.ip == "pool") {
-      return fail(ErrorCode::WrongInput, "if ip=pool, parameter network must be passed too");
-    }
-    return fail(ErrorCode::WrongInput, "Invalid IP address '{}'", *nic.ip);
-  }
+  TRY(take_ip(nic, given));
   auto const params = TRY(model::enforce_nic(nic_params_in(given)));
   nic.nicparams = model::overlay(nic.nicparams, params);
   if (auto const wanted = text_in(given, "mac"); wanted && *wanted != nic.mac) {
-    nic.mac = TRY(mac(owner, *wanted));
+    nic.mac = TRY(mac(owner, nic, *wanted));
   }
   auto const filled = model::filled_nicparams(cluster_.settings(), nic);
   TRY(model::check_nic(filled));
@@ -275,21 +327,135 @@ Result<void> DeviceMaker::take(model::Instance const& owner, model::Nic& nic,
   return {};
 }
 
+Result<void> DeviceMaker::take_network(model::Instance const& owner, model::Nic& nic,
+                                       json::object const& given) {
+  if (!given.contains("network")) return {};
+  auto const name = text_in(given, "network");
+  nic.network.reset();
+  if (!name) return {};
+  nic.network = TRY(cluster_.network(*name))->uuid;
+  auto const key = connection_key_in(given);
+  if (!key) return {};
+  auto const is_new_instance = !cluster_.find(owner.uuid);
+  return fail(ErrorCode::WrongInput, "{}; its connection to the node group says the {}",
+              is_new_instance ? "If network is given, no mode or link is allowed to be passed"
+                              : "If network is given mode or link should not",
+              *key);
+}
+
+Result<void> DeviceMaker::take_ip(model::Nic& nic, json::object const& given) {
+  set_text(nic.ip, given, "ip");
+  if (!nic.ip || model::is_ip(*nic.ip)) return {};
+  if (*nic.ip == "auto") {
+    return fail(ErrorCode::WrongInput,
+                "IP address set to auto but name checks have been skipped; it would be the "
+                "address of the name");
+  }
+  if (*nic.ip != pool) return fail(ErrorCode::WrongInput, "Invalid IP address '{}'", *nic.ip);
+  if (nic.network) return {};
+  return fail(ErrorCode::WrongInput, "if ip=pool, parameter network must be passed too");
+}
+
+Result<void> DeviceMaker::connect(model::Instance const& owner, model::Nic& nic,
+                                  std::size_t index) {
+  if (!nic.network) return refuse_address_of_network(owner, nic);
+  auto const is_new_instance = !cluster_.find(owner.uuid);
+  auto const network = TRY(cluster_.network(nic.network->text()));
+  auto const node = TRY(cluster_.node(owner.primary_node));
+  auto const params = TRY(connection_params(cluster_, *node, *network, is_new_instance));
+  nic.nicparams = model::overlay(nic.nicparams, params);
+  if (is_new_instance) {
+    notes_.push_back(fmt::format(
+        "NIC/{} inherits netparams {}", index,
+        model::python_text(json::array{params.at("mode"), params.at("link"), params.at("vlan")})));
+  }
+  return choose_address(owner, nic, index, *network);
+}
+
+Result<void> DeviceMaker::choose_address(model::Instance const& owner, model::Nic& nic,
+                                         std::size_t index, model::Network const& network) {
+  if (!nic.ip) return {};
+  auto const is_new_instance = !cluster_.find(owner.uuid);
+  auto const addresses = TRY(model::AddressPool::create(network));
+  auto const another_has = [&](std::string const& address) {
+    return std::ranges::any_of(owner.nics, [&](model::Nic const& other) {
+      return other.uuid != nic.uuid && other.network == nic.network && other.ip == address;
+    });
+  };
+  if (*nic.ip == pool) {
+    auto const is_taken = [&](std::string const& address) {
+      return cluster_.other_with_address(network.uuid, address, {}) || another_has(address) ||
+             choice_.claimed.contains(address_claim(network.uuid, address));
+    };
+    nic.ip = addresses.first_free(is_taken);
+    if (nic.ip) {
+      notes_.push_back(fmt::format("Chose IP {} from network {}", *nic.ip, network.name));
+      return {};
+    }
+    return fail(ErrorCode::WrongState,
+                "Unable to get a free IP{} from the address pool; {} is full",
+                is_new_instance ? fmt::format(" for NIC {}", index) : "", network.network);
+  }
+  auto const is_kept = choice_.checks_conflicts && addresses.contains(*nic.ip) &&
+                       TRY(addresses.is_external(*nic.ip));
+  if (addresses.contains(*nic.ip) && !is_kept && !another_has(*nic.ip) &&
+      !cluster_.other_with_address(network.uuid, *nic.ip, owner.uuid)) {
+    if (!is_new_instance) {
+      notes_.push_back(fmt::format("Reserving IP {} in network {}", *nic.ip, network.name));
+    }
+    return {};
+  }
+  auto const says = is_new_instance
+                        ? fmt::format(
+                              "IP address {} already in use or does not belong "
+                              "to network {}",
+                              *nic.ip, network.name)
+                        : fmt::format("IP {} not available in network {}", *nic.ip, network.name);
+  return fail(
+      ErrorCode::ResourceNotUnique, "{}{}", says,
+      is_kept ? "; it is externally reserved, --no-conflicts-check takes it all the same" : "");
+}
+
+// An address of a network that is connected there belongs into that network.
+Result<void> DeviceMaker::refuse_address_of_network(model::Instance const& owner,
+                                                    model::Nic const& nic) {
+  if (!nic.ip || !choice_.checks_conflicts) return {};
+  auto const group = cluster_.group_of(owner.primary_node);
+  if (!group) return {};
+  for (auto const& connection : group->networks) {
+    auto const network = cluster_.find(connection.network);
+    if (!network || !TRY(model::AddressPool::create(*network)).contains(*nic.ip)) continue;
+    return fail(ErrorCode::WrongState,
+                "The requested IP address ({}) belongs to network {}, but the target NIC does not.",
+                *nic.ip, network->name);
+  }
+  return {};
+}
+
+std::string DeviceMaker::mac_prefix(std::optional<NetworkId> const& network) const {
+  auto const known = network ? cluster_.find(*network) : nullptr;
+  return known && known->mac_prefix ? *known->mac_prefix : cluster_.settings().mac_prefix;
+}
+
 bool DeviceMaker::mac_is_used(model::Instance const& owner, std::string_view mac) const {
   return std::ranges::find(owner.nics, mac, &model::Nic::mac) != owner.nics.end() ||
          cluster_.other_with_mac(mac, owner.uuid);
 }
 
-std::vector<std::string> mac_claims(std::vector<model::Nic> const& nics) {
+std::vector<std::string> nic_claims(std::vector<model::Nic> const& nics) {
   std::vector<std::string> claims;
-  for (auto const& nic : nics) claims.push_back("mac/" + lower_case(nic.mac));
+  for (auto const& nic : nics) {
+    claims.push_back("mac/" + lower_case(nic.mac));
+    if (nic.network && nic.ip) claims.push_back(address_claim(*nic.network, *nic.ip));
+  }
   return claims;
 }
 
-Result<std::string> DeviceMaker::mac(model::Instance const& owner, std::string wanted) {
+Result<std::string> DeviceMaker::mac(model::Instance const& owner, model::Nic const& nic,
+                                     std::string wanted) {
   if (wanted == "auto" || wanted == "generate") {
     for (int i = 0; i < mac_tries_max; ++i) {
-      auto made = fmt::format("{}:{:02x}:{:02x}:{:02x}", cluster_.settings().mac_prefix,
+      auto made = fmt::format("{}:{:02x}:{:02x}:{:02x}", mac_prefix(nic.network),
                               random_.below(256), random_.below(256), random_.below(256));
       if (!mac_is_used(owner, made)) return made;
     }

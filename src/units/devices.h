@@ -21,9 +21,16 @@ struct FileStorage {
   std::string below;
 };
 
+// Which addresses of networks a NIC may have.
+struct AddressChoice {
+  std::set<std::string> claimed;  // address_claims() of other jobs: none of them is drawn
+  bool checks_conflicts = true;   // refuse what is kept from instances, or another network's
+};
+
 class DeviceMaker {
  public:
-  DeviceMaker(model::Cluster const& cluster, Random& random) : cluster_(cluster), random_(random) {}
+  DeviceMaker(model::Cluster const& cluster, Random& random, AddressChoice choice = {})
+      : cluster_(cluster), random_(random), choice_(std::move(choice)) {}
 
   // The owner's template says of which kind; `index` is for messages and for the volume's name.
   Result<model::Disk> disk(model::Instance const& owner, json::object const& given,
@@ -37,25 +44,43 @@ class DeviceMaker {
   Result<void> change(model::Instance const& owner, model::Nic& nic, json::object const& given,
                       std::size_t index);
 
+  // Gives a NIC in a network what the group of the owner's node has for it, and an address where it
+  // asks for one of the pool. Of one whose owner has a node when it is made or changed that is done
+  // already.
+  Result<void> connect(model::Instance const& owner, model::Nic& nic, std::size_t index);
+  // What is told of the NICs that were connected, since it was asked last.
+  std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
+
  private:
   Result<std::vector<std::string>> logical_id(model::Instance const& owner,
                                               json::object const& given, std::size_t index,
                                               FileStorage const& files);
   Result<void> take(model::Instance const& owner, model::Nic& nic, json::object const& given,
                     std::size_t index);
-  Result<std::string> mac(model::Instance const& owner, std::string wanted);
+  Result<void> take_network(model::Instance const& owner, model::Nic& nic,
+                            json::object const& given);
+  Result<void> take_ip(model::Nic& nic, json::object const& given);
+  Result<void> choose_address(model::Instance const& owner, model::Nic& nic, std::size_t index,
+                              model::Network const& network);
+  Result<void> refuse_address_of_network(model::Instance const& owner, model::Nic const& nic);
+  Result<std::string> mac(model::Instance const& owner, model::Nic const& nic, std::string wanted);
+  std::string mac_prefix(std::optional<NetworkId> const& network) const;
   Result<void> check_spindles(model::Instance const& owner, json::object const& given) const;
   bool mac_is_used(model::Instance const& owner, std::string_view mac) const;
 
   model::Cluster const& cluster_;
   Random& random_;
+  AddressChoice choice_;
+  std::vector<std::string> notes_;
 };
 
 // A file lies in a directory of its instance's name, wherever that is; a volume stays.
 void give_to(model::Disk& disk, std::string const& old_owner, std::string const& new_owner);
 
-// What no two jobs may come by: see jobs/unit.h.
-std::vector<std::string> mac_claims(std::vector<model::Nic> const& nics);
+// What no two jobs may come by (jobs/unit.h): MAC addresses, and addresses of networks.
+std::vector<std::string> nic_claims(std::vector<model::Nic> const& nics);
+// What all claims of addresses begin with.
+constexpr std::string_view address_claims = "ip/";
 
 // The text of a key; null where it is missing or "none".
 std::optional<std::string> text_in(json::object const& given, std::string_view key);
@@ -64,8 +89,10 @@ std::optional<std::string> text_in(json::object const& given, std::string_view k
 template <class Device>
 Result<void> check_names(std::vector<Device> const& devices, std::string_view kind);
 
-// NICs described so, as far as a node must know them to say whether it can connect them.
-Result<std::vector<rpc::NicSpec>> nic_specs(model::Settings const& settings,
+// NICs described so, as far as the node must know them to say whether it can connect them.
+Result<std::vector<rpc::NicSpec>> nic_specs(model::Cluster const& cluster, model::Node const& node,
                                             std::vector<json::object> const& nics);
+// As a node is told of it.
+rpc::NicSpec nic_spec(model::Cluster const& cluster, model::Nic const& nic);
 
 }  // namespace flotte::units

@@ -1,6 +1,7 @@
 #include "units/hooks.h"
 
 #include "model/params.h"
+#include "units/network_rules.h"
 
 namespace flotte::units {
 namespace {
@@ -8,10 +9,10 @@ namespace {
 namespace json = boost::json;
 using jobs::HookVariables;
 
-void tell_nic(HookVariables& told, model::Settings const& settings, model::Nic const& nic,
+void tell_nic(HookVariables& told, model::Cluster const& cluster, model::Nic const& nic,
               std::size_t index) {
   auto const prefix = fmt::format("INSTANCE_NIC{}_", index);
-  auto const params = model::filled_nicparams(settings, nic);
+  auto const params = model::filled_nicparams(cluster.settings(), nic);
   auto const mode = model::text_of(params, "mode");
   auto const link = model::text_of(params, "link");
   if (nic.name) told[prefix + "NAME"] = *nic.name;
@@ -22,6 +23,9 @@ void tell_nic(HookVariables& told, model::Settings const& settings, model::Nic c
   told[prefix + "LINK"] = link;
   told[prefix + "VLAN"] = model::text_of(params, "vlan");
   if (mode == "bridged" || mode == "openvswitch") told[prefix + "BRIDGE"] = link;
+  auto const network = nic.network ? cluster.find(*nic.network) : nullptr;
+  if (!network) return;
+  for (auto const& [name, value] : network_variables(*network)) told[prefix + name] = value;
 }
 
 // Names of the two parts of a disk's id.
@@ -78,7 +82,7 @@ HookVariables told_of(model::Cluster const& cluster, model::Instance const& inst
       {"INSTANCE_DISK_COUNT", std::to_string(instance.disks.size())},
       {"INSTANCE_TAGS", fmt::format("{}", fmt::join(instance.tags, " "))}};
   for (std::size_t i = 0; i < instance.nics.size(); ++i) {
-    tell_nic(told, settings, instance.nics[i], i);
+    tell_nic(told, cluster, instance.nics[i], i);
   }
   for (std::size_t i = 0; i < instance.disks.size(); ++i) tell_disk(told, instance.disks[i], i);
   tell_params(told, "BE", backend);

@@ -37,7 +37,8 @@ class Planner {
         facts_(facts),
         secret_(op.osparams_secret.value_or(json::object())),
         random_(static_cast<std::uint64_t>(facts.seed)),
-        maker_(cluster, random_) {}
+        maker_(cluster, random_,
+               {.claimed = facts.claimed, .checks_conflicts = op.conflicts_check}) {}
 
   Result<InstanceCreate::Plan> plan() {
     TRY(disk_template());
@@ -61,6 +62,7 @@ class Planner {
       plan.warnings.push_back(fmt::format("Node {} is left out: {}", node->name, error.message));
     }
     plan.warnings.insert(plan.warnings.end(), facts_.warnings.begin(), facts_.warnings.end());
+    plan.notes = maker_.take_notes();
     plan.spec = instance_spec(cluster_, instance_);
     plan.spec.osparams = os_parameters();
     plan.instance = std::move(instance_);
@@ -282,7 +284,18 @@ class Planner {
       if (facts_.resolved && text_in(given, "ip") == "auto") given["ip"] = facts_.resolved->ip;
       instance_.nics.push_back(TRY(maker_.nic(instance_, given, instance_.nics.size())));
     }
+    asked_ = instance_.nics;
     return check_names(instance_.nics, "NIC");
+  }
+
+  // Into the networks that its node's group is connected to.
+  Result<void> connect_nics() {
+    instance_.nics = asked_;
+    maker_.take_notes();
+    for (std::size_t i = 0; i < instance_.nics.size(); ++i) {
+      TRY(maker_.connect(instance_, instance_.nics[i], i));
+    }
+    return {};
   }
 
   Result<void> policy() {
@@ -318,6 +331,7 @@ class Planner {
   // It has enough of everything.
   Result<void> place_on(model::Node const& node) {
     instance_.primary_node = node.uuid;
+    TRY(connect_nics());
     TRY(policy());
     TRY(check_volume_groups(node));
     if (!op_.start) return {};
@@ -368,6 +382,7 @@ class Planner {
   SeededRandom random_;
   DeviceMaker maker_;
   model::Instance instance_;
+  std::vector<model::Nic> asked_;  // before anybody knows where they will be
   bool installs_ = false;
   std::vector<rpc::Volume> adopted_;
   std::string adopting_node_;
@@ -481,6 +496,7 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
                                       nodes.now().time_since_epoch())
                                       .count()) /
               1e6;
+  if (!op.nics.empty()) facts.claimed = nodes.claimed(address_claims);
   std::vector<model::NodePtr> candidates;
   if (op.pnode) {
     auto const node = TRY(cluster.node(*op.pnode));
@@ -552,7 +568,7 @@ Result<std::vector<std::string>> InstanceCreate::check_starts(Op const& op,
 
 Result<void> InstanceCreate::check_nics(Op const& op, model::Cluster const& cluster,
                                         model::Node const& node, jobs::NodeReader& nodes) {
-  auto const specs = TRY(nic_specs(cluster.settings(), op.nics));
+  auto const specs = TRY(nic_specs(cluster, node, op.nics));
   if (specs.empty()) return {};
   return check_nics_on(node, specs, nodes);
 }
@@ -567,7 +583,7 @@ jobs::LockSet InstanceCreate::plan_locks(Plan const& plan) {
 }
 
 std::vector<std::string> InstanceCreate::claims(Plan const& plan) {
-  return mac_claims(plan.instance.nics);
+  return nic_claims(plan.instance.nics);
 }
 
 // Ganeti tells of the start that is wished, as Python says it, where others tell of a status.
@@ -584,6 +600,7 @@ Result<json::value> InstanceCreate::apply(Plan const& plan, jobs::JobContext& jo
     job.warn("Secondary node will be ignored on non-mirrored disk template");
   }
   for (auto const& warning : plan.warnings) job.warn(warning);
+  for (auto const& note : plan.notes) job.info(note);
   TRY(plan.adopted.empty() ? create_disks(plan, job) : adopt_disks(plan, job));
   TRY(add_to_configuration(plan, job));
   if (!plan.instance.disks.empty()) {
@@ -613,7 +630,8 @@ schema::Fields InstanceCreate::Plan::fields() {
       field<&Plan::ignores_secondary>("ignores_secondary", "A node was given for a mirror."),
       field<&Plan::starts>("starts", "Whether it is started."),
       field<&Plan::adopted>("adopted", "The volumes that its disks are made of."),
-      field<&Plan::warnings>("warnings", "What is told before."),
+      field<&Plan::warnings>("warnings", "What is warned of before."),
+      field<&Plan::notes>("notes", "What is told before."),
       field<&Plan::debug_level>("debug_level", "How much the scripts say."),
   };
   return table;

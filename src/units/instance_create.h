@@ -25,6 +25,7 @@ struct InstanceCreate {
     // Where UUIDs and MAC addresses come from, so that plan() is a pure function.
     std::int64_t seed = 0;
     double now = 0;
+    std::set<std::string> claimed;      // addresses of networks that other jobs are about to take
     std::vector<std::string> warnings;  // of the node that will have it
   };
   struct Plan {
@@ -37,7 +38,8 @@ struct InstanceCreate {
     bool starts = false;
     std::int64_t debug_level = 0;
     std::vector<rpc::Volume> adopted;   // one a disk, or none
-    std::vector<std::string> warnings;  // what is told before
+    std::vector<std::string> warnings;  // what is warned of before
+    std::vector<std::string> notes;     // what is told before
 
     static schema::Fields fields();
   };

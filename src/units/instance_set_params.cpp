@@ -47,12 +47,14 @@ bool changes_anything(opcodes::InstanceSetParams const& op) {
 Result<DeviceChanges> change(opcodes::InstanceSetParams const& op, model::Cluster const& cluster,
                              InstanceSetParams::Facts const& facts, model::Instance& instance) {
   SeededRandom random(static_cast<std::uint64_t>(facts.seed));
-  DeviceMaker maker(cluster, random);
+  DeviceMaker maker(cluster, random,
+                    {.claimed = facts.claimed, .checks_conflicts = op.conflicts_check});
   DeviceChanges converted;
   if (op.disk_template) converted = TRY(convert_disks(op, maker, instance, facts.disks));
   auto changes = TRY(change_devices(maker, cluster, instance, op.disks, op.nics));
   if (!op.disk_template) return changes;
   converted.told.insert(converted.told.end(), changes.told.begin(), changes.told.end());
+  converted.notes = std::move(changes.notes);
   return converted;
 }
 
@@ -146,16 +148,15 @@ bool asks_for(opcodes::InstanceSetParams const& op, std::string_view action) {
 }
 
 // Those that must be connected, or connected anew.
-std::vector<rpc::NicSpec> changed_nics(model::Settings const& settings,
-                                       model::Instance const& before,
+std::vector<rpc::NicSpec> changed_nics(model::Cluster const& cluster, model::Instance const& before,
                                        model::Instance const& after) {
   std::vector<rpc::NicSpec> changed;
   for (auto const& nic : after.nics) {
-    auto const filled = model::filled_nicparams(settings, nic);
+    auto spec = nic_spec(cluster, nic);
     auto const known = std::ranges::find(before.nics, nic.uuid, &model::Nic::uuid);
     auto const is_new = known == before.nics.end() || known->ip != nic.ip ||
-                        model::filled_nicparams(settings, *known) != filled;
-    if (is_new) changed.push_back({nic, filled});
+                        nic_spec(cluster, *known).params != spec.params;
+    if (is_new) changed.push_back(std::move(spec));
   }
   return changed;
 }
@@ -450,9 +451,10 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
   }
   facts.seed =
       static_cast<std::int64_t>(nodes.random().below(std::numeric_limits<std::int64_t>::max()));
+  if (!op.nics.empty()) facts.claimed = nodes.claimed(address_claims);
   auto changed = *instance;
   TRY(change(op, cluster, facts, changed));
-  auto const nics = changed_nics(cluster.settings(), *instance, changed);
+  auto const nics = changed_nics(cluster, *instance, changed);
   if (!nics.empty()) TRY(check_nics_on(*node, nics, nodes));
   if (needs_room(op)) {
     facts.node = TRY(nodes.ask(*node, rpc::NodeInfo{cluster.settings().file_storage_dir}));
@@ -523,6 +525,7 @@ Result<InstanceSetParams::Plan> InstanceSetParams::plan(Op const& op, model::Clu
   }
   if (plan.memory) note(plan.changes, "runtime_memory", plan.memory->after.value);
   plan.changes.insert(plan.changes.end(), changes.told.begin(), changes.told.end());
+  plan.notes = changes.notes;
   note_all(plan.changes, "hv", plan.hvparams);
   // What the person typed: `memory`, not the two that it stands for.
   if (auto const* memory = op.beparams.if_contains("memory")) {
@@ -571,11 +574,12 @@ std::vector<std::string> InstanceSetParams::claims(Plan const& plan) {
   if (!plan.devices) return {};
   std::vector<model::Nic> nics;
   for (auto const& one : plan.devices->after.nics) nics.push_back(one.nic);
-  return mac_claims(nics);
+  return nic_claims(nics);
 }
 
 Result<json::value> InstanceSetParams::apply(Plan const& plan, jobs::JobContext& job) {
   for (auto const& warning : plan.warnings) job.warn(warning);
+  for (auto const& note : plan.notes) job.info(note);
   if (plan.devices) {
     TRY(make_devices(plan, job));
     TRY(adjust_guest(plan, job));
@@ -661,7 +665,8 @@ schema::Fields InstanceSetParams::Plan::fields() {
       field<&Plan::devices>("devices", "What its disks and NICs become."),
       field<&Plan::memory>("memory", "What the running guest is left of its memory."),
       field<&Plan::changes>("changes", "What is told: [[name, value], ...]."),
-      field<&Plan::warnings>("warnings", "What is told before."),
+      field<&Plan::warnings>("warnings", "What is warned of before."),
+      field<&Plan::notes>("notes", "What is told before."),
   };
   return table;
 }

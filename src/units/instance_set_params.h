@@ -18,7 +18,8 @@ struct InstanceSetParams {
     std::optional<rpc::RunningInstance> running;
     std::optional<rpc::NodeFacts> node;
     std::optional<rpc::OsList> operating_systems;
-    DiskStates disks;  // where they become others
+    DiskStates disks;               // where they become others
+    std::set<std::string> claimed;  // addresses of networks that other jobs are about to take
     std::vector<std::string> warnings;
   };
   // A disk that was nobody's.
@@ -67,6 +68,7 @@ struct InstanceSetParams {
     std::optional<MemoryPlan> memory;
     json::array changes;
     std::vector<std::string> warnings;
+    std::vector<std::string> notes;
 
     static schema::Fields fields();
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "store/config_store.h"
+#include "units/devices.h"
 
 namespace flotte::units {
 namespace {
@@ -60,7 +61,7 @@ rpc::InstanceSpec instance_spec(model::Cluster const& cluster, model::Instance c
   spec.osparams = model::script_osparams(settings, instance);
   spec.disks = disk_specs(cluster, instance);
   for (auto const& nic : instance.nics) {
-    spec.nics.push_back({.nic = nic, .params = model::filled_nicparams(settings, nic)});
+    spec.nics.push_back(nic_spec(cluster, nic));
   }
   spec.network_port = instance.network_port;
   spec.tags = instance.tags;

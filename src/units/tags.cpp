@@ -18,8 +18,8 @@ constexpr std::size_t tags_max = 4096;
 
 Failure unknown_kind(std::string_view kind) {
   return fail(ErrorCode::WrongInput,
-              "Tags of kind '{}' are not known or not built yet; cluster, node, nodegroup and "
-              "instance are",
+              "Tags of kind '{}' are not known or not built yet; cluster, node, nodegroup, "
+              "network and instance are",
               kind);
 }
 
@@ -37,6 +37,7 @@ Result<void> put_tags(TagsPlan const& plan, store::ClusterEdit& edit) {
   if (kind == "instance") return put(TRY(edit.get(TRY(cluster.instance(name))->uuid)));
   if (kind == "node") return put(TRY(edit.get(TRY(cluster.node(name))->uuid)));
   if (kind == "nodegroup") return put(TRY(edit.get(TRY(cluster.group(name))->uuid)));
+  if (kind == "network") return put(TRY(edit.get(TRY(cluster.network(name))->uuid)));
   return unknown_kind(kind);
 }
 
@@ -77,6 +78,9 @@ Result<jobs::LockSet> tag_locks(std::string const& kind, std::string const& name
   if (kind == "nodegroup") {
     return LockSet{exclusive(LockLevel::NodeGroup, TRY(cluster.group(name))->uuid.text())};
   }
+  if (kind == "network") {
+    return LockSet{exclusive(LockLevel::Network, TRY(cluster.network(name))->uuid.text())};
+  }
   return unknown_kind(kind);
 }
 
@@ -86,6 +90,7 @@ Result<std::vector<std::string>> tags_of(std::string const& kind, std::string co
   if (kind == "instance") return TRY(cluster.instance(name))->tags;
   if (kind == "node") return TRY(cluster.node(name))->tags;
   if (kind == "nodegroup") return TRY(cluster.group(name))->tags;
+  if (kind == "network") return TRY(cluster.network(name))->tags;
   return unknown_kind(kind);
 }
 

@@ -34,6 +34,9 @@ Result<TagsSearch::Plan> TagsSearch::plan(Op const& op, model::Cluster const& cl
   }
   for (auto const& node : cluster.nodes_by_name()) look("/nodes/" + node->name, node->tags);
   for (auto const& [id, group] : cluster.groups()) look("/nodegroup/" + group->name, group->tags);
+  for (auto const& [id, network] : cluster.networks()) {
+    look("/network/" + network->name, network->tags);
+  }
   return plan;
 }
 

@@ -258,6 +258,7 @@ std::map<std::string, std::string> nic_environment(rpc::InstanceSpec const& spec
     env["LINK"] = link;
     if (mode == "bridged") env["BRIDGE"] = link;
   }
+  for (auto const& [name, value] : nic.network) env[name] = model::python_text(value);
   return env;
 }
 

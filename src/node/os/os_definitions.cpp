@@ -160,6 +160,9 @@ std::map<std::string, std::string> os_environment(rpc::InstanceSpec const& spec,
     env[prefix + "MODE"] = mode;
     env[prefix + "LINK"] = link;
     if (mode == "bridged") env[prefix + "BRIDGE"] = link;
+    for (auto const& [name, value] : nic.network) {
+      env[prefix + std::string(std::string_view(name))] = model::python_text(value);
+    }
     env[prefix + "FRONTEND_TYPE"] = model::text_of(spec.hvparams, "nic_type");
   }
   for (auto const& [name, value] : spec.beparams) {

@@ -1,0 +1,30 @@
+// OP_NETWORK_CONNECT: lets the instances of a group into a network.
+#pragma once
+
+#include "jobs/unit.h"
+#include "opcodes/network.h"
+
+namespace flotte::units {
+
+namespace json = boost::json;
+
+struct NetworkConnect {
+  using Op = opcodes::NetworkConnect;
+  struct Facts {};
+  struct Plan {
+    GroupId group;
+    model::NetworkConnection connection;
+    std::string warning;  // not empty: it is connected already
+
+    static schema::Fields fields();
+  };
+
+  static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
+                               jobs::NodeReader& nodes);
+  static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<jobs::Hooks> hooks(Op const& op, model::Cluster const& cluster, Plan const& plan);
+  static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
+};
+
+}  // namespace flotte::units
