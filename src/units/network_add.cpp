@@ -78,6 +78,8 @@ Result<NetworkAdd::Plan> NetworkAdd::plan(Op const& op, model::Cluster const& cl
   // The first commit raises it.
   network.serial_no = 0;
   TRY(check_ipv6(network));
+  if (op.gateway) TRY(check_ipv4({*op.gateway}));
+  if (op.add_reserved_ips) TRY(check_ipv4(*op.add_reserved_ips));
   if (auto const made = model::reserve_ends(network); !made) {
     if (made.error().error_class != ErrorClass::Exec) return Failure(made.error());
     return fail_as(ErrorClass::Exec, made.error().code,

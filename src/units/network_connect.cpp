@@ -1,6 +1,7 @@
 #include "units/network_connect.h"
 
 #include "jobs/job_context.h"
+#include "model/names.h"
 #include "model/nic_rules.h"
 #include "store/config_store.h"
 #include "units/network_rules.h"
@@ -27,6 +28,11 @@ Result<NetworkConnect::Plan> NetworkConnect::plan(Op const& op, model::Cluster c
                                               {"link", json::value(op.network_link)},
                                               {"vlan", json::value(op.network_vlan)}}));
   TRY(model::check_nic(params));
+  if (auto const link = model::text_of(params, "link");
+      !link.empty() && !model::is_interface_name(link)) {
+    return fail(ErrorCode::WrongInput,
+                "Invalid NIC link '{}': it can't be the name of an interface", link);
+  }
   Plan plan{.group = group->uuid,
             .connection = {network->uuid, model::text_of(params, "mode"),
                            model::text_of(params, "link"), model::text_of(params, "vlan")},

@@ -19,6 +19,14 @@ Result<void> check_network_name(std::string_view name) {
               model::network_name_bytes_max);
 }
 
+Result<void> check_ipv4(std::vector<std::string> const& addresses) {
+  for (auto const& address : addresses) {
+    if (ipv4_number(address)) continue;
+    return fail(ErrorCode::WrongInput, "Invalid IPv4 address '{}'", address);
+  }
+  return {};
+}
+
 Result<void> check_ipv6(model::Network const& network) {
   if (network.network6 && !is_ipv6_network(*network.network6)) {
     return fail(ErrorCode::WrongInput,

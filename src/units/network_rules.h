@@ -11,6 +11,8 @@
 namespace flotte::units {
 
 Result<void> check_network_name(std::string_view name);
+// As Ganeti's opcodes take them: each is an IPv4 address.
+Result<void> check_ipv4(std::vector<std::string> const& addresses);
 // Of the addresses beside the pool's: they are what they should be, and fit together.
 Result<void> check_ipv6(model::Network const& network);
 

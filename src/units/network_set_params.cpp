@@ -72,6 +72,9 @@ Result<NetworkSetParams::Plan> NetworkSetParams::plan(Op const& op, model::Clust
   Plan plan{.network = *before, .warnings = {}};
   auto& network = plan.network;
   auto pool = TRY(model::AddressPool::create(network, cluster.addresses_in(network.uuid)));
+  if (op.gateway && *op.gateway != "none") TRY(check_ipv4({*op.gateway}));
+  if (op.add_reserved_ips) TRY(check_ipv4(*op.add_reserved_ips));
+  if (op.remove_reserved_ips) TRY(check_ipv4(*op.remove_reserved_ips));
   if (op.gateway) TRY(change_gateway(*op.gateway, pool, plan));
   change_reservations(op, pool, plan);
   network.ext_reservations = pool.ext_reservations();

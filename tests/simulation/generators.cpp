@@ -16,6 +16,14 @@ T const& any(std::vector<T> const& all, Random& random) {
   return all[static_cast<std::size_t>(random.below(all.size()))];
 }
 
+template <class Objects>
+std::vector<std::string> names_of(Objects const& objects) {
+  std::vector<std::string> names;
+  for (auto const& [id, object] : objects) names.push_back(object->name);
+  std::ranges::sort(names);
+  return names;
+}
+
 json::object op(std::string_view op_id) {
   json::object made;
   made["OP_ID"] = json::value(json::string_view(op_id));
@@ -51,6 +59,15 @@ json::array old_disk(Random& random) {
   return {json::object{{"size", 0}, {"adopt", json::string(name)}}};
 }
 
+// Of the first of them, most of the time: where a machine is created it is connected.
+json::object nic_in_network(model::Cluster const& cluster, Random& random) {
+  auto const all = names_of(cluster.networks());
+  if (all.empty()) return {{"link", "br0"}};
+  json::object nic{{"network", json::string(one_in(random, 4) ? any(all, random) : all.front())}};
+  if (!one_in(random, 4)) nic["ip"] = one_in(random, 5) ? "198.51.100.5" : "pool";
+  return nic;
+}
+
 Made create(model::Cluster const& cluster, Random& random) {
   auto made = op("OP_INSTANCE_CREATE");
   made["instance_name"] = json::string(fmt::format("vm-{}", random.below(names_max)));
@@ -64,7 +81,8 @@ Made create(model::Cluster const& cluster, Random& random) {
   if (kind == model::DiskTemplate::Plain && one_in(random, 5)) made["disks"] = old_disk(random);
   json::array nics;
   for (auto left = random.below(3); left > 0; --left) {
-    nics.push_back(json::object{{"link", "br0"}});
+    nics.push_back(one_in(random, 3) ? nic_in_network(cluster, random)
+                                     : json::object{{"link", "br0"}});
   }
   made["nics"] = std::move(nics);
   made["ignore_ipolicy"] = true;
@@ -189,6 +207,9 @@ std::vector<json::object> const nic_wishes{{{"mac", "auto"}},
                                            {{"antispoof", "no"}},
                                            {{"mode", "routed"}, {"ip", "192.0.2.7"}},
                                            {{"mode", "bridged"}, {"ip", "none"}},
+                                           {{"network", "network-0"}, {"ip", "pool"}},
+                                           {{"network", "none"}, {"ip", "none"}},
+                                           {{"ip", "198.51.100.6"}},
                                            {{"mode", "openvswitch"}, {"link", "nosuch"}}};
 
 json::array nic_changes(std::size_t count, Random& random) {
@@ -373,6 +394,64 @@ Made group_remove(model::Cluster const& cluster, Random& random) {
   return on_group("OP_GROUP_REMOVE", cluster, random);
 }
 
+json::string network_name(Random& random) {
+  return json::string(fmt::format("network-{}", random.below(5)));
+}
+
+Made on_network(std::string_view op_id, model::Cluster const& cluster, Random& random) {
+  auto const names = names_of(cluster.networks());
+  if (names.empty()) return {};
+  auto made = op(op_id);
+  made["network_name"] = json::string(any(names, random));
+  return made;
+}
+
+Made network_add(model::Cluster const&, Random& random) {
+  auto made = op("OP_NETWORK_ADD");
+  made["network_name"] = network_name(random);
+  made["network"] = json::string(fmt::format("198.51.100.{}/28", 16 * random.below(5)));
+  if (one_in(random, 2)) made["mac_prefix"] = "aa:bb:cc";
+  if (one_in(random, 2)) made["add_reserved_ips"] = json::array{"198.51.100.4"};
+  return made;
+}
+
+Made network_modify(model::Cluster const& cluster, Random& random) {
+  auto made = on_network("OP_NETWORK_SET_PARAMS", cluster, random);
+  if (!made) return {};
+  if (one_in(random, 2)) {
+    (*made)["gateway"] = one_in(random, 3) ? "none" : "198.51.100.1";
+  } else {
+    (*made)["add_reserved_ips"] = json::array{"198.51.100.3"};
+    (*made)["remove_reserved_ips"] = json::array{"198.51.100.4"};
+  }
+  return made;
+}
+
+Made network_rename(model::Cluster const& cluster, Random& random) {
+  auto made = on_network("OP_NETWORK_RENAME", cluster, random);
+  if (made) (*made)["new_name"] = network_name(random);
+  return made;
+}
+
+Made network_remove(model::Cluster const& cluster, Random& random) {
+  return on_network("OP_NETWORK_REMOVE", cluster, random);
+}
+
+Made network_connect(model::Cluster const& cluster, Random& random) {
+  auto made = on_network("OP_NETWORK_CONNECT", cluster, random);
+  if (!made) return {};
+  (*made)["group_name"] = json::string(any(cluster.groups_by_name(), random)->name);
+  (*made)["network_mode"] = "bridged";
+  (*made)["network_link"] = "br0";
+  return made;
+}
+
+Made network_disconnect(model::Cluster const& cluster, Random& random) {
+  auto made = on_network("OP_NETWORK_DISCONNECT", cluster, random);
+  if (made) (*made)["group_name"] = json::string(any(cluster.groups_by_name(), random)->name);
+  return made;
+}
+
 Made node_modify(model::Cluster const& cluster, Random& random) {
   auto made = op("OP_NODE_SET_PARAMS");
   made["node_name"] = json::string(any(cluster.nodes_by_name(), random)->name);
@@ -472,6 +551,12 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_GROUP_REMOVE", {.weight = 1, .make = group_remove}},
       {"OP_GROUP_RENAME", {.weight = 1, .make = group_rename}},
       {"OP_GROUP_SET_PARAMS", {.weight = 1, .make = group_modify}},
+      {"OP_NETWORK_ADD", {.weight = 1, .make = network_add}},
+      {"OP_NETWORK_CONNECT", {.weight = 2, .make = network_connect}},
+      {"OP_NETWORK_DISCONNECT", {.weight = 2, .make = network_disconnect}},
+      {"OP_NETWORK_REMOVE", {.weight = 1, .make = network_remove}},
+      {"OP_NETWORK_RENAME", {.weight = 1, .make = network_rename}},
+      {"OP_NETWORK_SET_PARAMS", {.weight = 1, .make = network_modify}},
       {"OP_CLUSTER_REPAIR_DISK_SIZES",
        {.weight = 1, .make = plain("OP_CLUSTER_REPAIR_DISK_SIZES", {})}},
       {"OP_INSTANCE_ACTIVATE_DISKS", on_nodes(2,

@@ -5,6 +5,7 @@
 #include "generators.h"
 #include "model/ssconf.h"
 #include "opcodes/opcode.h"
+#include "store/config_store.h"
 
 namespace flotte::simulation {
 namespace {
@@ -96,16 +97,16 @@ void Invariants::take_config(std::string const& key, std::string const* value) {
     cluster_.put(std::move(*object));
   };
   if (key == "/config/settings") return take(static_cast<model::Settings const*>(nullptr));
-  if (key.starts_with("/config/nodes/")) return take(static_cast<model::Node const*>(nullptr));
-  if (key.starts_with("/config/groups/")) {
-    if (value) return take(static_cast<model::Group const*>(nullptr));
-    return cluster_.remove(GroupId(key.substr(std::string_view("/config/groups/").size())));
+  constexpr std::string_view of_instances = "/config/instances/";
+  if (!key.starts_with(of_instances)) {
+    return model::for_each_kind([&]<class T>() {
+      auto const prefix = store::key_of<T>({});
+      if (!key.starts_with(prefix)) return;
+      if (value) return take(static_cast<T const*>(nullptr));
+      cluster_.remove(model::IdOf<T>(key.substr(prefix.size())));
+    });
   }
-  if (key.starts_with("/config/disks/")) {
-    if (value) return take(static_cast<model::DetachedDisk const*>(nullptr));
-    return cluster_.remove(DiskId(key.substr(std::string_view("/config/disks/").size())));
-  }
-  InstanceId const id(key.substr(std::string_view("/config/instances/").size()));
+  InstanceId const id(key.substr(of_instances.size()));
   auto const known = cluster_.instances().find(id);
   auto const epoch = known == cluster_.instances().end() ? 0 : known->second->epoch;
   auto const name = known == cluster_.instances().end() ? std::string() : known->second->name;
@@ -191,6 +192,13 @@ void Invariants::check_config() {
   for (auto const& [id, group] : cluster_.groups()) {
     if (!group_names.insert(group->name).second) fail("names of groups are unique", group->name);
   }
+  std::set<std::string> network_names;
+  for (auto const& [id, network] : cluster_.networks()) {
+    if (!network_names.insert(network->name).second) {
+      fail("names of networks are unique", network->name);
+    }
+  }
+  std::set<std::pair<NetworkId, std::string>> addresses;
   for (auto const& [id, node] : cluster_.nodes()) {
     if (!cluster_.groups().contains(node->group)) fail("each node has a group", node->name);
   }
@@ -206,6 +214,14 @@ void Invariants::check_config() {
     }
     for (auto const& nic : instance->nics) {
       if (!macs.insert(nic.mac).second) fail("MAC addresses are unique", nic.mac);
+      if (!nic.network) continue;
+      auto const group = cluster_.group_of(instance->primary_node);
+      if (!cluster_.find(*nic.network) || !group || !group->connection(*nic.network)) {
+        fail("networks of NICs are connected", instance->name);
+      }
+      if (nic.ip && !addresses.emplace(*nic.network, *nic.ip).second) {
+        fail("addresses of networks are unique", *nic.ip);
+      }
     }
     if (instance->network_port && !ports.insert(*instance->network_port).second) {
       fail("ports are unique", std::to_string(*instance->network_port));

@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "generators.h"
+#include "model/address_pool.h"
 #include "model/names.h"
 #include "rapi/live_query.h"
 
@@ -93,6 +94,30 @@ void World::run(std::function<void(World&)> const& story) {
   });
 }
 
+namespace {
+
+// One that the first group is connected to, one that the other is, and one that none is.
+void add_networks(store::ClusterEdit& edit) {
+  std::vector<NetworkId> ids;
+  for (int i = 0; i < 3; ++i) {
+    model::Network network{
+        .uuid = NetworkId(fmt::format("00000000-0000-4000-8000-00000000001{}", i)),
+        .name = fmt::format("network-{}", i),
+        .network = fmt::format("198.51.100.{}/28", 16 * i)};
+    CHECK(model::reserve_ends(network));
+    ids.push_back(network.uuid);
+    edit.put(std::move(network));
+  }
+  for (auto const& [id, group] : edit.cluster().groups()) {
+    auto changed = *group;
+    auto const& network = group->name == "default" ? ids[0] : ids[1];
+    changed.networks.push_back({.network = network, .mode = "bridged", .link = "br0"});
+    edit.put(std::move(changed));
+  }
+}
+
+}  // namespace
+
 void World::set_up() {
   for (std::int64_t i = 1; i <= options_.nodes; ++i) nodes_.add(node_id(i));
   nodes_.fake().change(node_id(1), [](rpc::FakeNodeState& state) {
@@ -118,6 +143,7 @@ void World::set_up() {
               .uuid = GroupId("00000000-0000-4000-8000-00000000000a"),
               .name = lengthened("group-0",
                                  std::min(options_.name_length, model::group_name_bytes_max))});
+          add_networks(edit);
           return {};
         },
         {}));
