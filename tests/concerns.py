@@ -25,7 +25,7 @@ PROGRAMS = [
 
 # Black-box tests. tests/style runs always.
 COMMANDS = ("tests/functional/test_commands.py tests/functional/test_bad_input.py tests/functional/test_transcript.py tests/functional/test_instances.py "
-            "tests/functional/test_groups.py tests/functional/test_whole_cluster.py tests/functional/test_same_instance.py")
+            "tests/functional/test_groups.py tests/functional/test_networks.py tests/functional/test_whole_cluster.py tests/functional/test_same_instance.py")
 STORAGE = ("tests/functional/test_conversion.py tests/functional/test_recreate_disks.py tests/functional/test_rename.py tests/functional/test_devices.py tests/functional/test_crash.py "
            "tests/functional/test_instances.py tests/lab/test_machines.py tests/lab/test_changes.py tests/lab/test_verify_on_volumes.py tests/volumes")
 GUESTS = ("tests/functional/test_start_checks.py tests/functional/test_instances.py tests/functional/test_devices.py tests/functional/test_vnc.py tests/functional/test_user_shutdown.py tests/functional/test_console.py "

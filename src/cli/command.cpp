@@ -16,6 +16,12 @@ json::value text_value(std::string_view text) {
   return json::value(json::string_view(text));
 }
 
+json::array text_values(std::vector<std::string> const& texts) {
+  json::array values;
+  for (auto const& text : texts) values.push_back(text_value(text));
+  return values;
+}
+
 std::vector<Option> with(std::vector<Option> own, std::vector<std::vector<Option>> const& more) {
   for (auto const& options : more) own.insert(own.end(), options.begin(), options.end());
   return own;
@@ -262,6 +268,14 @@ Outcome<int> list(Call& call, std::string const& what, std::string const& defaul
   std::fprintf(stderr, "Warning: Queried for unknown fields %s\n",
                fmt::format("{}", fmt::join(unknown, ", ")).c_str());
   return exit_unknown_field;
+}
+
+Outcome<json::array> rows_of(Call& call, std::string const& what, json::array fields,
+                             std::vector<std::string> const& names) {
+  auto const answer = OK(call.session.post(
+      "query",
+      {{"what", text_value(what)}, {"fields", std::move(fields)}, {"names", text_values(names)}}));
+  return table_json(answer).as_array();
 }
 
 Outcome<int> list_fields(Call& call, std::string const& what) {

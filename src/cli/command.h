@@ -94,11 +94,15 @@ std::vector<std::string> chosen_fields(Call& call, std::string const& default_fi
 Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields,
                   json::value const& filter = {});
 Outcome<int> list_fields(Call& call, std::string const& what);
+// Objects by name, or all; each row an object of its fields.
+Outcome<json::array> rows_of(Call& call, std::string const& what, json::array fields,
+                             std::vector<std::string> const& names);
 // Asks on the terminal. --force and --force-multiple answer yes, or nothing does.
 enum class Unless { Forced, Never };
 Outcome<void> confirm(Call& call, std::string const& question, Unless unless = Unless::Forced,
                       int refused = exit_failure);
 json::value text_value(std::string_view text);
+json::array text_values(std::vector<std::string> const& texts);
 
 }  // namespace flotte::cli
 

@@ -182,6 +182,7 @@ std::map<std::string, std::string> const& kinds_of_values() {
         {"gnt-debug locks output", "@lock-fields,"},
         {"gnt-instance modify hypervisor-parameters", parameters_after("", kvm)},
         {"gnt-instance startup hypervisor-parameters", parameters_after("", kvm)},
+        {"gnt-network connect nic-parameters", "mode=|link=|vlan=,"},
         {"hypervisor-parameters", parameters_after("kvm:", kvm)},
         {"ipolicy-disk-templates", templates + ","},
         {"maintain-node-health", yes_or_no},
@@ -206,11 +207,20 @@ std::map<std::string, std::string> const& kinds_of_values() {
 
 // By the placeholders' names.
 std::map<std::string, std::string> const& kinds_of_arguments() {
-  static std::map<std::string, std::string> const kinds{
-      {"file", "@file"},           {"filename", "@file"},     {"group", "@group"},
-      {"group-name", "@group"},    {"instance", "@instance"}, {"instance-name", "@instance"},
-      {"instances.json", "@file"}, {"job-id", "@job"},        {"node", "@node"},
-      {"node-name", "@node"},      {"op-list-file", "@file"}, {"tag", "@tag"}};
+  static std::map<std::string, std::string> const kinds{{"file", "@file"},
+                                                        {"filename", "@file"},
+                                                        {"group", "@group"},
+                                                        {"group-name", "@group"},
+                                                        {"instance", "@instance"},
+                                                        {"instance-name", "@instance"},
+                                                        {"instances.json", "@file"},
+                                                        {"job-id", "@job"},
+                                                        {"node", "@node"},
+                                                        {"network", "@network"},
+                                                        {"network-name", "@network"},
+                                                        {"node-name", "@node"},
+                                                        {"op-list-file", "@file"},
+                                                        {"tag", "@tag"}};
   return kinds;
 }
 
@@ -340,8 +350,10 @@ Outcome<std::set<std::string>> field_names(Call& call, std::string_view what) {
 }
 
 Outcome<std::set<std::string>> all_tags(Call& call) {
-  auto tags = OK(values_of(call, "instance", "tags"));
-  tags.merge(OK(values_of(call, "node", "tags")));
+  std::set<std::string> tags;
+  for (auto const* what : {"instance", "node", "group", "network"}) {
+    tags.merge(OK(values_of(call, what, "tags")));
+  }
   auto const cluster = OK(call.session.get("cluster"));
   for (auto const& tag : cluster.at("tags").as_array()) tags.insert(python_text(tag));
   return tags;

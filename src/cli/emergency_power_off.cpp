@@ -19,15 +19,6 @@ struct Affected {
   std::vector<std::string> instances;
 };
 
-Outcome<json::array> rows_of(Call& call, std::string const& what, json::array fields,
-                             std::vector<std::string> const& names) {
-  json::array wanted;
-  for (auto const& name : names) wanted.push_back(text_value(name));
-  auto const answer = OK(call.session.post(
-      "query", {{"what", text_value(what)}, {"fields", std::move(fields)}, {"names", wanted}}));
-  return table_json(answer).as_array();
-}
-
 // Those named, those of the groups named, or all.
 Outcome<std::vector<std::string>> wanted_nodes(Call& call) {
   auto const& names = call.arguments.positional();

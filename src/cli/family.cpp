@@ -29,17 +29,6 @@ constexpr std::pair<std::string_view, Program (*)()> family[] = {
     {"gnt-storage", storage_program},   {"gnt-filter", filter_program},
     {"gnt-debug", debug_program},       {"flotte", flotte_program}};
 
-std::vector<std::string> wrapped(std::string const& text, std::size_t width) {
-  std::vector<std::string> lines(1);
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    if (!lines.back().empty() && lines.back().size() + 1 + word.size() > width)
-      lines.emplace_back();
-    lines.back() += (lines.back().empty() ? "" : " ") + word;
-  }
-  return lines;
-}
-
 void print_usage(Program const& program) {
   std::printf(
       "Usage: %s {command} [options...] [argument...]\n"
@@ -49,7 +38,7 @@ void print_usage(Program const& program) {
   for (auto const& command : program.commands) width = std::max(width, command.name.size());
   for (auto const& command : program.commands) {
     auto lead = fmt::format(" {:{}} - ", command.name, width);
-    for (auto const& line : wrapped(command.help, help_width - lead.size())) {
+    for (auto const& line : wrapped_lines(command.help, help_width - lead.size())) {
       std::printf("%s%s\n", lead.c_str(), line.c_str());
       lead = std::string(lead.size(), ' ');
     }
@@ -63,7 +52,8 @@ std::string usage_line(Program const& program, Command const& command) {
 
 void print_help(Program const& program, Command const& command) {
   std::printf("%s\n", usage_line(program, command).c_str());
-  for (auto const& line : wrapped(command.help, help_width - 2)) std::printf("%s\n", line.c_str());
+  for (auto const& line : wrapped_lines(command.help, help_width - 2))
+    std::printf("%s\n", line.c_str());
   std::printf("\nOptions\n=======\n");
   for (auto const& option : command.options) {
     auto const value = option.has_value ? "=VALUE" : "";

@@ -5,7 +5,6 @@
 #include "cli/command.h"
 #include "cli/info.h"
 #include "cli/policy.h"
-#include "cli/print.h"
 #include "cli/tags.h"
 #include "cli/values.h"
 
@@ -85,11 +84,7 @@ Outcome<int> rename(Call& call) {
 }
 
 Outcome<json::array> rows(Call& call, json::array fields) {
-  json::array names;
-  for (auto const& name : call.arguments.positional()) names.push_back(text_value(name));
-  auto const answer = OK(call.session.post(
-      "query", {{"what", "group"}, {"fields", std::move(fields)}, {"names", std::move(names)}}));
-  return table_json(answer).as_array();
+  return rows_of(call, "group", std::move(fields), call.arguments.positional());
 }
 
 Outcome<int> info(Call& call) {

@@ -33,8 +33,10 @@ json::value nics(json::array const& list, json::object const& taps, json::array 
     row[fmt::format("nic/{}", i)] = "";
     constexpr std::pair<char const*, std::size_t> columns[] = {
         {"MAC", 3},  {"IP", 2},      {"mode", 4}, {"link", 5},
-        {"vlan", 6}, {"network", 7}, {"UUID", 1}, {"name", 0}};
+        {"vlan", 6}, {"network", 8}, {"UUID", 1}, {"name", 0}};
     for (auto const& [key, at] : columns) row[key] = nic.at(at);
+    if (auto const* network = row["network"].if_object())
+      row["network"] = json::value(network->at("name"));
     // Of one that runs.
     if (auto const* tap = taps.if_contains(python_text(nic.at(1)))) row["tap"] = *tap;
     if (std::ranges::find(filtered, nic.at(1)) != filtered.end()) row["antispoof"] = "yes";

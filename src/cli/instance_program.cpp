@@ -180,6 +180,7 @@ Outcome<int> add(Call& call) {
   op["no_install"] = arguments.has("no-install");
   op["force_variant"] = arguments.has("force-variant");
   op["ignore_ipolicy"] = arguments.has("ignore-ipolicy");
+  op["conflicts_check"] = !arguments.has("no-conflicts-check");
   op["name_check"] = arguments.has("name-check");
   op["ip_check"] = arguments.has("ip-check");
   OK(submit_or_run(call, std::move(op)));
@@ -464,6 +465,7 @@ Outcome<int> modify(Call& call) {
   op["ignore_ipolicy"] = arguments.has("ignore-ipolicy");
   op["force"] = arguments.has("force");
   op["force_variant"] = arguments.has("force-variant");
+  op["conflicts_check"] = !arguments.has("no-conflicts-check");
   op["wait_for_sync"] = !arguments.has("no-wait-for-sync");
   auto const result = OK(submit_or_run(call, std::move(op)));
   if (!result) return 0;
@@ -653,7 +655,7 @@ std::vector<Option> add_options() {
           {0, "no-ip-check", false, "No effect: that is the default"},
           {0, "name-check", false, "Resolve the name first"},
           {0, "no-name-check", false, "No effect: that is the default"},
-          {0, "no-conflicts-check", false, "No effect: there are no networks yet"},
+          {0, "no-conflicts-check", false, "Take reserved addresses, and those of other networks"},
           {0, "no-nics", false, "No NIC"},
           {0, "no-wait-for-sync", false, "No effect: there are no mirrors yet"},
           {'O', "os-parameters", true, "OS parameters"},
@@ -813,7 +815,8 @@ Program instance_program() {
                 {'I', "iallocator", true, "With -t: what chooses that node"},
                 {0, "new-primary", true, "Where the disks were taken to"},
                 {0, "no-wait-for-sync", false, "Do not wait for mirrors"},
-                {0, "no-conflicts-check", false, "No effect: there are no networks yet"},
+                {0, "no-conflicts-check", false,
+                 "Take reserved addresses, and those of other networks"},
                 {'c', "communication", true, "yes or no: a NIC for metad"},
                 size({'m', "runtime-memory", true, "What the running guest is left of its memory"}),
                 {'f', "force", false, "Accept what is only dangerous"},

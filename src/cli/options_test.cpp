@@ -99,6 +99,7 @@ TEST(Values, pairs) {
   ASSERT_TRUE(named);
   EXPECT_EQ(named->first, "kvm");
   EXPECT_EQ(named->second, (json::object{{"kernel_path", ""}}));
+  EXPECT_EQ(split_escaped("a,b\\,c,,\\\\"), (std::vector<std::string>{"a", "b,c", "", "\\"}));
   EXPECT_TRUE(parse_count("12", "--repeat"));
   EXPECT_FALSE(parse_count("-1", "--repeat"));
   EXPECT_FALSE(parse_count("12x", "--repeat"));

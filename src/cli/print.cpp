@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <cmath>
 #include <ctime>
+#include <sstream>
 
 namespace flotte::cli {
 namespace {
@@ -17,7 +18,7 @@ bool joins_commas(std::string_view field) {
   for (auto const* name :
        {"tags", "disk.sizes", "nic.macs", "nic.ips", "nic.modes", "nic.links", "nic.bridges",
         "nic.networks", "snodes", "snodes.group", "snodes.group.uuid", "pinst_list", "sinst_list",
-        "node_list", "summary"}) {
+        "node_list", "inst_list", "summary"}) {
     if (field == name) return true;
   }
   return false;
@@ -52,6 +53,17 @@ std::string lock_text(std::string_view field, json::value const& value) {
   return field == "pending" ? pending_text(value) : joined(value);
 }
 
+// Of each group that a network is connected to [name, mode, link, VLAN].
+std::string connections_text(json::value const& groups) {
+  std::string out;
+  for (auto const& group : groups.as_array()) {
+    out +=
+        fmt::format("{}{} ({}, {}, {})", out.empty() ? "" : ", ", python_text(group.at(0)),
+                    python_text(group.at(1)), python_text(group.at(2)), python_text(group.at(3)));
+  }
+  return out;
+}
+
 // What Ganeti calls the parameters of a node, in its order.
 std::string ndparams_text(json::object const& params) {
   std::string out;
@@ -73,6 +85,7 @@ std::string normal_text(std::string_view field, std::string_view kind, json::val
   if (kind == "timestamp" && value.is_number()) return local_time(value.to_number<double>());
   if (field == "received_ts" || field == "start_ts" || field == "end_ts") return stamp_text(value);
   if (field == "mode" || field == "owner" || field == "pending") return lock_text(field, value);
+  if (field == "group_list" && value.is_array()) return connections_text(value);
   if (value.is_array() && joins_commas(field)) return joined(value);
   return python_text(value);
 }
@@ -280,6 +293,17 @@ std::vector<std::string> unknown_fields(json::value const& answer) {
     if (field.at("kind").as_string() == "unknown") names.push_back(text_of(field.at("name")));
   }
   return names;
+}
+
+std::vector<std::string> wrapped_lines(std::string const& text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (!lines.back().empty() && lines.back().size() + 1 + word.size() > width)
+      lines.emplace_back();
+    lines.back() += (lines.back().empty() ? "" : " ") + word;
+  }
+  return lines;
 }
 
 std::string render_info(json::value const& value) {

@@ -38,6 +38,9 @@ json::value table_json(json::value const& answer);
 // Names of unknown fields, for the warning and exit code 14.
 std::vector<std::string> unknown_fields(json::value const& answer);
 
+// Words, as many a line as fit.
+std::vector<std::string> wrapped_lines(std::string const& text, std::size_t width);
+
 // YAML-like: objects as `Key: value`, lists with dashes, two blanks a level.
 std::string render_info(json::value const& value);
 

@@ -46,5 +46,19 @@ TEST(Print, columns_are_as_wide_as_they_are_seen) {
             "(unknown)|(offline)\n");
 }
 
+TEST(Print, lists_of_networks_are_told_as_ganeti_tells_them) {
+  json::array fields;
+  for (auto const* name : {"group_list", "inst_list", "tags"}) {
+    fields.push_back(json::object{{"name", name}, {"title", name}, {"kind", "other"}});
+  }
+  json::array const groups{json::array{"default", "bridged", "br0", ""},
+                           json::array{"rack1", "routed", "42", ".7"}};
+  json::array const row{json::array{0, groups}, json::array{0, json::array{"web1", "web2"}},
+                        json::array{0, json::array()}};
+  EXPECT_EQ(render_table(json::object{{"fields", fields}, {"data", json::array{row}}},
+                         {.has_headers = false, .separator = "|"}),
+            "default (bridged, br0, ), rack1 (routed, 42, .7)|web1,web2|\n");
+}
+
 }  // namespace
 }  // namespace flotte::cli

@@ -7,9 +7,6 @@ namespace {
 
 constexpr std::size_t many = 10'000;
 
-std::vector<Option> job_options() {
-  return without(submit_options(), {"dry-run"});
-}
 std::vector<Option> table_options() {
   return without(list_options(), {"units", "filter", "json"});
 }
@@ -73,38 +70,6 @@ Program backup_program() {
             "Lists all available fields for exports"},
            {"remove", "<instance-name>", 1, 1, submit_options(),
             "Remove exports of named instance from the filesystem."}},
-          {}};
-}
-
-Program network_program() {
-  auto const addresses =
-      known_options({"gateway=", "add-reserved-ips=", "m/mac-prefix=", "network6=", "gateway6="});
-  auto const tags = with(known_options({"from="}), {job_options()});
-  return {"gnt-network",
-          {{"add", "<network-name>", 1, 1,
-            with(known_options({"network=", "no-conflicts-check", "tags="}),
-                 {addresses, submit_options()}),
-            "Add a new IP network to the cluster"},
-           {"add-tags", "<network> <tag>...", 1, many, tags, "Add tags to the given network"},
-           {"connect", "<network> [<group>...]", 1, many,
-            with(known_options({"no-conflicts-check", "N/nic-parameters="}), {priority_option()}),
-            "Map a given network to the specified node group with given mode and link (netparams)"},
-           {"disconnect", "<network> [<group>...]", 1, many, priority_option(),
-            "Unmap a given network from a specified node group"},
-           {"info", "[<network>...]", 0, many, {}, "Show information about the network(s)"},
-           {"list", "[<network-name>...]", 0, many, table_options(),
-            lists("IP networks in the cluster",
-                  "name, network, gateway, mac_prefix, group_list, tags")},
-           {"list-fields", "[<fields>...]", 0, many, fields_options(),
-            "Lists all available fields for networks"},
-           {"list-tags", "<network>", 1, 1, {}, "List the tags of the given network"},
-           {"modify", "<network>", 1, 1,
-            with(known_options({"remove-reserved-ips="}), {addresses, submit_options()}),
-            "Alters the parameters of a network"},
-           {"remove", "[--dry-run] <network>", 1, 1,
-            with(known_options({"f/force"}), {submit_options()}),
-            "Remove an (empty) network from the cluster"},
-           {"remove-tags", "<network> <tag>...", 1, many, tags, "Remove tags from given network"}},
           {}};
 }
 

@@ -13,6 +13,7 @@ namespace {
 std::string tag_kind(Call const& call) {
   if (call.program == "gnt-cluster") return "cluster";
   if (call.program == "gnt-group") return "nodegroup";
+  if (call.program == "gnt-network") return "network";
   return call.program == "gnt-node" ? "node" : "instance";
 }
 

@@ -30,7 +30,6 @@ Result<std::int64_t> parse_timespec(std::string_view text) {
   }
   return fail(ErrorCode::WrongInput, "Invalid time specification '{}'", digits);
 }
-namespace {
 
 std::vector<std::string> split_escaped(std::string_view text) {
   std::vector<std::string> parts(1);
@@ -45,8 +44,6 @@ std::vector<std::string> split_escaped(std::string_view text) {
   }
   return parts;
 }
-
-}  // namespace
 
 Result<json::object> parse_pairs(std::string_view text, std::string_view option) {
   json::object out;

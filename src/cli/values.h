@@ -27,6 +27,8 @@ Result<std::string> parse_removed_group(std::string_view text);
 // ["modify", 1, {"link": "br0"}]. docs/ganeti.md, "Disks and NICs of a command".
 Result<json::array> parse_device_change(std::string_view text, std::string_view option);
 std::vector<std::string> split(std::string_view text, char separator);
+// At commas; what stands after a backslash is as it is.
+std::vector<std::string> split_escaped(std::string_view text);
 // Seconds: "90", "30m", "8h", "2d", "1w".
 Result<std::int64_t> parse_timespec(std::string_view text);
 // A number of things, not negative.

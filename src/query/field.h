@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,8 +32,16 @@ struct Cell {
 inline Cell unavailable() {
   return {Status::Unavailable, nullptr};
 }
+inline Cell plain(json::value value) {
+  return {Status::Normal, std::move(value)};
+}
 inline Cell text_cell(std::string_view text) {
-  return {Status::Normal, json::value(text)};
+  return plain(json::value(text));
+}
+inline json::array text_array(std::vector<std::string> const& texts) {
+  json::array out;
+  for (auto const& text : texts) out.push_back(json::value(json::string_view(text)));
+  return out;
 }
 
 // What nodes said just now; a node that did not answer has none.
@@ -40,6 +49,18 @@ struct Live {
   using Running = std::unordered_map<std::string, rpc::RunningInstance>;  // by name
   std::map<NodeId, std::optional<Running>> running;
   std::map<NodeId, std::optional<rpc::NodeFacts>> facts;
+};
+
+// The instances that have NICs in a network, by name. Found for all networks together, when the
+// first is asked for: a query has one of these for all its rows.
+class NetworkUsers {
+ public:
+  explicit NetworkUsers(model::Cluster const& cluster) : cluster_(&cluster) {}
+  std::vector<std::string> const& of(NetworkId const& network);
+
+ private:
+  model::Cluster const* cluster_;
+  std::optional<std::map<NetworkId, std::vector<std::string>>> found_;
 };
 
 // One row of any resource, with all that its cells may look at.
@@ -52,6 +73,8 @@ struct Row {
   rpc::RunningInstance const* told = nullptr;  // what it said about the instance
   model::Node const* node = nullptr;
   model::Group const* group = nullptr;
+  model::Network const* network = nullptr;
+  std::shared_ptr<NetworkUsers> network_users = nullptr;  // of a network
   json::object const* object = nullptr;  // jobs and locks: their cells are its members
 };
 
@@ -75,6 +98,7 @@ Row row_of(model::Cluster const& cluster, Live const& live, model::Instance cons
 FieldTable const& instance_fields();
 FieldTable const& node_fields();
 FieldTable const& group_fields();
+FieldTable const& network_fields();
 FieldTable const& job_fields();
 FieldTable const& lock_fields();
 

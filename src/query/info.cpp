@@ -23,24 +23,26 @@ json::array texts(std::vector<std::string> const& list) {
   return out;
 }
 
-// As Ganeti's configuration has it, without which addresses are taken.
-json::value network_info(model::Network const& network) {
-  auto info = schema::encode(network);
-  info.erase("ext_reservations");
-  return info;
+// What a NIC is in, and what is known of that; null twice where it is in none.
+std::pair<json::value, json::value> network_of(model::Cluster const& cluster,
+                                               model::Nic const& nic) {
+  auto const network = nic.network ? cluster.find(*nic.network) : nullptr;
+  if (!network) return {};
+  auto known = schema::encode(*network);
+  // As long as the network is large, and no NIC's matter.
+  known.erase("ext_reservations");
+  return {text(network->uuid.text()), std::move(known)};
 }
 
 json::array nics_of(model::Cluster const& cluster, model::Instance const& instance) {
   json::array out;
   for (auto const& nic : instance.nics) {
-    auto const network = nic.network ? cluster.find(*nic.network) : nullptr;
     auto const params = model::filled_nicparams(cluster.settings(), nic);
-    out.push_back(json::array{text_or_null(nic.name), text(nic.uuid.text()), text_or_null(nic.ip),
-                              text(nic.mac), text(model::text_of(params, "mode")),
-                              text(model::text_of(params, "link")),
-                              text(model::text_of(params, "vlan")),
-        network ? text(network->uuid.text()) : json::value(nullptr),
-        network ? network_info(*network) : json::value(nullptr)});
+    auto [network, known] = network_of(cluster, nic);
+    out.push_back(json::array{
+        text_or_null(nic.name), text(nic.uuid.text()), text_or_null(nic.ip), text(nic.mac),
+        text(model::text_of(params, "mode")), text(model::text_of(params, "link")),
+        text(model::text_of(params, "vlan")), std::move(network), std::move(known)});
   }
   return out;
 }

@@ -80,5 +80,20 @@ TEST_F(PendingChanges, are_not_guessed_where_nothing_is_known) {
   EXPECT_THAT(pending(), IsEmpty());
 }
 
+TEST(InstanceInfo, tells_what_network_a_nic_is_in) {
+  model::Cluster cluster;
+  cluster.put(
+      model::Network{.uuid = NetworkId("lan-uuid"), .name = "lan", .network = "192.0.2.0/28"});
+  model::Instance instance{.uuid = InstanceId("i"), .name = "web1"};
+  instance.nics = {{.uuid = NicId("in")}, {.uuid = NicId("out")}};
+  instance.nics[0].network = NetworkId("lan-uuid");
+  auto const info = instance_info(cluster, instance, {});
+  auto const& nics = info.at("nics").as_array();
+  EXPECT_EQ(nics.at(0).at(7), "lan-uuid");
+  EXPECT_EQ(nics.at(0).at(8).at("name"), "lan");
+  EXPECT_EQ(nics.at(0).at(8).as_object().count("ext_reservations"), 0);
+  EXPECT_TRUE(nics.at(1).at(7).is_null() && nics.at(1).at(8).is_null());
+}
+
 }  // namespace
 }  // namespace flotte::query

@@ -11,10 +11,6 @@ namespace {
 constexpr std::size_t disks_max = 16;
 constexpr std::size_t nics_max = 8;
 
-Cell plain(json::value value) {
-  return {Status::Normal, std::move(value)};
-}
-
 template <class List, class Get>
 json::array each(List const& list, Get get) {
   json::array out;
@@ -402,10 +398,7 @@ FieldTable plain_fields() {
       {"nic.count", "NICs", "number", "Number of network interfaces", false,
        [](R r) { return plain(r.instance->nics.size()); }},
       {"tags", "Tags", "other", "Tags", false,
-       [](R r) {
-         return plain(each(r.instance->tags,
-                           [](auto const& t) { return json::value(json::string_view(t)); }));
-       }},
+       [](R r) { return plain(text_array(r.instance->tags)); }},
       {"serial_no", "SerialNo", "number",
        "Instance object serial number, incremented on each modification", false,
        [](R r) { return plain(r.instance->serial_no); }},

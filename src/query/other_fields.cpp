@@ -9,16 +9,6 @@
 namespace flotte::query {
 namespace {
 
-Cell plain(json::value value) {
-  return {Status::Normal, std::move(value)};
-}
-
-json::array names(std::vector<std::string> const& list) {
-  json::array out;
-  for (auto const& item : list) out.push_back(json::value(json::string_view(item)));
-  return out;
-}
-
 std::vector<std::string> instances_on(Row const& row) {
   std::vector<std::string> list;
   for (auto const& instance : row.cluster->instances_by_name()) {
@@ -129,12 +119,12 @@ FieldTable make_node_fields() {
       {"pinst_cnt", "Pinst", "number", "Number of instances with this node as primary", false,
        [](R r) { return plain(instances_on(r).size()); }},
       {"pinst_list", "PriInstances", "other", "List of instances with this node as primary", false,
-       [](R r) { return plain(names(instances_on(r))); }},
+       [](R r) { return plain(text_array(instances_on(r))); }},
       {"sinst_cnt", "Sinst", "number", "Number of instances with this node as secondary", false,
        [](R) { return plain(0); }},
       {"sinst_list", "SecInstances", "other", "List of instances with this node as secondary",
        false, [](R) { return plain(json::array()); }},
-      {"tags", "Tags", "other", "Tags", false, [](R r) { return plain(names(r.node->tags)); }},
+      {"tags", "Tags", "other", "Tags", false, [](R r) { return plain(text_array(r.node->tags)); }},
       {"ndparams", "NodeParameters", "other", "Merged node parameters", false,
        [](R r) { return plain(model::filled_ndparams(*r.cluster, *r.node)); }},
       {"custom_ndparams", "CustomNodeParameters", "other", "Custom node parameters", false,
@@ -232,11 +222,11 @@ FieldTable make_group_fields() {
       {"node_cnt", "Nodes", "number", "Number of nodes", false,
        [](R r) { return plain(group_nodes(r).size()); }},
       {"node_list", "NodeList", "other", "List of nodes", false,
-       [](R r) { return plain(names(group_nodes(r))); }},
+       [](R r) { return plain(text_array(group_nodes(r))); }},
       {"pinst_cnt", "Instances", "number", "Number of primary instances", false,
        [](R r) { return plain(group_instances(r).size()); }},
       {"pinst_list", "InstanceList", "other", "List of primary instances", false,
-       [](R r) { return plain(names(group_instances(r))); }},
+       [](R r) { return plain(text_array(group_instances(r))); }},
       {"ndparams", "NDParams", "other", "Node parameters", false,
        [](R r) { return plain(group_ndparams(r)); }},
       {"custom_ndparams", "CustomNDParams", "other", "Custom node parameters", false,
@@ -249,7 +239,8 @@ FieldTable make_group_fields() {
        [](R r) { return plain(model::filled_ipolicy(r.cluster->settings(), *r.group)); }},
       {"custom_ipolicy", "CustomInstancePolicy", "other", "Custom instance policy limitations",
        false, [](R r) { return plain(r.group->ipolicy); }},
-      {"tags", "Tags", "other", "Tags", false, [](R r) { return plain(names(r.group->tags)); }},
+      {"tags", "Tags", "other", "Tags", false,
+       [](R r) { return plain(text_array(r.group->tags)); }},
       {"serial_no", "SerialNo", "number",
        "Group object serial number, incremented on each modification", false,
        [](R r) { return plain(r.group->serial_no); }},

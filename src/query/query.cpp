@@ -20,6 +20,7 @@ Result<FieldTable const*> table_of(std::string const& what) {
   if (what == "instance") return &instance_fields();
   if (what == "node") return &node_fields();
   if (what == "group") return &group_fields();
+  if (what == "network") return &network_fields();
   if (what == "job") return &job_fields();
   if (what == "lock") return &lock_fields();
   return fail(ErrorCode::WrongInput, "Queries of '{}' are not known or not built yet", what);
@@ -231,6 +232,12 @@ Result<std::vector<Row>> rows_of(Request const& request, model::Cluster const& c
     auto const lookup = [&](auto const& name) { return cluster.group(name); };
     for (auto const* one : TRY(chosen(request, "NodeGroup", cluster.groups(), lookup))) {
       rows.push_back({.cluster = &cluster, .live = &live, .group = one});
+    }
+  } else if (request.what == "network") {
+    auto const lookup = [&](auto const& name) { return cluster.network(name); };
+    auto const users = std::make_shared<NetworkUsers>(cluster);
+    for (auto const* one : TRY(chosen(request, "Network", cluster.networks(), lookup))) {
+      rows.push_back({.cluster = &cluster, .live = &live, .network = one, .network_users = users});
     }
   } else {
     for (auto const& object : objects) {

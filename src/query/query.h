@@ -11,7 +11,7 @@
 namespace flotte::query {
 
 struct Request {
-  std::string what;  // instance, node, group, job, lock
+  std::string what;  // instance, node, group, network, job, lock
   std::vector<std::string> fields;
   std::vector<std::string> names;  // empty: all
   json::value filter;              // null: none

@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "model/address_pool.h"
 #include "model/params.h"
 
 namespace flotte::query {
@@ -185,6 +186,99 @@ TEST_F(Query, a_query_over_the_configuration_asks_no_node) {
           .running);
 }
 
+model::Network lan() {
+  model::Network network{.uuid = NetworkId("lan-uuid"),
+                         .name = "lan",
+                         .network = "192.0.2.0/28",
+                         .gateway = "192.0.2.1",
+                         .tags = {"east", "west"}};
+  EXPECT_TRUE(model::reserve_ends(network));
+  return network;
+}
+
+model::Nic nic_in(std::string const& network, std::string const& ip) {
+  model::Nic nic;
+  nic.network = NetworkId(network);
+  if (!ip.empty()) nic.ip = ip;
+  return nic;
+}
+
+class Networks : public Query {
+ protected:
+  Networks() {
+    cluster_.put(lan());
+    cluster_.put(
+        model::Network{.uuid = NetworkId("dmz-uuid"), .name = "dmz", .network = "198.51.100.0/30"});
+  }
+
+  std::string cells_of(std::string const& network, json::array fields) {
+    return answer({{"what", "network"},
+                   {"fields", std::move(fields)},
+                   {"names", json::array{json::value(network)}}});
+  }
+  void give(std::string const& instance, std::vector<model::Nic> nics) {
+    auto changed = **cluster_.instance(instance);
+    changed.nics = std::move(nics);
+    cluster_.put(std::move(changed));
+  }
+};
+
+TEST_F(Networks, are_found_by_name_and_uuid) {
+  EXPECT_EQ(answer({{"what", "network"}, {"fields", json::array{"name"}}}),
+            R"([[[0,"dmz"]],[[0,"lan"]]])");
+  EXPECT_EQ(cells_of("lan-uuid", {"name", "network"}), R"([[[0,"lan"],[0,"192.0.2.0/28"]]])");
+  EXPECT_EQ(cells_of("nosuch", {"name"}), "Network name nosuch not found");
+}
+
+TEST_F(Networks, what_one_has_not_is_unavailable) {
+  auto const fields = json::array{"gateway", "network6", "gateway6", "mac_prefix"};
+  EXPECT_EQ(cells_of("dmz", fields), "[[[3,null],[3,null],[3,null],[3,null]]]");
+  EXPECT_EQ(cells_of("lan", fields), R"([[[0,"192.0.2.1"],[3,null],[3,null],[3,null]]])");
+}
+
+TEST_F(Networks, addresses_are_kept_or_had_or_free) {
+  give("web1", {nic_in("lan-uuid", "192.0.2.4"), nic_in("lan-uuid", "")});
+  EXPECT_EQ(cells_of("lan", {"free_count", "reserved_count", "map", "external_reservations"}),
+            R"([[[0,12],[0,4],[0,"XX..X..........X"],[0,"192.0.2.0, 192.0.2.1, 192.0.2.15"]]])");
+  EXPECT_EQ(cells_of("dmz", {"free_count", "reserved_count", "map", "external_reservations"}),
+            R"([[[0,4],[0,0],[0,"...."],[0,""]]])");
+}
+
+TEST_F(Networks, whose_addresses_make_no_pool_has_no_cells_of_one) {
+  cluster_.put(
+      model::Network{.uuid = NetworkId("wide-uuid"), .name = "wide", .network = "10.0.0.0/8"});
+  EXPECT_EQ(cells_of("wide", {"free_count", "reserved_count", "map", "external_reservations"}),
+            "[[[3,null],[3,null],[3,null],[3,null]]]");
+}
+
+TEST_F(Networks, instances_are_named_once_each_as_people_count) {
+  give("web10", {nic_in("lan-uuid", "192.0.2.5")});
+  give("web2", {nic_in("lan-uuid", "192.0.2.6"), nic_in("lan-uuid", "192.0.2.7"),
+                nic_in("dmz-uuid", "198.51.100.1")});
+  EXPECT_EQ(answer({{"what", "network"}, {"fields", json::array{"inst_cnt", "inst_list"}}}),
+            R"([[[0,1],[0,["web2.example"]]],[[0,2],[0,["web2.example","web10.example"]]]])");
+}
+
+TEST_F(Networks, groups_are_told_with_how_they_are_connected) {
+  auto const connected = [](std::string const& uuid, std::string const& name) {
+    return model::Group{.uuid = GroupId(uuid),
+                        .name = name,
+                        .networks = {{NetworkId("dmz-uuid"), "routed", "42", ""},
+                                     {NetworkId("lan-uuid"), "bridged", "br-" + uuid, ".7"}}};
+  };
+  cluster_.put(connected("g", "default"));
+  cluster_.put(connected("a", "rack1"));
+  EXPECT_EQ(cells_of("lan", {"group_cnt", "group_list"}),
+            R"([[[0,2],[0,[["default","bridged","br-g",".7"],["rack1","bridged","br-a",".7"]]]]])");
+}
+
+TEST_F(Networks, are_filtered_by_tags) {
+  EXPECT_EQ(answer({{"what", "network"},
+                    {"fields", json::array{"name", "tags"}},
+                    {"qfilter", json::array{"=[]", "tags", "west"}}}),
+            R"([[[0,"lan"],[0,["east","west"]]]])");
+}
+
 std::vector<std::string> listed_fields(std::string const& what) {
   std::vector<std::string> names;
   auto const answer = fields_of(what, {}).value();
@@ -214,9 +308,10 @@ TEST(Fields, what_ganeti_does_not_have_is_shown_to_who_names_it) {
 
 TEST_F(Query, every_field_has_a_cell_for_every_row) {
   runs("web1.example");
+  cluster_.put(lan());
   for (auto const& [what, table] :
        {std::pair{"instance", &instance_fields()}, std::pair{"node", &node_fields()},
-        std::pair{"group", &group_fields()}}) {
+        std::pair{"group", &group_fields()}, std::pair{"network", &network_fields()}}) {
     json::array all;
     for (auto const& field : *table) {
       EXPECT_FALSE(field.title.empty() || field.doc.empty()) << field.name;

@@ -152,9 +152,9 @@ def test_a_cluster_of_one_node_has_its_master(guests):
 
 
 def test_programs_that_are_not_built(cluster):
-    for command in ("gnt-backup list", "gnt-network list", "gnt-storage diagnose", "gnt-filter list", "gnt-network add --network=192.0.2.0/24 lan"):
+    for command in ("gnt-backup list", "gnt-storage diagnose", "gnt-filter list", "gnt-backup remove web1"):
         assert cluster.refused(command) == " ".join(command.split()[:2]) + " is not built yet\n"
-    assert "Command add expects 1 argument(s)" in cluster.refused("gnt-network add")
+    assert "Command remove expects 1 argument(s)" in cluster.refused("gnt-backup remove")
 
 
 @pytest.mark.parametrize("options,code,said", [
