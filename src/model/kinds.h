@@ -1,6 +1,6 @@
 // The kinds of objects of a configuration beside its settings, a row each: what one is called,
 // where it lies in the store, its UUID. Cluster, ConfigStore and its edits are made from these rows
-// (CONTRIBUTING.md, "A kind of object"). Values; use from any thread.
+// (CONTRIBUTING.md, "Recipes"). Values; use from any thread.
 #pragma once
 
 #include <memory>
