@@ -33,7 +33,8 @@ struct Cidr {
 std::optional<Cidr> split(std::string const& text, int bits) {
   auto const slash = text.find('/');
   if (slash == std::string::npos) return Cidr{text, bits};
-  auto const prefix = whole_number(std::string_view(text).substr(slash + 1));
+  auto const digits = std::string_view(text).substr(slash + 1);
+  auto const prefix = digits.starts_with('+') ? std::nullopt : whole_number(digits);
   if (!prefix || *prefix < 0 || *prefix > bits) return std::nullopt;
   return Cidr{text.substr(0, slash), static_cast<int>(*prefix)};
 }

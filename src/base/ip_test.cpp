@@ -28,8 +28,8 @@ TEST(Ip, a_network_has_no_bit_behind_its_prefix) {
   EXPECT_EQ(parse_ipv4_network("192.0.2.7")->prefix, 32);
   EXPECT_EQ(parse_ipv4_network("192.0.2.7/24").error().message,
             "Invalid network '192.0.2.7/24': the network of this address is 192.0.2.0/24");
-  for (auto const* text :
-       {"", "x/24", "192.0.2.0/", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/2x"}) {
+  for (auto const* text : {"", "x/24", "192.0.2.0/", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/2x",
+                           "192.0.2.0/+24"}) {
     EXPECT_FALSE(parse_ipv4_network(text)) << text;
   }
   EXPECT_TRUE(is_ipv6_network("2001:db8::/64"));

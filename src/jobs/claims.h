@@ -10,7 +10,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/id.h"
@@ -37,19 +36,20 @@ class Claims {
   bool take(JobId job, std::uint64_t look, std::vector<std::string> const& wanted) {
     for (auto const& name : wanted) {
       auto const found = claims_.find(name);
-      if (found != claims_.end() && found->second.is_in_the_way(job, look)) return false;
+      if (found == claims_.end()) continue;
+      auto const& claim = found->second;
+      if (claim.let_go ? *claim.let_go > look : claim.job != job) return false;
     }
     for (auto const& name : wanted) claims_[name] = {job, {}};
     return true;
   }
-  // All that take() would refuse, of what begins so.
-  std::set<std::string> of_others(JobId job, std::uint64_t look, std::string_view prefix) const {
-    std::set<std::string> found;
-    for (auto at = claims_.lower_bound(prefix);
-         at != claims_.end() && at->first.starts_with(prefix); ++at) {
-      if (at->second.is_in_the_way(job, look)) found.insert(at->first);
+  // The first of them that take() would not refuse, taken; nothing: there is none.
+  std::optional<std::string> take_one_of(JobId job, std::uint64_t look,
+                                         std::vector<std::string> const& wanted) {
+    for (auto const& name : wanted) {
+      if (take(job, look, {name})) return name;
     }
-    return found;
+    return std::nullopt;
   }
   void let_go(JobId job) {
     for (auto& [name, claim] : claims_) {
@@ -63,15 +63,11 @@ class Claims {
   struct Claim {
     JobId job{};
     std::optional<std::uint64_t> let_go;
-
-    bool is_in_the_way(JobId of, std::uint64_t look) const {
-      return let_go ? *let_go > look : job != of;
-    }
   };
 
   std::uint64_t time_ = 0;  // counts looks and what was let go
   std::set<std::uint64_t> looks_;
-  std::map<std::string, Claim, std::less<>> claims_;
+  std::map<std::string, Claim> claims_;
 };
 
 }  // namespace flotte::jobs

@@ -38,15 +38,15 @@ TEST(Claims, what_was_let_go_of_may_be_in_a_configuration_newer_than_that_looked
   EXPECT_EQ(claims.size(), 0U);
 }
 
-TEST(Claims, who_draws_is_told_of_what_others_have) {
+TEST(Claims, who_takes_one_of_many_gets_the_first_that_no_other_has) {
   Claims claims;
   auto const look = claims.begin_look();
-  EXPECT_TRUE(claims.take(one, look, {"ip/a", "ip/b", "mac/a"}));
-  EXPECT_TRUE(claims.take(two, look, {"ip/c"}));
-  EXPECT_EQ(claims.of_others(two, look, "ip/"), (std::set<std::string>{"ip/a", "ip/b"}));
+  EXPECT_EQ(claims.take_one_of(one, look, {"a", "b"}), "a");
+  EXPECT_EQ(claims.take_one_of(one, look, {"a", "b"}), "a");
+  EXPECT_EQ(claims.take_one_of(two, look, {"a", "b"}), "b");
   claims.let_go(one);
-  EXPECT_EQ(claims.of_others(two, look, "ip/"), (std::set<std::string>{"ip/a", "ip/b"}));
-  EXPECT_TRUE(claims.of_others(two, claims.begin_look(), "ip/").empty());
+  EXPECT_EQ(claims.take_one_of(two, look, {"a"}), std::nullopt);
+  EXPECT_EQ(claims.take_one_of(two, claims.begin_look(), {"a"}), "a");
 }
 
 }  // namespace

@@ -112,7 +112,9 @@ Result<Decision> Execution::decide(Unit const& unit) {
     NodeReader reader(
         queue_.seams_.nodes, queue_.seams_.clock, queue_.seams_.random, queue_.leader_epoch_,
         [this] { return queue_.set_aside(); }, queue_.seams_.wait_for_ssconf,
-        [&](std::string_view prefix) { return queue_.claimed_by_others(id_, look.id(), prefix); });
+        [&](std::vector<std::string> const& claims) {
+          return queue_.take_one_claim_of(id_, look.id(), claims);
+        });
     auto decision = unit.decide(row_.op().input, *snapshot, reader);
     if (decision && together(locks, decision->locks) != row_.locks) {
       row_.plan_locks = decision->locks;

@@ -796,10 +796,10 @@ bool JobQueue::take_claims(JobId id, std::uint64_t look, std::vector<std::string
   return claims_.take(id, look, claims);
 }
 
-std::set<std::string> JobQueue::claimed_by_others(JobId id, std::uint64_t look,
-                                                  std::string_view prefix) {
+std::optional<std::string> JobQueue::take_one_claim_of(JobId id, std::uint64_t look,
+                                                       std::vector<std::string> const& claims) {
   Guard const guard(seams_.clock, mutex_);
-  return claims_.of_others(id, look, prefix);
+  return claims_.take_one_of(id, look, claims);
 }
 
 Result<void> JobQueue::set_drained(bool is_drained) {

@@ -164,7 +164,8 @@ class JobQueue {
   std::size_t take_serial_slot();
   void take_granted();
   bool take_claims(JobId id, std::uint64_t look, std::vector<std::string> const& claims);
-  std::set<std::string> claimed_by_others(JobId id, std::uint64_t look, std::string_view prefix);
+  std::optional<std::string> take_one_claim_of(JobId id, std::uint64_t look,
+                                               std::vector<std::string> const& claims);
   bool is_quiet() const;
   std::string at_work() const;
   void forget_all_jobs();

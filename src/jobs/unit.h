@@ -26,10 +26,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/boundary.h"
 #include "base/clock.h"
@@ -60,7 +60,7 @@ class NodeReader {
   NodeReader(rpc::Node& nodes, Clock& clock, Random& random, std::int64_t leader_epoch,
              std::function<std::vector<SetAside>()> set_aside,
              std::function<void()> wait_for_ssconf,
-             std::function<std::set<std::string>(std::string_view)> claimed)
+             std::function<std::optional<std::string>(std::vector<std::string> const&)> claim)
       : nodes_(nodes),
         clock_(clock),
         random_(random),
@@ -68,7 +68,7 @@ class NodeReader {
         now_(clock.wall()),
         set_aside_(std::move(set_aside)),
         wait_for_ssconf_(std::move(wait_for_ssconf)),
-        claimed_(std::move(claimed)) {}
+        claim_(std::move(claim)) {}
 
   template <class Call>
   Result<typename Call::Reply> ask(model::Node const& node, Call const& call) {
@@ -90,8 +90,11 @@ class NodeReader {
   Random& random() { return random_; }
   WallTime now() const { return now_; }
   std::vector<SetAside> set_aside() const { return set_aside_(); }
-  // What other jobs claim, of all that begins so: who draws one of them only draws again.
-  std::set<std::string> claimed(std::string_view prefix) const { return claimed_(prefix); }
+  // Claims the first of them that no other job has, as claims() would; nothing: others have all. So
+  // who wants the lowest of what is free draws once, however many want it at the same time.
+  std::optional<std::string> claim_one_of(std::vector<std::string> const& claims) const {
+    return claim_(claims);
+  }
   // Returns when the nodes have what is committed now, or when that takes long.
   void wait_for_ssconf() const { wait_for_ssconf_(); }
 
@@ -115,7 +118,7 @@ class NodeReader {
   WallTime now_;
   std::function<std::vector<SetAside>()> set_aside_;
   std::function<void()> wait_for_ssconf_;
-  std::function<std::set<std::string>(std::string_view)> claimed_;
+  std::function<std::optional<std::string>(std::vector<std::string> const&)> claim_;
 };
 
 template <class U>

@@ -90,13 +90,12 @@ Result<void> AddressPool::release(std::string_view address) {
   return {};
 }
 
-std::optional<std::string> AddressPool::first_free(
-    std::function<bool(std::string const&)> const& is_taken) const {
-  for (std::size_t i = 0; i < size(); ++i) {
-    if (is_external_[i] || is_used_[i]) continue;
-    if (auto address = address_at(i); !is_taken(address)) return address;
+std::vector<std::string> AddressPool::free(std::size_t count_max) const {
+  std::vector<std::string> addresses;
+  for (std::size_t i = 0; i < size() && addresses.size() < count_max; ++i) {
+    if (!is_external_[i] && !is_used_[i]) addresses.push_back(address_at(i));
   }
-  return std::nullopt;
+  return addresses;
 }
 
 std::size_t AddressPool::free_count() const {

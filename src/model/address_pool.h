@@ -3,9 +3,7 @@
 // of errors are Ganeti's (docs/ganeti.md, "Networks"). A value.
 #pragma once
 
-#include <functional>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,8 +34,8 @@ class AddressPool {
   Result<void> reserve(std::string_view address);
   Result<void> release(std::string_view address);
 
-  std::optional<std::string> first_free(
-      std::function<bool(std::string const&)> const& is_taken) const;
+  // The lowest ones, that many at most.
+  std::vector<std::string> free(std::size_t count_max) const;
   std::size_t free_count() const;
   std::vector<std::string> external() const;
   // A character an address: X taken, . free.

@@ -16,8 +16,15 @@ constexpr std::size_t instance_name_bytes_max = 240;
 // a host (RFC 1035).
 constexpr std::size_t host_name_bytes_max = 253;
 
-constexpr std::size_t group_name_bytes_max = 128;
-constexpr std::size_t network_name_bytes_max = 128;
+// Of groups and networks.
+constexpr std::size_t object_name_bytes_max = 128;
+
+// Whether a group or a network may have it: one word, which no command takes for an option.
+constexpr bool is_object_name(std::string_view name) {
+  auto const is_shown = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; };
+  return !name.empty() && name.size() <= object_name_bytes_max && name.front() != '-' &&
+         std::ranges::all_of(name, is_shown);
+}
 
 // Whether Linux would take it for the name of a network interface.
 constexpr bool is_interface_name(std::string_view name) {

@@ -32,6 +32,16 @@ auto in_order(Objects const& objects) {
   return all;
 }
 
+// "UUID NAME" each.
+template <class Objects>
+std::vector<std::string> titles(Objects const& objects) {
+  std::vector<std::string> all;
+  for (auto const& object : in_order(objects)) {
+    all.push_back(fmt::format("{} {}", object->uuid.text(), object->name));
+  }
+  return all;
+}
+
 class Files {
  public:
   explicit Files(Cluster const& cluster) : cluster_(cluster), settings_(cluster.settings()) {}
@@ -74,17 +84,13 @@ class Files {
     put_bool("maintain_node_health", settings_.maintain_node_health);
     put_bool("enabled_user_shutdown", settings_.enabled_user_shutdown);
     put("uid_pool", "");
-    put("networks", "");
+    put("networks", lines(titles(cluster_.networks())));
     std::vector<std::string> hypervisors;
     for (auto const kind : settings_.enabled_hypervisors) {
       hypervisors.emplace_back(schema::name_of(kind));
     }
     put("hypervisor_list", lines(hypervisors));
-    std::vector<std::string> groups;
-    for (auto const& group : in_order(cluster_.groups())) {
-      groups.push_back(fmt::format("{} {}", group->uuid.text(), group->name));
-    }
-    put("nodegroups", lines(groups));
+    put("nodegroups", lines(titles(cluster_.groups())));
   }
 
   void of_nodes() {

@@ -59,6 +59,14 @@ TEST(Ssconf, says_what_is_configured) {
   EXPECT_NE(content(files, "hvparams_kvm").find("kernel_path=\n"), std::string::npos);
 }
 
+TEST(Ssconf, networks_have_a_line_each) {
+  auto cluster = a_cluster();
+  for (auto const* name : {"net10", "net9"}) {
+    cluster.put(Network{.uuid = NetworkId(fmt::format("{}-uuid", name)), .name = name});
+  }
+  EXPECT_EQ(content(ssconf(cluster), "networks"), "net9-uuid net9\nnet10-uuid net10\n");
+}
+
 TEST(Ssconf, what_is_empty_is_an_empty_file) {
   auto const files = ssconf(a_cluster());
   for (auto const* key : {"instance_list", "file_storage_dir", "uid_pool", "networks"}) {

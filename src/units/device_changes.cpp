@@ -327,6 +327,26 @@ class Changer {
 
 }  // namespace
 
+std::vector<NetworkId> pools_of_changes(json::array const& nics, model::Cluster const& cluster,
+                                        model::Instance const& instance) {
+  std::vector<json::object> wishes;
+  for (auto const& given : nics) {
+    // What is wrong with it is told when it is applied.
+    auto const change = change_in(given, "nic");
+    if (!change) continue;
+    wishes.push_back(change->params);
+    if (change->params.contains("network")) continue;
+    // One that stays in its network, whichever of them it is.
+    for (auto const& nic : instance.nics) {
+      if (!nic.network) continue;
+      auto wish = change->params;
+      wish["network"] = json::string_view(nic.network->text());
+      wishes.push_back(std::move(wish));
+    }
+  }
+  return pools_of(wishes, cluster);
+}
+
 Result<DeviceChanges> change_devices(DeviceMaker& maker, model::Cluster const& cluster,
                                      model::Instance& instance, json::array const& disks,
                                      json::array const& nics) {

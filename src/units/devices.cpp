@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/lookup.h"
 #include "base/text.h"
+#include "jobs/unit.h"
 #include "model/address_pool.h"
 #include "model/nic_rules.h"
 #include "model/params.h"
@@ -111,7 +113,7 @@ std::optional<std::string_view> connection_key_in(json::object const& given) {
 }
 
 std::string address_claim(NetworkId const& network, std::string_view address) {
-  return fmt::format("{}{}/{}", address_claims, network.text(), address);
+  return fmt::format("ip/{}/{}", network.text(), address);
 }
 
 Failure routed_without_ip(std::size_t index) {
@@ -197,6 +199,42 @@ rpc::NicSpec nic_spec(model::Cluster const& cluster, model::Nic const& nic) {
     }
   }
   return spec;
+}
+
+std::vector<NetworkId> pools_of(std::vector<json::object> const& nics,
+                                model::Cluster const& cluster) {
+  std::vector<NetworkId> pools;
+  for (auto const& given : nics) {
+    if (text_in(given, "ip") != pool) continue;
+    auto const network = cluster.network(text_in(given, "network").value_or(""));
+    if (network) pools.push_back((*network)->uuid);
+  }
+  return pools;
+}
+
+DrawnAddresses draw_addresses(std::vector<NetworkId> const& networks, model::Cluster const& cluster,
+                              jobs::NodeReader& nodes) {
+  // More than all jobs that are under way at a time could have claimed.
+  constexpr std::size_t looked_at_max = 10'000;
+  DrawnAddresses drawn;
+  for (auto const& id : networks) {
+    auto const network = cluster.find(id);
+    auto const addresses =
+        network ? model::AddressPool::create(*network, cluster.addresses_in(id))
+                : Result<model::AddressPool>(fail(ErrorCode::UnknownEntity, "It is gone"));
+    if (!addresses) continue;
+    std::map<std::string, std::string> by_claim;
+    std::vector<std::string> claims;
+    for (auto const& address : addresses->free(looked_at_max)) {
+      if (std::ranges::find(drawn[id], address) != drawn[id].end()) continue;
+      claims.push_back(address_claim(id, address));
+      by_claim[claims.back()] = address;
+    }
+    if (auto const claim = nodes.claim_one_of(claims)) {
+      drawn[id].push_back(known_at(by_claim, *claim));
+    }
+  }
+  return drawn;
 }
 
 Result<model::Disk> DeviceMaker::disk(model::Instance const& owner, json::object const& given,
@@ -383,11 +421,12 @@ Result<void> DeviceMaker::choose_address(model::Instance const& owner, model::Ni
     });
   };
   if (*nic.ip == pool) {
-    auto const is_taken = [&](std::string const& address) {
-      return cluster_.other_with_address(network.uuid, address, {}) || another_has(address) ||
-             choice_.claimed.contains(address_claim(network.uuid, address));
-    };
-    nic.ip = addresses.first_free(is_taken);
+    auto const drawn = choice_.drawn.find(network.uuid);
+    nic.ip.reset();
+    for (auto const& address :
+         drawn == choice_.drawn.end() ? std::vector<std::string>() : drawn->second) {
+      if (!nic.ip && !another_has(address)) nic.ip = address;
+    }
     if (nic.ip) {
       notes_.push_back(fmt::format("Chose IP {} from network {}", *nic.ip, network.name));
       return {};

@@ -2,11 +2,15 @@
 // and made into those of the model. Pure: chance comes from the Random that is given.
 #pragma once
 
-#include <set>
+#include <map>
 
 #include "base/random.h"
 #include "model/cluster.h"
 #include "rpc/node_calls.h"
+
+namespace flotte::jobs {
+class NodeReader;
+}
 
 namespace flotte::units {
 
@@ -21,10 +25,19 @@ struct FileStorage {
   std::string below;
 };
 
+// Addresses of networks that the job has drawn and no other will have.
+using DrawnAddresses = std::map<NetworkId, std::vector<std::string>>;
+// Draws one of each network as often as it is named. Where all are taken there are fewer.
+DrawnAddresses draw_addresses(std::vector<NetworkId> const& networks, model::Cluster const& cluster,
+                              jobs::NodeReader& nodes);
+// The networks of which such NICs want an address each (ip=pool).
+std::vector<NetworkId> pools_of(std::vector<json::object> const& nics,
+                                model::Cluster const& cluster);
+
 // Which addresses of networks a NIC may have.
 struct AddressChoice {
-  std::set<std::string> claimed;  // address_claims() of other jobs: none of them is drawn
-  bool checks_conflicts = true;   // refuse what is kept from instances, or another network's
+  DrawnAddresses drawn;          // for those that ask for one of the pool
+  bool checks_conflicts = true;  // refuse what is kept from instances, or another network's
 };
 
 class DeviceMaker {
@@ -79,8 +92,6 @@ void give_to(model::Disk& disk, std::string const& old_owner, std::string const&
 
 // What no two jobs may come by (jobs/unit.h): MAC addresses, and addresses of networks.
 std::vector<std::string> nic_claims(std::vector<model::Nic> const& nics);
-// What all claims of addresses begin with.
-constexpr std::string_view address_claims = "ip/";
 
 // The text of a key; null where it is missing or "none".
 std::optional<std::string> text_in(json::object const& given, std::string_view key);

@@ -7,14 +7,11 @@
 namespace flotte::units {
 
 Result<void> check_group_name(std::string_view name) {
-  auto const is_shown = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; };
-  if (!name.empty() && name.size() <= model::group_name_bytes_max &&
-      std::ranges::all_of(name, is_shown)) {
-    return {};
-  }
+  if (model::is_object_name(name)) return {};
   return fail(ErrorCode::WrongInput,
-              "Invalid group name '{}': at most {} characters, and no blanks among them", name,
-              model::group_name_bytes_max);
+              "Invalid group name '{}': at most {} characters, no blanks among them, and no dash "
+              "at the beginning",
+              name, model::object_name_bytes_max);
 }
 
 Result<void> check_alloc_policy(std::string_view policy) {

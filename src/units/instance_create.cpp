@@ -37,8 +37,7 @@ class Planner {
         facts_(facts),
         secret_(op.osparams_secret.value_or(json::object())),
         random_(static_cast<std::uint64_t>(facts.seed)),
-        maker_(cluster, random_,
-               {.claimed = facts.claimed, .checks_conflicts = op.conflicts_check}) {}
+        maker_(cluster, random_, {.drawn = facts.drawn, .checks_conflicts = op.conflicts_check}) {}
 
   Result<InstanceCreate::Plan> plan() {
     TRY(disk_template());
@@ -82,7 +81,7 @@ class Planner {
     instance_.name = TRY(free_name(op_.instance_name, facts_.resolved, cluster_));
     instance_.uuid = InstanceId(random_.uuid());
     instance_.ctime = instance_.mtime = facts_.now;
-    instance_.tags = op_.tags;
+    instance_.tags = kept_tags(op_.tags);
     instance_.os = op_.os_type.value_or("");
     return {};
   }
@@ -496,7 +495,7 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
                                       nodes.now().time_since_epoch())
                                       .count()) /
               1e6;
-  if (!op.nics.empty()) facts.claimed = nodes.claimed(address_claims);
+  facts.drawn = draw_addresses(pools_of(op.nics, cluster), cluster, nodes);
   std::vector<model::NodePtr> candidates;
   if (op.pnode) {
     auto const node = TRY(cluster.node(*op.pnode));

@@ -5,6 +5,7 @@
 
 #include "jobs/unit.h"
 #include "opcodes/instance.h"
+#include "units/devices.h"
 
 namespace flotte::units {
 
@@ -25,7 +26,7 @@ struct InstanceCreate {
     // Where UUIDs and MAC addresses come from, so that plan() is a pure function.
     std::int64_t seed = 0;
     double now = 0;
-    std::set<std::string> claimed;      // addresses of networks that other jobs are about to take
+    DrawnAddresses drawn;               // addresses of networks, for its NICs
     std::vector<std::string> warnings;  // of the node that will have it
   };
   struct Plan {

@@ -48,7 +48,7 @@ Result<DeviceChanges> change(opcodes::InstanceSetParams const& op, model::Cluste
                              InstanceSetParams::Facts const& facts, model::Instance& instance) {
   SeededRandom random(static_cast<std::uint64_t>(facts.seed));
   DeviceMaker maker(cluster, random,
-                    {.claimed = facts.claimed, .checks_conflicts = op.conflicts_check});
+                    {.drawn = facts.drawn, .checks_conflicts = op.conflicts_check});
   DeviceChanges converted;
   if (op.disk_template) converted = TRY(convert_disks(op, maker, instance, facts.disks));
   auto changes = TRY(change_devices(maker, cluster, instance, op.disks, op.nics));
@@ -451,7 +451,7 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
   }
   facts.seed =
       static_cast<std::int64_t>(nodes.random().below(std::numeric_limits<std::int64_t>::max()));
-  if (!op.nics.empty()) facts.claimed = nodes.claimed(address_claims);
+  facts.drawn = draw_addresses(pools_of_changes(op.nics, cluster, *instance), cluster, nodes);
   auto changed = *instance;
   TRY(change(op, cluster, facts, changed));
   auto const nics = changed_nics(cluster, *instance, changed);

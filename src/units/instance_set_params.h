@@ -4,6 +4,7 @@
 #include "jobs/unit.h"
 #include "opcodes/instance.h"
 #include "rpc/node_calls.h"
+#include "units/devices.h"
 #include "units/disk_conversion.h"
 
 namespace flotte::units {
@@ -18,8 +19,8 @@ struct InstanceSetParams {
     std::optional<rpc::RunningInstance> running;
     std::optional<rpc::NodeFacts> node;
     std::optional<rpc::OsList> operating_systems;
-    DiskStates disks;               // where they become others
-    std::set<std::string> claimed;  // addresses of networks that other jobs are about to take
+    DiskStates disks;      // where they become others
+    DrawnAddresses drawn;  // addresses of networks, for its NICs
     std::vector<std::string> warnings;
   };
   // A disk that was nobody's.

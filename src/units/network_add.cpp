@@ -75,7 +75,7 @@ Result<NetworkAdd::Plan> NetworkAdd::plan(Op const& op, model::Cluster const& cl
   network.network6 = op.network6;
   network.gateway6 = op.gateway6;
   if (op.mac_prefix) network.mac_prefix = TRY(model::parse_mac_prefix(*op.mac_prefix));
-  network.tags = op.tags;
+  network.tags = kept_tags(op.tags);
   network.ctime = network.mtime = facts.now;
   // The first commit raises it.
   network.serial_no = 0;

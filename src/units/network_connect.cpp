@@ -33,6 +33,10 @@ Result<NetworkConnect::Plan> NetworkConnect::plan(Op const& op, model::Cluster c
     return fail(ErrorCode::WrongInput,
                 "Invalid NIC link '{}': it can't be the name of an interface", link);
   }
+  if (model::text_of(params, "mode") == "routed" && !model::text_of(params, "vlan").empty()) {
+    return fail(ErrorCode::WrongInput,
+                "A routed NIC has no VLAN; vlan= is for mode bridged or openvswitch");
+  }
   Plan plan{.group = group->uuid,
             .connection = {network->uuid, model::text_of(params, "mode"),
                            model::text_of(params, "link"), model::text_of(params, "vlan")},

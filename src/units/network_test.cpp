@@ -67,11 +67,12 @@ TEST(NetworkAdd, keeps_its_ends_and_the_addresses_of_the_cluster) {
   opcodes::NetworkAdd op{.network_name = "new", .network = "192.0.2.0/29", .gateway = "192.0.2.1"};
   op.add_reserved_ips = {"192.0.2.3"};
   op.mac_prefix = "AA:BB:DD";
-  op.tags = {"x"};
+  op.tags = {"x", "a", "x"};
   auto const plan = NetworkAdd::plan(op, a_cluster(), {.uuid = NetworkId("u"), .now = 7});
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_EQ(plan->network.ext_reservations, "11010111");
   EXPECT_EQ(plan->network.mac_prefix, "aa:bb:dd");
+  EXPECT_THAT(plan->network.tags, ElementsAre("a", "x"));
   EXPECT_THAT(plan->told, ElementsAre("Reserved IP address of node 'n1.example' (192.0.2.5)",
                                       "Reserved cluster master IP address (192.0.2.6)"));
   EXPECT_THAT(plan->warnings, IsEmpty());
@@ -94,6 +95,7 @@ TEST(NetworkAdd, what_is_wrong_is_named) {
   EXPECT_EQ(error([](auto& op) { op.network_name = "lan"; }),
             "Desired network name 'lan' already exists as a network (UUID: lan-uuid)");
   EXPECT_THAT(error([](auto& op) { op.network_name = "a b"; }), StartsWith("Invalid network name"));
+  EXPECT_THAT(error([](auto& op) { op.network_name = "-x"; }), StartsWith("Invalid network name"));
   EXPECT_THAT(error([](auto& op) { op.network = "x"; }), StartsWith("Invalid network 'x'"));
   EXPECT_EQ(error([](auto& op) { op.network = "192.0.2.0/31"; }),
             "Cannot create IP address pool for network 'new': A network with only 2 host(s) is too "
@@ -193,6 +195,9 @@ TEST(NetworkConnect, addresses_in_use_without_it_are_named) {
             "are in use: web1.example: nic0/192.0.2.1");
   op.conflicts_check = false;
   EXPECT_EQ(error_of<NetworkConnect>(op, cluster), "");
+  op.network_mode = "routed";
+  EXPECT_THAT(error_of<NetworkConnect>(op, cluster), StartsWith("A routed NIC has no VLAN"));
+  op.network_mode = "openvswitch";
   op.network_link = "";
   EXPECT_EQ(error_of<NetworkConnect>(op, cluster), "Missing openvswitch NIC link");
   op.network_mode = "pony";
@@ -221,6 +226,7 @@ class NicsInNetworks : public ::testing::Test {
     op_.start = false;
     facts_.nodes["n-1"] = {.memory_total = {4096}, .memory_free = {2048}};
     facts_.seed = 7;
+    facts_.drawn[lan] = {"192.0.2.2", "192.0.2.3"};
   }
   Result<InstanceCreate::Plan> created(std::vector<json::object> nics) {
     op_.nics = std::move(nics);
@@ -233,7 +239,7 @@ class NicsInNetworks : public ::testing::Test {
   std::string modified(std::string_view action, json::object params, bool checks = true) {
     auto instance = **cluster_.instance("web1.example");
     SeededRandom random(1);
-    DeviceMaker maker(cluster_, random, {.claimed = facts_.claimed, .checks_conflicts = checks});
+    DeviceMaker maker(cluster_, random, {.drawn = facts_.drawn, .checks_conflicts = checks});
     auto const changes =
         change_devices(maker, cluster_, instance, {},
                        json::array{json::array{json::string(action), action == "add" ? -1 : 0,
@@ -273,9 +279,22 @@ TEST_F(NicsInNetworks, have_what_the_connection_says_and_addresses_of_their_own)
   EXPECT_THAT(InstanceCreate::claims(*plan), ::testing::Contains("ip/lan-uuid/192.0.2.2"));
 }
 
-TEST_F(NicsInNetworks, what_another_job_is_about_to_take_is_not_drawn) {
-  facts_.claimed = {"ip/lan-uuid/192.0.2.2", "ip/other/192.0.2.3"};
-  EXPECT_EQ(created({{{"network", "lan"}, {"ip", "pool"}}})->instance.nics[0].ip, "192.0.2.3");
+TEST_F(NicsInNetworks, pools_are_named_as_often_as_an_address_is_wanted) {
+  std::vector<json::object> const nics{{{"network", "lan"}, {"ip", "pool"}},
+                                       {{"network", "lan-uuid"}, {"ip", "pool"}},
+                                       {{"network", "lan"}},
+                                       {{"network", "nosuch"}, {"ip", "pool"}},
+                                       {{"ip", "pool"}}};
+  EXPECT_THAT(pools_of(nics, cluster_), ElementsAre(lan, lan));
+  auto const& instance = **cluster_.instance("web1.example");
+  auto const changes = [&](json::object params) {
+    json::array all;
+    all.push_back(json::array{"modify", 0, std::move(params)});
+    return pools_of_changes(all, cluster_, instance);
+  };
+  EXPECT_THAT(changes({{"ip", "pool"}}), ElementsAre(lan));
+  EXPECT_THAT(changes({{"ip", "pool"}, {"network", "none"}}), IsEmpty());
+  EXPECT_THAT(changes({{"name", "x"}}), IsEmpty());
 }
 
 TEST_F(NicsInNetworks, what_is_wrong_is_named) {
@@ -298,9 +317,9 @@ TEST_F(NicsInNetworks, what_is_wrong_is_named) {
 }
 
 TEST_F(NicsInNetworks, a_full_pool_and_a_network_that_is_not_connected_are_told) {
-  std::vector<json::object> const all(6, {{"network", "lan"}, {"ip", "pool"}});
+  std::vector<json::object> const all(3, {{"network", "lan"}, {"ip", "pool"}});
   EXPECT_EQ(refused(all),
-            "Unable to get a free IP for NIC 5 from the address pool; 192.0.2.0/29 is full");
+            "Unable to get a free IP for NIC 2 from the address pool; 192.0.2.0/29 is full");
   auto node = **cluster_.node("n1.example");
   node.group = GroupId("g-2");
   cluster_.put(node);

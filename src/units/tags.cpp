@@ -24,9 +24,8 @@ Failure unknown_kind(std::string_view kind) {
 }
 
 Result<void> put_tags(TagsPlan const& plan, store::ClusterEdit& edit) {
-  auto const& [kind, name, unsorted] = plan;
-  auto tags = unsorted;
-  std::ranges::sort(tags);
+  auto const& [kind, name, given] = plan;
+  auto tags = kept_tags(given);
   auto const put = [&](auto object) -> Result<void> {
     object.tags = std::move(tags);
     edit.put(std::move(object));
@@ -64,6 +63,13 @@ Result<void> check_tags(std::vector<std::string> const& tags) {
     }
   }
   return {};
+}
+
+std::vector<std::string> kept_tags(std::vector<std::string> tags) {
+  std::ranges::sort(tags);
+  auto const twice = std::ranges::unique(tags);
+  tags.erase(twice.begin(), twice.end());
+  return tags;
 }
 
 Result<jobs::LockSet> tag_locks(std::string const& kind, std::string const& name,

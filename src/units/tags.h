@@ -15,6 +15,8 @@ namespace flotte::units {
 
 // [\w.+*/:@-]+, at most 128 characters (docs/ganeti.md, "Values of options").
 Result<void> check_tags(std::vector<std::string> const& tags);
+// Each once, in order, as an object keeps them.
+std::vector<std::string> kept_tags(std::vector<std::string> tags);
 Result<jobs::LockSet> tag_locks(std::string const& kind, std::string const& name,
                                 model::Cluster const& cluster);
 Result<std::vector<std::string>> tags_of(std::string const& kind, std::string const& name,

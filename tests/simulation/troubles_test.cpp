@@ -548,7 +548,7 @@ class Operations : public testing::TestWithParam<std::string> {
                                                                                  : "";
       if (!op.contains(field)) return;
       auto const length =
-          id.starts_with("OP_GROUP") ? model::group_name_bytes_max : world.options().name_length;
+          id.starts_with("OP_GROUP") ? model::object_name_bytes_max : world.options().name_length;
       op[field] = json::string(lengthened(std::string(op[field].as_string()), length));
     };
     run(

@@ -142,7 +142,7 @@ void World::set_up() {
           edit.put(model::Group{
               .uuid = GroupId("00000000-0000-4000-8000-00000000000a"),
               .name = lengthened("group-0",
-                                 std::min(options_.name_length, model::group_name_bytes_max))});
+                                 std::min(options_.name_length, model::object_name_bytes_max))});
           add_networks(edit);
           return {};
         },
