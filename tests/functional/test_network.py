@@ -86,6 +86,17 @@ def test_O12_the_older_script_is_told_all_and_does_all(cluster):
     assert {key: said.get(key) for key in wanted} == wanted | {"ACTION": "down"}
 
 
+def test_O12_a_script_is_told_of_the_network(cluster):
+    script(cluster, "/etc/ganeti/kvm-vif-bridge", SCRIPT + "ip link set $INTERFACE up master br1\n")
+    cluster.ok("gnt-network add --network=198.51.100.0/28 --tags=blue lan && gnt-network connect -N link=br0 lan")
+    cluster.ok(f"{ADD} --net 0:network=lan,ip=pool vm1")
+    uuid = cluster.ok("gnt-network list --no-headers -o uuid lan").strip()
+    told = {key: value for key, value in environment(cluster, "up").items() if key.startswith("NETWORK_") or key == "IP"}
+    assert told == {"IP": "198.51.100.1", "NETWORK_NAME": "lan", "NETWORK_UUID": uuid, "NETWORK_TAGS": "blue", "NETWORK_SUBNET": "198.51.100.0/28"}
+    cluster.ok("gnt-instance modify --net 0:modify,network=none,ip=none vm1; gnt-network disconnect lan; gnt-network remove lan")
+    assert params(cluster).endswith(":-")
+
+
 def test_O12_the_script_of_the_mode_goes_first(cluster):
     for path in ("/etc/ganeti/kvm-vif-bridge", "/etc/ganeti/network/bridged/up", "/etc/ganeti/network/bridged/down"):
         script(cluster, path)

@@ -80,6 +80,36 @@ Serial number: {serial}
     assert "198.51.100.9" not in cluster.ok("gnt-instance remove -f web10.lab.test && gnt-network info lan")
 
 
+def test_many_at_the_same_time_get_one_each_until_there_are_none(cluster):
+    cluster.ok(f"{LAN}; gnt-network connect -N link=br0 lan")
+    jobs = cluster.ok(f"for i in $(seq 14); do {ADD} --submit --net 0:network=lan,ip=pool vm$i.lab.test 2>&1; done").split()[1::2]
+    for job in jobs:
+        cluster.run(f"gnt-job wait {job}")
+    addresses = cluster.ok("gnt-instance list --no-headers -o nic.ips").split()
+    assert sorted(addresses, key=lambda text: int(text.rsplit(".", 1)[1])) == [f"198.51.100.{i}" for i in range(2, 15)]
+    assert cluster.ok(f"gnt-job list --no-headers -o status {' '.join(jobs)}").split().count("error") == 1
+    assert "Unable to get a free IP for NIC 0 from the address pool" in cluster.refused(f"{ADD} --net 0:network=lan,ip=pool one.lab.test")
+
+
+def test_scripts_and_hooks_are_told_of_the_network(cluster):
+    hook = b"#!/bin/sh\nenv | grep NETWORK >> /srv/told\n"
+    for directory in ("network-add-post.d", "network-connect-pre.d", "instance-add-pre.d"):
+        cluster.ok(f"mkdir -p /etc/ganeti/hooks/{directory}")
+        cluster.write(f"/etc/ganeti/hooks/{directory}/tell", hook)
+    cluster.ok(r"""os=/usr/share/ganeti/os; cp -r $os/noop $os/net-envs; printf '#!/bin/sh\nenv | grep NETWORK > /srv/env\n' > $os/net-envs/create
+                   chmod +x $os/net-envs/create /etc/ganeti/hooks/*/tell""")
+    cluster.ok(f"{LAN} && gnt-network connect -N link=br0 lan")
+    told = cluster.ok("cat /srv/told; rm /srv/told")
+    assert "GANETI_NETWORK_SUBNET=198.51.100.0/28\n" in told and "GANETI_GROUP_NETWORK_LINK=br0\n" in told
+    cluster.ok(f"{ADD.replace('noop', 'net-envs').replace('diskless', 'file -s 64M')} --net 0:network=lan,ip=pool vm1.lab.test")
+    uuid = field(cluster, "lan", "uuid")
+    names = {"NAME": "lan", "UUID": uuid, "TAGS": "", "SUBNET": "198.51.100.0/28", "GATEWAY": "198.51.100.1"}
+    assert sorted(cluster.ok("cat /srv/env").splitlines()) == sorted(f"NIC_0_NETWORK_{name}={value}" for name, value in names.items())
+    told = cluster.ok("cat /srv/told")
+    assert all(f"GANETI_INSTANCE_NIC0_NETWORK_{name}={value}\n" in told for name, value in names.items())
+    cluster.ok("rm -r /etc/ganeti/hooks/*/tell /srv/env /srv/told /usr/share/ganeti/os/net-envs")
+
+
 def test_fields(cluster):
     listed = cluster.ok("gnt-network list-fields --no-headers --separator='|'").splitlines()
     assert [line.split("|")[0] for line in listed] == FIELDS
