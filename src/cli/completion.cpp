@@ -10,6 +10,7 @@
 #include <set>
 
 #include "cli/values.h"
+#include "model/disk_templates.h"
 #include "model/params.h"
 
 namespace flotte::cli {
@@ -162,17 +163,29 @@ std::string parameters_after(std::string_view lead, model::ParamTable table) {
 }
 
 // By the options' names; those with another kind in one program or command stand with its name.
+// Those that are built, and their parameters.
+std::pair<std::string, std::string> values_of_templates() {
+  std::set<std::string> names;
+  std::vector<std::string> parameters;
+  for (auto const& [kind, name] : schema::EnumNames<model::DiskTemplate>::names) {
+    if (!model::traits_of(kind).is_built) continue;
+    names.emplace(name);
+    auto const params = model::disk_params(kind);
+    if (!params.empty()) parameters.push_back(parameters_after(fmt::format("{}:", name), params));
+  }
+  return {fmt::format("{}", fmt::join(names, "|")), fmt::format("{}", fmt::join(parameters, "|"))};
+}
+
 std::map<std::string, std::string> const& kinds_of_values() {
   static auto const kinds = [] {
     auto const kvm = model::hypervisor_params(model::HypervisorKind::Kvm);
-    std::string const templates = "diskless|file|plain|sharedfile";
+    auto const [templates, disk_parameters] = values_of_templates();
     std::string const yes_or_no = "yes|no";
     return std::map<std::string, std::string>{
         {"alloc-policy", "preferred|last_resort|unallocable"},
         {"backend-parameters", "memory=|" + parameters_after("", model::backend_params())},
         {"disk", "0:size="},
-        {"disk-parameters",
-         parameters_after("plain:", model::disk_params(model::DiskTemplate::Plain))},
+        {"disk-parameters", disk_parameters},
         {"disk-template", templates},
         {"enabled-disk-templates", templates + ","},
         {"enabled-hypervisors", "kvm|fake,"},

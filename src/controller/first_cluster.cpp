@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ip.h"
+#include "model/disk_templates.h"
 #include "model/hypervisor_rules.h"
 #include "model/nic_rules.h"
 
@@ -22,11 +23,6 @@ Result<json::object> each(json::object const& given, Enforce enforce) {
     out[name] = TRY(enforce(std::string_view(name), params.get_object()));
   }
   return out;
-}
-
-bool is_enabled(model::Settings const& settings, model::DiskTemplate wanted) {
-  auto const& enabled = settings.enabled_disk_templates;
-  return std::ranges::find(enabled, wanted) != enabled.end();
 }
 
 Result<void> enforce_parameters(model::Settings& settings) {
@@ -61,14 +57,19 @@ Result<void> check(model::Settings const& settings) {
   if (settings.enabled_disk_templates.empty()) {
     return fail(ErrorCode::WrongInput, "At least one disk template must be enabled");
   }
-  if (is_enabled(settings, model::DiskTemplate::Plain) && settings.volume_group_name.empty()) {
-    return fail(ErrorCode::WrongInput,
-                "Disk template plain needs a volume group; name one with --vg-name, or leave plain "
-                "out of --enabled-disk-templates");
-  }
-  if (is_enabled(settings, model::DiskTemplate::File) && settings.file_storage_dir.empty()) {
-    return fail(ErrorCode::WrongInput,
-                "Disk template file needs a directory; name one with --file-storage-dir");
+  for (auto const one : settings.enabled_disk_templates) {
+    auto const name = schema::name_of(one);
+    if (model::traits_of(one).needs_group && settings.volume_group_name.empty()) {
+      return fail(ErrorCode::WrongInput,
+                  "Disk template {0} needs a volume group; name one with --vg-name, or leave {0} "
+                  "out of --enabled-disk-templates",
+                  name);
+    }
+    if (model::is_file(one) && model::directory_of(settings, one).empty()) {
+      return fail(ErrorCode::WrongInput,
+                  "Disk template {0} needs a directory; name one with --{1}-storage-dir", name,
+                  model::traits_of(one).is_shared ? "shared-file" : "file");
+    }
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "model/disk_templates.h"
 
 namespace flotte::model {
 namespace {
@@ -883,7 +884,7 @@ std::vector<std::string> policy_violations(json::object const& ipolicy, Instance
       {"nic-count", static_cast<std::int64_t>(instance.nics.size()), ""},
       {"spindle-use", number_of(beparams, "spindle_use"), ""},
   };
-  if (instance.disk_template != DiskTemplate::Diskless) {
+  if (has_disks(instance.disk_template)) {
     demands.push_back({"disk-count", static_cast<std::int64_t>(instance.disks.size()), ""});
     for (std::size_t i = 0; i < instance.disks.size(); ++i) {
       demands.push_back({"disk-size", instance.disks[i].size.value, fmt::format("/{}", i)});

@@ -259,10 +259,9 @@ json::object cluster_info(model::Cluster const& cluster, bool is_drained,
     hv[schema::name_of(kind)] = model::filled_hvparams(settings, kind);
   }
   json::object disk;
-  using enum model::DiskTemplate;
-  for (auto const kind : {Blockdev, Diskless, Drbd, Ext, File, Gluster, Plain, Rbd, SharedFile}) {
-    disk[schema::name_of(kind)] = model::filled_diskparams(settings, kind);
-  }
+  std::map<std::string_view, model::DiskTemplate> kinds;
+  for (auto const& [kind, name] : schema::EnumNames<model::DiskTemplate>::names) kinds[name] = kind;
+  for (auto const& [name, kind] : kinds) disk[name] = model::filled_diskparams(settings, kind);
   auto const master = cluster.node(settings.master_node);
   auto ipolicy = model::filled_ipolicy(settings);
   out["name"] = text(settings.cluster_name);

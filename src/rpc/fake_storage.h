@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/lookup.h"
+#include "model/disk_templates.h"
 #include "rpc/fake_node.h"
 #include "rpc/wire.h"
 
@@ -194,7 +195,7 @@ class FakeStorage {
   Result<VolumeList> volumes() {
     VolumeList list;
     for (auto const& [key, disk] : state_.disks) {
-      if (disk.disk.dev_type != model::DiskTemplate::Plain) continue;
+      if (!model::is_volume(disk.disk.dev_type)) continue;
       list.volumes.push_back({.phys = "/dev/sda1",
                               .vg = known_at(disk.disk.logical_id, 0),
                               .name = known_at(disk.disk.logical_id, 1),
@@ -219,7 +220,7 @@ class FakeStorage {
   Result<DiskFileList> files(FileStorageList const& call) {
     DiskFileList list;
     for (auto const& [key, disk] : state_.disks) {
-      if (disk.disk.dev_type == model::DiskTemplate::Plain) continue;
+      if (model::is_volume(disk.disk.dev_type)) continue;
       auto const path = disk.disk.logical_id.back();
       if (path.starts_with(call.directory + "/")) list.files.push_back({path, disk.size});
     }
@@ -264,7 +265,7 @@ class FakeStorage {
 
   // "xenvg/old"
   static Result<std::string> volume_of(model::Disk const& disk, std::string const& volume) {
-    if (disk.dev_type != model::DiskTemplate::Plain || disk.logical_id.empty()) {
+    if (!model::is_volume(disk.dev_type) || disk.logical_id.empty()) {
       return fail(ErrorCode::WrongInput, "Disks of the template {} can't be adopted",
                   schema::name_of(disk.dev_type));
     }
@@ -337,9 +338,7 @@ class FakeStorage {
     return &disk;
   }
 
-  static bool is_file(model::Disk const& disk) {
-    return disk.dev_type != model::DiskTemplate::Plain;
-  }
+  static bool is_file(model::Disk const& disk) { return !model::is_volume(disk.dev_type); }
   Result<void> check_writable(model::Disk const& disk) const {
     if (!is_file(disk) || state_.file_storage == FakeFileStorage::Fine) return {};
     return fail(ErrorCode::EnvironmentError, "Can't write {}: Read-only file system",
@@ -386,7 +385,7 @@ class FakeStorage {
   static DevicePath device_path(FakeDisk const& disk) {
     auto const link =
         fmt::format("/var/run/ganeti/instance-disks/{}:{}", disk.instance, disk.index);
-    if (disk.disk.dev_type != model::DiskTemplate::Plain) {
+    if (!model::is_volume(disk.disk.dev_type)) {
       return {disk.disk.logical_id.back(), link,        "N/A:N/A", own_size(disk),
               disk.is_assembled,           disk.unwiped};
     }

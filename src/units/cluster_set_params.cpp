@@ -7,6 +7,7 @@
 #include "base/lookup.h"
 #include "base/text.h"
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 #include "model/hypervisor_rules.h"
 #include "model/names.h"
 #include "model/nic_rules.h"
@@ -151,11 +152,6 @@ Result<void> check_still_used(opcodes::ClusterSetParams const& op, model::Cluste
   return {};
 }
 
-bool is_enabled(model::Settings const& settings, model::DiskTemplate kind) {
-  return std::ranges::find(settings.enabled_disk_templates, kind) !=
-         settings.enabled_disk_templates.end();
-}
-
 Result<void> check_numbers(model::Settings const& settings) {
   for (auto const& [name, value] : {std::pair{"max_running_jobs", settings.max_running_jobs},
                                     std::pair{"max_tracked_jobs", settings.max_tracked_jobs}}) {
@@ -189,25 +185,25 @@ Result<void> check_words(opcodes::ClusterSetParams const& op) {
 }
 
 Result<void> check_templates(opcodes::ClusterSetParams const& op, model::Settings const& settings) {
-  using enum model::DiskTemplate;
   for (auto const kind : op.enabled_disk_templates.value_or(std::vector<model::DiskTemplate>())) {
-    if (kind == Drbd || kind == Rbd || kind == Ext || kind == Gluster) {
+    auto const& traits = model::traits_of(kind);
+    if (!traits.is_built && traits.can_be_made) {
       return fail(ErrorCode::WrongInput, "Disk template '{}' is not built yet",
                   schema::name_of(kind));
     }
   }
-  if (is_enabled(settings, Plain) && settings.volume_group_name.empty()) {
+  if (model::needs_group(settings) && settings.volume_group_name.empty()) {
     return fail(ErrorCode::WrongInput, "{}",
                 op.vg_name ? "Cannot unset volume group if lvm-based disk templates are or get "
                              "enabled."
                            : "Please specify a volume group when enabling lvm-based "
                              "disk-templates.");
   }
-  for (auto const& [kind, dir] : {std::pair{File, settings.file_storage_dir},
-                                  std::pair{SharedFile, settings.shared_file_storage_dir}}) {
-    auto const name = schema::name_of(kind);
+  for (auto const& [kind, name] : schema::EnumNames<model::DiskTemplate>::names) {
+    if (!model::is_file(kind)) continue;
+    auto const dir = model::directory_of(settings, kind);
     if (dir.empty()) {
-      if (!is_enabled(settings, kind)) continue;
+      if (!model::is_enabled(settings, kind)) continue;
       return fail(ErrorCode::WrongInput,
                   "Unsetting the '{}' storage directory while having '{}' storage enabled is not "
                   "permitted.",
@@ -231,7 +227,7 @@ Result<void> check_allowed_templates(model::Settings const& settings) {
     if (!one.is_string()) continue;
     std::string_view const name = one.get_string();
     auto const kind = schema::enum_from<model::DiskTemplate>(name);
-    if (!kind || !is_enabled(settings, *kind)) disabled.emplace_back(name);
+    if (!kind || !model::is_enabled(settings, *kind)) disabled.emplace_back(name);
   }
   if (disabled.empty()) return {};
   return fail(ErrorCode::WrongInput,
@@ -270,7 +266,7 @@ Result<void> check_nodes(opcodes::ClusterSetParams const& op, model::Settings co
     auto const& wanted = settings.volume_group_name;
     auto const is_wanted = op.vg_name || op.enabled_disk_templates;
     // As long as nothing needs it, it may be missing.
-    if (is_wanted && !wanted.empty() && is_enabled(settings, model::DiskTemplate::Plain) &&
+    if (is_wanted && !wanted.empty() && model::needs_group(settings) &&
         std::ranges::find(groups, wanted) == groups.end()) {
       return fail(ErrorCode::EnvironmentError,
                   "Error on node '{}': volume group '{}' missing; there is {}", node, wanted,

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 #include "model/params.h"
 #include "model/ssconf.h"
 #include "units/hooks.h"
@@ -71,22 +72,6 @@ std::vector<rpc::NicSpec> special_nics(model::Cluster const& cluster, model::Nod
   return specs;
 }
 
-bool is_enabled(model::Settings const& settings, model::DiskTemplate kind) {
-  return std::ranges::find(settings.enabled_disk_templates, kind) !=
-         settings.enabled_disk_templates.end();
-}
-
-// Where disks that are files may lie.
-std::vector<std::string> storage_dirs(model::Settings const& settings) {
-  std::vector<std::string> dirs;
-  if (is_enabled(settings, model::DiskTemplate::File)) dirs.push_back(settings.file_storage_dir);
-  if (is_enabled(settings, model::DiskTemplate::SharedFile)) {
-    dirs.push_back(settings.shared_file_storage_dir);
-  }
-  std::erase(dirs, "");
-  return dirs;
-}
-
 // Whether the node could start its instances, with the parameters of the cluster, of an OS and of
 // their own.
 void ask_hypervisors(model::Cluster const& cluster, jobs::NodeReader& nodes, NodeState& state) {
@@ -111,7 +96,7 @@ void ask_hypervisors(model::Cluster const& cluster, jobs::NodeReader& nodes, Nod
 
 void ask_files(model::Cluster const& cluster, jobs::NodeReader& nodes, NodeState& state) {
   auto const& settings = cluster.settings();
-  for (auto const& directory : storage_dirs(settings)) {
+  for (auto const& directory : model::storage_directories(settings)) {
     // A directory that can't be read is a fault of its own.
     if (auto list = nodes.ask(*state.node, rpc::FileStorageList{directory})) {
       for (auto& file : list->files) state.files.push_back(std::move(file));
@@ -120,7 +105,7 @@ void ask_files(model::Cluster const& cluster, jobs::NodeReader& nodes, NodeState
   for (auto const& instance : cluster.instances_by_name()) {
     // Volumes are told by the list of all volumes.
     if (instance->primary_node != state.node->uuid || instance->disks.empty() ||
-        instance->disk_template == model::DiskTemplate::Plain) {
+        model::is_volume(instance->disk_template)) {
       continue;
     }
     auto found =
@@ -144,7 +129,7 @@ Result<NodeState> ask_node(model::NodePtr const& node, opcodes::ClusterVerifyGro
       *node,
       rpc::NodeVerify{
           .bridges = wanted_bridges(cluster, *node),
-          .storage_dirs = storage_dirs(settings),
+          .storage_dirs = model::storage_directories(settings),
           .master_ip = node->uuid == settings.master_node && has_master_ip(settings)
                            ? settings.master_ip
                            : "",
@@ -363,7 +348,7 @@ void verify_disk(model::Instance const& instance, std::size_t index, NodeState c
                  std::optional<FoundDisk> const& found, VerifyReport& report) {
   auto const& disk = instance.disks[index];
   auto const& node = state.node->name;
-  auto const is_plain = disk.dev_type == model::DiskTemplate::Plain;
+  auto const is_plain = model::is_volume(disk.dev_type);
   auto const id = is_plain                  ? fmt::format("{}", fmt::join(disk.logical_id, "/"))
                   : disk.logical_id.empty() ? std::string()
                                             : disk.logical_id.back();
@@ -401,7 +386,7 @@ void verify_disk(model::Instance const& instance, std::size_t index, NodeState c
 
 void verify_disks(model::Instance const& instance, NodeState const& state, VerifyReport& report) {
   if (!can_tell(state)) return;
-  if (instance.disk_template == model::DiskTemplate::Plain) {
+  if (model::is_volume(instance.disk_template)) {
     if (!state.volumes || !state.is_lvm_asked) return;
     for (std::size_t i = 0; i < instance.disks.size(); ++i) {
       verify_disk(instance, i, state, found_volume(state, instance.disks[i]), report);
@@ -492,7 +477,7 @@ void verify_orphans(model::Cluster const& cluster, ClusterVerifyGroup::Facts con
   std::set<std::string> known;
   auto const know = [&](model::Disk const& disk) {
     if (disk.logical_id.size() != 2) return;
-    known.insert(disk.dev_type == model::DiskTemplate::Plain
+    known.insert(model::is_volume(disk.dev_type)
                      ? fmt::format("{}/{}", disk.logical_id[0], disk.logical_id[1])
                      : disk.logical_id[1]);
   };
@@ -557,8 +542,10 @@ void tell_notes(model::Cluster const& cluster, ClusterVerifyGroup::Facts const& 
   };
   note(count(instances,
              [](model::InstancePtr const& instance) {
-               return instance->disk_template == model::DiskTemplate::Plain ||
-                      instance->disk_template == model::DiskTemplate::File;
+               auto const& traits = model::traits_of(instance->disk_template);
+               return (traits.storage == model::DiskStorage::Volume ||
+                       traits.storage == model::DiskStorage::File) &&
+                      !traits.is_shared;
              }),
        "non-redundant instance(s)");
   note(count(instances,

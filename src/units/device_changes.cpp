@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <charconv>
 
+#include "model/disk_templates.h"
 #include "model/params.h"
 
 namespace flotte::units {
@@ -110,7 +111,7 @@ class Changer {
   Result<void> disk(Change const& change) {
     auto& list = instance_.disks;
     if (change.action == "add") {
-      if (instance_.disk_template == model::DiskTemplate::Diskless) {
+      if (!model::has_disks(instance_.disk_template)) {
         return fail(ErrorCode::WrongInput,
                     "Must specify disk type on diskless instance; give it one first with "
                     "'gnt-instance modify -t'");
@@ -284,7 +285,7 @@ class Changer {
       return fail(ErrorCode::WrongState, "Disk {} is on node {}, {} is not", from.disk.uuid.text(),
                   there ? (*there)->name : from.node.text(), instance_.name);
     }
-    auto const is_diskless = instance_.disk_template == model::DiskTemplate::Diskless;
+    auto const is_diskless = !model::has_disks(instance_.disk_template);
     if (is_diskless || instance_.disk_template == from.disk.dev_type) return {};
     return fail(ErrorCode::WrongState,
                 "Instance has '{}' template while disk {} has '{}' template; 'gnt-instance modify "

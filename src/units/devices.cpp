@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "jobs/unit.h"
 #include "model/address_pool.h"
+#include "model/disk_templates.h"
 #include "model/nic_rules.h"
 #include "model/params.h"
 #include "units/network_rules.h"
@@ -142,7 +143,7 @@ Result<void> set_name(std::optional<std::string>& place, json::object const& giv
 }  // namespace
 
 void give_to(model::Disk& disk, std::string const& old_owner, std::string const& new_owner) {
-  if (disk.dev_type == model::DiskTemplate::Plain) return;
+  if (model::is_volume(disk.dev_type)) return;
   std::filesystem::path const path = disk.logical_id.back();
   auto const directory = path.parent_path();
   if (directory.filename() != old_owner) return;
@@ -280,7 +281,7 @@ Result<std::vector<std::string>> DeviceMaker::logical_id(model::Instance const& 
                                                          FileStorage const& files) {
   auto const& settings = cluster_.settings();
   auto const volume = random_.uuid();
-  if (owner.disk_template == model::DiskTemplate::Plain) {
+  if (model::is_volume(owner.disk_template)) {
     auto const vg = text_in(given, "vg").value_or(settings.volume_group_name);
     if (vg.empty()) {
       return fail(ErrorCode::WrongInput,
@@ -292,9 +293,7 @@ Result<std::vector<std::string>> DeviceMaker::logical_id(model::Instance const& 
     return fail(ErrorCode::WrongInput, "vg= is for template plain, disk {} is {}", index,
                 schema::name_of(owner.disk_template));
   }
-  auto const& base = owner.disk_template == model::DiskTemplate::File
-                         ? settings.file_storage_dir
-                         : settings.shared_file_storage_dir;
+  auto const base = model::directory_of(settings, owner.disk_template);
   if (base.empty()) {
     return fail(ErrorCode::WrongState, "The cluster has no directory for template {}",
                 schema::name_of(owner.disk_template));

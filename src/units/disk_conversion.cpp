@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/disk_templates.h"
 #include "units/instance_steps.h"
 
 namespace flotte::units {
@@ -22,14 +23,6 @@ std::string names_of(std::vector<model::DiskTemplate> const& templates) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-bool is_volume(model::DiskTemplate disk_template) {
-  return disk_template == model::DiskTemplate::Plain || disk_template == model::DiskTemplate::Drbd;
-}
-
-bool contains(std::vector<model::DiskTemplate> const& templates, model::DiskTemplate one) {
-  return std::ranges::find(templates, one) != templates.end();
-}
-
 Result<std::string> file_driver(opcodes::InstanceSetParams const& op) {
   auto const driver = op.file_driver.value_or("loop");
   if (driver == "loop") return driver;
@@ -48,7 +41,7 @@ Result<DiskStates> look_at_disks(model::Cluster const& cluster, model::Instance 
   auto const found =
       TRY(nodes.ask(*node, rpc::BlockdevFind{instance.name, disk_specs(cluster, instance)}));
   rpc::VolumeList volumes;
-  if (instance.disk_template == model::DiskTemplate::Plain) {
+  if (model::is_volume(instance.disk_template)) {
     volumes = TRY(nodes.ask(*node, rpc::NodeVolumes{}));
   }
   DiskStates states;
@@ -67,18 +60,18 @@ Result<DiskStates> look_at_disks(model::Cluster const& cluster, model::Instance 
 
 Result<void> check_conversion(opcodes::InstanceSetParams const& op, model::Settings const& settings,
                               model::Instance const& instance) {
-  using enum model::DiskTemplate;
   auto const from = instance.disk_template;
   auto const to = *op.disk_template;
   if (!op.disks.empty()) {
     return fail(ErrorCode::WrongInput,
                 "Disk template conversion and other disk changes not supported at the same time");
   }
-  if (from == Diskless) {
+  if (!model::has_disks(from)) {
     return fail(ErrorCode::WrongInput,
                 "Conversion from the 'diskless' disk template is not supported");
   }
-  if (to == Diskless || to == Blockdev) {
+  auto const& traits = model::traits_of(to);
+  if (!traits.can_be_made) {
     return fail(ErrorCode::WrongInput, "Conversion to the '{}' disk template is not supported",
                 schema::name_of(to));
   }
@@ -86,12 +79,12 @@ Result<void> check_conversion(opcodes::InstanceSetParams const& op, model::Setti
     return fail(ErrorCode::WrongInput, "Instance already has disk template {}",
                 schema::name_of(to));
   }
-  if (!contains(settings.enabled_disk_templates, to)) {
+  if (!model::is_enabled(settings, to)) {
     return fail(ErrorCode::WrongState,
                 "Disk template '{}' is not enabled for this cluster (enabled templates: {})",
                 schema::name_of(to), names_of(settings.enabled_disk_templates));
   }
-  if (is_volume(to) && settings.volume_group_name.empty()) {
+  if (traits.needs_group && settings.volume_group_name.empty()) {
     return fail(ErrorCode::WrongState,
                 "Disk template conversions to lvm-based instances are not supported by the "
                 "cluster; give it a volume group with 'gnt-cluster modify --vg-name'");
@@ -109,7 +102,7 @@ Result<void> check_conversion(opcodes::InstanceSetParams const& op, model::Setti
                   fmt::join(names, ", "));
     }
   }
-  if (to != Plain && to != File && to != SharedFile) {
+  if (!traits.is_built) {
     return fail(ErrorCode::WrongInput, "Disk template '{}' is not built yet", schema::name_of(to));
   }
   return {};

@@ -3,13 +3,14 @@
 #include <algorithm>
 
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 #include "units/disk_survey.h"
 
 namespace flotte::units {
 namespace {
 
 std::string id_of(model::Disk const& disk) {
-  if (disk.dev_type == model::DiskTemplate::Plain) {
+  if (model::is_volume(disk.dev_type)) {
     return fmt::format("/dev/{}", fmt::join(disk.logical_id, "/"));
   }
   return disk.logical_id.empty() ? std::string() : disk.logical_id.back();

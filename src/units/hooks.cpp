@@ -1,5 +1,6 @@
 #include "units/hooks.h"
 
+#include "model/disk_templates.h"
 #include "model/params.h"
 #include "units/network_rules.h"
 
@@ -28,18 +29,6 @@ void tell_nic(HookVariables& told, model::Cluster const& cluster, model::Nic con
   for (auto const& [name, value] : network_variables(*network)) told[prefix + name] = value;
 }
 
-// Names of the two parts of a disk's id.
-std::pair<std::string_view, std::string_view> id_names(model::DiskTemplate kind) {
-  switch (kind) {
-    case model::DiskTemplate::Plain:
-      return {"VG", "ID"};
-    case model::DiskTemplate::Ext:
-      return {"PROVIDER", "ID"};
-    default:
-      return {"DRIVER", "ID"};
-  }
-}
-
 void tell_disk(HookVariables& told, model::Disk const& disk, std::size_t index) {
   auto const prefix = fmt::format("INSTANCE_DISK{}_", index);
   if (disk.name) told[prefix + "NAME"] = *disk.name;
@@ -49,9 +38,8 @@ void tell_disk(HookVariables& told, model::Disk const& disk, std::size_t index) 
   told[prefix + "DEV_TYPE"] = schema::name_of(disk.dev_type);
   constexpr std::size_t id_parts = 2;
   if (disk.logical_id.size() != id_parts) return;
-  auto const [first, second] = id_names(disk.dev_type);
-  told[fmt::format("{}{}", prefix, first)] = disk.logical_id[0];
-  told[fmt::format("{}{}", prefix, second)] = disk.logical_id[1];
+  told[fmt::format("{}{}", prefix, model::traits_of(disk.dev_type).id_title)] = disk.logical_id[0];
+  told[prefix + "ID"] = disk.logical_id[1];
 }
 
 void tell_params(HookVariables& told, std::string_view kind, json::object const& params) {

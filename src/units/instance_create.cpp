@@ -5,6 +5,7 @@
 
 #include "base/lookup.h"
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 #include "model/hypervisor_rules.h"
 #include "placement/placement.h"
 #include "store/config_store.h"
@@ -129,12 +130,11 @@ class Planner {
                   "'gnt-cluster modify --enabled-disk-templates' changes that",
                   schema::name_of(wanted), fmt::join(names, ","));
     }
-    using enum model::DiskTemplate;
-    if (wanted != Diskless && wanted != File && wanted != SharedFile && wanted != Plain) {
+    if (!model::traits_of(wanted).is_built) {
       return fail(ErrorCode::WrongInput, "Disk template '{}' is not built yet",
                   schema::name_of(wanted));
     }
-    if (wanted == Diskless && !op_.disks.empty()) {
+    if (!model::has_disks(wanted) && !op_.disks.empty()) {
       return fail(ErrorCode::WrongInput, "Diskless instances can't have disks");
     }
     if (op_.disks.size() > disks_max) {
@@ -154,7 +154,7 @@ class Planner {
     if (count != op_.disks.size()) {
       return fail(ErrorCode::WrongInput, "Either all disks are adopted or none is");
     }
-    if (instance_.disk_template == model::DiskTemplate::Plain) return {};
+    if (model::traits_of(instance_.disk_template).is_adoptable) return {};
     return fail(ErrorCode::WrongInput,
                 "Disk adoption is not supported for the '{}' disk template; use -t plain",
                 schema::name_of(instance_.disk_template));
@@ -340,7 +340,7 @@ class Planner {
   }
 
   Result<void> check_volume_groups(model::Node const& node) {
-    if (instance_.disk_template != model::DiskTemplate::Plain || !adopted_.empty()) return {};
+    if (!model::is_volume(instance_.disk_template) || !adopted_.empty()) return {};
     auto const spec = instance_spec(cluster_, instance_);
     return check_volume_space(spec.disks, node, known_at(facts_.nodes, node.uuid.text()));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 #include "store/config_store.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
@@ -59,7 +60,7 @@ Result<InstanceGrowDisk::Plan> InstanceGrowDisk::plan(Op const& op, model::Clust
                   fmt::join(violations, ", "));
     }
   }
-  if (disk.dev_type == model::DiskTemplate::Plain && facts.node) {
+  if (model::is_volume(disk.dev_type) && facts.node) {
     for (auto const& vg : facts.node->volume_groups) {
       if (vg.name == disk.logical_id[0] && vg.free < amount) {
         return fail(ErrorCode::InsufficientResources,

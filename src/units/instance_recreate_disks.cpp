@@ -7,6 +7,7 @@
 #include <set>
 
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 #include "store/config_store.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
@@ -123,7 +124,7 @@ class Places {
   Places(model::Node const& node, jobs::NodeReader& nodes) : node_(node), nodes_(nodes) {}
 
   Result<std::string> what_is_at(model::Disk const& disk) {
-    if (disk.dev_type != model::DiskTemplate::Plain) return file(disk.logical_id.back());
+    if (!model::is_volume(disk.dev_type)) return file(disk.logical_id.back());
     if (!volumes_) volumes_ = TRY(nodes_.ask(node_, rpc::NodeVolumes{}));
     for (auto const& volume : volumes_->volumes) {
       if (std::vector{volume.vg, volume.name} == disk.logical_id) {

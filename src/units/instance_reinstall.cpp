@@ -1,6 +1,7 @@
 #include "units/instance_reinstall.h"
 
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 #include "store/config_store.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
@@ -34,7 +35,7 @@ Result<InstanceReinstall::Facts> InstanceReinstall::inspect(Op const& op,
 Result<InstanceReinstall::Plan> InstanceReinstall::plan(Op const& op, model::Cluster const& cluster,
                                                         Facts const& facts) {
   auto instance = *TRY(cluster.instance(op.instance_name));
-  if (instance.disk_template == model::DiskTemplate::Diskless) {
+  if (!model::has_disks(instance.disk_template)) {
     return fail(ErrorCode::WrongInput, "Instance '{}' has no disks", instance.name);
   }
   TRY(check_down(instance, facts.running.has_value(), "cannot reinstall"));

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 #include "model/hypervisor_rules.h"
 #include "store/config_store.h"
 #include "units/device_changes.h"
@@ -244,7 +245,9 @@ std::vector<std::string> warnings_of(opcodes::InstanceSetParams const& op,
   }
   MiB needed;
   for (auto const& made : plan.devices ? plan.devices->created : std::vector<rpc::DiskSpec>()) {
-    if (made.disk.dev_type == model::DiskTemplate::File) needed = needed + made.disk.size;
+    auto const kind = made.disk.dev_type;
+    // Where others see it too nobody has asked.
+    if (model::is_file(kind) && !model::traits_of(kind).is_shared) needed = needed + made.disk.size;
   }
   if (op.disk_template && facts.node && facts.node->file_free < needed) {
     warnings.push_back(fmt::format("The new files may take up to {}, their file system has {} free",

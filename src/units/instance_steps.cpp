@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/disk_templates.h"
 #include "store/config_store.h"
 #include "units/devices.h"
 
@@ -227,7 +228,7 @@ Result<void> check_volume_space(std::vector<rpc::DiskSpec> const& disks, model::
   std::map<std::string, MiB> wanted;
   auto const& groups = facts.volume_groups;
   for (auto const& [disk, index, params] : disks) {
-    if (disk.dev_type != model::DiskTemplate::Plain) continue;
+    if (!model::is_volume(disk.dev_type)) continue;
     auto const& vg = disk.logical_id[0];
     auto const found = std::ranges::find(groups, vg, &rpc::VolumeGroup::name);
     if (found == groups.end()) {

@@ -4,6 +4,7 @@
 
 #include "base/lookup.h"
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 
 namespace flotte::units {
 namespace {
@@ -21,34 +22,21 @@ Result<std::string> storage_type(opcodes::NodeQueryStorage const& op,
                                  model::Settings const& settings) {
   if (op.storage_type) return *op.storage_type;
   auto const& templates = settings.enabled_disk_templates;
-  auto const first = templates.empty() ? model::DiskTemplate::Diskless : templates.front();
-  switch (first) {
-    case model::DiskTemplate::File:
-      return "file";
-    case model::DiskTemplate::SharedFile:
-      return "sharedfile";
-    case model::DiskTemplate::Gluster:
-      return "gluster";
-    case model::DiskTemplate::Plain:
-    case model::DiskTemplate::Drbd:
-      return "lvm-vg";
-    default:
-      return fail(ErrorCode::None,
-                  "Storage reporting for storage type '{}' is not supported. Please use the "
-                  "--storage-type option to specify one of the supported storage types ({}) or set "
-                  "the default disk template to one that supports storage reporting.",
-                  schema::name_of(first), supported);
-  }
+  auto const first = templates.empty() ? model::DiskTemplate() : templates.front();
+  if (auto const type = model::traits_of(first).reported_as; !type.empty())
+    return std::string(type);
+  return fail(ErrorCode::None,
+              "Storage reporting for storage type '{}' is not supported. Please use the "
+              "--storage-type option to specify one of the supported storage types ({}) or set "
+              "the default disk template to one that supports storage reporting.",
+              schema::name_of(first), supported);
 }
 
 // What the node is asked of; none: its volume groups.
 Result<std::string> directory_of(std::string const& type, model::Settings const& settings) {
   if (type == "lvm-vg" || type == "lvm-pv") {
     auto const& enabled = settings.enabled_disk_templates;
-    auto const is_lvm = [](model::DiskTemplate kind) {
-      return kind == model::DiskTemplate::Plain || kind == model::DiskTemplate::Drbd;
-    };
-    if (std::ranges::none_of(enabled, is_lvm)) {
+    if (!model::needs_group(settings)) {
       std::vector<std::string_view> names;
       for (auto const kind : enabled) names.push_back(schema::name_of(kind));
       return fail(ErrorCode::None,

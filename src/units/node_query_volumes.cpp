@@ -5,6 +5,7 @@
 
 #include "base/lookup.h"
 #include "jobs/job_context.h"
+#include "model/disk_templates.h"
 
 namespace flotte::units {
 namespace {
@@ -14,7 +15,7 @@ std::map<std::string, std::string> owners(model::Cluster const& cluster) {
   std::map<std::string, std::string> found;
   for (auto const& [id, instance] : cluster.instances()) {
     for (auto const& disk : instance->disks) {
-      if (disk.dev_type == model::DiskTemplate::Plain && disk.logical_id.size() == 2) {
+      if (model::is_volume(disk.dev_type) && disk.logical_id.size() == 2) {
         found[fmt::format("{}/{}", disk.logical_id[0], disk.logical_id[1])] = instance->name;
       }
     }

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "model/disk_templates.h"
 #include "model/names.h"
 #include "node/storage/disk_copy.h"
 #include "sys/deeds.h"
@@ -162,16 +163,10 @@ Result<std::string> StorageCalls::fenced_link(std::string const& instance,
 }
 
 Result<BlockDevices*> StorageCalls::devices(rpc::DiskSpec const& disk) const {
-  switch (disk.disk.dev_type) {
-    case model::DiskTemplate::File:
-    case model::DiskTemplate::SharedFile:
-      return file_.get();
-    case model::DiskTemplate::Plain:
-      return plain_.get();
-    default:
-      return fail(ErrorCode::WrongInput, "Disk template '{}' is not built yet",
-                  schema::name_of(disk.disk.dev_type));
-  }
+  auto const kind = disk.disk.dev_type;
+  if (model::is_file(kind)) return file_.get();
+  if (model::is_volume(kind)) return plain_.get();
+  return fail(ErrorCode::WrongInput, "Disk template '{}' is not built yet", schema::name_of(kind));
 }
 
 Result<rpc::DevicePath> StorageCalls::device_path(std::string const& instance,

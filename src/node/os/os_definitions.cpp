@@ -12,6 +12,7 @@
 
 #include "base/lookup.h"
 #include "base/text.h"
+#include "model/disk_templates.h"
 #include "model/params.h"
 #include "node/programs/allowed_programs.h"
 #include "sys/files.h"
@@ -138,8 +139,7 @@ std::map<std::string, std::string> os_environment(rpc::InstanceSpec const& spec,
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
     auto const& disk = spec.disks[i].disk;
     auto const prefix = fmt::format("DISK_{}_", i);
-    auto const is_file = disk.dev_type == model::DiskTemplate::File ||
-                         disk.dev_type == model::DiskTemplate::SharedFile;
+    auto const is_file = model::is_file(disk.dev_type);
     env[prefix + "ACCESS"] = schema::name_of(disk.mode);
     env[prefix + "UUID"] = disk.uuid.text();
     env[prefix + "SIZE"] = std::to_string(disk.size.value);

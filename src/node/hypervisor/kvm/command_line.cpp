@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <set>
 
+#include "model/disk_templates.h"
 #include "model/hypervisor_rules.h"
 
 namespace flotte::node {
@@ -322,13 +323,12 @@ class CommandLine {
       auto const id = kvm_device_id("disk", disk.uuid.text());
       auto cache = text_of(hv_, "disk_cache");
       // What another host may open too must not stay in this one's page cache.
-      if (disk.dev_type == model::DiskTemplate::SharedFile) cache = "none";
+      if (model::traits_of(disk.dev_type).is_shared) cache = "none";
       auto const aio = text_of(hv_, "disk_aio");
       add("-device", fmt::format("{},drive={},write-cache={}{}", rendered(devices_.disks[i]), id,
                                  cache == "writethrough" ? "off" : "on",
                                  boots_from("disk") && i == 0 ? ",bootindex=1" : ""));
-      auto const is_file = disk.dev_type == model::DiskTemplate::File ||
-                           disk.dev_type == model::DiskTemplate::SharedFile;
+      auto const is_file = model::is_file(disk.dev_type);
       add("-blockdev",
           fmt::format("driver=raw,node-name={},discard={},cache.direct={},cache.no-flush=off,"
                       "file.driver={},file.filename={},file.aio={},auto-read-only=off{}",

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "base/log.h"
+#include "model/disk_templates.h"
 #include "model/params.h"
 #include "rpc/devices.h"
 #include "sys/deeds.h"
@@ -297,8 +298,8 @@ class Adjustment {
     auto const number = set.is_object() ? number_of(set.get_object(), "fdset-id") : 0;
     auto const& hv = guest_.hvparams;
     auto cache = text_of(hv, "disk_cache");
-    if (disk.dev_type == model::DiskTemplate::SharedFile) cache = "none";
-    auto const is_file = disk.dev_type != model::DiskTemplate::Plain;
+    if (model::traits_of(disk.dev_type).is_shared) cache = "none";
+    auto const is_file = model::is_file(disk.dev_type);
     json::object const file{{"driver", is_file ? "file" : "host_device"},
                             {"filename", fmt::format("/dev/fdset/{}", number)},
                             {"aio", text_of(hv, "disk_aio")}};

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "model/disk_templates.h"
 #include "model/hypervisor_rules.h"
 #include "node/hypervisor/kvm/vnc.h"
 #include "sys/files.h"
@@ -71,10 +72,9 @@ Result<void> check_cpus(boost::json::object const& hvparams) {
 // Past the page cache: not every file system can do that. One that isn't there yet isn't asked.
 Result<void> check_direct(rpc::InstanceSpec const& spec) {
   for (auto const& [disk, index, params] : spec.disks) {
-    auto const is_file = disk.dev_type == model::DiskTemplate::File ||
-                         disk.dev_type == model::DiskTemplate::SharedFile;
-    auto const is_direct = disk.dev_type == model::DiskTemplate::SharedFile ||
-                           text_of(spec.hvparams, "disk_cache") == "none";
+    auto const is_file = model::is_file(disk.dev_type);
+    auto const is_direct =
+        model::traits_of(disk.dev_type).is_shared || text_of(spec.hvparams, "disk_cache") == "none";
     if (!is_file || !is_direct || disk.logical_id.size() < 2) continue;
     int const fd = ::open(disk.logical_id[1].c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_DIRECT);
     auto const reason = errno;
