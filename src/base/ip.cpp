@@ -14,9 +14,14 @@ using Ipv6 = std::array<unsigned char, sizeof(in6_addr)>;
 constexpr int ipv4_bits = 32;
 constexpr int ipv6_bits = 128;
 
+// The whole text: inet_pton() sees nothing behind a NUL.
+bool parse(int family, std::string const& text, void* into) {
+  return text.find('\0') == std::string::npos && ::inet_pton(family, text.c_str(), into) == 1;
+}
+
 std::optional<Ipv6> ipv6_bytes(std::string const& text) {
   Ipv6 address{};
-  if (::inet_pton(AF_INET6, text.c_str(), address.data()) != 1) return std::nullopt;
+  if (!parse(AF_INET6, text, address.data())) return std::nullopt;
   return address;
 }
 
@@ -34,7 +39,8 @@ std::optional<Cidr> split(std::string const& text, int bits) {
   auto const slash = text.find('/');
   if (slash == std::string::npos) return Cidr{text, bits};
   auto const digits = std::string_view(text).substr(slash + 1);
-  auto const prefix = digits.starts_with('+') ? std::nullopt : whole_number(digits);
+  auto const is_plain = !digits.starts_with('+') && (digits == "0" || !digits.starts_with('0'));
+  auto const prefix = is_plain ? whole_number(digits) : std::nullopt;
   if (!prefix || *prefix < 0 || *prefix > bits) return std::nullopt;
   return Cidr{text.substr(0, slash), static_cast<int>(*prefix)};
 }
@@ -45,7 +51,7 @@ std::string canonical_ip(std::string const& text) {
   std::array<unsigned char, sizeof(in6_addr)> address{};
   std::array<char, INET6_ADDRSTRLEN> written{};
   for (auto const family : {AF_INET, AF_INET6}) {
-    if (::inet_pton(family, text.c_str(), address.data()) != 1) continue;
+    if (!parse(family, text, address.data())) continue;
     if (::inet_ntop(family, address.data(), written.data(), written.size())) return written.data();
   }
   return text;
@@ -53,7 +59,7 @@ std::string canonical_ip(std::string const& text) {
 
 std::optional<std::uint32_t> ipv4_number(std::string_view text) {
   in_addr address{};
-  if (::inet_pton(AF_INET, std::string(text).c_str(), &address) != 1) return std::nullopt;
+  if (!parse(AF_INET, std::string(text), &address)) return std::nullopt;
   return ntohl(address.s_addr);
 }
 
@@ -80,6 +86,13 @@ Result<Ipv4Network> parse_ipv4_network(std::string const& text) {
                 text, ipv4_text(*address & mask), cidr->prefix);
   }
   return Ipv4Network{*address, cidr->prefix};
+}
+
+bool is_in_ipv4_network(std::string_view address, std::string const& network) {
+  auto const number = ipv4_number(address);
+  auto const known = parse_ipv4_network(network);
+  if (!number || !known || *number < known->address) return false;
+  return (std::uint64_t{*number} - known->address) >> (ipv4_bits - known->prefix) == 0;
 }
 
 bool is_ipv6_network(std::string const& text) {

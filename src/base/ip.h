@@ -27,6 +27,9 @@ struct Ipv4Network {
 // 192.0.2.0/24. WrongInput: it isn't one, or names an address inside of it.
 Result<Ipv4Network> parse_ipv4_network(std::string const& text);
 
+// False also for what is neither.
+bool is_in_ipv4_network(std::string_view address, std::string const& network);
+
 // 2001:db8::/64, with no bit set behind the prefix.
 bool is_ipv6_network(std::string const& text);
 // Also link-local ones, which every network has.

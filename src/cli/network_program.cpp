@@ -139,11 +139,13 @@ Outcome<int> network_list_fields(Call& call) {
   return list_fields(call, "network");
 }
 
-Outcome<json::array> users_of(Call& call, json::object const& network) {
-  std::vector<std::string> names;
-  for (auto const& name : network.at("inst_list").as_array()) names.push_back(python_text(name));
-  if (names.empty()) return json::array();
-  return rows_of(call, "instance", {"name", "nic.ips", "nic.networks"}, names);
+json::array users_of(json::object const& network, json::array const& instances) {
+  json::array users;
+  for (auto const& one : instances) {
+    auto const& networks = one.at("nic.networks").as_array();
+    if (std::ranges::find(networks, network.at("uuid")) != networks.end()) users.push_back(one);
+  }
+  return users;
 }
 
 Outcome<int> info(Call& call) {
@@ -156,9 +158,10 @@ Outcome<int> info(Call& call) {
     std::printf("%s\n", json::serialize(networks).c_str());
     return 0;
   }
+  auto const instances = OK(rows_of(call, "instance", {"name", "nic.ips", "nic.networks"}, {}));
   for (auto const& network : networks) {
     auto const& fields = network.as_object();
-    std::fputs(network_text(fields, OK(users_of(call, fields))).c_str(), stdout);
+    std::fputs(network_text(fields, users_of(fields, instances)).c_str(), stdout);
   }
   return 0;
 }

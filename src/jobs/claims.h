@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/id.h"
@@ -35,19 +36,29 @@ class Claims {
   // look.
   bool take(JobId job, std::uint64_t look, std::vector<std::string> const& wanted) {
     for (auto const& name : wanted) {
-      auto const found = claims_.find(name);
-      if (found == claims_.end()) continue;
-      auto const& claim = found->second;
-      if (claim.let_go ? *claim.let_go > look : claim.job != job) return false;
+      if (!is_free(job, look, name)) return false;
     }
     for (auto const& name : wanted) claims_[name] = {job, {}};
     return true;
   }
-  // The first of them that take() would not refuse, taken; nothing: there is none.
-  std::optional<std::string> take_one_of(JobId job, std::uint64_t look,
-                                         std::vector<std::string> const& wanted) {
+  // The first ones that take() would not refuse, that many at most; they are taken.
+  std::vector<std::string> take_some_of(JobId job, std::uint64_t look,
+                                        std::vector<std::string> const& wanted,
+                                        std::size_t count_max) {
+    std::vector<std::string> taken;
     for (auto const& name : wanted) {
-      if (take(job, look, {name})) return name;
+      if (taken.size() == count_max) break;
+      if (!is_free(job, look, name)) continue;
+      claims_[name] = {job, {}};
+      taken.push_back(name);
+    }
+    return taken;
+  }
+  // Who has the first of them that take() refuses; nothing: nobody.
+  std::optional<std::pair<std::string, JobId>> in_the_way(
+      JobId job, std::uint64_t look, std::vector<std::string> const& wanted) const {
+    for (auto const& name : wanted) {
+      if (!is_free(job, look, name)) return std::pair(name, claims_.find(name)->second.job);
     }
     return std::nullopt;
   }
@@ -64,6 +75,13 @@ class Claims {
     JobId job{};
     std::optional<std::uint64_t> let_go;
   };
+
+  bool is_free(JobId job, std::uint64_t look, std::string const& name) const {
+    auto const found = claims_.find(name);
+    if (found == claims_.end()) return true;
+    auto const& claim = found->second;
+    return claim.let_go ? *claim.let_go <= look : claim.job == job;
+  }
 
   std::uint64_t time_ = 0;  // counts looks and what was let go
   std::set<std::uint64_t> looks_;

@@ -38,15 +38,18 @@ TEST(Claims, what_was_let_go_of_may_be_in_a_configuration_newer_than_that_looked
   EXPECT_EQ(claims.size(), 0U);
 }
 
-TEST(Claims, who_takes_one_of_many_gets_the_first_that_no_other_has) {
+TEST(Claims, who_takes_some_of_many_gets_the_first_that_no_other_has) {
   Claims claims;
   auto const look = claims.begin_look();
-  EXPECT_EQ(claims.take_one_of(one, look, {"a", "b"}), "a");
-  EXPECT_EQ(claims.take_one_of(one, look, {"a", "b"}), "a");
-  EXPECT_EQ(claims.take_one_of(two, look, {"a", "b"}), "b");
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(claims.take_some_of(one, look, {"a", "b", "c"}, 2), (Names{"a", "b"}));
+  EXPECT_EQ(claims.take_some_of(one, look, {"a", "b"}, 2), (Names{"a", "b"}));
+  EXPECT_EQ(claims.take_some_of(two, look, {"a", "b", "c", "d"}, 1), (Names{"c"}));
+  EXPECT_EQ(claims.in_the_way(two, look, {"c", "b"}), std::pair(std::string("b"), one));
+  EXPECT_EQ(claims.in_the_way(two, look, {"c", "d"}), std::nullopt);
   claims.let_go(one);
-  EXPECT_EQ(claims.take_one_of(two, look, {"a"}), std::nullopt);
-  EXPECT_EQ(claims.take_one_of(two, claims.begin_look(), {"a"}), "a");
+  EXPECT_EQ(claims.take_some_of(two, look, {"a"}, 1), Names());
+  EXPECT_EQ(claims.take_some_of(two, claims.begin_look(), {"a"}, 1), (Names{"a"}));
 }
 
 }  // namespace

@@ -22,8 +22,7 @@ constexpr std::int64_t undo_offset = 500'000;
 constexpr std::int64_t steps_max = 10'000;
 constexpr int undo_tries_max = 8;
 constexpr int silences_max = 4;
-// Who drew what another job has drawn too. More often it was not drawn but asked for, and the
-// commit says who has it.
+// Who drew what another job has drawn too. More often it was not drawn but asked for.
 constexpr int draws_max = 4;
 
 Error canceled() {
@@ -112,8 +111,8 @@ Result<Decision> Execution::decide(Unit const& unit) {
     NodeReader reader(
         queue_.seams_.nodes, queue_.seams_.clock, queue_.seams_.random, queue_.leader_epoch_,
         [this] { return queue_.set_aside(); }, queue_.seams_.wait_for_ssconf,
-        [&](std::vector<std::string> const& claims) {
-          return queue_.take_one_claim_of(id_, look.id(), claims);
+        [&](std::vector<std::string> const& claims, std::size_t count_max) {
+          return queue_.take_some_claims_of(id_, look.id(), claims, count_max);
         });
     auto decision = unit.decide(row_.op().input, *snapshot, reader);
     if (decision && together(locks, decision->locks) != row_.locks) {
@@ -121,9 +120,9 @@ Result<Decision> Execution::decide(Unit const& unit) {
       needs_other_locks_ = true;
       return fail(ErrorCode::InternalError, "Other locks are needed");
     }
-    if (decision && !queue_.take_claims(id_, look.id(), decision->claims) && draws < draws_max) {
-      ++draws;
-      continue;
+    if (decision && !queue_.take_claims(id_, look.id(), decision->claims)) {
+      if (draws++ < draws_max) continue;
+      return queue_.claimed_by_another(id_, look.id(), decision->claims);
     }
     if (decision || decision.error().error_class != ErrorClass::Unreachable ||
         queue_.seams_.clock.now() >= give_up_at) {

@@ -796,10 +796,21 @@ bool JobQueue::take_claims(JobId id, std::uint64_t look, std::vector<std::string
   return claims_.take(id, look, claims);
 }
 
-std::optional<std::string> JobQueue::take_one_claim_of(JobId id, std::uint64_t look,
-                                                       std::vector<std::string> const& claims) {
+std::vector<std::string> JobQueue::take_some_claims_of(JobId id, std::uint64_t look,
+                                                       std::vector<std::string> const& claims,
+                                                       std::size_t count_max) {
   Guard const guard(seams_.clock, mutex_);
-  return claims_.take_one_of(id, look, claims);
+  return claims_.take_some_of(id, look, claims, count_max);
+}
+
+Failure JobQueue::claimed_by_another(JobId id, std::uint64_t look,
+                                     std::vector<std::string> const& claims) {
+  Guard const guard(seams_.clock, mutex_);
+  auto const other = claims_.in_the_way(id, look, claims);
+  if (!other) return fail(ErrorCode::ResourceNotUnique, "Another job took the same; try again");
+  return fail(ErrorCode::ResourceNotUnique,
+              "{} is being taken by job {}; try again when it has ended",
+              other->first.substr(other->first.rfind('/') + 1), number(other->second));
 }
 
 Result<void> JobQueue::set_drained(bool is_drained) {

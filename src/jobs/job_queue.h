@@ -164,8 +164,10 @@ class JobQueue {
   std::size_t take_serial_slot();
   void take_granted();
   bool take_claims(JobId id, std::uint64_t look, std::vector<std::string> const& claims);
-  std::optional<std::string> take_one_claim_of(JobId id, std::uint64_t look,
-                                               std::vector<std::string> const& claims);
+  std::vector<std::string> take_some_claims_of(JobId id, std::uint64_t look,
+                                               std::vector<std::string> const& claims,
+                                               std::size_t count_max);
+  Failure claimed_by_another(JobId id, std::uint64_t look, std::vector<std::string> const& claims);
   bool is_quiet() const;
   std::string at_work() const;
   void forget_all_jobs();

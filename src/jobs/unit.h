@@ -57,10 +57,12 @@ struct SetAside {
 // Reading calls to nodes, while a job decides.
 class NodeReader {
  public:
+  using Claim = std::function<std::vector<std::string>(std::vector<std::string> const& claims,
+                                                       std::size_t count_max)>;
+
   NodeReader(rpc::Node& nodes, Clock& clock, Random& random, std::int64_t leader_epoch,
              std::function<std::vector<SetAside>()> set_aside,
-             std::function<void()> wait_for_ssconf,
-             std::function<std::optional<std::string>(std::vector<std::string> const&)> claim)
+             std::function<void()> wait_for_ssconf, Claim claim)
       : nodes_(nodes),
         clock_(clock),
         random_(random),
@@ -90,10 +92,11 @@ class NodeReader {
   Random& random() { return random_; }
   WallTime now() const { return now_; }
   std::vector<SetAside> set_aside() const { return set_aside_(); }
-  // Claims the first of them that no other job has, as claims() would; nothing: others have all. So
-  // who wants the lowest of what is free draws once, however many want it at the same time.
-  std::optional<std::string> claim_one_of(std::vector<std::string> const& claims) const {
-    return claim_(claims);
+  // Claims the first ones that no other job has, as claims() would; that many at most. So who wants
+  // the lowest of what is free draws once, however many want it at the same time.
+  std::vector<std::string> claim_some_of(std::vector<std::string> const& claims,
+                                         std::size_t count_max) const {
+    return claim_(claims, count_max);
   }
   // Returns when the nodes have what is committed now, or when that takes long.
   void wait_for_ssconf() const { wait_for_ssconf_(); }
@@ -118,7 +121,7 @@ class NodeReader {
   WallTime now_;
   std::function<std::vector<SetAside>()> set_aside_;
   std::function<void()> wait_for_ssconf_;
-  std::function<std::optional<std::string>(std::vector<std::string> const&)> claim_;
+  Claim claim_;
 };
 
 template <class U>

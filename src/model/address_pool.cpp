@@ -70,6 +70,11 @@ Result<bool> AddressPool::is_external(std::string_view address) const {
   return is_external_[TRY(known_place(address))];
 }
 
+bool AddressPool::is_end(std::string_view address) const {
+  auto const place = place_of(address);
+  return place && (*place == 0 || *place + 1 == size());
+}
+
 Result<void> AddressPool::reserve(std::string_view address) {
   auto const place = TRY(known_place(address));
   if (is_external_[place]) {
@@ -126,6 +131,14 @@ std::string AddressPool::ext_reservations() const {
     if (is_external_[i]) text[i] = '1';
   }
   return text;
+}
+
+bool is_external(Network const& network, std::string_view address) {
+  auto const number = ipv4_number(address);
+  auto const cidr = parse_ipv4_network(network.network);
+  if (!number || !cidr || *number < cidr->address) return false;
+  auto const place = std::size_t{*number - cidr->address};
+  return place < network.ext_reservations.size() && network.ext_reservations[place] == '1';
 }
 
 Result<void> reserve_ends(Network& network) {

@@ -30,6 +30,9 @@ class AddressPool {
   Result<bool> is_used(std::string_view address) const;
   Result<bool> is_external(std::string_view address) const;
 
+  // The first and the last: the network itself, and all of it.
+  bool is_end(std::string_view address) const;
+
   // WrongState: it is so already.
   Result<void> reserve(std::string_view address);
   Result<void> release(std::string_view address);
@@ -54,6 +57,8 @@ class AddressPool {
   std::vector<bool> is_used_;
 };
 
+// Whether it is kept from instances; false where it is none of the network's.
+bool is_external(Network const& network, std::string_view address);
 // The network, its last address and its gateway are nobody's: as a new network keeps them.
 Result<void> reserve_ends(Network& network);
 // Of a gateway that is not the network's own.

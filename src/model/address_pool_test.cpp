@@ -38,6 +38,10 @@ TEST(AddressPool, a_new_network_keeps_its_ends_and_its_gateway) {
   EXPECT_EQ(pool->map(), "XXX.X..X");
   EXPECT_EQ(pool->free_count(), 3U);
   EXPECT_THAT(pool->external(), ElementsAre("192.0.2.0", "192.0.2.1", "192.0.2.7"));
+  EXPECT_TRUE(is_external(network, "192.0.2.7"));
+  EXPECT_FALSE(is_external(network, "192.0.2.2"));
+  EXPECT_FALSE(is_external(network, "192.0.2.8"));
+  EXPECT_FALSE(is_external(network, "192.0.1.255"));
   EXPECT_TRUE(*pool->is_used("192.0.2.2"));
   EXPECT_FALSE(*pool->is_external("192.0.2.2"));
 }

@@ -18,44 +18,39 @@ namespace flotte::model {
 template <class T>
 struct Kind;
 
+// Of a kind whose objects have a UUID of that type.
+template <class T, class UuidType>
+struct HasUuid {
+  using Id = UuidType;
+  static Id const& id(T const& object) { return object.uuid; }
+};
+
 template <>
-struct Kind<Node> {
-  using Id = NodeId;
+struct Kind<Node> : HasUuid<Node, NodeId> {
   static constexpr std::string_view title = "Node";
   static constexpr std::string_view directory = "nodes";
-  static Id const& id(Node const& node) { return node.uuid; }
 };
-
 template <>
-struct Kind<Group> {
-  using Id = GroupId;
+struct Kind<Group> : HasUuid<Group, GroupId> {
   static constexpr std::string_view title = "Node group";
   static constexpr std::string_view directory = "groups";
-  static Id const& id(Group const& group) { return group.uuid; }
 };
-
 template <>
-struct Kind<Instance> {
-  using Id = InstanceId;
+struct Kind<Instance> : HasUuid<Instance, InstanceId> {
   static constexpr std::string_view title = "Instance";
   static constexpr std::string_view directory = "instances";
-  static Id const& id(Instance const& instance) { return instance.uuid; }
 };
-
+template <>
+struct Kind<Network> : HasUuid<Network, NetworkId> {
+  static constexpr std::string_view title = "Network";
+  static constexpr std::string_view directory = "networks";
+};
 template <>
 struct Kind<DetachedDisk> {
   using Id = DiskId;
   static constexpr std::string_view title = "Detached disk";
   static constexpr std::string_view directory = "disks";
   static Id const& id(DetachedDisk const& detached) { return detached.disk.uuid; }
-};
-
-template <>
-struct Kind<Network> {
-  using Id = NetworkId;
-  static constexpr std::string_view title = "Network";
-  static constexpr std::string_view directory = "networks";
-  static Id const& id(Network const& network) { return network.uuid; }
 };
 
 template <class... T>

@@ -1,11 +1,10 @@
 #include "model/nic_rules.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "model/vlans.h"
 
@@ -17,9 +16,7 @@ constexpr std::array<std::string_view, 4> modes{"bridged", "routed", "openvswitc
 }  // namespace
 
 bool is_ip(std::string const& text) {
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  return ::inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
-         ::inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
+  return ipv4_number(text) || is_ipv6(text);
 }
 
 Result<std::string> parse_mac_prefix(std::string_view text) {
@@ -30,6 +27,15 @@ Result<std::string> parse_mac_prefix(std::string_view text) {
   };
   auto is_prefix = text.size() == 3 * octets - 1;
   for (std::size_t i = 0; is_prefix && i < text.size(); ++i) is_prefix = fits(i);
+  // The lowest bit of the first octet says that it is nobody's own.
+  constexpr std::string_view odd = "13579bdfBDF";
+  if (is_prefix && odd.find(text[1]) != std::string_view::npos) {
+    return fail(
+        ErrorCode::WrongInput,
+        "Invalid MAC address prefix '{}': it is one of multicast addresses, which no NIC can "
+        "have; the second digit must be even",
+        text);
+  }
   if (is_prefix) return lower_case(std::string(text));
   return fail(ErrorCode::WrongInput,
               "Invalid MAC address prefix '{}': it must be three octets, such as aa:00:00", text);

@@ -28,8 +28,10 @@ std::pair<json::value, json::value> network_of(model::Cluster const& cluster,
                                                model::Nic const& nic) {
   auto const network = nic.network ? cluster.find(*nic.network) : nullptr;
   if (!network) return {};
-  auto known = schema::encode(*network);
   // As long as the network is large, and no NIC's matter.
+  auto brief = *network;
+  brief.ext_reservations.clear();
+  auto known = schema::encode(brief);
   known.erase("ext_reservations");
   return {text(network->uuid.text()), std::move(known)};
 }

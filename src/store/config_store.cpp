@@ -123,6 +123,7 @@ class CommitMaker {
 
   Result<ConfigStore::Commit> make() {
     TRY(check_each());
+    TRY(check_moved());
     if (edit_.has_settings_) {
       auto const settings = bumped(edit_.edited_.settings(), &edit_.base_.settings());
       put(std::string(settings_key), settings);
@@ -154,18 +155,18 @@ class CommitMaker {
   Result<void> check(model::Node const* before, model::Node const* after) {
     if (!after || (before && before->group == after->group)) return {};
     edit_.reads_.insert(key_of<model::Group>(after->group));
-    if (edit_.edited_.find(after->group))
-      return before ? check_networks_of(*after) : Result<void>();
+    if (before) moved_.insert(after->uuid);
+    if (edit_.edited_.find(after->group)) return {};
     return fail(ErrorCode::InternalError, "The group {} of {} does not exist", after->group.text(),
                 after->name);
   }
 
-  // Of all instances that go to another group with their node.
-  Result<void> check_networks_of(model::Node const& node) {
+  // Of all instances that go to another group with their node. Who comes into a network, or to the
+  // node, reads the node.
+  Result<void> check_moved() {
+    if (moved_.empty()) return {};
     for (auto const& [id, instance] : edit_.edited_.instances()) {
-      if (instance->primary_node != node.uuid) continue;
-      edit_.reads_.insert(key_of<model::Instance>(id));
-      TRY(check_networks(*instance, nullptr));
+      if (moved_.contains(instance->primary_node)) TRY(check_networks(*instance, nullptr));
     }
     return {};
   }
@@ -213,6 +214,7 @@ class CommitMaker {
 
   Result<void> check(model::Network const* before, model::Network const* after) {
     if (!after) return before ? check_is_unconnected(*before) : Result<void>();
+    TRY(check_gateway(before, *after));
     if (before && before->name == after->name) return {};
     commit_.claims.insert(network_claim(after->name));
     for (auto const& [other_id, other] : edit_.edited_.networks()) {
@@ -221,6 +223,15 @@ class CommitMaker {
                   after->name, other_id.text());
     }
     return {};
+  }
+
+  Result<void> check_gateway(model::Network const* before, model::Network const& after) {
+    if (!after.gateway || (before && before->gateway == after.gateway)) return {};
+    commit_.claims.insert(address_claim(after.uuid, *after.gateway));
+    auto const owner = edit_.edited_.other_with_address(after.uuid, *after.gateway, {});
+    if (!owner) return {};
+    return fail(ErrorCode::ResourceNotUnique, "The gateway {} of {} is the address of {}",
+                *after.gateway, after.name, owner->name);
   }
 
   Result<void> check_is_unconnected(model::Network const& network) {
@@ -303,7 +314,7 @@ class CommitMaker {
           std::ranges::count_if(before->nics, same) >= count) {
         continue;
       }
-      TRY(check_is_connected(after, *nic.network));
+      TRY(check_is_connected(after, nic));
       if (!nic.ip) continue;
       commit_.claims.insert(address_claim(*nic.network, *nic.ip));
       auto const other = edit_.edited_.other_with_address(*nic.network, *nic.ip, after.uuid);
@@ -314,15 +325,17 @@ class CommitMaker {
     return {};
   }
 
-  Result<void> check_is_connected(model::Instance const& instance, NetworkId const& network) {
-    edit_.reads_.insert(key_of<model::Network>(network));
+  Result<void> check_is_connected(model::Instance const& instance, model::Nic const& nic) {
+    edit_.reads_.insert(key_of<model::Network>(*nic.network));
     edit_.reads_.insert(key_of<model::Node>(instance.primary_node));
     auto const node = edit_.edited_.find(instance.primary_node);
     auto const group = node ? edit_.edited_.find(node->group) : nullptr;
     if (group) edit_.reads_.insert(key_of<model::Group>(group->uuid));
-    if (group && group->connection(network)) return {};
+    auto const network = edit_.edited_.find(*nic.network);
+    if (network && group && group->connection(*nic.network)) return {};
     return fail(ErrorCode::WrongState, "The network {} of {} is not connected to the group {}",
-                network.text(), instance.name, group ? group->name : "of its node");
+                network ? network->name : nic.network->text(), instance.name,
+                group ? group->name : "of its node");
   }
 
   // Serial numbers go on also where what was is put back.
@@ -354,6 +367,7 @@ class CommitMaker {
   }
 
   ClusterEdit& edit_;
+  std::set<NodeId> moved_;  // into other groups
   double now_;
   ConfigStore::Commit commit_;
 };

@@ -66,7 +66,8 @@ class ClusterEdit {
     touched_.of<T>().insert(model::Kind<T>::id(object));
     edited_.put(std::move(object));
   }
-  // One that isn't there is no error; to remove what others need is refused by the commit.
+  // One that isn't there is no error; the commit refuses to remove a group
+  // that has nodes, or a network that is connected.
   template <class Id>
   void remove(Id const& id) {
     touched_.of<model::ObjectOf<Id>>().insert(id);

@@ -240,7 +240,7 @@ TEST_F(NetworksInConfig, an_address_is_one_nic_s) {
 
 TEST_F(NetworksInConfig, a_network_that_nics_are_in_stays_connected) {
   EXPECT_EQ(error_of(putting(in(wan, "01", std::nullopt))),
-            "The network wan-uuid of 01 is not connected to the group default");
+            "The network wan of 01 is not connected to the group default");
   must(putting(in(lan, "01", std::nullopt)));
   EXPECT_EQ(error_of([](ClusterEdit& edit) -> Result<void> {
               auto group = TRY(edit.get(GroupId("g")));
@@ -255,7 +255,7 @@ TEST_F(NetworksInConfig, a_network_that_nics_are_in_stays_connected) {
               edit.put(std::move(node));
               return {};
             }),
-            "The network lan-uuid of 01 is not connected to the group h");
+            "The network lan of 01 is not connected to the group h");
 }
 
 TEST_F(NetworksInConfig, a_connected_network_stays_and_a_name_is_one_network_s) {
@@ -401,6 +401,99 @@ TEST_F(BusyConfig, two_at_once_do_not_get_one_address) {
   EXPECT_EQ(first, "done");
   EXPECT_EQ(second, "The MAC address aa:00:00:00:00:01 of web2 is already used by web1");
   must(putting(machine("web3")));
+}
+
+// Two commits at the same time that do not go together: what becomes of each.
+class BusyNetworks : public BusyConfig {
+ protected:
+  BusyNetworks() {
+    must([](ClusterEdit& edit) -> Result<void> {
+      edit.put(model::Network{.uuid = lan, .name = "lan", .network = "192.0.2.0/24"});
+      auto group = TRY(edit.get(GroupId("g")));
+      group.networks = {{.network = lan, .mode = "bridged", .link = "br0"}};
+      edit.put(std::move(group));
+      edit.put(model::Group{.uuid = GroupId("h"), .name = "h"});
+      return {};
+    });
+  }
+  std::string second_of(ConfigStore::Edit const& first, ConfigStore::Edit const& second) {
+    store_.hold();
+    std::string of_first;
+    std::string of_second;
+    std::thread one([&] { of_first = error_of(first); });
+    store_.wait_for(1);
+    std::thread two([&] { of_second = error_of(second); });
+    store_.wait_for_second();
+    store_.let_go();
+    one.join();
+    two.join();
+    EXPECT_EQ(of_first, "done");
+    return of_second;
+  }
+  static ConfigStore::Edit in_lan(std::string const& name, std::optional<std::string> ip) {
+    auto instance = machine(name, "aa:00:00:00:00:" + name);
+    instance.nics[0].network = lan;
+    instance.nics[0].ip = std::move(ip);
+    return putting(std::move(instance));
+  }
+  template <class Id, class Change>
+  static ConfigStore::Edit changing(Id const& id, Change change) {
+    return [=](ClusterEdit& edit) -> Result<void> {
+      auto object = TRY(edit.get(id));
+      change(object);
+      edit.put(std::move(object));
+      return {};
+    };
+  }
+
+  static inline NetworkId const lan{"lan-uuid"};
+};
+
+TEST_F(BusyNetworks, two_do_not_get_one_address_and_none_the_gateway_s) {
+  EXPECT_EQ(second_of(in_lan("01", "192.0.2.7"), in_lan("02", "192.0.2.7")),
+            "The IP address 192.0.2.7 of 02 is already used by 01");
+  auto const gateway = changing(lan, [](auto& network) { network.gateway = "192.0.2.8"; });
+  EXPECT_EQ(second_of(in_lan("03", "192.0.2.8"), gateway),
+            "The gateway 192.0.2.8 of lan is the address of 03");
+}
+
+TEST_F(BusyNetworks, two_do_not_get_one_name) {
+  auto const named = [](char const* uuid) {
+    return [uuid](ClusterEdit& edit) -> Result<void> {
+      edit.put(model::Network{.uuid = NetworkId(uuid), .name = "new", .network = "192.0.2.0/24"});
+      return {};
+    };
+  };
+  EXPECT_EQ(second_of(named("a"), named("b")), "The name new is already used by the network a");
+}
+
+TEST_F(BusyNetworks, who_comes_into_a_network_finds_it_connected) {
+  auto const disconnect = changing(GroupId("g"), [](auto& group) { group.networks.clear(); });
+  EXPECT_EQ(second_of(disconnect, in_lan("01", std::nullopt)),
+            "The network lan of 01 is not connected to the group default");
+}
+
+TEST_F(BusyNetworks, what_somebody_comes_into_is_not_disconnected) {
+  auto const disconnect = changing(GroupId("g"), [](auto& group) { group.networks.clear(); });
+  EXPECT_EQ(second_of(in_lan("01", std::nullopt), disconnect), "01 is in the network meanwhile");
+}
+
+TEST_F(BusyNetworks, what_is_being_connected_is_not_removed) {
+  must(changing(GroupId("g"), [](auto& group) { group.networks.clear(); }));
+  auto const connect =
+      changing(GroupId("h"), [](auto& group) { group.networks = {{.network = lan}}; });
+  EXPECT_EQ(second_of(connect,
+                      [](ClusterEdit& edit) -> Result<void> {
+                        edit.remove(lan);
+                        return {};
+                      }),
+            "Group h is connected to the network meanwhile");
+}
+
+TEST_F(BusyNetworks, a_node_does_not_take_a_newcomer_to_where_its_network_is_not) {
+  auto const move = changing(node_id, [](auto& node) { node.group = GroupId("h"); });
+  EXPECT_EQ(second_of(in_lan("01", std::nullopt), move),
+            "The network lan of 01 is not connected to the group h");
 }
 
 // It waits to hear whether the first got it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+#include <set>
 
 #include "model/disk_templates.h"
 #include "model/params.h"
@@ -328,24 +329,27 @@ class Changer {
 
 }  // namespace
 
-std::vector<NetworkId> pools_of_changes(json::array const& nics, model::Cluster const& cluster,
-                                        model::Instance const& instance) {
+PoolWishes pool_wishes(json::array const& changes, model::Cluster const& cluster,
+                       model::Instance const& instance) {
+  std::set<NetworkId> its_networks;
+  for (auto const& nic : instance.nics) {
+    if (nic.network) its_networks.insert(*nic.network);
+  }
   std::vector<json::object> wishes;
-  for (auto const& given : nics) {
+  for (auto const& given : changes) {
     // What is wrong with it is told when it is applied.
     auto const change = change_in(given, "nic");
     if (!change) continue;
     wishes.push_back(change->params);
     if (change->params.contains("network")) continue;
     // One that stays in its network, whichever of them it is.
-    for (auto const& nic : instance.nics) {
-      if (!nic.network) continue;
+    for (auto const& network : its_networks) {
       auto wish = change->params;
-      wish["network"] = json::string_view(nic.network->text());
+      wish["network"] = json::string_view(network.text());
       wishes.push_back(std::move(wish));
     }
   }
-  return pools_of(wishes, cluster);
+  return pool_wishes(wishes, cluster);
 }
 
 Result<DeviceChanges> change_devices(DeviceMaker& maker, model::Cluster const& cluster,

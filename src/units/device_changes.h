@@ -21,8 +21,8 @@ Result<DeviceChanges> change_devices(DeviceMaker& maker, model::Cluster const& c
                                      model::Instance& instance, json::array const& disks,
                                      json::array const& nics);
 
-// The networks of which such changes of NICs may want an address each (ip=pool).
-std::vector<NetworkId> pools_of_changes(json::array const& nics, model::Cluster const& cluster,
-                                        model::Instance const& instance);
+// What such changes of NICs may ask of the pools of networks.
+PoolWishes pool_wishes(json::array const& changes, model::Cluster const& cluster,
+                       model::Instance const& instance);
 
 }  // namespace flotte::units

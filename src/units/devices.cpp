@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "base/lookup.h"
+#include "base/ip.h"
 #include "base/text.h"
 #include "jobs/unit.h"
 #include "model/address_pool.h"
@@ -105,16 +105,21 @@ Result<json::object> connection_params(model::Cluster const& cluster, model::Nod
               hint);
 }
 
+// An address, or a word in whichever case; null: none.
+std::optional<std::string> ip_in(json::object const& given) {
+  auto const text = text_in(given, "ip");
+  if (!text) return std::nullopt;
+  auto const word = lower_case(*text);
+  if (word == "none") return std::nullopt;
+  return word == "auto" || word == pool ? word : *text;
+}
+
 // What a network's connection says in place of who describes a NIC.
 std::optional<std::string_view> connection_key_in(json::object const& given) {
   for (auto const* key : {"mode", "link", "vlan", "bridge"}) {
     if (text_in(given, key)) return key;
   }
   return std::nullopt;
-}
-
-std::string address_claim(NetworkId const& network, std::string_view address) {
-  return fmt::format("ip/{}/{}", network.text(), address);
 }
 
 Failure routed_without_ip(std::size_t index) {
@@ -173,7 +178,7 @@ Result<std::vector<rpc::NicSpec>> nic_specs(model::Cluster const& cluster, model
   std::vector<rpc::NicSpec> specs;
   for (auto const& given : nics) {
     model::Nic nic;
-    nic.ip = text_in(given, "ip");
+    nic.ip = ip_in(given);
     nic.nicparams = TRY(model::enforce_nic(nic_params_in(given)));
     if (auto const name = text_in(given, "network")) {
       auto const network = TRY(cluster.network(*name));
@@ -202,37 +207,38 @@ rpc::NicSpec nic_spec(model::Cluster const& cluster, model::Nic const& nic) {
   return spec;
 }
 
-std::vector<NetworkId> pools_of(std::vector<json::object> const& nics,
-                                model::Cluster const& cluster) {
-  std::vector<NetworkId> pools;
+PoolWishes pool_wishes(std::vector<json::object> const& nics, model::Cluster const& cluster) {
+  PoolWishes wishes;
   for (auto const& given : nics) {
-    if (text_in(given, "ip") != pool) continue;
+    auto const ip = ip_in(given);
+    if (ip && ip != pool) wishes.named.insert(*ip);
+    if (ip != pool) continue;
     auto const network = cluster.network(text_in(given, "network").value_or(""));
-    if (network) pools.push_back((*network)->uuid);
+    if (!network) continue;
+    // No instance has more.
+    auto& count = wishes.counts[(*network)->uuid];
+    count = std::min(count + 1, nics_max);
   }
-  return pools;
+  return wishes;
 }
 
-DrawnAddresses draw_addresses(std::vector<NetworkId> const& networks, model::Cluster const& cluster,
+DrawnAddresses draw_addresses(PoolWishes const& wishes, model::Cluster const& cluster,
                               jobs::NodeReader& nodes) {
   // More than all jobs that are under way at a time could have claimed.
   constexpr std::size_t looked_at_max = 10'000;
   DrawnAddresses drawn;
-  for (auto const& id : networks) {
+  for (auto const& [id, count] : wishes.counts) {
     auto const network = cluster.find(id);
     auto const addresses =
         network ? model::AddressPool::create(*network, cluster.addresses_in(id))
                 : Result<model::AddressPool>(fail(ErrorCode::UnknownEntity, "It is gone"));
     if (!addresses) continue;
-    std::map<std::string, std::string> by_claim;
     std::vector<std::string> claims;
     for (auto const& address : addresses->free(looked_at_max)) {
-      if (std::ranges::find(drawn[id], address) != drawn[id].end()) continue;
-      claims.push_back(address_claim(id, address));
-      by_claim[claims.back()] = address;
+      if (!wishes.named.contains(address)) claims.push_back(address_claim(id, address));
     }
-    if (auto const claim = nodes.claim_one_of(claims)) {
-      drawn[id].push_back(known_at(by_claim, *claim));
+    for (auto const& claim : nodes.claim_some_of(claims, count)) {
+      drawn[id].push_back(claim.substr(claim.rfind('/') + 1));
     }
   }
   return drawn;
@@ -328,18 +334,19 @@ Result<void> DeviceMaker::change(model::Instance const& owner, model::Nic& nic,
   }
   auto const before = nic;
   TRY(take(owner, nic, given, index));
+  if (nic.network && nic.network == before.network && connection_key_in(given)) {
+    return fail(ErrorCode::WrongInput,
+                "Not allowed to change link or mode of a NIC that is connected to a network; "
+                "network=none takes it out of its network");
+  }
   if (is_routed_without_ip(cluster_.settings(), nic)) return routed_without_ip(index);
   if (nic.network != before.network && !given.contains("mac") &&
       mac_prefix(nic.network) != mac_prefix(before.network)) {
     nic.mac = TRY(mac(owner, nic, "generate"));
   }
-  if (nic.ip != before.ip || nic.network != before.network) return connect(owner, nic, index);
-  if (nic.network && connection_key_in(given)) {
-    return fail(ErrorCode::WrongInput,
-                "Not allowed to change link or mode of a NIC that is connected to a network; "
-                "network=none takes it out of its network");
-  }
-  return {};
+  auto const is_elsewhere = nic.ip != before.ip || nic.network != before.network;
+  // Who names its network again has it as it is connected now.
+  return is_elsewhere || given.contains("network") ? connect(owner, nic, index) : Result<void>();
 }
 
 Result<void> DeviceMaker::take(model::Instance const& owner, model::Nic& nic,
@@ -381,7 +388,7 @@ Result<void> DeviceMaker::take_network(model::Instance const& owner, model::Nic&
 }
 
 Result<void> DeviceMaker::take_ip(model::Nic& nic, json::object const& given) {
-  set_text(nic.ip, given, "ip");
+  if (given.contains("ip")) nic.ip = ip_in(given);
   if (!nic.ip || model::is_ip(*nic.ip)) return {};
   if (*nic.ip == "auto") {
     return fail(ErrorCode::WrongInput,
@@ -413,7 +420,6 @@ Result<void> DeviceMaker::choose_address(model::Instance const& owner, model::Ni
                                          std::size_t index, model::Network const& network) {
   if (!nic.ip) return {};
   auto const is_new_instance = !cluster_.find(owner.uuid);
-  auto const addresses = TRY(model::AddressPool::create(network));
   auto const another_has = [&](std::string const& address) {
     return std::ranges::any_of(owner.nics, [&](model::Nic const& other) {
       return other.uuid != nic.uuid && other.network == nic.network && other.ip == address;
@@ -434,9 +440,8 @@ Result<void> DeviceMaker::choose_address(model::Instance const& owner, model::Ni
                 "Unable to get a free IP{} from the address pool; {} is full",
                 is_new_instance ? fmt::format(" for NIC {}", index) : "", network.network);
   }
-  auto const is_kept = choice_.checks_conflicts && addresses.contains(*nic.ip) &&
-                       TRY(addresses.is_external(*nic.ip));
-  if (addresses.contains(*nic.ip) && !is_kept && !another_has(*nic.ip) &&
+  auto const is_kept = choice_.checks_conflicts && model::is_external(network, *nic.ip);
+  if (is_in_ipv4_network(*nic.ip, network.network) && !is_kept && !another_has(*nic.ip) &&
       !cluster_.other_with_address(network.uuid, *nic.ip, owner.uuid)) {
     if (!is_new_instance) {
       notes_.push_back(fmt::format("Reserving IP {} in network {}", *nic.ip, network.name));
@@ -449,9 +454,11 @@ Result<void> DeviceMaker::choose_address(model::Instance const& owner, model::Ni
                               "to network {}",
                               *nic.ip, network.name)
                         : fmt::format("IP {} not available in network {}", *nic.ip, network.name);
-  return fail(
-      ErrorCode::ResourceNotUnique, "{}{}", says,
-      is_kept ? "; it is externally reserved, --no-conflicts-check takes it all the same" : "");
+  auto const* const hint =
+      is_kept            ? "; it is externally reserved, --no-conflicts-check takes it all the same"
+      : is_ipv6(*nic.ip) ? "; of a network there are IPv4 addresses only"
+                         : "";
+  return fail(ErrorCode::ResourceNotUnique, "{}{}", says, hint);
 }
 
 // An address of a network that is connected there belongs into that network.
@@ -462,7 +469,7 @@ Result<void> DeviceMaker::refuse_address_of_network(model::Instance const& owner
   if (!group) return {};
   for (auto const& connection : group->networks) {
     auto const network = cluster_.find(connection.network);
-    if (!network || !TRY(model::AddressPool::create(*network)).contains(*nic.ip)) continue;
+    if (!network || !is_in_ipv4_network(*nic.ip, network->network)) continue;
     return fail(ErrorCode::WrongState,
                 "The requested IP address ({}) belongs to network {}, but the target NIC does not.",
                 *nic.ip, network->name);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "base/random.h"
 #include "model/cluster.h"
@@ -27,12 +28,15 @@ struct FileStorage {
 
 // Addresses of networks that the job has drawn and no other will have.
 using DrawnAddresses = std::map<NetworkId, std::vector<std::string>>;
-// Draws one of each network as often as it is named. Where all are taken there are fewer.
-DrawnAddresses draw_addresses(std::vector<NetworkId> const& networks, model::Cluster const& cluster,
+// What NICs that are described so ask of the pools of networks (ip=pool).
+struct PoolWishes {
+  std::map<NetworkId, std::size_t> counts;
+  std::set<std::string> named;  // addresses that the same command gives by hand
+};
+PoolWishes pool_wishes(std::vector<json::object> const& nics, model::Cluster const& cluster);
+// Draws as many, the lowest that are free. Where all are taken there are fewer.
+DrawnAddresses draw_addresses(PoolWishes const& wishes, model::Cluster const& cluster,
                               jobs::NodeReader& nodes);
-// The networks of which such NICs want an address each (ip=pool).
-std::vector<NetworkId> pools_of(std::vector<json::object> const& nics,
-                                model::Cluster const& cluster);
 
 // Which addresses of networks a NIC may have.
 struct AddressChoice {

@@ -20,6 +20,24 @@ Result<std::vector<model::NodePtr>> wanted_nodes(std::vector<std::string> const&
   return nodes;
 }
 
+// What NICs of their instances are in.
+Result<void> check_networks(GroupAssignNodes::Plan const& plan, model::Cluster const& cluster) {
+  auto const group = TRY(cluster.group(plan.group.text()));
+  for (auto const& instance : cluster.instances_by_name()) {
+    if (std::ranges::find(plan.nodes, instance->primary_node) == plan.nodes.end()) continue;
+    for (auto const& nic : instance->nics) {
+      auto const network = nic.network ? cluster.find(*nic.network) : nullptr;
+      if (!network || group->connection(*nic.network)) continue;
+      return fail(
+          ErrorCode::WrongState,
+          "Instance {} has a NIC in the network {}, to which the group {} is not connected; "
+          "'gnt-network connect {} {}' connects it",
+          instance->name, network->name, group->name, network->name, group->name);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<jobs::LockSet> GroupAssignNodes::locks(Op const& op, model::Cluster const& cluster) {
@@ -44,6 +62,7 @@ Result<GroupAssignNodes::Plan> GroupAssignNodes::plan(Op const& op, model::Clust
   Plan plan{.group = TRY(cluster.group(op.group_name))->uuid, .nodes = {}};
   // An instance lives on one node: nothing is split by this as long as there are no mirrors.
   for (auto const& node : TRY(wanted_nodes(op.nodes, cluster))) plan.nodes.push_back(node->uuid);
+  TRY(check_networks(plan, cluster));
   return plan;
 }
 

@@ -28,6 +28,11 @@ bool adopts(json::object const& disk) {
 }
 
 // Everything that plan() works out, in the order in which it is worked out.
+Result<void> check_nic_count(opcodes::InstanceCreate const& op) {
+  if (op.nics.size() <= nics_max) return {};
+  return fail(ErrorCode::WrongInput, "An instance has at most {} NICs", nics_max);
+}
+
 class Planner {
  public:
   Planner(opcodes::InstanceCreate const& op, model::Cluster const& cluster,
@@ -275,9 +280,7 @@ class Planner {
   }
 
   Result<void> nics() {
-    if (op_.nics.size() > nics_max) {
-      return fail(ErrorCode::WrongInput, "An instance has at most {} NICs", nics_max);
-    }
+    TRY(check_nic_count(op_));
     for (auto given : op_.nics) {
       // The address that the name has.
       if (facts_.resolved && text_in(given, "ip") == "auto") given["ip"] = facts_.resolved->ip;
@@ -495,7 +498,8 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
                                       nodes.now().time_since_epoch())
                                       .count()) /
               1e6;
-  facts.drawn = draw_addresses(pools_of(op.nics, cluster), cluster, nodes);
+  TRY(check_nic_count(op));
+  facts.drawn = draw_addresses(pool_wishes(op.nics, cluster), cluster, nodes);
   std::vector<model::NodePtr> candidates;
   if (op.pnode) {
     auto const node = TRY(cluster.node(*op.pnode));

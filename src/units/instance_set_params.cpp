@@ -454,7 +454,7 @@ Result<InstanceSetParams::Facts> InstanceSetParams::inspect(Op const& op,
   }
   facts.seed =
       static_cast<std::int64_t>(nodes.random().below(std::numeric_limits<std::int64_t>::max()));
-  facts.drawn = draw_addresses(pools_of_changes(op.nics, cluster, *instance), cluster, nodes);
+  facts.drawn = draw_addresses(pool_wishes(op.nics, cluster, *instance), cluster, nodes);
   auto changed = *instance;
   TRY(change(op, cluster, facts, changed));
   auto const nics = changed_nics(cluster, *instance, changed);

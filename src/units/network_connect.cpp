@@ -10,9 +10,17 @@ namespace flotte::units {
 
 Result<jobs::LockSet> NetworkConnect::locks(Op const& op, model::Cluster const& cluster) {
   using namespace jobs;
-  return LockSet{all_shared(LockLevel::Instance),
-                 exclusive(LockLevel::NodeGroup, TRY(cluster.group(op.group_name))->uuid.text()),
-                 shared(LockLevel::Network, TRY(cluster.network(op.network_name))->uuid.text())};
+  auto const group = TRY(cluster.group(op.group_name));
+  LockSet locks{exclusive(LockLevel::NodeGroup, group->uuid.text()),
+                shared(LockLevel::Network, TRY(cluster.network(op.network_name))->uuid.text())};
+  if (!op.conflicts_check) return locks;
+  // Their addresses are looked at.
+  for (auto const& [id, instance] : cluster.instances()) {
+    if (cluster.group_of(instance->primary_node) == group) {
+      locks.push_back(shared(LockLevel::Instance, instance->name));
+    }
+  }
+  return locks;
 }
 
 Result<NetworkConnect::Facts> NetworkConnect::inspect(Op const&, model::Cluster const&,
@@ -27,6 +35,9 @@ Result<NetworkConnect::Plan> NetworkConnect::plan(Op const& op, model::Cluster c
   auto const params = TRY(model::enforce_nic({{"mode", json::value(op.network_mode)},
                                               {"link", json::value(op.network_link)},
                                               {"vlan", json::value(op.network_vlan)}}));
+  if (model::text_of(params, "mode").empty()) {
+    return fail(ErrorCode::WrongInput, "A network is connected with a mode, such as bridged");
+  }
   TRY(model::check_nic(params));
   if (auto const link = model::text_of(params, "link");
       !link.empty() && !model::is_interface_name(link)) {

@@ -8,8 +8,8 @@ namespace flotte::units {
 
 Result<jobs::LockSet> NetworkDisconnect::locks(Op const& op, model::Cluster const& cluster) {
   using namespace jobs;
-  return LockSet{all_shared(LockLevel::Instance),
-                 exclusive(LockLevel::NodeGroup, TRY(cluster.group(op.group_name))->uuid.text()),
+  // Who comes into the network meanwhile is found by the commit.
+  return LockSet{exclusive(LockLevel::NodeGroup, TRY(cluster.group(op.group_name))->uuid.text()),
                  shared(LockLevel::Network, TRY(cluster.network(op.network_name))->uuid.text())};
 }
 

@@ -9,6 +9,10 @@
 namespace flotte::units {
 
 Result<void> check_network_name(std::string_view name) {
+  // What --net takes for another word.
+  if (name == "none" || name.find(',') != std::string_view::npos) {
+    return fail(ErrorCode::WrongInput, "Invalid network name '{}': no NIC could name it", name);
+  }
   if (model::is_object_name(name)) return {};
   return fail(ErrorCode::WrongInput,
               "Invalid network name '{}': at most {} characters, no blanks among them, and no dash "
@@ -34,6 +38,10 @@ Result<void> check_ipv6(model::Network const& network) {
     return fail(ErrorCode::WrongInput, "Invalid IPv6 address '{}'", *network.gateway6);
   }
   return model::check_gateway6(network);
+}
+
+std::string address_claim(NetworkId const& network, std::string_view address) {
+  return fmt::format("ip/{}/{}", network.text(), address);
 }
 
 std::vector<std::string> nics_of_group(model::Cluster const& cluster, GroupId const& group,

@@ -16,6 +16,9 @@ Result<void> check_ipv4(std::vector<std::string> const& addresses);
 // Of the addresses beside the pool's: they are what they should be, and fit together.
 Result<void> check_ipv6(model::Network const& network);
 
+// What no two jobs may come by (jobs/unit.h); the address stands behind the last slash.
+std::string address_claim(NetworkId const& network, std::string_view address);
+
 // Those of the instances of a group that `has_it` says something of, as "web1: nic0/192.0.2.7".
 // Empty: none.
 std::vector<std::string> nics_of_group(model::Cluster const& cluster, GroupId const& group,

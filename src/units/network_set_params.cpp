@@ -44,6 +44,10 @@ void change_reservations(opcodes::NetworkSetParams const& op, model::AddressPool
       plan.warnings.push_back("Cannot unreserve Gateway's IP");
       continue;
     }
+    if (pool.is_end(address)) {
+      plan.warnings.push_back(fmt::format("Cannot unreserve {}: no host can have it", address));
+      continue;
+    }
     if (auto const released = pool.release(address); !released) {
       plan.warnings.push_back(
           fmt::format("Cannot release IP address {}: {}", address, released.error().message));
@@ -88,6 +92,11 @@ Result<NetworkSetParams::Plan> NetworkSetParams::plan(Op const& op, model::Clust
   return plan;
 }
 
+std::vector<std::string> NetworkSetParams::claims(Plan const& plan) {
+  if (!plan.network.gateway) return {};
+  return {address_claim(plan.network.uuid, *plan.network.gateway)};
+}
+
 Result<jobs::Hooks> NetworkSetParams::hooks(Op const&, model::Cluster const& cluster,
                                             Plan const& plan) {
   return network_hooks("network-modify", cluster, plan.network);
@@ -96,6 +105,7 @@ Result<jobs::Hooks> NetworkSetParams::hooks(Op const&, model::Cluster const& clu
 Result<json::value> NetworkSetParams::apply(Plan const& plan, jobs::JobContext& job) {
   for (auto const& warning : plan.warnings) job.warn(warning);
   TRY(job.commit("Changing the network", [&](store::ClusterEdit& edit) -> Result<void> {
+    TRY(edit.get(plan.network.uuid));
     edit.put(plan.network);
     return {};
   }));

@@ -22,6 +22,8 @@ struct NetworkSetParams {
   static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
                                jobs::NodeReader& nodes);
   static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  // The gateway is no instance's, also of one that is being made.
+  static std::vector<std::string> claims(Plan const& plan);
   static Result<jobs::Hooks> hooks(Op const& op, model::Cluster const& cluster, Plan const& plan);
   static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
 };

@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "model/address_pool.h"
+#include "model/params.h"
 #include "units/device_changes.h"
 #include "units/instance_create.h"
 #include "units/instance_steps.h"
@@ -110,6 +111,8 @@ TEST(NetworkAdd, what_is_wrong_is_named) {
   EXPECT_THAT(error([](auto& op) { op.network6 = "192.0.2.0/24"; }), HasSubstr("2001:db8::/64"));
   EXPECT_EQ(error([](auto& op) { op.gateway6 = "x"; }), "Invalid IPv6 address 'x'");
   EXPECT_THAT(error([](auto& op) { op.mac_prefix = "aa:00"; }), HasSubstr("three octets"));
+  EXPECT_THAT(error([](auto& op) { op.mac_prefix = "01:00:5e"; }), HasSubstr("multicast"));
+  EXPECT_THAT(error([](auto& op) { op.network_name = "none"; }), HasSubstr("no NIC could name it"));
   EXPECT_THAT(error([](auto& op) { op.tags = {"a b"}; }), HasSubstr("invalid characters"));
 }
 
@@ -147,13 +150,14 @@ TEST(NetworkSetParams, what_can_not_be_reserved_or_released_is_warned_of) {
   op.network6 = "2001:db8::/64";
   auto const plan = NetworkSetParams::plan(op, a_cluster(), {});
   ASSERT_TRUE(plan) << plan.error().message;
-  EXPECT_EQ(plan->network.ext_reservations, "10010000");
+  EXPECT_EQ(plan->network.ext_reservations, "10010001");
   EXPECT_FALSE(plan->network.mac_prefix);
   EXPECT_THAT(
       plan->warnings,
       ElementsAre(
           "Cannot reserve IP address 192.0.2.0: IP 192.0.2.0 is already externally reserved",
           "Cannot reserve IP address 203.0.113.1: 192.0.2.0/29 does not contain 203.0.113.1",
+          "Cannot unreserve 192.0.2.7: no host can have it",
           "Cannot release IP address 192.0.2.4: IP 192.0.2.4 is not externally reserved"));
   EXPECT_EQ(error_of<NetworkSetParams>({.network_name = "nosuch"}), "Network 'nosuch' not found");
 }
@@ -279,22 +283,39 @@ TEST_F(NicsInNetworks, have_what_the_connection_says_and_addresses_of_their_own)
   EXPECT_THAT(InstanceCreate::claims(*plan), ::testing::Contains("ip/lan-uuid/192.0.2.2"));
 }
 
-TEST_F(NicsInNetworks, pools_are_named_as_often_as_an_address_is_wanted) {
-  std::vector<json::object> const nics{{{"network", "lan"}, {"ip", "pool"}},
-                                       {{"network", "lan-uuid"}, {"ip", "pool"}},
-                                       {{"network", "lan"}},
-                                       {{"network", "nosuch"}, {"ip", "pool"}},
-                                       {{"ip", "pool"}}};
-  EXPECT_THAT(pools_of(nics, cluster_), ElementsAre(lan, lan));
-  auto const& instance = **cluster_.instance("web1.example");
-  auto const changes = [&](json::object params) {
+TEST_F(NicsInNetworks, wish_for_as_many_addresses_as_they_are_and_for_none_that_is_named) {
+  using Counts = std::map<NetworkId, std::size_t>;
+  std::vector<json::object> nics{{{"network", "lan"}, {"ip", "pool"}},
+                                 {{"network", "lan-uuid"}, {"ip", "POOL"}},
+                                 {{"network", "lan"}},
+                                 {{"network", "lan"}, {"ip", "192.0.2.2"}},
+                                 {{"network", "nosuch"}, {"ip", "pool"}},
+                                 {{"ip", "pool"}}};
+  EXPECT_EQ(pool_wishes(nics, cluster_).counts, (Counts{{lan, 2}}));
+  EXPECT_THAT(pool_wishes(nics, cluster_).named, ElementsAre("192.0.2.2"));
+  nics.assign(1000, {{"network", "lan"}, {"ip", "pool"}});
+  EXPECT_EQ(pool_wishes(nics, cluster_).counts, (Counts{{lan, nics_max}}));
+  auto instance = **cluster_.instance("web1.example");
+  instance.nics.push_back(instance.nics[0]);
+  auto const counts = [&](json::object params) {
     json::array all;
     all.push_back(json::array{"modify", 0, std::move(params)});
-    return pools_of_changes(all, cluster_, instance);
+    return pool_wishes(all, cluster_, instance).counts;
   };
-  EXPECT_THAT(changes({{"ip", "pool"}}), ElementsAre(lan));
-  EXPECT_THAT(changes({{"ip", "pool"}, {"network", "none"}}), IsEmpty());
-  EXPECT_THAT(changes({{"name", "x"}}), IsEmpty());
+  EXPECT_EQ(counts({{"ip", "pool"}}), (Counts{{lan, 1}}));
+  EXPECT_EQ(counts({{"ip", "pool"}, {"network", "none"}}), Counts());
+  EXPECT_EQ(counts({{"name", "x"}}), Counts());
+}
+
+TEST_F(NicsInNetworks, have_the_connection_of_now_where_the_network_is_named_again) {
+  auto group = *cluster_.find(GroupId("g-1"));
+  group.networks[0].link = "br8";
+  cluster_.put(group);
+  modified("modify", {{"name", "eth0"}});
+  EXPECT_EQ(model::text_of(after_.nics[0].nicparams, "link"), "br7");
+  modified("modify", {{"network", "lan"}});
+  EXPECT_EQ(model::text_of(after_.nics[0].nicparams, "link"), "br8");
+  EXPECT_EQ(after_.nics[0].ip, "192.0.2.1");
 }
 
 TEST_F(NicsInNetworks, what_is_wrong_is_named) {
@@ -347,6 +368,10 @@ TEST_F(NicsInNetworks, what_can_not_be_changed_is_named) {
   EXPECT_THAT(modified("modify", {{"link", "br0"}}),
               StartsWith("Not allowed to change link or mode of a NIC that is connected to a "
                          "network"));
+  EXPECT_THAT(modified("modify", {{"ip", "192.0.2.3"}, {"link", "br0"}}),
+              StartsWith("Not allowed to change link or mode"));
+  EXPECT_THAT(modified("add", {{"network", "lan"}, {"ip", "2001:db8::1"}}),
+              HasSubstr("of a network there are IPv4 addresses only"));
   EXPECT_THAT(modified("add", {{"network", "lan"}, {"mode", "routed"}}),
               StartsWith("If network is given mode or link should not"));
   EXPECT_EQ(modified("add", {{"network", "lan"}, {"ip", "192.0.2.1"}}),

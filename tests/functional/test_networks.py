@@ -91,6 +91,22 @@ def test_many_at_the_same_time_get_one_each_until_there_are_none(cluster):
     assert "Unable to get a free IP for NIC 0 from the address pool" in cluster.refused(f"{ADD} --net 0:network=lan,ip=pool one.lab.test")
 
 
+def test_addresses_by_hand_and_of_the_pool_go_together(cluster):
+    cluster.ok(f"{LAN}; gnt-network connect -N link=br0 lan")
+    cluster.ok(f"{ADD} --net 0:network=lan,ip=pool --net 1:network=lan,ip=198.51.100.2 --net 2:network=lan,ip=POOL vm1.lab.test")
+    assert cluster.ok("gnt-instance list --no-headers -o nic.ips vm1") == "198.51.100.3,198.51.100.2,198.51.100.4\n"
+    cluster.ok("gnt-instance modify --net 1:ip=198.51.100.5 --net add:network=lan,ip=pool vm1")
+    assert cluster.ok("gnt-instance list --no-headers -o nic.ips vm1") == "198.51.100.3,198.51.100.5,198.51.100.4,198.51.100.6\n"
+    cluster.ok("gnt-group add rack1")
+    assert "'gnt-network connect lan rack1' connects it" in cluster.refused("gnt-group assign-nodes rack1 node1.lab.test")
+
+
+def test_routed_networks_have_pools_too(cluster):
+    cluster.ok(f"{LAN}; gnt-network connect -N mode=routed,link=100 lan")
+    cluster.ok(f"{ADD} --net 0:network=lan,ip=pool vm1.lab.test; {ADD} --net 0:network=lan vm2.lab.test")
+    assert cluster.ok("gnt-instance list --no-headers --separator='|' -o nic.ips,nic.modes,nic.links").splitlines() == ["198.51.100.2|routed|100", "None|routed|100"]
+
+
 def test_scripts_and_hooks_are_told_of_the_network(cluster):
     hook = b"#!/bin/sh\nenv | grep NETWORK >> /srv/told\n"
     for directory in ("network-add-post.d", "network-connect-pre.d", "instance-add-pre.d"):

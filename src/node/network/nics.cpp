@@ -70,7 +70,9 @@ Result<void> Nics::check(rpc::NicSpec const& nic) const {
                 paths_.etc());
   }
   if (mode != "routed") return fail(ErrorCode::WrongInput, "There are no NICs of mode '{}'", mode);
-  if (!nic.nic.ip) return fail(ErrorCode::WrongInput, "A routed NIC needs an IP address");
+  if (!nic.nic.ip && nic.network.empty()) {
+    return fail(ErrorCode::WrongInput, "A routed NIC needs an IP address");
+  }
   return {};
 }
 
@@ -189,6 +191,8 @@ Result<void> Nics::bridge(rpc::NicSpec const& nic, std::string const& tap) {
 
 // The guest's address leads to the tap, and the node answers ARP for the rest of the world.
 Result<void> Nics::route(rpc::NicSpec const& nic, std::string const& tap) {
+  // Of one in a network whoever else routes knows it.
+  if (!nic.nic.ip) return sys::set_up(tap);
   auto const& address = *nic.nic.ip;
   auto const is_v6 = address.find(':') != std::string::npos;
   auto const family = std::string_view(is_v6 ? "ipv6" : "ipv4");

@@ -109,9 +109,10 @@ void take_nic(KvmGuest& guest, json::value const& entry) {
   auto nic = object ? schema::decode<model::Nic>(*object, schema::UnknownKeys::Ignore)
                     : Result<model::Nic>(fail(ErrorCode::EnvironmentError, "no object"));
   if (!nic) return;
-  guest.nics.push_back({{std::move(*nic), object_in(*object, "nicparams")},
-                        object_in(*object, "hvinfo"),
-                        model::text_of(*object, "tap")});
+  guest.nics.push_back(
+      {{std::move(*nic), object_in(*object, "nicparams"), object_in(*object, "netinfo")},
+       object_in(*object, "hvinfo"),
+       model::text_of(*object, "tap")});
 }
 
 void take_disk(KvmGuest& guest, json::value const& entry) {
@@ -320,6 +321,7 @@ Result<void> KvmRuntime::save(std::string const& name, KvmGuest const& guest) co
     auto nic = schema::encode(one.nic.nic);
     nic["hvinfo"] = one.place;
     nic["nicparams"] = one.nic.params;
+    nic["netinfo"] = one.nic.network;
     nic["tap"] = json::string_view(one.tap);
     nics.push_back(std::move(nic));
   }

@@ -52,6 +52,19 @@ TEST_F(KvmRuntimeFile, keeps_the_number_when_it_is_written_again) {
   EXPECT_EQ(runtime_.load("vm1").user, 4321U);
 }
 
+TEST_F(KvmRuntimeFile, keeps_what_scripts_are_told_of_the_network_of_a_nic) {
+  KvmGuest guest;
+  rpc::NicSpec nic{.nic = {.uuid = NicId("n"), .mac = "aa:00:00:00:00:01"},
+                   .params = {{"mode", "bridged"}},
+                   .network = {{"NETWORK_NAME", "lan"}}};
+  guest.nics.push_back({nic, {}, "tap0"});
+  ASSERT_TRUE(runtime_.save("vm1", guest));
+  auto const again = runtime_.load("vm1");
+  ASSERT_EQ(again.nics.size(), 1U);
+  EXPECT_EQ(again.nics[0].nic.network, nic.network);
+  EXPECT_EQ(again.nics[0].nic.params, nic.params);
+}
+
 // A process whose command line looks like that of a guest's QEMU.
 class LooksLikeQemu {
  public:
