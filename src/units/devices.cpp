@@ -229,9 +229,9 @@ DrawnAddresses draw_addresses(PoolWishes const& wishes, model::Cluster const& cl
   DrawnAddresses drawn;
   for (auto const& [id, count] : wishes.counts) {
     auto const network = cluster.find(id);
-    auto const addresses =
-        network ? model::AddressPool::create(*network, cluster.addresses_in(id))
-                : Result<model::AddressPool>(fail(ErrorCode::UnknownEntity, "It is gone"));
+    if (!network) continue;
+    // What can't be a pool is told where an address of it is asked for.
+    auto const addresses = model::AddressPool::create(*network, cluster.addresses_in(id));
     if (!addresses) continue;
     std::vector<std::string> claims;
     for (auto const& address : addresses->free(looked_at_max)) {

@@ -164,7 +164,7 @@ def test_O8_virtual_cpus_stay_where_they_are_told(vm, restart):
     vm.ok("gnt-instance modify -B vcpus=2 vm1")
     try:
         restart("cpu_mask=0:all")
-        allowed = vm.ok("grep -h Cpus_allowed_list /proc/$(pgrep qemu-system)/task/*/status").splitlines()
+        allowed = vm.ok(f"grep -h Cpus_allowed_list /proc/{vm.pid('qemu-system-x86_64')}/task/*/status").splitlines()
         assert "Cpus_allowed_list:\t0" in allowed
         assert "Number of vCPUs [2] does not match the CPU mask [0:0:0]" in vm.refused("gnt-instance modify -H cpu_mask=0:0:0 vm1 && gnt-instance reboot vm1")
     finally:
@@ -173,7 +173,7 @@ def test_O8_virtual_cpus_stay_where_they_are_told(vm, restart):
 
 def test_O8_a_chroot_and_a_sound_card(vm, restart):
     restart("use_chroot=true,soundhw=hda")
-    assert vm.ok("readlink /proc/$(pgrep qemu-system)/root").endswith("/kvm-hypervisor/chroot/vm1\n")
+    assert vm.ok(f"readlink /proc/{vm.pid('qemu-system-x86_64')}/root").endswith("/kvm-hypervisor/chroot/vm1\n")
     vm.ok("gnt-instance stop --timeout=0 vm1")
     assert vm.run("test -e /var/run/ganeti/kvm-hypervisor/chroot/vm1").returncode != 0
     vm.ok("gnt-instance modify -H use_chroot=false,soundhw= vm1")
