@@ -158,7 +158,13 @@ Outcome<int> info(Call& call) {
     std::printf("%s\n", json::serialize(networks).c_str());
     return 0;
   }
-  auto const instances = OK(rows_of(call, "instance", {"name", "nic.ips", "nic.networks"}, {}));
+  auto const is_used = [](json::value const& network) {
+    return !network.at("inst_list").as_array().empty();
+  };
+  json::array instances;
+  if (std::ranges::any_of(networks, is_used)) {
+    instances = OK(rows_of(call, "instance", {"name", "nic.ips", "nic.networks"}, {}));
+  }
   for (auto const& network : networks) {
     auto const& fields = network.as_object();
     std::fputs(network_text(fields, users_of(fields, instances)).c_str(), stdout);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/ip.h"
-#include "base/text.h"
 
 namespace flotte::model {
 namespace {

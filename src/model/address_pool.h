@@ -23,7 +23,6 @@ class AddressPool {
                                     std::vector<std::string> const& used = {});
 
   std::size_t size() const { return is_external_.size(); }
-  std::string const& network() const { return network_; }
   // False also for what is no IPv4 address.
   bool contains(std::string_view address) const { return place_of(address).has_value(); }
   // WrongInput: it is none of the network's.

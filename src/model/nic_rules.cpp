@@ -19,14 +19,18 @@ bool is_ip(std::string const& text) {
   return ipv4_number(text) || is_ipv6(text);
 }
 
+bool is_octets(std::string_view text, std::size_t count) {
+  if (text.size() != 3 * count - 1) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto const c = static_cast<unsigned char>(text[i]);
+    if (i % 3 == 2 ? c != ':' : !std::isxdigit(c)) return false;
+  }
+  return true;
+}
+
 Result<std::string> parse_mac_prefix(std::string_view text) {
   constexpr std::size_t octets = 3;
-  auto const fits = [&](std::size_t i) {
-    auto const c = static_cast<unsigned char>(text[i]);
-    return i % 3 == 2 ? c == ':' : std::isxdigit(c) != 0;
-  };
-  auto is_prefix = text.size() == 3 * octets - 1;
-  for (std::size_t i = 0; is_prefix && i < text.size(); ++i) is_prefix = fits(i);
+  auto const is_prefix = is_octets(text, octets);
   // The lowest bit of the first octet says that it is nobody's own.
   constexpr std::string_view odd = "13579bdfBDF";
   if (is_prefix && odd.find(text[1]) != std::string_view::npos) {

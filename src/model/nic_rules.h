@@ -8,6 +8,8 @@ namespace flotte::model {
 // IPv4 or IPv6, without a prefix length.
 bool is_ip(std::string const& text);
 
+// That many, as in a MAC address: aa:00:00.
+bool is_octets(std::string_view text, std::size_t count);
 // The first three octets of a MAC address, in lower case.
 Result<std::string> parse_mac_prefix(std::string_view text);
 

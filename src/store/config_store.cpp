@@ -29,12 +29,6 @@ std::string mac_claim(std::string_view mac) {
 std::string port_claim(std::int64_t port) {
   return fmt::format("port/{}", port);
 }
-std::string group_claim(std::string_view name) {
-  return fmt::format("group/{}", name);
-}
-std::string network_claim(std::string_view name) {
-  return fmt::format("network/{}", name);
-}
 std::string address_claim(NetworkId const& network, std::string_view address) {
   return fmt::format("ip/{}/{}", network.text(), address);
 }
@@ -174,12 +168,18 @@ class CommitMaker {
   Result<void> check(model::Group const* before, model::Group const* after) {
     if (!after) return before ? check_has_no_nodes(*before) : Result<void>();
     TRY(check_connections(before, *after));
-    if (before && before->name == after->name) return {};
-    commit_.claims.insert(group_claim(after->name));
-    for (auto const& [other_id, other] : edit_.edited_.groups()) {
-      if (other_id == after->uuid || other->name != after->name) continue;
-      return fail(ErrorCode::AlreadyExists, "The name {} is already used by the group {}",
-                  after->name, other_id.text());
+    return check_name(before, *after, "group");
+  }
+
+  // No two of a kind have one.
+  template <class T>
+  Result<void> check_name(T const* before, T const& after, std::string_view kind) {
+    if (before && before->name == after.name) return {};
+    commit_.claims.insert(fmt::format("{}/{}", kind, after.name));
+    for (auto const& [other_id, other] : edit_.edited_.template all<T>()) {
+      if (other_id == after.uuid || other->name != after.name) continue;
+      return fail(ErrorCode::AlreadyExists, "The name {} is already used by the {} {}", after.name,
+                  kind, other_id.text());
     }
     return {};
   }
@@ -215,14 +215,7 @@ class CommitMaker {
   Result<void> check(model::Network const* before, model::Network const* after) {
     if (!after) return before ? check_is_unconnected(*before) : Result<void>();
     TRY(check_gateway(before, *after));
-    if (before && before->name == after->name) return {};
-    commit_.claims.insert(network_claim(after->name));
-    for (auto const& [other_id, other] : edit_.edited_.networks()) {
-      if (other_id == after->uuid || other->name != after->name) continue;
-      return fail(ErrorCode::AlreadyExists, "The name {} is already used by the network {}",
-                  after->name, other_id.text());
-    }
-    return {};
+    return check_name(before, *after, "network");
   }
 
   Result<void> check_gateway(model::Network const* before, model::Network const& after) {

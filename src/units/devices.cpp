@@ -16,7 +16,7 @@ namespace flotte::units {
 namespace {
 
 constexpr int mac_tries_max = 64;
-constexpr std::size_t mac_length = 17;
+constexpr std::size_t mac_octets = 6;
 
 Result<void> refuse_unknown_keys(json::object const& given,
                                  std::set<std::string_view> const& known) {
@@ -51,15 +51,6 @@ Result<void> set_mode(model::Disk& disk, json::object const& given, std::size_t 
   }
   disk.mode = *known;
   return {};
-}
-
-bool is_mac(std::string_view text) {
-  if (text.size() != mac_length) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto const c = static_cast<unsigned char>(text[i]);
-    if (i % 3 == 2 ? c != ':' : !std::isxdigit(c)) return false;
-  }
-  return true;
 }
 
 // mode, link, vlan, antispoof; `bridge` is the old way to say the first two.
@@ -507,7 +498,8 @@ Result<std::string> DeviceMaker::mac(model::Instance const& owner, model::Nic co
     return fail(ErrorCode::InsufficientResources, "Can't generate an unused MAC address");
   }
   wanted = lower_case(std::move(wanted));
-  if (!is_mac(wanted)) return fail(ErrorCode::WrongInput, "Invalid MAC address '{}'", wanted);
+  if (!model::is_octets(wanted, mac_octets))
+    return fail(ErrorCode::WrongInput, "Invalid MAC address '{}'", wanted);
   if (mac_is_used(owner, wanted)) {
     return fail(ErrorCode::ResourceNotUnique, "MAC address '{}' already in use in cluster", wanted);
   }

@@ -32,7 +32,7 @@ Result<GroupAdd::Facts> GroupAdd::inspect(Op const&, model::Cluster const&,
 
 Result<GroupAdd::Plan> GroupAdd::plan(Op const& op, model::Cluster const& cluster,
                                       Facts const& facts) {
-  TRY(check_group_name(op.group_name));
+  TRY(check_object_name("group", op.group_name));
   TRY(check_is_free(op.group_name, cluster));
   model::Group group{.uuid = facts.uuid, .name = op.group_name};
   group.ctime = group.mtime = facts.now;

@@ -32,7 +32,7 @@ Result<GroupRename::Facts> GroupRename::inspect(Op const&, model::Cluster const&
 Result<GroupRename::Plan> GroupRename::plan(Op const& op, model::Cluster const& cluster,
                                             Facts const&) {
   auto const group = TRY(cluster.group(op.group_name));
-  TRY(check_group_name(op.new_name));
+  TRY(check_object_name("group", op.new_name));
   TRY(check_is_free(op.new_name, cluster));
   return Plan{.group = group->uuid, .name = op.new_name};
 }

@@ -6,12 +6,12 @@
 
 namespace flotte::units {
 
-Result<void> check_group_name(std::string_view name) {
+Result<void> check_object_name(std::string_view kind, std::string_view name) {
   if (model::is_object_name(name)) return {};
   return fail(ErrorCode::WrongInput,
-              "Invalid group name '{}': at most {} characters, no blanks among them, and no dash "
-              "at the beginning",
-              name, model::object_name_bytes_max);
+              "Invalid {} name '{}': at most {} characters, no blanks among them, and no dash at "
+              "the beginning",
+              kind, name, model::object_name_bytes_max);
 }
 
 Result<void> check_alloc_policy(std::string_view policy) {

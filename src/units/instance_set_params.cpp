@@ -156,7 +156,7 @@ std::vector<rpc::NicSpec> changed_nics(model::Cluster const& cluster, model::Ins
     auto spec = nic_spec(cluster, nic);
     auto const known = std::ranges::find(before.nics, nic.uuid, &model::Nic::uuid);
     auto const is_new = known == before.nics.end() || known->ip != nic.ip ||
-                        nic_spec(cluster, *known).params != spec.params;
+                        model::filled_nicparams(cluster.settings(), *known) != spec.params;
     if (is_new) changed.push_back(std::move(spec));
   }
   return changed;

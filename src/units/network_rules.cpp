@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/ip.h"
-#include "model/names.h"
+#include "units/group_rules.h"
 #include "units/hooks.h"
 
 namespace flotte::units {
@@ -13,11 +13,7 @@ Result<void> check_network_name(std::string_view name) {
   if (name == "none" || name.find(',') != std::string_view::npos) {
     return fail(ErrorCode::WrongInput, "Invalid network name '{}': no NIC could name it", name);
   }
-  if (model::is_object_name(name)) return {};
-  return fail(ErrorCode::WrongInput,
-              "Invalid network name '{}': at most {} characters, no blanks among them, and no dash "
-              "at the beginning",
-              name, model::object_name_bytes_max);
+  return check_object_name("network", name);
 }
 
 Result<void> check_ipv4(std::vector<std::string> const& addresses) {
