@@ -1,5 +1,6 @@
 // Claims: what jobs have drawn or chosen and not yet committed, so that no other job comes by the
-// same meanwhile. In memory only: what is lost with it costs the second job its commit.
+// same meanwhile. In memory only: a controller that starts takes those of journals again, before
+// any job decides.
 //
 // A job that decides looks at a configuration of before; what was let go of since then may be in
 // the next. So it stays claimed for those that were deciding at that time. Not thread-safe.

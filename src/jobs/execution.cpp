@@ -84,10 +84,6 @@ Result<json::value> Execution::act(Unit const& unit) {
     journal_.plan.op_index = static_cast<std::int64_t>(row_.current);
     journal_.plan.plan = std::move(decision->plan);
     journal_.plan.locks = encode(row_.locks);
-  } else if (auto const claims = unit.claims(journal_.plan.plan)) {
-    // They are its own, whoever has drawn the same since the start.
-    JobQueue::Look const look(queue_);
-    queue_.take_claims(id_, look.id(), *claims);
   }
   auto result = TRY(unit.apply(journal_.plan.plan, *this));
   if (!has_run_post_hooks_) run_post_hooks();

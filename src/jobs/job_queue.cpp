@@ -187,10 +187,12 @@ std::vector<SetAside> JobQueue::set_aside() const {
 void JobQueue::start() {
   Guard guard(seams_.clock, mutex_);
   is_started_ = true;
-  // Those with a journal held their locks together when the controller died: they get them before
-  // all others.
+  // Those with a journal held their locks and claims together when the controller died: they get
+  // them before all others.
   for (auto const& [id, row] : rows_) {
-    if (row->journal) ask_for_locks(*row);
+    if (!row->journal) continue;
+    ask_for_locks(*row);
+    take_claims_again(*row);
   }
   // Also before those of a higher priority, which are asked for next.
   take_granted();
@@ -794,6 +796,19 @@ bool JobQueue::take_claims(JobId id, std::uint64_t look, std::vector<std::string
   if (claims.empty()) return true;
   Guard const guard(seams_.clock, mutex_);
   return claims_.take(id, look, claims);
+}
+
+// What it decided before the controller died.
+void JobQueue::take_claims_again(Row const& row) {
+  crash::Blame const blame(blame_line(row.job.id));
+  auto const* unit = units_.find(row.journal->plan.op_id);
+  if (!unit) return;
+  // A plan that can't be read ends the opcode when it is gone on with.
+  auto const claims = unit->claims(row.journal->plan.plan);
+  if (!claims) return;
+  auto const look = claims_.begin_look();
+  claims_.take(row.job.id, look, *claims);
+  claims_.end_look(look);
 }
 
 std::vector<std::string> JobQueue::take_some_claims_of(JobId id, std::uint64_t look,

@@ -164,6 +164,7 @@ class JobQueue {
   std::size_t take_serial_slot();
   void take_granted();
   bool take_claims(JobId id, std::uint64_t look, std::vector<std::string> const& claims);
+  void take_claims_again(Row const& row);
   std::vector<std::string> take_some_claims_of(JobId id, std::uint64_t look,
                                                std::vector<std::string> const& claims,
                                                std::size_t count_max);

@@ -192,6 +192,9 @@ struct Draws {
   using Plan = ThreeSteps::Plan;
 
   static inline std::atomic<std::size_t> drawn = 0;
+  // A worker that asks for claims then waits until another job has drawn.
+  static inline std::atomic<std::size_t> late_at = 99;
+  static inline std::thread::id of_the_test;
   static Result<LockSet> locks(Op const& op, model::Cluster const&) {
     return LockSet{exclusive(LockLevel::Instance, op.instance_name)};
   }
@@ -202,7 +205,12 @@ struct Draws {
   static Result<Plan> plan(Op const&, model::Cluster const&, Facts const& facts) {
     return Plan{fmt::format("number {}", facts.number)};
   }
-  static std::vector<std::string> claims(Plan const& plan) { return {plan.name}; }
+  static std::vector<std::string> claims(Plan const& plan) {
+    while (drawn == late_at && std::this_thread::get_id() != of_the_test) {
+      std::this_thread::sleep_for(1ms);
+    }
+    return {plan.name};
+  }
   static Result<json::value> apply(Plan const& plan, JobContext& job) {
     TRY(job.step("Waiting", NodeId("node-1"), rpc::TestDelay{}));
     return json::value(json::string_view(plan.name));
@@ -211,6 +219,7 @@ struct Draws {
 
 TEST_F(JobQueueTest, of_two_that_draw_the_same_the_second_draws_again) {
   Draws::drawn = 0;
+  Draws::late_at = 99;
   units_.add<Draws>();
   auto const op = [](std::string_view name) {
     return json::object{
@@ -225,9 +234,10 @@ TEST_F(JobQueueTest, of_two_that_draw_the_same_the_second_draws_again) {
   auto const second = *queue_->submit({json::array{op("b")}}).front();
   at_work(2);
   EXPECT_EQ(Draws::drawn, 4U);
-  // Also one that was begun before a restart has what it drew.
+  // Also one that was begun before a restart has what it drew, however late it goes on.
+  Draws::of_the_test = std::this_thread::get_id();
+  Draws::late_at = 4;
   restart();
-  at_work(2);
   // Who asks for what another has is refused before it has done anything.
   auto const third = wait(*queue_->submit({json::array{op("c")}}).front());
   EXPECT_EQ(
