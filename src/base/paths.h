@@ -62,6 +62,8 @@ class Paths {
   std::string os_sessions() const { return run() + "/os-sessions"; }
   // The same of hooks.
   std::string hook_sessions() const { return run() + "/hook-sessions"; }
+  // The same of programs that are asked whether they would take a command line.
+  std::string trial_sessions() const { return run() + "/trial-sessions"; }
   std::string hooks() const { return etc() + "/hooks"; }
   std::string os_logs() const { return logs() + "/os"; }
   std::string commands_log() const { return logs() + "/commands.log"; }

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,13 +90,8 @@ std::vector<std::string> environment_of(Command const& command) {
 // Between vfork and exec the memory is the daemon's own, and only async-signal-safe calls are
 // allowed: all that is needed is made before.
 [[noreturn]] void become(Command const& command, char* const* argv, char* const* environment,
-                         int output, int errors, int status_fd, pid_t caller) {
+                         int output, int errors, int status_fd) {
   ::setsid();
-  // Whose parent has ended by now must not begin.
-  if (command.ends_with_caller &&
-      (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != caller)) {
-    ::_exit(127);
-  }
   if (!command.session_record.empty()) record_own_session(command.session_record.c_str());
   sigset_t none;
   sigemptyset(&none);
@@ -120,10 +114,9 @@ std::vector<std::string> environment_of(Command const& command) {
 // it has in registers, the child could change.
 [[gnu::noinline]] pid_t start(Command const& command, char* const* argv, char* const* environment,
                               int output, int errors, int status_fd) {
-  pid_t const caller = ::getpid();
   pid_t const pid = ::vfork();
   if (pid == 0) {
-    become(command, argv, environment, output, errors, status_fd, caller);
+    become(command, argv, environment, output, errors, status_fd);
   }
   return pid;
 }

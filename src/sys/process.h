@@ -26,9 +26,6 @@ struct Command {
   std::size_t output_bytes_max = 256 * 1024;  // of each stream; the tail is kept
   // Descriptors that the child inherits under the number they have here.
   std::vector<int> keep_fds = {};
-  // It is killed when the thread that runs it ends, as when the daemon is killed: for what nobody
-  // looks for afterwards.
-  bool ends_with_caller = false;
   // A file that tells who runs while it runs (sessions.h); empty: nobody needs to know.
   std::string session_record = {};
 };

@@ -128,3 +128,32 @@ def test_a_long_vnc_password_is_told_of(cluster, guest):
     assert said.returncode == 0 and "has 9 characters, of which VNC looks at the first 8 only" in said.stdout + said.stderr
     assert "has 9 characters" in cluster.run("gnt-cluster verify").stdout
     cluster.ok("gnt-instance modify -H vnc_bind_address=default,vnc_password_file=default vm1")
+
+
+# QEMU becomes another user, which costs it the signal that its parent has died: this is as late as that.
+ORPHAN = """#!/bin/sh
+case "$*" in
+*trial*)
+  touch /run/trial-has-begun
+  while [ ! -e /run/trial-goes-on ]; do sleep 0.1; done
+  {then} ;;
+esac
+exec /usr/local/bin/kvm-tcg "$@"
+"""
+
+
+@pytest.mark.parametrize("then", [":", "sleep 1000"], ids=["ends by itself", "is ended"])
+def test_a_trial_whose_daemon_was_killed(cluster, broken, then):
+    begun = "rm -f /run/trial-*; printf '#!/bin/sh\\nexec setpriv --pdeathsig clear /usr/local/bin/kvm-orphan \"$@\"\\n' > /usr/local/bin/kvm-own"
+    cluster.ok(f"{begun}; cat > /usr/local/bin/kvm-orphan <<'END'\n{ORPHAN.format(then=then)}END\nchmod +x /usr/local/bin/kvm-orphan")
+    command = cluster.start("gnt-instance modify -B vcpus=2 vm1")
+    cluster.wait_until("test -e /run/trial-has-begun")
+    cluster.ok("pid=$(cat /var/run/ganeti/flotte-noded.pid); kill -9 $pid; while kill -0 $pid 2> /dev/null; do sleep 0.1; done")
+    cluster.ok("touch /run/trial-goes-on")
+    if then.startswith("sleep"):
+        cluster.wait_until("pgrep -x sleep -a | grep 1000")
+        cluster.ok("cp /usr/local/bin/kvm-tcg /usr/local/bin/kvm-own; flotte daemons start")
+    cluster.wait_until("! pgrep -f '[k]vm-orphan|[n]ame trial|[s]leep 1000'")
+    cluster.ok("cp /usr/local/bin/kvm-tcg /usr/local/bin/kvm-own; flotte daemons start")
+    command.wait()
+    cluster.ok("gnt-instance modify -B vcpus=1 vm1")

@@ -207,7 +207,8 @@ class Machine {
 
 Result<void> end_leftovers(Paths const& paths) {
   TRY(sys::end_recorded_sessions(paths.os_sessions()));
-  return sys::end_recorded_sessions(paths.hook_sessions());
+  TRY(sys::end_recorded_sessions(paths.hook_sessions()));
+  return sys::end_recorded_sessions(paths.trial_sessions());
 }
 
 Machinery machine_machinery(Paths const& paths, Clock& clock, sys::Processes& processes) {

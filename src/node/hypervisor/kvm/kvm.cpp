@@ -88,7 +88,7 @@ class Kvm final : public Hypervisor {
         runtime_(paths, guest_user),
         nics_(paths, processes),
         processes_(processes),
-        trials_(processes) {
+        trials_(paths, processes) {
     machine_.has_kvm = sys::acceleration().has_kvm;
     machine_.has_default_kvm_path = sys::exists("/usr/bin/kvm");
     if (::getuid() == 0 && ::getpwnam(guest_user)) machine_.run_as = guest_user;

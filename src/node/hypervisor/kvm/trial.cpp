@@ -381,8 +381,10 @@ Result<bool> KvmTrials::run(std::vector<std::string> argv, KvmTimeLimit const& l
   auto const binary = argv.front();
   argv.insert(argv.end(), {"-chardev", fmt::format("socket,id=trial,fd={}", sockets.theirs()),
                            "-mon", "chardev=trial,mode=control"});
-  auto const finished =
-      TRY(ask({.argv = std::move(argv), .timeout = limit.left(), .keep_fds = {sockets.theirs()}}));
+  // It has both ends: should the daemon be killed, it still reads that it is to quit.
+  auto const finished = TRY(ask({.argv = std::move(argv),
+                                 .timeout = limit.left(),
+                                 .keep_fds = {sockets.ours(), sockets.theirs()}}));
   if (!finished) return false;
   auto const said = without_own_warnings(finished->errors);
   if (!finished->is_success()) {
@@ -402,7 +404,8 @@ Result<bool> KvmTrials::run(std::vector<std::string> argv, KvmTimeLimit const& l
 
 Result<std::optional<sys::Finished>> KvmTrials::ask(sys::Command command) {
   if (command.timeout <= std::chrono::seconds(0)) return std::nullopt;
-  command.ends_with_caller = true;
+  TRY(sys::make_directories(sessions_, 0700));
+  command.session_record = fmt::format("{}/{}", sessions_, ++asked_);
   auto finished = TRY(processes_.run(command));
   if (finished.timed_out) return std::nullopt;
   return finished;

@@ -6,7 +6,9 @@
 // Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/paths.h"
 #include "node/hypervisor/kvm/command_line.h"
 #include "sys/process.h"
 
@@ -39,7 +42,8 @@ class KvmTimeLimit {
 
 class KvmTrials {
  public:
-  explicit KvmTrials(sys::Processes& processes) : processes_(processes) {}
+  KvmTrials(Paths const& paths, sys::Processes& processes)
+      : sessions_(paths.trial_sessions()), processes_(processes) {}
 
   // False: QEMU took too long to say so, and nothing is known. EnvironmentError with all that it
   // said.
@@ -59,6 +63,10 @@ class KvmTrials {
   bool is_known(std::string const& shape);
   void remember(std::string const& shape);
 
+  // Who is asked now, for the daemon that comes after one that was killed. The signal that a
+  // parent's death would be (prctl(2), PR_SET_PDEATHSIG) is lost where QEMU becomes another user.
+  std::string sessions_;
+  std::atomic<std::uint64_t> asked_ = 0;
   sys::Processes& processes_;
   std::mutex mutex_;  // of what is known; never held while a program runs
   std::set<std::string> taken_;

@@ -212,7 +212,7 @@ class SlowQemu final : public sys::Processes {
       return sys::Finished{.exit_status = 1, .errors = "kvm: -flotte-end: invalid option"};
     }
     constexpr std::string_view greeting = "{\"QMP\": {\"version\": {}}}\n";
-    EXPECT_EQ(::send(command.keep_fds[0], greeting.data(), greeting.size(), 0),
+    EXPECT_EQ(::send(command.keep_fds.back(), greeting.data(), greeting.size(), 0),
               std::ssize(greeting));
     return sys::Finished{};
   }
