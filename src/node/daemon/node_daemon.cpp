@@ -167,8 +167,14 @@ Result<rpc::Nothing> NodeDaemon::leave() {
   TRY(refuse_while_guests_run());
   // Half a cluster has no address yet.
   auto const member = TRY(read_membership(paths_));
-  if (member && has_master_address(*member)) TRY(machinery_.drop_master_address(*member));
+  // A controller that looks after the address could be about to bring it up again.
   network_.reset();
+  if (member && has_master_address(*member)) {
+    if (auto dropped = machinery_.drop_master_address(*member); !dropped) {
+      TRY(open_network());
+      return Failure(std::move(dropped).error());
+    }
+  }
   TRY(remove_cluster(paths_));
   TRY(remove_state_file(paths_.node_port_file()));
   TRY(epoch_.forget());

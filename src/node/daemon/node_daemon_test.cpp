@@ -161,7 +161,11 @@ TEST(NodeDaemon, who_leaves_drops_the_address_that_the_cluster_has_now) {
   std::string dropped;
   Machinery machinery;
   machinery.raise_master_address = [](Membership const&) -> Result<void> { return {}; };
+  std::function<bool()> answers;
+  bool is_stuck = true;
   machinery.drop_master_address = [&](Membership const& member) -> Result<void> {
+    EXPECT_FALSE(answers()) << "a controller could bring it up again";
+    if (is_stuck) return fail(ErrorCode::EnvironmentError, "it is stuck");
     dropped =
         fmt::format("{} of {} on {}", member.master_ip, member.cluster_name, member.master_netdev);
     return {};
@@ -177,6 +181,14 @@ TEST(NodeDaemon, who_leaves_drops_the_address_that_the_cluster_has_now) {
     ASSERT_TRUE(
         write_state_file(test.paths.lib() + "/ssconf_" + key, std::string(value) + "\n", 0444));
   }
+  rpc::NodeClient client(test.paths);
+  answers = [&, node = test.node()] {
+    return client.ask(node, rpc::TestDelay{0}, job_context(1, 1)).has_value();
+  };
+  EXPECT_TRUE(answers());
+  EXPECT_FALSE(test.call_locally(rpc::LeaveCluster::name, {}));
+  EXPECT_NE(test.daemon->port(), 0) << "it is still a node";
+  is_stuck = false;
   ASSERT_TRUE(test.call_locally(rpc::LeaveCluster::name, {}));
   EXPECT_EQ(dropped, "192.0.2.8 of c2.example.com on br1");
 }
