@@ -79,6 +79,10 @@ void SsconfWriter::wake() {
 
 void SsconfWriter::wait(Duration longest) {
   std::unique_lock guard(mutex_);
+  if (!faults_.empty()) {
+    is_retry_wanted_ = true;
+    ++committed_;
+  }
   wait_for(guard, committed_, longest);
 }
 
@@ -128,11 +132,15 @@ void SsconfWriter::run() {
     }
     auto const writing = committed_;
     auto const is_anew = std::exchange(is_wanted_anew_, false);
+    auto const is_retry = std::exchange(is_retry_wanted_, false);
     guard.unlock();
     auto const began = clock_.now();
     if (is_anew || began >= all_again_at) {
       known_.clear();
       all_again_at = began + all_again_after;
+    }
+    if (is_retry) {
+      for (auto& [id, known] : known_) known.retry_at = {};
     }
     auto const cluster = config_.snapshot();
     auto const written = boundary("Writing ssconf", [&]() -> Result<Instant> {

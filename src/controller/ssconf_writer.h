@@ -29,7 +29,8 @@ class SsconfWriter {
 
   // Something was committed. From any thread.
   void wake();
-  // Waits until what is committed now was sent to all nodes, or for so long.
+  // Waits until what is committed now was sent to all nodes, or for so long. One that lacks
+  // something is tried once more.
   void wait(Duration longest);
   // Sends all to every node at once, whatever it has, and waits, for so long at most. Of each node
   // that could not be written to one sentence.
@@ -61,6 +62,7 @@ class SsconfWriter {
   std::uint64_t written_ = 0;    // of these
   std::size_t waiting_ = 0;      // for what is committed to be written
   bool is_wanted_anew_ = false;
+  bool is_retry_wanted_ = false;
   std::vector<std::string> faults_;  // of the last round
   bool is_stopping_ = false;
   std::thread thread_;

@@ -91,6 +91,21 @@ TEST_F(SsconfWriting, what_is_wanted_anew_is_written_at_once_and_faults_are_told
   writer_.stop();
 }
 
+// The node daemon was restarted, say, and somebody looks whether all is well.
+TEST_F(SsconfWriting, who_waits_does_not_wait_for_a_node_to_be_tried_again) {
+  make_cluster(2);
+  nodes_.fails_at = 1;
+  writer_.start();
+  // The first round may have ended before this one began to wait.
+  writer_.wait(patience);
+  writer_.wait(patience);
+  EXPECT_EQ(nodes_.written.size(), 3U);
+  // Nothing is missing any more.
+  writer_.wait(patience);
+  EXPECT_EQ(nodes_.written.size(), 3U);
+  writer_.stop();
+}
+
 // Each of the others could take its time, too.
 TEST_F(SsconfWriting, a_stop_waits_for_those_under_way_at_most) {
   constexpr int at_once = rpc::asked_at_once;
