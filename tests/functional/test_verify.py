@@ -22,6 +22,12 @@ def guest(cluster):
     cluster.run("rm -f /var/run/ganeti/fake-hypervisor/*; gnt-instance remove -f --ignore-failures vm1")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_watcher(cluster):
+    """It would bring the cluster's address up again."""
+    cluster.ok("gnt-cluster watcher pause 2h")
+
+
 @contextlib.contextmanager
 def fault(machine, make, undo):
     """Nothing is found before it is made and after it is undone."""

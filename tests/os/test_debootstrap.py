@@ -245,7 +245,7 @@ class Debootstrap(OsTest):
         for again in (False, True):
             guest = Guest(disk, WORK)
             try:
-                guest.wait_for("demo1 login: ", 180)
+                guest.wait_for("demo1 login: ", 600)
                 print(f"\n  login after {time.monotonic() - guest.started:.1f} s", file=sys.stderr)
                 guest.log_in()
                 self.assertEqual(guest.run("id -un; hostname; cat /etc/hostname"),
@@ -350,7 +350,7 @@ class Debootstrap(OsTest):
                          self.mounted(target, "find . -xdev -not -path ./lost+found -not -path ./boot/grub/grub.cfg -type f | sort"))
         guest = Guest(target, WORK)
         try:
-            guest.wait_for("demo1 login: ", 180)
+            guest.wait_for("demo1 login: ", 600)
         finally:
             guest.kill()
         with open("/dev/zero", "rb") as file:
