@@ -118,6 +118,8 @@ Result<void> Core::destroy_now() {
                 cluster->detached_disks().size(), cluster->detached_disks().begin()->first.text());
   }
   run_destroy_hooks(*cluster);
+  // A node that leaves takes the cluster's address down where its files say that it is.
+  ssconf_->wait(ssconf_patience);
   return config_->forget();
 }
 
