@@ -49,6 +49,10 @@ class Paths {
   // Of the controller: its client certificate with key (user flotte only).
   std::string controller_certificate() const { return controller() + "/client.pem"; }
 
+  // Of the remote API: certificate with key (user flotte only), and who may ask.
+  std::string rapi_certificate() const { return lib() + "/rapi.pem"; }
+  std::string rapi_users_file() const { return lib() + "/rapi/users"; }
+
   std::string kvm() const { return run() + "/kvm-hypervisor"; }
   // A socket of a guest's QEMU: monitor, qmp, kvmd, serial, qga. Where the usual path is too long
   // for a socket it is a hash of the name.

@@ -23,6 +23,14 @@ inline std::string lower_case(std::string text) {
   return text;
 }
 
+// Without blanks and ends of lines at both ends.
+inline std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blank = " \t\r\n";
+  auto const first = text.find_first_not_of(blank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blank) - first + 1);
+}
+
 // The whole text, "-12" or "+12"; none: it is no number, or does not fit.
 inline std::optional<std::int64_t> whole_number(std::string_view text) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);

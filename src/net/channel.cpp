@@ -144,6 +144,11 @@ void tune_tcp(int socket) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 50'000);
 }
 
+void acknowledge_now(int socket) {
+  int const on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 std::string errno_text(int number) {
   return std::system_category().message(number);
 }

@@ -88,6 +88,10 @@ bool has_input(int socket);
 // which overtakes the answer. Reads and forgets input until the client closes, for a bounded time.
 void linger(int socket, Channel& channel);
 
+// What was received is acknowledged now: a client that waits with its next segment until then (RFC
+// 896) would wait as long as the kernel does.
+void acknowledge_now(int socket);
+
 Instant deadline_after(Duration duration);
 void set_non_blocking(int socket);
 // No delay of small writes; a dead peer is noticed within a minute.

@@ -22,7 +22,7 @@ enum class Transport { Unix, Tcp, Tls };
 // Who is on the other side, as the kernel or the TLS handshake vouches for it.
 struct Peer {
   Transport transport = Transport::Tcp;
-  std::string address = {};  // "10.0.0.1:4711" or "unix socket"; for logs
+  std::string address = {};  // "10.0.0.1:4711", "[::1]:4711" or "unix socket"
 
   // Unix sockets only (SO_PEERCRED).
   uid_t uid = static_cast<uid_t>(-1);

@@ -42,7 +42,8 @@ std::string address_text(sockaddr_storage const& address, socklen_t size) {
                     port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return "an unknown address";
   }
-  return fmt::format("{}:{}", host.data(), port.data());
+  auto const* const shape = address.ss_family == AF_INET6 ? "[{}]:{}" : "{}:{}";
+  return fmt::format(fmt::runtime(shape), host.data(), port.data());
 }
 
 Peer unix_peer(int socket) {
@@ -67,14 +68,14 @@ struct Server::State {
   Handler const handler;
   SystemClock clock;
   Descriptor wake;  // an eventfd: a guest left, or stop()
-  std::unique_ptr<TlsContext> tls;
   std::optional<Listener> tcp;
   std::optional<Listener> unix_socket;
   std::atomic<bool> is_stopping = false;
   std::atomic<bool> keeps_out = false;  // somebody waits, and there is no room
 
   std::mutex mutex;
-  std::list<Guest> guests;  // oldest first
+  std::shared_ptr<TlsContext const> tls;  // under the mutex
+  std::list<Guest> guests;                // oldest first
   std::thread acceptor;
   std::once_flag stopped;
 
@@ -114,6 +115,15 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Handler ha
   auto* raw = state.get();
   state->acceptor = state->clock.start_thread("net-accept", [raw] { raw->accept_until_stopped(); });
   return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+Result<void> Server::renew_certificate() {
+  CHECK(state_->options.tcp && state_->options.tcp->tls);
+  std::shared_ptr<TlsContext const> renewed =
+      TRY(TlsContext::for_server(*state_->options.tcp->tls));
+  std::lock_guard const lock(state_->mutex);
+  state_->tls = std::move(renewed);
+  return {};
 }
 
 void Server::stop() {
@@ -159,7 +169,9 @@ void Server::State::accept_until_stopped() {
     if (!is_awaited || !lets_in) continue;
     auto const accepted = boundary("Accepting a connection", [&] {
       if (is_unix_ready) accept_one(unix_socket->socket(), Transport::Unix);
-      if (is_tcp_ready) accept_one(tcp->socket(), tls ? Transport::Tls : Transport::Tcp);
+      if (is_tcp_ready) {
+        accept_one(tcp->socket(), options.tcp->tls ? Transport::Tls : Transport::Tcp);
+      }
     });
     if (!accepted) log::warning("{}", accepted.error().message);
   }
@@ -245,7 +257,11 @@ void Server::State::talk_with(Guest& guest) {
   auto const socket = guest.socket.number();
   auto channel = Io<std::unique_ptr<Channel>>();
   if (guest.transport == Transport::Tls) {
-    channel = tls->accept(socket, deadline_after(options.header_timeout), guest.peer);
+    auto const context = [&] {
+      std::lock_guard const lock(mutex);
+      return tls;
+    }();
+    channel = context->accept(socket, deadline_after(options.header_timeout), guest.peer);
   } else {
     channel = plain_channel(socket);
   }

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -22,6 +24,7 @@ enum class ClientCertificate { None, Required };
 
 struct TlsServerOptions {
   std::string certificate_file;  // PEM: certificate (chain) and private key
+  std::string key_file = {};     // PEM: the private key; empty: it is in the file above
   std::string ca_file = {};      // PEM: who signs the clients' certificates
   ClientCertificate client_certificate = ClientCertificate::Required;
 };
@@ -47,6 +50,8 @@ struct ServerOptions {
   std::size_t body_bytes_max = 16 * 1024 * 1024;
   bool keeps_alive = true;
   Headers headers = {};  // added to every answer, e.g. Server
+  // What is answered to who speaks no HTTP, too much or too slowly; none: the text.
+  std::function<Response(unsigned status, std::string_view text)> refusal = {};
 
   Duration idle_timeout = std::chrono::seconds(75);    // between two requests
   Duration header_timeout = std::chrono::seconds(10);  // TLS handshake; request line and headers
@@ -65,6 +70,10 @@ class Server {
   // Ends every connection and waits for the handlers, whose writes fail and whose client_gone()
   // becomes true. Not to be called by a handler.
   void stop();
+
+  // From now on new connections are shown the certificate that is in the files now. An error
+  // changes nothing.
+  Result<void> renew_certificate();
 
   std::uint16_t port() const;  // of the TCP listener; 0 without one
 

@@ -126,7 +126,8 @@ class SocketResponder final : public Responder {
   State state_ = State::Unanswered;
 };
 
-Response plain_response(unsigned status, std::string_view text) {
+Response answer_to(ServerOptions const& options, unsigned status, std::string_view text) {
+  if (options.refusal) return options.refusal(status, text);
   return {.status = status,
           .content_type = "text/plain",
           .headers = {},
@@ -216,11 +217,12 @@ Io<void> Session::receive(RequestParser& parser, Instant first_byte_deadline) {
 }
 
 void Session::refuse(ParseFault const& fault) {
-  auto const body = fault.text + "\n";
+  auto const answer = answer_to(shared_.options, fault.status, fault.text);
   auto text = fmt::format(
-      "HTTP/1.1 {} {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: "
+      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: "
       "close\r\n\r\n{}",
-      fault.status, reason_phrase(fault.status), body.size(), body);
+      answer.status, reason_phrase(answer.status), answer.content_type, answer.body.size(),
+      answer.body);
   log::debug("Refused a request from {}: {}", peer_.address, fault.text);
   if (channel_->write_all(text, std::chrono::seconds(1))) linger(socket_, *channel_);
 }
@@ -234,7 +236,8 @@ Session::Next Session::handle(Request const& request, RequestParser const& parse
   }
   if (!channel_) return Next::Close;
   if (responder.is_unanswered() && !responder.is_broken()) {
-    static_cast<void>(responder.send(plain_response(500, "The request was not answered")));
+    static_cast<void>(
+        responder.send(answer_to(shared_.options, 500, "The request was not answered")));
   }
   if (responder.can_go_on()) return Next::KeepAlive;
   if (!responder.is_broken()) channel_->end_writing();

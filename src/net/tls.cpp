@@ -82,13 +82,14 @@ Result<Context> new_context(SSL_METHOD const* method) {
   return context;
 }
 
-Result<void> use_certificate(SSL_CTX* context, std::string const& file) {
+Result<void> use_certificate(SSL_CTX* context, std::string const& file,
+                             std::string const& key_file) {
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, file.c_str()) != 1) {
     return cant_use(file, "the certificate");
   }
-  if (SSL_CTX_use_PrivateKey_file(context, file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return cant_use(file, "the private key");
+  if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return cant_use(key_file, "the private key");
   }
   return {};
 }
@@ -244,7 +245,8 @@ TlsContext::~TlsContext() = default;
 
 Result<std::unique_ptr<TlsContext>> TlsContext::for_server(TlsServerOptions const& options) {
   auto context = TRY(new_context(TLS_server_method()));
-  TRY(use_certificate(context.get(), options.certificate_file));
+  TRY(use_certificate(context.get(), options.certificate_file,
+                      options.key_file.empty() ? options.certificate_file : options.key_file));
   if (options.client_certificate == ClientCertificate::Required) {
     TRY(trust(context.get(), options.ca_file, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT));
     auto* names = SSL_load_client_CA_file(options.ca_file.c_str());
@@ -261,7 +263,8 @@ Result<std::unique_ptr<TlsContext>> TlsContext::for_client(std::string const& ce
     return fail(ErrorCode::WrongInput, "A TLS client must know the name of its server");
   }
   auto context = TRY(new_context(TLS_client_method()));
-  if (!certificate_file.empty()) TRY(use_certificate(context.get(), certificate_file));
+  if (!certificate_file.empty())
+    TRY(use_certificate(context.get(), certificate_file, certificate_file));
   TRY(trust(context.get(), ca_file, SSL_VERIFY_PEER));
   return std::unique_ptr<TlsContext>(new TlsContext(
       std::unique_ptr<State>(new State{std::move(context), std::move(expected_name)})));
@@ -293,6 +296,7 @@ Io<Session> TlsContext::State::handshake(int socket, Instant deadline, int (*cal
 Io<std::unique_ptr<Channel>> TlsContext::accept(int socket, Instant deadline, Peer& peer) const {
   auto session = state_->handshake(socket, deadline, SSL_accept);
   if (!session) return tl::unexpected(session.error());
+  acknowledge_now(socket);
 
   peer.transport = Transport::Tls;
   Certificate const certificate(SSL_get1_peer_certificate(session->get()));

@@ -154,7 +154,7 @@ rpc::NodeFindings look_at_node(Paths const& paths, Nics const& nics, rpc::NodeVe
     if (!is_known) found.nic_faults.push_back(fault);
   }
   for (auto const& path : {paths.cluster_ca(), paths.node_certificate(),
-                           paths.controller_certificate(), rapi_certificate(paths)}) {
+                           paths.controller_certificate(), paths.rapi_certificate()}) {
     // One that is missing is among the file faults.
     if (sys::exists(path)) found.certificates.push_back(state_of(path));
   }

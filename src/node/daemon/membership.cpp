@@ -44,7 +44,7 @@ std::array<Placed, 8> cluster_files(Paths const& paths) {
            {paths.cluster_ca(), mode_public, self},
            {paths.node_certificate(), mode_secret, self},
            {paths.controller_certificate(), mode_secret, controller},
-           {rapi_certificate(paths), mode_secret, controller},
+           {paths.rapi_certificate(), mode_secret, controller},
            {paths.lib() + "/hmac.key", mode_secret, self},
            {paths.lib() + "/cluster-domain-secret", mode_secret, self},
            {membership_file(paths), mode_public, self}}};
@@ -157,7 +157,7 @@ Result<void> write_certificates(Paths const& paths, Membership const& member, Wa
   TRY(write_state_file(paths.node_certificate(), node.pem(), mode_secret));
   TRY(write_state_file(paths.controller_certificate(), controller.pem(), mode_secret,
                        Owner::controller()));
-  return write_state_file(rapi_certificate(paths), rapi.pem(), mode_secret, Owner::controller());
+  return write_state_file(paths.rapi_certificate(), rapi.pem(), mode_secret, Owner::controller());
 }
 
 Result<void> write_secrets(Paths const& paths, Random& random) {
@@ -252,9 +252,6 @@ Result<void> remove_ssconf(Paths const& paths) {
 
 }  // namespace
 
-std::string rapi_certificate(Paths const& paths) {
-  return paths.lib() + "/rapi.pem";
-}
 std::string authority_key_file(Paths const& paths) {
   return paths.lib() + "/ca.key";
 }

@@ -11,6 +11,7 @@
 #include "node/daemon/state_files.h"
 #include "node/daemon/test_daemon.h"
 #include "sys/deeds.h"
+#include "sys/defaults_file.h"
 
 namespace flotte::node {
 namespace {
@@ -471,9 +472,9 @@ TEST(NodeDaemon, malformed_requests_are_refused) {
 TEST(ListenSettings, reads_the_defaults_file) {
   constexpr std::string_view text =
       "# NODED_PORT=1\nNODED_PORT=17\n NODED_BIND = x\nNODED_BIND='::1'\r\n";
-  EXPECT_EQ(value_in_defaults(text, "NODED_PORT"), "17");
-  EXPECT_EQ(value_in_defaults(text, "NODED_BIND"), "::1");
-  EXPECT_EQ(value_in_defaults(text, "NODED"), "");
+  EXPECT_EQ(sys::value_in_defaults(text, "NODED_PORT"), "17");
+  EXPECT_EQ(sys::value_in_defaults(text, "NODED_BIND"), "::1");
+  EXPECT_EQ(sys::value_in_defaults(text, "NODED"), "");
 
   TemporaryRoot root;
   Paths const paths(root.path());

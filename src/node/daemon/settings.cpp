@@ -3,8 +3,10 @@
 #include <charconv>
 #include <limits>
 
+#include "base/text.h"
 #include "node/daemon/state_files.h"
 #include "rpc/node_calls.h"
+#include "sys/defaults_file.h"
 
 namespace flotte::node {
 namespace {
@@ -16,13 +18,6 @@ Result<std::uint16_t> parse_port(std::string_view text, std::string_view where) 
   if (parsed.ec == std::errc() && parsed.ptr == end && port != 0) return port;
   return fail(ErrorCode::WrongInput, "{}: '{}' is no port; one from 1 to {} is", where, text,
               std::numeric_limits<std::uint16_t>::max());
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blank = " \t\r\n";
-  auto const first = text.find_first_not_of(blank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
 std::string defaults_of(Paths const& paths) {
@@ -38,10 +33,10 @@ Result<ListenSettings> listen_settings(Paths const& paths) {
       is_private ? std::uint16_t{0} : static_cast<std::uint16_t>(noded_port_default)};
   auto const defaults_file = defaults_of(paths);
   auto const defaults = TRY(read_state_file(defaults_file)).value_or("");
-  if (auto const bind = value_in_defaults(defaults, "NODED_BIND"); !bind.empty()) {
+  if (auto const bind = sys::value_in_defaults(defaults, "NODED_BIND"); !bind.empty()) {
     settings.address = bind;
   }
-  if (auto const port = value_in_defaults(defaults, "NODED_PORT"); !port.empty()) {
+  if (auto const port = sys::value_in_defaults(defaults, "NODED_PORT"); !port.empty()) {
     settings.port = TRY(parse_port(port, defaults_file));
     return settings;
   }
@@ -56,7 +51,7 @@ Result<ListenSettings> listen_settings(Paths const& paths) {
 Result<std::chrono::seconds> hooks_time_limit(Paths const& paths) {
   auto const defaults_file = defaults_of(paths);
   auto const defaults = TRY(read_state_file(defaults_file)).value_or("");
-  auto const told = value_in_defaults(defaults, "HOOKS_TIMEOUT");
+  auto const told = sys::value_in_defaults(defaults, "HOOKS_TIMEOUT");
   if (told.empty()) return std::chrono::seconds(rpc::hooks_timeout_s);
   std::int64_t seconds = 0;
   auto const* end = told.data() + told.size();
@@ -67,21 +62,6 @@ Result<std::chrono::seconds> hooks_time_limit(Paths const& paths) {
   }
   return fail(ErrorCode::WrongInput, "{}: HOOKS_TIMEOUT '{}' is no number of seconds from 1 to {}",
               defaults_file, told, week);
-}
-
-std::string value_in_defaults(std::string_view contents, std::string_view key) {
-  std::string value;
-  while (!contents.empty()) {
-    auto const end = std::min(contents.find('\n'), contents.size());
-    auto line = trimmed(contents.substr(0, end));
-    contents.remove_prefix(std::min(end + 1, contents.size()));
-    if (!line.starts_with(key) || line.size() == key.size() || line[key.size()] != '=') continue;
-    line = trimmed(line.substr(key.size() + 1));
-    auto const is_quoted = line.size() >= 2 && line.front() == line.back() &&
-                           (line.front() == '"' || line.front() == '\'');
-    value = is_quoted ? line.substr(1, line.size() - 2) : line;
-  }
-  return value;
 }
 
 }  // namespace flotte::node

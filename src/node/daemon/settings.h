@@ -25,8 +25,4 @@ Result<ListenSettings> listen_settings(Paths const& paths);
 // without it an hour.
 Result<std::chrono::seconds> hooks_time_limit(Paths const& paths);
 
-// The lines of a file such as those in /etc/default: KEY=value, with or without quotes. Empty
-// where the key doesn't occur; the last one counts.
-std::string value_in_defaults(std::string_view contents, std::string_view key);
-
 }  // namespace flotte::node
