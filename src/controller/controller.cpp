@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "controller/core.h"
 #include "controller/key_files.h"
+#include "controller/remote_server.h"
 #include "net/server.h"
 #include "rapi/local_api.h"
 #include "rpc/node_client.h"
@@ -48,8 +49,10 @@ struct Controller::Parts {
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<rpc::NodeClient> nodes;
   std::unique_ptr<Core> core;
+  std::unique_ptr<rapi::Followers> followers;
   std::unique_ptr<rapi::LocalApi> api;
   std::unique_ptr<net::Server> server;
+  std::unique_ptr<RemoteServer> remote;
 };
 
 Result<void> Controller::Parts::open() {
@@ -59,10 +62,12 @@ Result<void> Controller::Parts::open() {
   auto const crashes_file = paths.controller() + "/crashes";
   TRY(core->lead(TRY(crash::record_in(crashes_file))));
   TRY(crash::forget(crashes_file));
-  rapi::Services services{
+  followers = std::make_unique<rapi::Followers>(core->queue(), clock, raise_descriptor_limit() / 2);
+  rapi::Services const services{
       .seams = core->job_seams(),
       .queue = core->queue(),
       .leader_epoch = core->epoch(),
+      .followers = *followers,
       .initialise = [this](json::object const& request,
                            jobs::Principal const& by) { return core->initialise(request, by); },
       .destroy = [this] { return core->destroy(); },
@@ -71,7 +76,7 @@ Result<void> Controller::Parts::open() {
       .watcher_paused_until = [this] { return core->watcher().paused_until(); },
       .watcher_looks =
           [this](bool ignores_pause) { return core->watcher().look_now(ignores_pause); }};
-  api = std::make_unique<rapi::LocalApi>(std::move(services), raise_descriptor_limit() / 2);
+  api = std::make_unique<rapi::LocalApi>(services);
   core->start();
   net::ServerOptions options;
   options.unix_socket = net::UnixListen{
@@ -80,6 +85,7 @@ Result<void> Controller::Parts::open() {
                                    [this](net::Request const& request, net::Responder& responder) {
                                      api->handle(request, responder);
                                    }));
+  remote = std::make_unique<RemoteServer>(paths, services);
   log::info("Serving on {}, leader epoch {}", paths.controller_socket(), core->epoch());
   return {};
 }
@@ -102,6 +108,7 @@ Controller::~Controller() {
   // Handlers wait for what these do: they let go, then the server can join them.
   parts_->nodes->stop();
   parts_->core->stop();
+  parts_->remote->stop();
   parts_->server->stop();
 }
 

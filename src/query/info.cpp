@@ -278,6 +278,7 @@ json::object cluster_info(model::Cluster const& cluster, bool is_drained,
   out["default_hypervisor"] = settings.enabled_hypervisors.empty()
                                   ? json::value(nullptr)
                                   : json::value(schema::name_of(settings.enabled_hypervisors[0]));
+  out["uid_pool"] = json::array();
   out["software_version"] = "3.0.2";
   out["protocol_version"] = 3000000;
   out["config_version"] = 3000000;

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -24,15 +25,90 @@ constexpr std::uint64_t wakeup_id = 0;
 
 }  // namespace
 
-struct Followers::Follower {
-  std::unique_ptr<net::Stream> stream;
-  std::vector<JobId> jobs;
-  std::size_t at = 0;  // which of them
-  Told told;
+class Followers::Follower {
+ public:
+  explicit Follower(std::unique_ptr<net::Stream> stream) : stream_(std::move(stream)) {}
+  virtual ~Follower() = default;
+  // Of which changes it wants to hear.
+  virtual JobId job() const = 0;
+  // False: it knows all, or has gone.
+  virtual bool tell_news(Instant now) = 0;
+  // It can't be told more than there is now.
+  virtual void cut_short() = 0;
+  virtual std::optional<Instant> deadline() const { return std::nullopt; }
+
+  net::Stream& stream() const { return *stream_; }
   // Since when it has read nothing more of what there is for it.
   std::optional<Instant> unread_since;
 
-  JobId job() const { return at < jobs.size() ? jobs[at] : JobId{}; }
+ protected:
+  bool is_rest_unsent() const { return stream_->flush() && stream_->unsent_bytes() > 0; }
+
+ private:
+  std::unique_ptr<net::Stream> stream_;
+};
+
+class Followers::Command final : public Follower {
+ public:
+  Command(std::unique_ptr<net::Stream> stream, jobs::JobQueue& queue, std::vector<JobId> jobs,
+          std::int64_t after)
+      : Follower(std::move(stream)), queue_(queue), jobs_(std::move(jobs)) {
+    told_.log_serial = after;
+  }
+  JobId job() const override { return at_ < jobs_.size() ? jobs_[at_] : JobId{}; }
+  void cut_short() override { jobs_.clear(); }
+  bool tell_news(Instant) override {
+    while (stream().unsent_bytes() < backlog_max) {
+      if (at_ >= jobs_.size()) {
+        stream().finish();
+        return is_rest_unsent();
+      }
+      auto const change = queue_.change(job(), told_.status, told_.log_serial, told_.progress);
+      if (change && !*change) break;
+      if (change) stream().write(lines_of(**change, told_));
+      // One that is not there was archived meanwhile.
+      if (!change || jobs::is_final(told_.status)) {
+        auto const ended = queue_.job(job(), jobs::JobQueue::Logs::Without);
+        if (ended) stream().write(done_line(*ended));
+        ++at_;
+        told_ = {};
+      }
+      if (!stream().flush()) return false;
+    }
+    return stream().flush() && !stream().is_client_gone();
+  }
+
+ private:
+  jobs::JobQueue& queue_;
+  std::vector<JobId> jobs_;
+  std::size_t at_ = 0;  // which of them
+  Told told_;
+};
+
+class Followers::Waiter final : public Follower {
+ public:
+  Waiter(std::unique_ptr<net::Stream> stream, JobId job, Look look, Instant until)
+      : Follower(std::move(stream)), job_(job), look_(std::move(look)), until_(until) {}
+  JobId job() const override { return job_; }
+  void cut_short() override { until_ = {}; }
+  std::optional<Instant> deadline() const override { return until_; }
+  bool tell_news(Instant now) override {
+    if (!is_told_) {
+      auto const is_time_up = now >= until_;
+      auto const told = look_(is_time_up);
+      if (!told && !is_time_up) return stream().flush() && !stream().is_client_gone();
+      is_told_ = true;
+      stream().write(told.value_or(""));
+      stream().finish();
+    }
+    return is_rest_unsent();
+  }
+
+ private:
+  JobId job_;
+  Look look_;
+  Instant until_;
+  bool is_told_ = false;
 };
 
 // What the thread waits on: the sockets of followers, and an eventfd for all else.
@@ -83,16 +159,20 @@ Followers::~Followers() {
 
 void Followers::add(std::unique_ptr<net::Stream> stream, std::vector<JobId> jobs,
                     std::int64_t after, std::string first_line) {
-  auto follower = std::make_unique<Follower>();
-  follower->stream = std::move(stream);
-  follower->stream->write(first_line);
+  stream->write(first_line);
   // Whoever submitted is told so whatever happens here. It has gone, or it takes it later.
-  (void)follower->stream->flush();
-  follower->jobs = std::move(jobs);
-  follower->told.log_serial = after;
+  (void)stream->flush();
+  let_in(std::make_unique<Command>(std::move(stream), queue_, std::move(jobs), after));
+}
+
+void Followers::wait(std::unique_ptr<net::Stream> stream, JobId job, Look look, Instant until) {
+  let_in(std::make_unique<Waiter>(std::move(stream), job, std::move(look), until));
+}
+
+void Followers::let_in(std::unique_ptr<Follower> newcomer) {
   {
     std::lock_guard const lock(mutex_);
-    newcomers_.push_back(std::move(follower));
+    newcomers_.push_back(std::move(newcomer));
     ++count_;
   }
   wakeup_->ring();
@@ -102,8 +182,8 @@ Result<void> Followers::check_room() {
   std::lock_guard const lock(mutex_);
   if (count_ < most_) return {};
   return fail(ErrorCode::TempInsufficientResources,
-              "{} commands wait for their jobs already, more can't; try again later, or with "
-              "--submit",
+              "{} commands and programs wait for their jobs already, more can't; try again later, "
+              "or with --submit",
               count_);
 }
 
@@ -120,9 +200,8 @@ void Followers::wake(JobId job) {
 void Followers::run() {
   std::array<epoll_event, 64> events{};
   for (;;) {
-    auto const count =
-        ::epoll_wait(wakeup_->epoll, events.data(), static_cast<int>(events.size()),
-                     static_cast<int>(std::chrono::milliseconds(look_every).count()));
+    auto const count = ::epoll_wait(wakeup_->epoll, events.data(), static_cast<int>(events.size()),
+                                    static_cast<int>(longest_pause().count()));
     std::set<std::uint64_t> to_tell;
     for (int i = 0; i < count; ++i) to_tell.insert(events[static_cast<std::size_t>(i)].data.u64);
     if (to_tell.erase(wakeup_id) > 0) wakeup_->answer();
@@ -139,17 +218,30 @@ void Followers::run() {
       if (found != at_job_.end()) to_tell.insert(found->second.begin(), found->second.end());
     }
     for (auto& newcomer : newcomers) to_tell.insert(take_in(std::move(newcomer)));
+    auto const now = clock_.now();
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+      to_tell.insert(deadlines_.begin()->second);
+      deadlines_.erase(deadlines_.begin());
+    }
     for (auto const id : to_tell) tell(id);
     cut_off_who_does_not_read();
   }
 }
 
+std::chrono::milliseconds Followers::longest_pause() const {
+  if (deadlines_.empty()) return look_every;
+  auto const left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadlines_.begin()->first - clock_.now());
+  return std::clamp<std::chrono::milliseconds>(left, 0ms, look_every);
+}
+
 std::uint64_t Followers::take_in(std::unique_ptr<Follower> newcomer) {
   auto const id = ++last_id_;
-  auto const socket = newcomer->stream->socket();
+  auto const socket = newcomer->stream().socket();
   // One that can't be watched is told what there is, and comes again for the rest.
   auto const is_watched = wakeup_->watch(socket, id, EPOLLOUT | EPOLLRDHUP | EPOLLET);
-  if (!is_watched) newcomer->jobs.clear();
+  if (!is_watched) newcomer->cut_short();
+  if (auto const until = newcomer->deadline()) deadlines_.emplace(*until, id);
   at_job_[newcomer->job()].insert(id);
   followers_.emplace(id, std::move(newcomer));
   return id;
@@ -160,14 +252,14 @@ void Followers::tell(std::uint64_t id) {
   if (found == followers_.end()) return;
   auto& follower = *found->second;
   auto const before = follower.job();
-  auto const unsent = follower.stream->unsent_bytes();
-  auto const told = boundary("Telling a command of its jobs",
-                             [&]() -> Result<bool> { return tell_news(follower); });
+  auto const unsent = follower.stream().unsent_bytes();
+  auto const told = boundary("Telling somebody of a job",
+                             [&]() -> Result<bool> { return follower.tell_news(clock_.now()); });
   if (!told) log::error("{}", told.error().message);
   leave(before, id);
   if (!told || !*told) return forget(id);
   at_job_[follower.job()].insert(id);
-  auto const left = follower.stream->unsent_bytes();
+  auto const left = follower.stream().unsent_bytes();
   if (left == 0) {
     follower.unread_since.reset();
   } else if (left < unsent || !follower.unread_since) {
@@ -176,7 +268,9 @@ void Followers::tell(std::uint64_t id) {
 }
 
 void Followers::forget(std::uint64_t id) {
-  followers_.erase(id);
+  auto const found = followers_.find(id);
+  if (auto const until = found->second->deadline()) deadlines_.erase({*until, id});
+  followers_.erase(found);
   std::lock_guard const lock(mutex_);
   --count_;
 }
@@ -201,31 +295,6 @@ void Followers::leave(JobId job, std::uint64_t id) {
   if (found == at_job_.end()) return;
   found->second.erase(id);
   if (found->second.empty()) at_job_.erase(found);
-}
-
-// False: it knows all, or has gone.
-bool Followers::tell_news(Follower& follower) {
-  auto& stream = *follower.stream;
-  while (stream.unsent_bytes() < backlog_max) {
-    if (follower.at == follower.jobs.size()) {
-      stream.finish();
-      return stream.flush() && stream.unsent_bytes() > 0;
-    }
-    auto const job = follower.job();
-    auto& told = follower.told;
-    auto const change = queue_.change(job, told.status, told.log_serial, told.progress);
-    if (change && !*change) break;
-    if (change) stream.write(lines_of(**change, told));
-    // One that is not there was archived meanwhile.
-    if (!change || jobs::is_final(told.status)) {
-      auto const ended = queue_.job(job, jobs::JobQueue::Logs::Without);
-      if (ended) stream.write(done_line(*ended));
-      ++follower.at;
-      told = {};
-    }
-    if (!stream.flush()) return false;
-  }
-  return stream.flush() && !stream.is_client_gone();
 }
 
 }  // namespace flotte::rapi

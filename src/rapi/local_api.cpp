@@ -83,11 +83,8 @@ std::string op_ids_of(json::array const& job) {
 
 }  // namespace
 
-LocalApi::LocalApi(Services services, std::size_t followers_max)
-    : services_(std::move(services)),
-      users_(services_.seams.clock),
-      followers_(services_.queue, services_.seams.clock, followers_max),
-      routes_(make_routes()) {}
+LocalApi::LocalApi(Services services)
+    : services_(std::move(services)), users_(services_.seams.clock), routes_(make_routes()) {}
 
 std::vector<Route> LocalApi::make_routes() {
   auto const answer = [this](Result<json::value> (LocalApi::*what)(Asked const&)) {
@@ -165,7 +162,7 @@ Result<void> LocalApi::submit(Asked const& asked, net::Responder& responder) {
   TRY(check_initialised());
   auto const jobs = TRY(jobs_in(asked.body));
   auto const follows = flag_in(asked.body, "follow");
-  if (follows) TRY(followers_.check_room());
+  if (follows) TRY(services_.followers.check_room());
   auto const ids = services_.queue.submit(jobs, asked.who);
   std::vector<JobId> made;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -185,7 +182,7 @@ Result<void> LocalApi::follow(Asked const& asked, net::Responder& responder) {
   auto const serial = after == asked.request.query.end() ? 0 : whole_number(after->second);
   if (!serial) return fail(ErrorCode::WrongInput, "Invalid serial number '{}'", after->second);
   TRY(services_.queue.job(*asked.job, jobs::JobQueue::Logs::Without));
-  TRY(followers_.check_room());
+  TRY(services_.followers.check_room());
   return stream(responder, {*asked.job}, *serial, "");
 }
 
@@ -194,7 +191,8 @@ Result<void> LocalApi::stream(net::Responder& responder, std::vector<JobId> ids,
   if (ids.size() > jobs_followed_max) ids.resize(jobs_followed_max);
   auto stream = responder.hand_over(200, "application/x-ndjson");
   // Who went away needs no answer.
-  if (stream) followers_.add(*std::move(stream), std::move(ids), after, std::move(first_line));
+  if (stream)
+    services_.followers.add(*std::move(stream), std::move(ids), after, std::move(first_line));
   return {};
 }
 

@@ -5,36 +5,19 @@
 // everything; who it was is known to the job and to the log.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "jobs/job_queue.h"
 #include "net/http.h"
-#include "rapi/followers.h"
 #include "rapi/route.h"
+#include "rapi/services.h"
 #include "sys/users.h"
 
 namespace flotte::rapi {
 
-struct Services {
-  jobs::Seams seams;
-  jobs::JobQueue& queue;
-  std::int64_t leader_epoch;
-  // What only the controller itself can do.
-  std::function<Result<JobId>(json::object const& settings, jobs::Principal const& by)> initialise;
-  std::function<Result<void>()> destroy;
-  // Seconds since the epoch; none: it is not paused.
-  std::function<Result<void>(std::optional<std::int64_t> until)> pause_watcher;
-  std::function<std::optional<std::int64_t>()> watcher_paused_until;
-  // Returns when it has looked.
-  std::function<Result<void>(bool ignores_pause)> watcher_looks;
-};
-
 class LocalApi {
  public:
-  // So many commands may follow jobs at a time.
-  LocalApi(Services services, std::size_t followers_max);
+  explicit LocalApi(Services services);
 
   void handle(net::Request const& request, net::Responder& responder);
 
@@ -62,7 +45,6 @@ class LocalApi {
 
   Services services_;
   sys::UserNames users_;
-  Followers followers_;
   std::vector<Route> routes_;
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "jobs/principal.h"
 #include "net/http.h"
@@ -42,6 +43,9 @@ struct Route {
   std::string_view sentence;
   std::variant<Answer, Streamed> answers;
 };
+
+// What stands for each "{…}" of a path's pattern, in order; nothing: the path is another one. Pure.
+std::optional<std::vector<std::string>> places_in(std::string_view pattern, std::string_view path);
 
 // Where a path leads. WrongInput: what stands for a job's number is none.
 struct Found {

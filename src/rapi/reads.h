@@ -1,0 +1,33 @@
+// What programs may read through the remote API at once: a table of routes, their answers JSON.
+// Ganeti's rules: docs/ganeti.md, "Remote API". Thread-safe.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "rapi/remote_call.h"
+#include "rapi/services.h"
+
+namespace flotte::rapi {
+
+// Who may ask, where nothing but an account's permissions says so.
+enum class Access {
+  Everybody,  // also without an account, unless accounts are required
+  Account,
+};
+
+struct Read {
+  std::string_view method;
+  std::string_view path;        // "/2/instances/{name}"
+  std::string_view permission;  // "instances.query"; empty: whoever has an account
+  Access access;
+  std::string_view sentence;  // for people
+  Granted<json::value> (*answer)(Services const& services, RemoteCall const& call);
+};
+
+std::span<Read const> reads();
+
+// As the refusal of a request that needed it.
+Refusal refusal_of(Error const& error);
+
+}  // namespace flotte::rapi
