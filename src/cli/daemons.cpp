@@ -19,6 +19,7 @@
 #include "cli/command.h"
 #include "cli/completion.h"
 #include "cli/manual.h"
+#include "cli/rapi_users.h"
 #include "cli/values.h"
 #include "net/client.h"
 
@@ -278,6 +279,23 @@ Program flotte_program() {
             "instance-fields and so on",
             names,
             false},
+           {"rapi-passwd",
+            "<user>",
+            1,
+            1,
+            {{0, "opts", true,
+              "What the user may: read, write, a role or permissions; of a user "
+              "that there is, instead of what he could"},
+             {0, "file", true, "Another users file than that of this machine"}},
+            "Sets the password of a user of the remote API, in its users file",
+            rapi_passwd},
+           {"rapi-users",
+            "",
+            0,
+            0,
+            {{0, "file", true, "Another users file than that of this machine"}},
+            "Lists the users of the remote API: name, kind of password, options",
+            rapi_users},
            {"watcher",
             "",
             0,
