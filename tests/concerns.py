@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 ALL = "base schema sys net model placement opcodes store rpc query jobs node units rapi controller cli simulation"
 PROGRAMS = [
     ("src/base/*", ALL), ("src/schema/*", ALL), ("src/model/*", ALL),
-    ("src/sys/*", "sys node controller"), ("src/net/*", "net rpc cli node"), ("src/placement/*", "placement units simulation"), ("src/opcodes/*", "opcodes jobs units rapi simulation"),
+    ("src/sys/*", "sys node controller"), ("src/net/*", "net rpc cli node rapi"), ("src/placement/*", "placement units simulation"), ("src/opcodes/*", "opcodes jobs units rapi simulation"),
     ("src/store/*", "store jobs units rapi controller simulation"), ("src/rpc/*", "rpc query jobs node units rapi controller simulation"), ("src/query/*", "query units rapi simulation"),
     ("src/jobs/*", "jobs units rapi controller simulation"), ("src/node/*", "node"), ("src/units/*", "units rapi simulation"), ("src/rapi/*", "rapi controller simulation"),
     ("src/controller/*", "controller simulation"), ("src/cli/*", "cli"), ("src/bin/*", ""), ("src/CMakeLists.txt", ALL),
@@ -32,6 +32,7 @@ GUESTS = ("tests/functional/test_start_checks.py tests/functional/test_instances
           "tests/functional/test_crash.py tests/lab/test_machines.py tests/lab/test_manual.py tests/lab/test_nics.py tests/lab/test_survival.py")
 NETWORK = "tests/functional/test_network.py tests/functional/test_devices.py tests/lab/test_nics.py tests/lab/test_cluster.py"
 HOOKS = "tests/functional/test_hooks.py"
+REMOTE = "tests/functional/test_rapi.py tests/functional/test_rapi_client.py tests/functional/test_rapi_docs.py"
 DAEMONS = ("tests/functional/test_ssconf.py tests/functional/test_crash.py tests/functional/test_watcher.py tests/functional/test_random_kills.py tests/functional/test_bad_input.py tests/lab/test_survival.py "
            "tests/lab/test_random_kills_on_volumes.py")
 PACKAGES = "tests/lab/test_packages.py tests/lab/test_survival.py tests/lab/test_cluster.py"
@@ -40,15 +41,17 @@ VERIFY = "tests/functional/test_verify.py tests/lab/test_verify_on_volumes.py"
 EVERYTHING = "tests"
 BLACK_BOX = [
     ("src/base/*", EVERYTHING), ("src/schema/*", EVERYTHING), ("src/model/*", EVERYTHING), ("src/rpc/*", EVERYTHING), ("src/bin/*", EVERYTHING),
-    ("src/sys/*", f"{GUESTS} {NETWORK} {STORAGE} {HOOKS} {DAEMONS}"), ("src/net/*", f"{COMMANDS} {DAEMONS}"), ("src/opcodes/*", f"{COMMANDS} {STORAGE} {GUESTS}"),
-    ("src/store/*", f"{COMMANDS} {DAEMONS}"), ("src/jobs/*", f"{COMMANDS} {DAEMONS} {HOOKS}"), ("src/query/*", f"{COMMANDS} {VERIFY}"), ("src/rapi/*", COMMANDS),
-    ("src/controller/*", f"{COMMANDS} {DAEMONS} tests/functional/test_user_shutdown.py tests/lab/test_cluster.py"), ("src/cli/serial_console*", "tests/functional/test_console.py tests/lab/test_manual.py"),
+    ("src/sys/*", f"{GUESTS} {NETWORK} {STORAGE} {HOOKS} {DAEMONS}"), ("src/net/*", f"{COMMANDS} {DAEMONS} {REMOTE}"), ("src/opcodes/*", f"{COMMANDS} {STORAGE} {GUESTS} {REMOTE}"),
+    ("src/store/*", f"{COMMANDS} {DAEMONS}"), ("src/jobs/*", f"{COMMANDS} {DAEMONS} {HOOKS}"), ("src/query/*", f"{COMMANDS} {VERIFY} {REMOTE}"), ("src/rapi/*", f"{COMMANDS} {REMOTE}"),
+    ("src/controller/*", f"{COMMANDS} {DAEMONS} {REMOTE} tests/functional/test_user_shutdown.py tests/lab/test_cluster.py"), ("src/cli/serial_console*", "tests/functional/test_console.py tests/lab/test_manual.py"),
+    ("src/cli/rapi_users*", "tests/functional/test_rapi_accounts.py"),
     ("src/cli/*", f"{COMMANDS} tests/functional/test_devices.py tests/functional/test_verify.py tests/lab/test_manual.py tests/lab/test_first_evening.py"),
     ("src/placement/*", COMMANDS), ("src/units/*verify*", VERIFY), ("src/units/*hooks*", HOOKS), ("src/units/*", f"{COMMANDS} {STORAGE} {GUESTS} {HOOKS} {VERIFY}"),
     ("src/node/storage/*", STORAGE), ("src/node/hypervisor/*", GUESTS), ("src/node/network/*", NETWORK), ("src/node/hooks/*", HOOKS),
     ("src/node/os/*", f"{OS} tests/functional/test_commands.py tests/functional/test_bad_input.py"), ("src/node/*", f"{STORAGE} {GUESTS} {NETWORK} {VERIFY} {DAEMONS}"),
     ("src/CMakeLists.txt", ""), ("os/*", OS), ("debian/*", PACKAGES), ("tools/package", PACKAGES), ("tools/man-pages", PACKAGES), ("tools/first-evening", "tests/lab/test_first_evening.py"),
     ("tests/functional/test_*", "{}"), ("tests/functional/transcript/*", "tests/functional/test_transcript.py"), ("tests/functional/random_kills.py", "tests/functional/test_random_kills.py tests/lab/test_random_kills_on_volumes.py"),
+    ("tests/functional/rapi_client.py", "tests/functional/test_rapi_client.py"), ("tests/functional/remote_api.py", REMOTE), ("docs/remote-api.md", "tests/functional/test_rapi_docs.py"),
     ("tests/functional/*", "tests/functional"), ("tests/lab/test_*", "{}"), ("tests/lab/evening.py", "tests/lab/test_first_evening.py"), ("tests/lab/image/*", "tests/lab/test_image.py tests/lab"),
     ("tests/lab/*", "tests/lab"), ("tests/os/*", "tests/os"), ("tests/volumes/*", "tests/volumes"), ("tests/conftest.py", EVERYTHING), ("docs/a-first-evening.md", "tests/lab/test_first_evening.py"),
     ("tests/simulation/*", ""), ("tests/style/*", ""), ("tests/*", ""), ("*", ""),

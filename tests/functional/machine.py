@@ -1,6 +1,8 @@
 """A machine of its own for a test: namespaces for processes, mounts, network and host name, with throw-away layers over
 /etc, /usr, /var and /srv. Flotte runs in it at its default paths, and nothing of it outlives the test."""
 import base64
+import contextlib
+import ctypes
 import os
 import pathlib
 import signal
@@ -10,6 +12,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build" / os.environ.get("FLOTTE_PRESET", "dev") / "bin"
+
+CLONE_NEWNET = 0x40000000
 
 # The cluster of the transcripts.
 INIT = """gnt-cluster init --master-netdev=br0 --enabled-hypervisors=fake,kvm --enabled-disk-templates=diskless,file,sharedfile \
@@ -114,6 +118,20 @@ class Machine:
         done = self.run(command, timeout)
         assert done.returncode == exit_code, f"$ {command}\n{done.stdout}{done.stderr}= {done.returncode}"
         return done.stderr
+
+    @contextlib.contextmanager
+    def network(self):
+        """Sockets that this thread of the test makes meanwhile are in the machine's network."""
+        def enter(network):
+            if ctypes.CDLL(None, use_errno=True).setns(network.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+
+        with open("/proc/thread-self/ns/net") as own, open(f"/proc/{self._init}/ns/net") as its:
+            enter(its)
+            try:
+                yield
+            finally:
+                enter(own)
 
     def write(self, path, content):
         """Into a file of the machine."""

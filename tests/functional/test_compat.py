@@ -63,7 +63,7 @@ def test_daemons_start(node, name):
 
 
 @pytest.mark.parametrize("name, code, words", [
-    ("ganeti-kvmd", 0, "flotte-noded looks itself"), ("ganeti-rapi", 1, "not built yet"), ("ganeti-confd", 1, "gnt-node list"),
+    ("ganeti-kvmd", 0, "flotte-noded looks itself"), ("ganeti-rapi", 0, "RAPI_ARGS"), ("ganeti-confd", 1, "gnt-node list"),
     ("ganeti-mond", 1, "gnt-node list"), ("ganeti-metad", 1, "no metadata daemon"), ("ganeti-listrunner", 1, "gnt-cluster command")])
 def test_the_others_say_what_does_it_here(node, name, code, words):
     done = node.run(name)
