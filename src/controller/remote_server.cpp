@@ -54,6 +54,7 @@ void RemoteServer::run() {
 }
 
 void RemoteServer::look() {
+  api_->tidy();
   auto const is_there = sys::exists(settings_.certificate_file);
   if (!is_there) {
     if (server_) log::info("The remote API ends: {} is gone", settings_.certificate_file);

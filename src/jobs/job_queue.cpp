@@ -448,6 +448,7 @@ void JobQueue::end_job(Job& job, std::size_t from, Status status, json::value co
 }
 
 void JobQueue::touch(Row const& row) {
+  ++changes_;
   seams_.clock.notify_all(changed_);
   if (listener_) listener_(row.job.id);
 }

@@ -109,6 +109,8 @@ class JobQueue {
   // UnknownEntity when there is no such job.
   Result<std::optional<Change>> change(JobId id, Status known_status, std::int64_t known_log_serial,
                                        std::uint64_t& known_progress) const;
+  // Grows whenever any job may have changed.
+  std::uint64_t changes() const { return changes_; }
   // `listener` is told which job may have changed, or has gone. It is called in the middle of the
   // queue's work: it takes note and returns. None: nobody listens any more.
   void on_change(std::function<void(JobId)> listener);
@@ -199,6 +201,7 @@ class JobQueue {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;  // some job changed
   std::function<void(JobId)> listener_;
+  std::atomic<std::uint64_t> changes_ = 0;
   std::condition_variable work_;  // ready_ or stopping_ changed, for workers
   std::map<JobId, std::unique_ptr<Row>> rows_;
   LockManager locks_;

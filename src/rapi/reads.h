@@ -23,6 +23,8 @@ struct Read {
   Access access;
   std::string_view sentence;  // for people
   Granted<json::value> (*answer)(Services const& services, RemoteCall const& call);
+  // With "?bulk=1" it is the same for all, and long.
+  bool is_shared_in_bulk = false;
 };
 
 std::span<Read const> reads();

@@ -154,19 +154,31 @@ Granted<void> RemoteApi::answer(net::Request const& request, net::Responder& res
   if (auto const* serves = std::get_if<Serves>(&resource.answers)) {
     return (this->**serves)(call, who, responder);
   }
-  auto result = Granted<json::value>();
   if (auto const* change = std::get_if<Change const*>(&resource.answers)) {
     auto const job = submit(**change, call, who);
     // Not the body: there may be secrets in it.
     log::info("{} from {}: {} {}: {}", who.name, request.peer.address, request.method, request.path,
               job ? fmt::format("job {}", number(*job)) : job.error().message);
-    result = job.map([](JobId id) { return json::value(number(id)); });
-  } else {
-    result = std::get<Read const*>(resource.answers)->answer(services_, call);
+    if (!job) return tl::unexpected(job.error());
+    (void)responder.send({.body = std::to_string(number(*job))});
+    return {};
   }
-  if (!result) return tl::unexpected(result.error());
-  (void)responder.send({.body = json::serialize(*result)});
+  auto const text = read(*std::get<Read const*>(resource.answers), call);
+  if (!text) return tl::unexpected(text.error());
+  (void)responder.send({.body = **text});
   return {};
+}
+
+Granted<SharedAnswers::Text> RemoteApi::read(Read const& read, RemoteCall const& call) {
+  auto const make = [&] {
+    return read.answer(services_, call).map([](auto const& value) {
+      return json::serialize(value);
+    });
+  };
+  auto const is_bulk = flag_in(call.query, "bulk");
+  if (read.is_shared_in_bulk && is_bulk && *is_bulk) return shared_.get(read.path, make);
+  return make().map(
+      [](std::string text) { return std::make_shared<std::string const>(std::move(text)); });
 }
 
 Granted<RemoteApi::Found> RemoteApi::find(net::Request const& request) const {

@@ -13,6 +13,7 @@
 #include "rapi/accounts.h"
 #include "rapi/changes.h"
 #include "rapi/reads.h"
+#include "rapi/shared_answers.h"
 
 namespace flotte::rapi {
 
@@ -26,6 +27,8 @@ class RemoteApi {
   RemoteApi(Services services, Accounts& accounts, Options options);
 
   void handle(net::Request const& request, net::Responder& responder);
+  // To be called now and then: gives memory back.
+  void tidy() { shared_.forget_old(); }
   // {"code", "message", "explain"}; what the server itself refuses, too.
   static net::Response refused(Refusal const& refusal);
 
@@ -55,7 +58,10 @@ class RemoteApi {
   Granted<void> list_os(RemoteCall const& call, jobs::Principal const& who,
                         net::Responder& responder);
 
+  Granted<SharedAnswers::Text> read(Read const& read, RemoteCall const& call);
+
   Services services_;
+  SharedAnswers shared_{services_};
   Accounts& accounts_;
   Options options_;
   std::vector<Resource> resources_;
