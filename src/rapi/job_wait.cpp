@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "rapi/live_query.h"
-#include "rapi/reads.h"
+#include "rapi/rows.h"
 
 namespace flotte::rapi {
 namespace {

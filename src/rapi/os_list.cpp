@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "rapi/reads.h"
+#include "rapi/rows.h"
 
 namespace flotte::rapi {
 namespace {

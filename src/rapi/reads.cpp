@@ -4,13 +4,11 @@
 
 #include "base/text.h"
 #include "rapi/live_query.h"
+#include "rapi/rows.h"
 #include "store/config_store.h"
 
 namespace flotte::rapi {
 namespace {
-
-using Names = std::vector<std::string>;
-using Fields = std::vector<std::string_view>;
 
 // What is told of each object, in this order.
 Fields const& instance_fields() {
@@ -97,33 +95,6 @@ Fields const& one_job_fields() {
     return all;
   }();
   return fields;
-}
-
-Granted<json::object> query(Services const& services, std::string_view what, json::array fields,
-                            json::array names = {}, json::value filter = nullptr) {
-  json::object body{{"what", what}, {"fields", std::move(fields)}, {"qfilter", std::move(filter)}};
-  if (!names.empty()) body["names"] = std::move(names);
-  auto answer = run_query(services.seams, services.queue, services.leader_epoch, body);
-  if (!answer) return tl::unexpected(refusal_of(answer.error()));
-  return std::move(answer->as_object());
-}
-
-// One dict a row; what is not known or not there is null.
-Granted<std::vector<json::object>> rows(Services const& services, std::string_view what,
-                                        Fields const& fields, Names const& names = {}) {
-  auto answer = query(services, what, json::array(fields.begin(), fields.end()),
-                      json::array(names.begin(), names.end()));
-  if (!answer) return tl::unexpected(answer.error());
-  std::vector<json::object> dicts;
-  for (auto& row : (*answer)["data"].get_array()) {
-    auto& dict = dicts.emplace_back();
-    dict.reserve(fields.size());
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      auto& cell = row.get_array()[i].get_array();
-      dict.emplace(fields[i], cell[0] == 0 ? std::move(cell[1]) : json::value(nullptr));
-    }
-  }
-  return dicts;
 }
 
 json::array array_of(std::vector<json::object> dicts) {
@@ -416,21 +387,6 @@ constexpr Read table[] = {
 
 std::span<Read const> reads() {
   return table;
-}
-
-Refusal refusal_of(Error const& error) {
-  switch (error.code) {
-    case ErrorCode::UnknownEntity:
-      return {404, error.message};
-    case ErrorCode::InternalError:
-      return {500, error.message};
-    case ErrorCode::TempInsufficientResources:
-      return {503, error.message};
-    case ErrorCode::WrongState:
-      return {error.error_class == ErrorClass::QueueDrained ? 503U : 400U, error.message};
-    default:
-      return {400, error.message};
-  }
 }
 
 }  // namespace flotte::rapi

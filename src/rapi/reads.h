@@ -29,7 +29,4 @@ struct Read {
 
 std::span<Read const> reads();
 
-// As the refusal of a request that needed it.
-Refusal refusal_of(Error const& error);
-
 }  // namespace flotte::rapi

@@ -8,8 +8,10 @@
 #include "net/base64.h"
 #include "opcodes/opcode.h"
 #include "rapi/job_wait.h"
+#include "rapi/metrics.h"
 #include "rapi/os_list.h"
 #include "rapi/route.h"
+#include "rapi/rows.h"
 #include "store/config_store.h"
 
 namespace flotte::rapi {
@@ -109,6 +111,7 @@ std::vector<RemoteApi::Resource> RemoteApi::make_resources() {
   }
   all.push_back({"GET", "/2/jobs/{job}/wait", "jobs.wait", Access::Account, &RemoteApi::wait});
   all.push_back({"GET", "/2/os", "os.list", Access::Everybody, &RemoteApi::list_os});
+  all.push_back({"GET", "/metrics", "", Access::Everybody, &RemoteApi::tell_metrics});
   return all;
 }
 
@@ -249,6 +252,14 @@ Granted<JobId> RemoteApi::submit(Change const& change, RemoteCall const& call,
 Granted<void> RemoteApi::wait(RemoteCall const& call, jobs::Principal const&,
                               net::Responder& responder) {
   return wait_for_job(services_, call, responder);
+}
+
+Granted<void> RemoteApi::tell_metrics(RemoteCall const&, jobs::Principal const&,
+                                      net::Responder& responder) {
+  auto const text = shared_.get("/metrics", [this] { return metrics(services_); });
+  if (!text) return tl::unexpected(text.error());
+  (void)responder.send({.content_type = std::string(metrics_type), .body = **text});
+  return {};
 }
 
 Granted<void> RemoteApi::list_os(RemoteCall const& call, jobs::Principal const& who,
