@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "rapi/live_query.h"
+#include "rapi/openapi.h"
 #include "rapi/rows.h"
 #include "store/config_store.h"
 
@@ -342,33 +343,41 @@ Granted<json::value> filters(Services const&, RemoteCall const&) {
   return refuse(501, "Filters of jobs (gnt-filter) are not built yet");
 }
 
+Granted<json::value> description(Services const&, RemoteCall const&) {
+  static json::value const all = openapi();
+  return all;
+}
+
 constexpr Read table[] = {
     {"GET", "/", "", Access::Everybody, "Nothing.", nothing},
     {"GET", "/2", "", Access::Everybody, "Nothing.", nothing},
     {"GET", "/version", "", Access::Everybody, "The version of this interface.", version},
     {"GET", "/2/features", "", Access::Everybody, "What it can beyond its version.", features},
+    {"GET", "/2/openapi.json", "", Access::Everybody, "This description.", description},
     {"GET", "/2/info", "cluster.info", Access::Everybody, "Tells of the cluster.", info},
     {"GET", "/2/tags", "tags.get", Access::Everybody, "The cluster's tags.", cluster_tags},
-    {"GET", "/2/instances", "instances.list", Access::Everybody, "All instances.", instances, true},
+    {"GET", "/2/instances", "instances.list", Access::Everybody, "All instances.", instances, true,
+     true},
     {"GET", "/2/instances/{name}", "instances.query", Access::Everybody, "One instance.", instance},
     {"GET", "/2/instances/{name}/tags", "tags.get", Access::Everybody, "An instance's tags.",
      tags_of<an_instance>},
     {"GET", "/2/instances/{name}/console", "instances.query.console", Access::Account,
      "How its console is reached.", console},
-    {"GET", "/2/nodes", "nodes.list", Access::Everybody, "All nodes.", nodes, true},
+    {"GET", "/2/nodes", "nodes.list", Access::Everybody, "All nodes.", nodes, true, true},
     {"GET", "/2/nodes/{name}", "nodes.query", Access::Everybody, "One node.", node},
     {"GET", "/2/nodes/{name}/role", "nodes.role.query", Access::Everybody, "A node's role.", role},
     {"GET", "/2/nodes/{name}/tags", "tags.get", Access::Everybody, "A node's tags.",
      tags_of<a_node>},
-    {"GET", "/2/groups", "groups.list", Access::Everybody, "All node groups.", groups},
+    {"GET", "/2/groups", "groups.list", Access::Everybody, "All node groups.", groups, true},
     {"GET", "/2/groups/{name}", "groups.query", Access::Everybody, "One node group.", group},
     {"GET", "/2/groups/{name}/tags", "tags.get", Access::Everybody, "A node group's tags.",
      tags_of<a_group>},
-    {"GET", "/2/networks", "networks.list", Access::Everybody, "All networks.", networks},
+    {"GET", "/2/networks", "networks.list", Access::Everybody, "All networks.", networks, true},
     {"GET", "/2/networks/{name}", "networks.query", Access::Everybody, "One network.", network},
     {"GET", "/2/networks/{name}/tags", "tags.get", Access::Everybody, "A network's tags.",
      tags_of<a_network>},
-    {"GET", "/2/jobs", "jobs.list", Access::Everybody, "All jobs that are not archived.", job_list},
+    {"GET", "/2/jobs", "jobs.list", Access::Everybody, "All jobs that are not archived.", job_list,
+     true},
     {"GET", "/2/jobs/{job}", "jobs.query", Access::Everybody, "One job.", job},
     {"DELETE", "/2/jobs/{job}", "jobs.cancel", Access::Account, "Cancels a job.", cancel},
     {"GET", "/2/query/{resource}", "query.all", Access::Account, "Lists objects.", query_by_path},
@@ -376,11 +385,16 @@ constexpr Read table[] = {
      query_by_body},
     {"GET", "/2/query/{resource}/fields", "query.all", Access::Everybody,
      "Lists the fields of a list.", query_fields},
-    {"GET", "/2/filters", "filter.list", Access::Everybody, "Not built yet.", filters},
-    {"POST", "/2/filters", "filter.create", Access::Account, "Not built yet.", filters},
-    {"GET", "/2/filters/{uuid}", "filter.query", Access::Everybody, "Not built yet.", filters},
-    {"PUT", "/2/filters/{uuid}", "filter.modify", Access::Account, "Not built yet.", filters},
-    {"DELETE", "/2/filters/{uuid}", "filter.remove", Access::Account, "Not built yet.", filters},
+    {"GET", "/2/filters", "filter.list", Access::Everybody, "Not built yet.", filters, false, false,
+     false},
+    {"POST", "/2/filters", "filter.create", Access::Account, "Not built yet.", filters, false,
+     false, false},
+    {"GET", "/2/filters/{uuid}", "filter.query", Access::Everybody, "Not built yet.", filters,
+     false, false, false},
+    {"PUT", "/2/filters/{uuid}", "filter.modify", Access::Account, "Not built yet.", filters, false,
+     false, false},
+    {"DELETE", "/2/filters/{uuid}", "filter.remove", Access::Account, "Not built yet.", filters,
+     false, false, false},
 };
 
 }  // namespace

@@ -23,8 +23,11 @@ struct Read {
   Access access;
   std::string_view sentence;  // for people
   Granted<json::value> (*answer)(Services const& services, RemoteCall const& call);
-  // With "?bulk=1" it is the same for all, and long.
+  // A list, of which "?bulk=1" tells more.
+  bool is_list = false;
+  // That is the same for all, and long.
   bool is_shared_in_bulk = false;
+  bool is_built = true;
 };
 
 std::span<Read const> reads();

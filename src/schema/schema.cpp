@@ -40,6 +40,21 @@ Result<std::int64_t> whole_number(json::value const& from, std::string_view wher
 
 }  // namespace
 
+json::object json_schema_of(Fields fields) {
+  json::object properties;
+  json::array required;
+  for (auto const& field : fields) {
+    auto property = field.codec->json_schema();
+    property["description"] = field.doc;
+    properties[field.name] = std::move(property);
+    if (field.presence == Presence::Required) required.emplace_back(field.name);
+  }
+  json::object schema{
+      {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+  if (!required.empty()) schema["required"] = std::move(required);
+  return schema;
+}
+
 json::object encode_object(Fields fields, void const* object, Secrets secrets) {
   json::object out;
   out.reserve(fields.size());
@@ -103,14 +118,16 @@ constinit Codec const CodecFor<bool>::codec{
       if (!from.is_bool()) return wrong_type(where, "bool", from);
       *static_cast<bool*>(into) = from.get_bool();
       return {};
-    }};
+    },
+    [] { return json::object{{"type", "boolean"}}; }};
 
 constinit Codec const CodecFor<std::int64_t>::codec{
     "int", encode_plain<std::int64_t>,
     [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       *static_cast<std::int64_t*>(into) = TRY(whole_number(from, where));
       return {};
-    }};
+    },
+    [] { return json::object{{"type", "integer"}}; }};
 
 constinit Codec const CodecFor<double>::codec{
     "float", encode_plain<double>,
@@ -118,7 +135,8 @@ constinit Codec const CodecFor<double>::codec{
       if (!from.is_number()) return wrong_type(where, "float", from);
       *static_cast<double*>(into) = from.to_number<double>();
       return {};
-    }};
+    },
+    [] { return json::object{{"type", "number"}}; }};
 
 constinit Codec const CodecFor<std::string>::codec{
     "str",
@@ -129,7 +147,8 @@ constinit Codec const CodecFor<std::string>::codec{
       if (!from.is_string()) return wrong_type(where, "str", from);
       static_cast<std::string*>(into)->assign(from.get_string().data(), from.get_string().size());
       return {};
-    }};
+    },
+    [] { return json::object{{"type", "string"}}; }};
 
 constinit Codec const CodecFor<MiB>::codec{
     "int>=0", [](void const* from) { return json::value(static_cast<MiB const*>(from)->value); },
@@ -138,21 +157,24 @@ constinit Codec const CodecFor<MiB>::codec{
       if (number < 0) return wrong_type(where, "a size in MiB", from);
       static_cast<MiB*>(into)->value = number;
       return {};
-    }};
+    },
+    [] { return json::object{{"type", "integer"}, {"minimum", 0}}; }};
 
 constinit Codec const CodecFor<JobId>::codec{
     "jobid", [](void const* from) { return json::value(number(*static_cast<JobId const*>(from))); },
     [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       *static_cast<JobId*>(into) = JobId{TRY(whole_number(from, where))};
       return {};
-    }};
+    },
+    [] { return json::object{{"type", "integer"}}; }};
 
 constinit Codec const CodecFor<json::value>::codec{
     "any", encode_plain<json::value>,
     [](void* into, json::value const& from, std::string_view, UnknownKeys) -> Result<void> {
       *static_cast<json::value*>(into) = from;
       return {};
-    }};
+    },
+    [] { return json::object(); }};
 
 constinit Codec const CodecFor<json::object>::codec{
     "dict", encode_plain<json::object>,
@@ -160,7 +182,8 @@ constinit Codec const CodecFor<json::object>::codec{
       if (!from.is_object()) return wrong_type(where, "dict", from);
       *static_cast<json::object*>(into) = from.get_object();
       return {};
-    }};
+    },
+    [] { return json::object{{"type", "object"}}; }};
 
 constinit Codec const CodecFor<json::array>::codec{
     "list", encode_plain<json::array>,
@@ -168,6 +191,7 @@ constinit Codec const CodecFor<json::array>::codec{
       if (!from.is_array()) return wrong_type(where, "list", from);
       *static_cast<json::array*>(into) = from.get_array();
       return {};
-    }};
+    },
+    [] { return json::object{{"type", "array"}}; }};
 
 }  // namespace flotte::schema

@@ -38,6 +38,8 @@ struct Codec {
   // `where` names the value in errors: "disks[0].size".
   Result<void> (*decode)(void* into, json::value const& from, std::string_view where,
                          UnknownKeys unknown);
+  // For programs: JSON Schema, draft 2020-12.
+  json::object (*json_schema)();
 };
 
 enum class Presence { Optional, Required };
@@ -69,6 +71,8 @@ concept HasFields = requires {
 enum class Secrets { Show, Hide };
 
 json::object encode_object(Fields fields, void const* object, Secrets secrets = Secrets::Show);
+// Of a dict with these members and no others.
+json::object json_schema_of(Fields fields);
 Result<void> decode_object(Fields fields, void* object, json::value const& from,
                            std::string_view where, UnknownKeys unknown);
 
@@ -165,7 +169,8 @@ struct CodecFor<Id<Tag>> {
         TRY(CodecFor<std::string>::codec.decode(&text, from, where, unknown));
         *static_cast<Id<Tag>*>(into) = Id<Tag>(std::move(text));
         return {};
-      }};
+      },
+      [] { return json::object{{"type", "string"}}; }};
 };
 
 template <NamedEnum E>
@@ -181,6 +186,11 @@ struct CodecFor<E> {
           }
         }
         return wrong_type(where, EnumNames<E>::type_name, from);
+      },
+      [] {
+        json::array names;
+        for (auto const& [value, name] : EnumNames<E>::names) names.emplace_back(name);
+        return json::object{{"type", "string"}, {"enum", std::move(names)}};
       }};
 };
 
@@ -190,7 +200,8 @@ struct CodecFor<T> {
       "dict", [](void const* from) { return json::value(encode(*static_cast<T const*>(from))); },
       [](void* into, json::value const& from, std::string_view where, UnknownKeys unknown) {
         return decode_object(T::fields(), into, from, where, unknown);
-      }};
+      },
+      [] { return json_schema_of(T::fields()); }};
 };
 
 template <class T>
@@ -209,6 +220,10 @@ struct CodecFor<std::optional<T>> {
           return {};
         }
         return CodecFor<T>::codec.decode(&optional.emplace(), from, where, unknown);
+      },
+      [] {
+        return json::object{{"anyOf", json::array{CodecFor<T>::codec.json_schema(),
+                                                  json::object{{"type", "null"}}}}};
       }};
 };
 
@@ -233,7 +248,8 @@ struct CodecFor<std::vector<T>> {
           TRY(CodecFor<T>::codec.decode(&list.emplace_back(), item, name, unknown));
         }
         return {};
-      }};
+      },
+      [] { return json::object{{"type", "array"}, {"items", CodecFor<T>::codec.json_schema()}}; }};
 };
 
 template <class T>
@@ -257,6 +273,10 @@ struct CodecFor<std::map<std::string, T>> {
           TRY(CodecFor<T>::codec.decode(&map[std::string(key)], item, name, unknown));
         }
         return {};
+      },
+      [] {
+        return json::object{{"type", "object"},
+                            {"additionalProperties", CodecFor<T>::codec.json_schema()}};
       }};
 };
 
