@@ -275,6 +275,11 @@ std::vector<Result<JobId>> JobQueue::submit(std::vector<json::array> const& jobs
                     "The job has {} bytes, and may have {}; submit it as several", size,
                     job_bytes_max);
       }
+      // It would be stored and never be read again.
+      if (!is_utf8(txn.operations.back().value)) {
+        txn.operations.pop_back();
+        return fail(ErrorCode::WrongInput, "The job has text that is not UTF-8");
+      }
       last_id_ = number(job_id);
       return job_id;
     };

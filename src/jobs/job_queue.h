@@ -96,7 +96,8 @@ class JobQueue {
   // Archived ones too. UnknownEntity.
   enum class Logs { With, Without };
   Result<Job> job(JobId id, Logs logs = Logs::With) const;
-  std::vector<Job> jobs() const;  // without their logs; not archived, by id
+  std::vector<JobId> ids() const;  // not archived, in order
+  std::vector<Job> jobs() const;   // without their logs; not archived, by id
   // What the jobs that have not ended were asked to do.
   std::vector<json::object> unfinished_opcodes() const;
   std::vector<LockManager::Entry> locks() const;

@@ -267,6 +267,15 @@ TEST_F(JobQueueTest, a_queue_drained_while_the_cluster_is_ended_leaves_nothing) 
   EXPECT_TRUE(store_.range_prefix("/queue/drain")->empty());
 }
 
+TEST_F(JobQueueTest, what_could_not_be_read_again_is_not_stored) {
+  auto op = a_job("a").front();
+  op.as_object()["instance_name"] = "\xff";
+  auto const refused = queue_->submit({json::array{op}}).front();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "The job has text that is not UTF-8");
+  EXPECT_TRUE(queue_->jobs().empty());
+}
+
 TEST_F(JobQueueTest, a_new_cluster_is_not_drained_because_the_one_before_was) {
   ASSERT_TRUE(queue_->set_drained(true));
   EXPECT_TRUE(queue_->run_last(60s, [&] { return config_->forget(); }));

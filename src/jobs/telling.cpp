@@ -37,6 +37,14 @@ std::vector<LogLine> JobQueue::log_from_store(JobId id, std::int64_t after) cons
   return {};
 }
 
+std::vector<JobId> JobQueue::ids() const {
+  Guard const guard(seams_.clock, mutex_);
+  std::vector<JobId> list;
+  list.reserve(rows_.size());
+  for (auto const& [id, row] : rows_) list.push_back(id);
+  return list;
+}
+
 std::vector<Job> JobQueue::jobs() const {
   Guard const guard(seams_.clock, mutex_);
   std::vector<Job> list;

@@ -55,12 +55,14 @@ class PlainChannel final : public Channel {
   }
 
   Io<void> write_all(std::string_view bytes, Duration stall_max) override {
+    auto const until = deadline_of(bytes.size(), stall_max);
     while (!bytes.empty()) {
       auto const count = write_some(bytes);
       if (!count) return tl::unexpected(count.error());
       bytes.remove_prefix(*count);
       if (*count > 0) continue;
-      if (auto waited = wait_for(socket_, Wait::Write, deadline_after(stall_max)); !waited) {
+      auto const deadline = std::min(until, deadline_after(stall_max));
+      if (auto waited = wait_for(socket_, Wait::Write, deadline); !waited) {
         return waited;
       }
     }
@@ -142,6 +144,11 @@ void tune_tcp(int socket) {
   set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
   set(IPPROTO_TCP, TCP_KEEPCNT, 3);
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 50'000);
+}
+
+Instant deadline_of(std::size_t bytes, Duration stall_max) {
+  constexpr std::size_t slowest = 64 * 1024;  // a second
+  return deadline_after(stall_max + std::chrono::seconds(bytes / slowest));
 }
 
 void acknowledge_now(int socket) {

@@ -93,6 +93,10 @@ void linger(int socket, Channel& channel);
 void acknowledge_now(int socket);
 
 Instant deadline_after(Duration duration);
+
+// Within which so much must have been taken, however slowly: nobody keeps a thread for ever by
+// reading a byte now and then.
+Instant deadline_of(std::size_t bytes, Duration stall_max);
 void set_non_blocking(int socket);
 // No delay of small writes; a dead peer is noticed within a minute.
 void tune_tcp(int socket);

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "net/certificates.h"
@@ -165,6 +167,33 @@ TEST_F(Tls, needs_files_that_exist) {
       .host = "::1", .port = 1, .ca_file = file("none.pem"), .expected_name = "node1"}));
   EXPECT_FALSE(Client::create(
       TlsClientOptions{.host = "::1", .port = 1, .ca_file = file("ca.pem"), .expected_name = ""}));
+}
+
+TEST_F(Tls, a_certificate_that_is_renewed_is_shown_to_newcomers_and_cuts_nobody_off) {
+  auto const own = file("renewed.pem");
+  auto const copy = [&](std::string const& from) {
+    std::filesystem::copy_file(file(from), own, std::filesystem::copy_options::overwrite_existing);
+  };
+  copy("node.pem");
+  auto server = serve(echo, "renewed.pem");
+  auto const early = *Client::create(options(*server));
+  ASSERT_TRUE(early->request({}, 10s));
+  // Of another authority: who trusts the first one's does not come in any more.
+  copy("strange.pem");
+  ASSERT_TRUE(server->renew_certificate());
+  EXPECT_TRUE(early->request({}, 10s)) << "its connection is the old one";
+  auto const late = *Client::create(options(*server));
+  EXPECT_FALSE(late->request({}, 10s));
+  // What is no certificate changes nothing.
+  std::ofstream(own) << "nothing";
+  EXPECT_FALSE(server->renew_certificate());
+  std::filesystem::remove(own);
+  auto const gone = server->renew_certificate();
+  ASSERT_FALSE(gone);
+  EXPECT_NE(gone.error().message.find("renewed.pem: No such file"), std::string::npos);
+  copy("node.pem");
+  ASSERT_TRUE(server->renew_certificate());
+  EXPECT_TRUE(late->request({}, 10s));
 }
 
 TEST_F(Tls, lets_browsers_in_without_certificate_where_none_is_required) {

@@ -5,6 +5,8 @@
 #include <array>
 #include <optional>
 
+#include "base/utf8.h"
+
 namespace flotte::net {
 namespace {
 
@@ -80,6 +82,7 @@ Result<std::string> decode(std::string_view text, Plus plus) {
     }
     decoded += character;
   }
+  if (!is_utf8(decoded)) return fail(ErrorCode::WrongInput, "The address is not UTF-8");
   return decoded;
 }
 

@@ -277,7 +277,10 @@ void Server::State::talk_with(Guest& guest) {
                     *std::move(channel), guest.peer);
     session.serve();
   } else {
-    log::info("No TLS with {}: {}", guest.peer.address, channel.error().text);
+    // Where everybody may come, many do who want nothing: scanners, checks whether a port is open.
+    auto const is_for_few = options.tcp->tls->client_certificate == ClientCertificate::Required;
+    auto const text = fmt::format("No TLS with {}: {}", guest.peer.address, channel.error().text);
+    is_for_few ? log::info("{}", text) : log::debug("{}", text);
     // The alert that says why must not be overtaken by a reset.
     linger(socket, *plain_channel(socket));
   }

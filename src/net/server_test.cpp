@@ -46,6 +46,29 @@ TEST(UnixServer, answers_and_knows_who_asks) {
   EXPECT_EQ(answer->body, "hello");
 }
 
+TEST(UnixServer, its_own_refusals_have_the_form_and_headers_of_its_answers) {
+  auto const directory = TemporaryDirectory();
+  auto const path = directory.path("socket");
+  auto server = Server::create({.unix_socket = UnixListen{.path = path},
+                                .headers = {{"Server", "Ours"}},
+                                .refusal =
+                                    [](unsigned status, std::string_view text) {
+                                      return Response{.status = status,
+                                                      .headers = {{"X-Why", "it"}},
+                                                      .body = fmt::format("<{}>", text)};
+                                    }},
+                               echo);
+  ASSERT_TRUE(server) << server.error().message;
+  RawClient client(path);
+  client.send("no HTTP\r\n\r\n");
+  auto const all = client.receive_all();
+  EXPECT_EQ(all.find("HTTP/1.1 400 "), 0U) << all;
+  for (auto const* part :
+       {"Content-Type: application/json\r\n", "X-Why: it\r\n", "Server: Ours\r\n", "\r\n\r\n<"}) {
+    EXPECT_NE(all.find(part), std::string::npos) << part << all;
+  }
+}
+
 // What is handed over counts in none of the server's bounds, and no thread waits for its client.
 TEST(UnixServer, streams_that_are_handed_over) {
   auto const directory = TemporaryDirectory();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <optional>
+#include <tuple>
 
 #include "base/log.h"
 #include "net/message.h"
@@ -219,10 +220,12 @@ Io<void> Session::receive(RequestParser& parser, Instant first_byte_deadline) {
 void Session::refuse(ParseFault const& fault) {
   auto const answer = answer_to(shared_.options, fault.status, fault.text);
   auto text = fmt::format(
-      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: "
-      "close\r\n\r\n{}",
-      answer.status, reason_phrase(answer.status), answer.content_type, answer.body.size(),
-      answer.body);
+      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n",
+      answer.status, reason_phrase(answer.status), answer.content_type, answer.body.size());
+  for (auto const* headers : {&answer.headers, &shared_.options.headers}) {
+    for (auto const& header : *headers) std::ignore = add_header(text, header.name, header.value);
+  }
+  text += "\r\n" + answer.body;
   log::debug("Refused a request from {}: {}", peer_.address, fault.text);
   if (channel_->write_all(text, std::chrono::seconds(1))) linger(socket_, *channel_);
 }

@@ -84,6 +84,10 @@ Result<Context> new_context(SSL_METHOD const* method) {
 
 Result<void> use_certificate(SSL_CTX* context, std::string const& file,
                              std::string const& key_file) {
+  for (auto const& one : {file, key_file}) {
+    if (::access(one.c_str(), R_OK) == 0) continue;
+    return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", one, errno_text(errno));
+  }
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, file.c_str()) != 1) {
     return cant_use(file, "the certificate");
@@ -171,8 +175,9 @@ class TlsChannel final : public Channel {
   }
 
   Io<void> write_all(std::string_view bytes, Duration stall_max) override {
+    auto const until = deadline_of(bytes.size(), stall_max);
     while (!bytes.empty()) {
-      auto const count = write_piece(bytes, stall_max);
+      auto const count = write_piece(bytes, std::min(until, deadline_after(stall_max)));
       if (!count) return tl::unexpected(count.error());
       bytes.remove_prefix(*count);
     }
@@ -180,7 +185,7 @@ class TlsChannel final : public Channel {
   }
 
   Io<std::size_t> write_some(std::string_view bytes) override {
-    auto const count = write_piece(bytes, Duration::zero());
+    auto const count = write_piece(bytes, deadline_after(Duration::zero()));
     if (!count && count.error().kind == IoError::Kind::Timeout) return 0;
     return count;
   }
@@ -197,10 +202,10 @@ class TlsChannel final : public Channel {
   static constexpr std::size_t piece_max = 64 * 1024;
 
   // One record or more of them, not nothing.
-  Io<std::size_t> write_piece(std::string_view bytes, Duration stall_max) {
+  Io<std::size_t> write_piece(std::string_view bytes, Instant deadline) {
     auto const size = static_cast<int>(std::min(bytes.size(), piece_max));
     auto const count = drive(
-        session_.get(), socket_, [&] { return deadline_after(stall_max); },
+        session_.get(), socket_, [&] { return deadline; },
         [&](SSL* session) { return SSL_write(session, bytes.data(), size); });
     if (count && *count == 0) {
       return tl::unexpected(IoError{IoError::Kind::Closed, "the connection was closed"});

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 namespace flotte::net {
 namespace {
@@ -25,30 +26,6 @@ std::string_view take_word(std::string_view& text) {
   text.remove_prefix(word.size());
   text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
   return word;
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    auto const first = static_cast<unsigned char>(text[at]);
-    std::size_t const more = first < 0x80   ? 0
-                             : first < 0xc2 ? 4
-                             : first < 0xe0 ? 1
-                             : first < 0xf0 ? 2
-                             : first < 0xf5 ? 3
-                                            : 4;
-    if (more == 4 || text.size() - at <= more) return false;
-    auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
-    for (std::size_t i = 1; i <= more; ++i) {
-      if ((byte(i) & 0xc0) != 0x80) return false;
-    }
-    // Written with more bytes than it takes, half a pair of UTF-16, or beyond the last character.
-    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0) ||
-        (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90)) {
-      return false;
-    }
-    at += more + 1;
-  }
-  return true;
 }
 
 }  // namespace
