@@ -63,7 +63,7 @@ class Hidden {
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
   }
   ~Hidden() {
-    if (is_terminal_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown_);
+    if (is_terminal_) ::tcsetattr(STDIN_FILENO, TCSANOW, &shown_);
     for (std::size_t i = 0; i < signals.size(); ++i) {
       ::sigaction(signals[i], &before_[i], nullptr);
     }
@@ -92,9 +92,10 @@ Outcome<std::string> read_line() {
 }
 
 Outcome<std::string> ask(std::string_view question) {
-  std::fprintf(stderr, "%s: ", std::string(question).c_str());
-  auto const line = [] {
+  auto const line = [&] {
+    // First: who is quick types as soon as he is asked.
     Hidden const hidden;
+    std::fprintf(stderr, "%s: ", std::string(question).c_str());
     return read_line();
   }();
   std::fprintf(stderr, "\n");
