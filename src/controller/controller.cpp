@@ -48,6 +48,8 @@ struct Controller::Parts {
   KeyFiles keys;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<rpc::NodeClient> nodes;
+  // Of the remote API: who asks much there takes no job's connection.
+  std::unique_ptr<rpc::NodeClient> nodes_for_programs;
   std::unique_ptr<Core> core;
   std::unique_ptr<rapi::Followers> followers;
   std::unique_ptr<rapi::LocalApi> api;
@@ -58,6 +60,7 @@ struct Controller::Parts {
 Result<void> Controller::Parts::open() {
   store = TRY(store::SqliteStore::create(paths.store(), clock));
   nodes = std::make_unique<rpc::NodeClient>(paths);
+  nodes_for_programs = std::make_unique<rpc::NodeClient>(paths);
   core = std::make_unique<Core>(Core::Seams{clock, random, *store, *nodes, keys}, Duration::zero());
   auto const crashes_file = paths.controller() + "/crashes";
   TRY(core->lead(TRY(crash::record_in(crashes_file))));
@@ -69,7 +72,11 @@ Result<void> Controller::Parts::open() {
       .leader_epoch = core->epoch(),
       .followers = *followers,
       .initialise = [this](json::object const& request,
-                           jobs::Principal const& by) { return core->initialise(request, by); },
+                           jobs::Principal const& by) -> Result<JobId> {
+        auto const job = TRY(core->initialise(request, by));
+        remote->wake();
+        return job;
+      },
       .destroy = [this] { return core->destroy(); },
       .pause_watcher =
           [this](std::optional<std::int64_t> until) { return core->watcher().pause(until); },
@@ -85,7 +92,18 @@ Result<void> Controller::Parts::open() {
                                    [this](net::Request const& request, net::Responder& responder) {
                                      api->handle(request, responder);
                                    }));
-  remote = std::make_unique<RemoteServer>(paths, services);
+  auto const seams = core->job_seams();
+  rapi::Services const for_programs{.seams = {.clock = clock,
+                                              .random = random,
+                                              .store = seams.store,
+                                              .config = seams.config,
+                                              .nodes = *nodes_for_programs,
+                                              .keys = keys},
+                                    .queue = core->queue(),
+                                    .leader_epoch = core->epoch(),
+                                    .followers = *followers,
+                                    .watcher_paused_until = services.watcher_paused_until};
+  remote = std::make_unique<RemoteServer>(paths, for_programs);
   log::info("Serving on {}, leader epoch {}", paths.controller_socket(), core->epoch());
   return {};
 }
@@ -107,6 +125,7 @@ bool Controller::is_alive() const {
 Controller::~Controller() {
   // Handlers wait for what these do: they let go, then the server can join them.
   parts_->nodes->stop();
+  parts_->nodes_for_programs->stop();
   parts_->core->stop();
   parts_->remote->stop();
   parts_->server->stop();

@@ -14,6 +14,7 @@ constexpr std::chrono::seconds look_every{1};
 RemoteServer::RemoteServer(Paths paths, rapi::Services services)
     : paths_(std::move(paths)),
       clock_(services.seams.clock),
+      config_(services.seams.config),
       accounts_(paths_.rapi_users_file(), clock_, services.seams.random) {
   auto const settings = remote_settings(paths_);
   if (!settings) {
@@ -42,6 +43,14 @@ void RemoteServer::stop() {
   server_.reset();
 }
 
+void RemoteServer::wake() {
+  {
+    std::lock_guard const lock(mutex_);
+    is_woken_ = true;
+  }
+  clock_.notify_all(wakeup_);
+}
+
 void RemoteServer::run() {
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
@@ -49,25 +58,34 @@ void RemoteServer::run() {
     auto const looked = boundary("The remote API", [&] { look(); });
     if (!looked) tell_once(looked.error().message);
     lock.lock();
-    if (!is_stopping_) clock_.wait_until(lock, wakeup_, clock_.now() + look_every);
+    auto const next = clock_.now() + look_every;
+    while (!is_stopping_ && !is_woken_ && clock_.now() < next) {
+      clock_.wait_until(lock, wakeup_, next);
+    }
+    is_woken_ = false;
   }
 }
 
 void RemoteServer::look() {
   api_->tidy();
-  auto const is_there = sys::exists(settings_.certificate_file);
-  if (!is_there) {
-    if (server_) log::info("The remote API ends: {} is gone", settings_.certificate_file);
+  auto const is_there = !settings_.has_tls || sys::exists(settings_.certificate_file);
+  if (!config_.is_initialised() || !is_there) {
+    if (server_) log::info("The remote API ends");
     server_.reset();
+    if (config_.is_initialised()) {
+      tell_once(fmt::format("it is off, there is no {}", settings_.certificate_file));
+    }
     return;
   }
-  auto const certificate =
-      sys::identity(settings_.certificate_file) + sys::identity(settings_.key_file);
+  auto const certificate = settings_.has_tls ? sys::identity(settings_.certificate_file) +
+                                                   sys::identity(settings_.key_file)
+                                             : std::string();
   if (server_ && certificate == certificate_) return;
-  auto const done = server_ && settings_.has_tls ? server_->renew_certificate() : begin();
+  auto const is_renewed = server_ != nullptr;
+  auto const done = is_renewed ? server_->renew_certificate() : begin();
   if (!done) return tell_once(done.error().message);
   trouble_.clear();
-  if (!certificate_.empty() && server_) log::info("The remote API has a new certificate");
+  if (is_renewed) log::info("The remote API has a new certificate");
   certificate_ = certificate;
 }
 
@@ -80,6 +98,8 @@ Result<void> RemoteServer::begin() {
                                              .client_certificate = net::ClientCertificate::None};
   }
   options.connections_max = settings_.connections_max;
+  // A job has as much at most.
+  options.body_bytes_max = 1 << 20;
   options.headers = {{"Server", "Ganeti (Flotte)"}};
   options.refusal = [](unsigned status, std::string_view text) {
     return rapi::RemoteApi::refused({status, std::string(text)});

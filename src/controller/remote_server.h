@@ -1,5 +1,5 @@
-// RemoteServer: the remote API on its port for as long as the machine has a cluster: it begins when
-// the certificate is there, takes up one that was renewed, and ends with it. What is wrong with it
+// RemoteServer: the remote API on its port for as long as the machine has a cluster and there is a
+// certificate; one that was renewed is taken up. What is wrong with it
 // stands in the log and harms nothing else. A thread of its own looks.
 #pragma once
 
@@ -14,6 +14,7 @@
 #include "controller/remote_settings.h"
 #include "net/server.h"
 #include "rapi/remote_api.h"
+#include "store/config_store.h"
 
 namespace flotte::controller {
 
@@ -25,6 +26,8 @@ class RemoteServer {
   RemoteServer(RemoteServer const&) = delete;
   RemoteServer& operator=(RemoteServer const&) = delete;
 
+  // Looks now whether there is a cluster.
+  void wake();
   // Ends every connection, and waits for those that are being answered.
   void stop();
 
@@ -37,6 +40,7 @@ class RemoteServer {
   Paths const paths_;
   Clock& clock_;
   RemoteSettings settings_;
+  store::ConfigStore const& config_;
   rapi::Accounts accounts_;
   std::unique_ptr<rapi::RemoteApi> api_;
 
@@ -47,6 +51,7 @@ class RemoteServer {
 
   std::mutex mutex_;
   std::condition_variable wakeup_;
+  bool is_woken_ = false;
   bool is_stopping_ = false;
   std::thread thread_;
 };

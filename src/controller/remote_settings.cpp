@@ -147,9 +147,14 @@ Result<RemoteSettings> parse_remote_settings(std::string_view arguments, Paths c
 
 Result<RemoteSettings> remote_settings(Paths const& paths) {
   auto const file = paths.root() + "/etc/default/ganeti";
-  if (!sys::exists(file)) return parse_remote_settings("", paths);
+  // As Debian's package has it: nobody is told anything who has no business on this machine.
+  constexpr auto usual = "-b 127.0.0.1 --require-authentication";
+  if (!sys::exists(file)) return parse_remote_settings(usual, paths);
   auto const contents = TRY(sys::read_file(file));
-  return parse_remote_settings(sys::value_in_defaults(contents, "RAPI_ARGS"), paths);
+  auto const told = TRY(sys::setting_in(contents, "RAPI_ARGS"));
+  auto settings = parse_remote_settings(told.value_or(usual), paths);
+  if (settings) return settings;
+  return fail(ErrorCode::WrongInput, "{}: {}", file, settings.error().message);
 }
 
 }  // namespace flotte::controller

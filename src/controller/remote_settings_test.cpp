@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+
 namespace flotte::controller {
 namespace {
 
@@ -52,6 +55,24 @@ TEST(RemoteSettings, what_is_wrong_is_named) {
     ASSERT_FALSE(settings) << text;
     EXPECT_THAT(settings.error().message, HasSubstr(std::string(why)));
   }
+}
+
+// The default of Debian's package.
+TEST(RemoteSettings, where_nothing_is_said_it_is_for_this_machine_and_accounts) {
+  auto const root = ::testing::TempDir() + "/flotte-rapi-settings";
+  std::filesystem::create_directories(root + "/etc/default");
+  auto const file = root + "/etc/default/ganeti";
+  for (auto const* contents : {"", "NODED_ARGS=\"\"\n"}) {
+    std::ofstream(file) << contents;
+    auto const settings = remote_settings(Paths(root)).value();
+    EXPECT_EQ(settings.address, "127.0.0.1");
+    EXPECT_TRUE(settings.requires_authentication);
+  }
+  std::ofstream(file) << "RAPI_ARGS=\"-p 5081\"\n";
+  EXPECT_FALSE(remote_settings(Paths(root))->requires_authentication);
+  std::ofstream(file) << "RAPI_ARGS=\"-b $IP\"\n";
+  EXPECT_FALSE(remote_settings(Paths(root)));
+  std::filesystem::remove_all(root);
 }
 
 TEST(RemoteSettings, below_a_prefix_only_where_a_port_is_named) {

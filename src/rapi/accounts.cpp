@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view realm = "Ganeti Remote API";
 constexpr int wrong_ones_free = 5;
+constexpr int wrong_ones_free_of_all = 50;
 constexpr auto pause_min = 1s;
 constexpr auto pause_max = 60s;
 // Without another wrong one.
@@ -211,10 +212,10 @@ std::string Denial::message() const {
                      again_after.count());
 }
 
-void Accounts::Strikes::add(Instant now) {
+void Accounts::Strikes::add(Instant now, int free) {
   if (now - std::max(last, until) > forgotten_after) *this = {};
   last = now;
-  if (++count < wrong_ones_free) return;
+  if (++count < free) return;
   pause = std::clamp<Duration>(2 * pause, pause_min, pause_max);
   until = now + pause;
 }
@@ -235,7 +236,8 @@ Accounts::Accounts(std::string path, Clock& clock, Random& random, Verify verify
       clock_(clock),
       verify_(std::move(verify)),
       key_(new_key(random)),
-      strangers_(places_max),
+      by_name_(places_max),
+      by_place_(places_max),
       friends_(places_max) {}
 
 Accounts::Checked Accounts::check(std::string_view name, std::string_view password,
@@ -253,9 +255,7 @@ Accounts::Checked Accounts::check(std::string_view name, std::string_view passwo
     auto const found = accounts.find(name);
     one.account = found == accounts.end() ? nullptr : &found->second;
 
-    auto const* strikes = one.account ? friends_.find(one.place_and_name) : nullptr;
-    if (!strikes) strikes = strangers_.find(one.place);
-    if (auto const left = strikes ? strikes->left(now) : Duration(0); left > Duration(0)) {
+    if (auto const left = pause_of(one, now); left > Duration(0)) {
       return tl::unexpected(Denial{Denial::Why::TooMany, whole_seconds(left)});
     }
     auto const is_slow = one.account && one.account->scheme == Account::Scheme::Argon2id;
@@ -267,12 +267,14 @@ Accounts::Checked Accounts::check(std::string_view name, std::string_view passwo
     if (loaded_->decoy.empty()) return wrong(one, now);
     auto const is_turn = under_way_.size() < checks_max && !under_way_.contains(one.digest);
     if (is_turn) break;
-    if (waiting_ >= waiting_max || now >= deadline) {
+    // Whoever has what is being checked for another is told with him.
+    std::size_t const counts = under_way_.contains(one.digest) ? 0 : 1;
+    if (waiting_ + counts > waiting_max || now >= deadline) {
       return tl::unexpected(Denial{Denial::Why::Busy, busy_again_after});
     }
-    ++waiting_;
+    waiting_ += counts;
     clock_.wait_until(guard, changed_, deadline);
-    --waiting_;
+    waiting_ -= counts;
   }
   under_way_.insert(one.digest);
   guard.unlock();
@@ -293,16 +295,24 @@ Accounts::Checked Accounts::let_in(Try const& one) {
   return std::shared_ptr<Account const>(one.loaded, one.account);
 }
 
+// How long nothing is looked at.
+Duration Accounts::pause_of(Try const& one, Instant now) {
+  auto const* of_name = by_name_.find(one.place_and_name);
+  auto const left = of_name ? of_name->left(now) : Duration(0);
+  if (one.account && friends_.find(one.place_and_name)) return left;
+  auto const* of_all = by_place_.find(one.place);
+  return std::max(left, of_all ? of_all->left(now) : Duration(0));
+}
+
 Accounts::Checked Accounts::wrong(Try const& one, Instant now) {
-  auto* strikes = one.account ? friends_.find(one.place_and_name) : nullptr;
-  if (!strikes) strikes = &strangers_.entry(one.place);
-  strikes->add(now);
+  by_name_.entry(one.place_and_name).add(now, wrong_ones_free);
+  by_place_.entry(one.place).add(now, wrong_ones_free_of_all);
   // What is no name here may be a password that was typed in its place.
   auto const name =
       one.account ? fmt::format("of {}", one.name) : std::string("for a name that there isn't");
-  auto const left = whole_seconds(strikes->left(now)).count();
+  auto const left = whole_seconds(pause_of(one, now)).count();
   log::warning("Remote API: a wrong password {}, from {}{}", name, one.place,
-               left == 0 ? "" : fmt::format("; nothing from there is looked at for {} s", left));
+               left == 0 ? "" : fmt::format("; it is not looked at again for {} s", left));
   return tl::unexpected(Denial{Denial::Why::Wrong});
 }
 

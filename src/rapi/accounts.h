@@ -1,10 +1,10 @@
 // Accounts: who may ask what of the remote API: the users file in all of Ganeti's formats and our
 // own (docs/ganeti.md, "Remote API"). Thread-safe.
 //
-// A wrong password costs whoever sent it time: after a few from one address the next are refused
-// without a look at them, until a pause is over that grows with each. Nobody is locked out by what
-// comes from another address, and who once gave his right password from an address is not by what
-// others there try with other names.
+// A wrong password costs whoever sent it time: after a few of one name from one address the next
+// are refused without a look at them, until a pause is over that grows with each; after many of
+// whatever names all of that address, but for those who gave a right one from there before. Nobody
+// is locked out by what comes from another address.
 #pragma once
 
 #include <algorithm>
@@ -83,7 +83,8 @@ class Accounts {
   // Wrong passwords from one place.
   struct Strikes {
     Duration left(Instant now) const { return std::max<Duration>(until - now, Duration(0)); }
-    void add(Instant now);
+    // `free`: so many cost nothing.
+    void add(Instant now, int free);
 
     int count = 0;
     Instant last;
@@ -104,6 +105,7 @@ class Accounts {
   void read();
   void forget_all(std::string const& fault);
   Checked let_in(Try const& one);
+  Duration pause_of(Try const& one, Instant now);
   Checked wrong(Try const& one, Instant now);
   std::string digest_of(std::string_view first, std::string_view second) const;
 
@@ -118,9 +120,11 @@ class Accounts {
   Instant seen_since_;
   bool is_settled_ = false;  // read after what was seen could be written again without a trace
   std::string fault_;        // for which it can't be read, as it was told
-  // By address, and of those who were right by address and name.
-  Recent<Strikes> strangers_;
-  Recent<Strikes> friends_;
+  // By address and name, so that one program with an old password costs its neighbours nothing; and
+  // by address of all that is tried there, but for those who were right from there before.
+  Recent<Strikes> by_name_;
+  Recent<Strikes> by_place_;
+  Recent<bool> friends_;
   std::set<std::string> under_way_;  // digests that Argon2 is at work for
   std::size_t waiting_ = 0;
 };

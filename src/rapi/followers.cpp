@@ -172,6 +172,7 @@ void Followers::wait(std::unique_ptr<net::Stream> stream, JobId job, Look look, 
 void Followers::let_in(std::unique_ptr<Follower> newcomer) {
   {
     std::lock_guard const lock(mutex_);
+    if (newcomer->deadline()) ++waiters_;
     newcomers_.push_back(std::move(newcomer));
     ++count_;
   }
@@ -185,6 +186,13 @@ Result<void> Followers::check_room() {
               "{} commands and programs wait for their jobs already, more can't; try again later, "
               "or with --submit",
               count_);
+}
+
+Result<void> Followers::check_room_to_wait() {
+  std::lock_guard const lock(mutex_);
+  if (count_ < most_ && waiters_ < most_ / 2) return {};
+  return fail(ErrorCode::TempInsufficientResources,
+              "{} programs wait for jobs already, more can't; try again later", waiters_);
 }
 
 // Called in the middle of the queue's work.
@@ -269,10 +277,12 @@ void Followers::tell(std::uint64_t id) {
 
 void Followers::forget(std::uint64_t id) {
   auto const found = followers_.find(id);
-  if (auto const until = found->second->deadline()) deadlines_.erase({*until, id});
+  auto const until = found->second->deadline();
+  if (until) deadlines_.erase({*until, id});
   followers_.erase(found);
   std::lock_guard const lock(mutex_);
   --count_;
+  if (until) --waiters_;
 }
 
 // Its command was stopped, perhaps; it comes again when it goes on.

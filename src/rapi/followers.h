@@ -33,6 +33,8 @@ class Followers {
 
   // TempInsufficientResources: there are as many as may be. Asked before anything is done for one.
   Result<void> check_room();
+  // Programs leave half of the room to commands.
+  Result<void> check_room_to_wait();
   // The jobs are told one after the other, as a waiting command shows them; of the first one the
   // log lines after that serial. `first_line` goes before them, at once.
   void add(std::unique_ptr<net::Stream> stream, std::vector<JobId> jobs, std::int64_t after,
@@ -74,6 +76,7 @@ class Followers {
   std::mutex mutex_;
   std::vector<std::unique_ptr<Follower>> newcomers_;
   std::size_t count_ = 0;  // of all
+  std::size_t waiters_ = 0;
   std::set<JobId> changed_;
   bool is_stopping_ = false;
   std::thread thread_;

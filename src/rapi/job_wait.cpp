@@ -10,6 +10,15 @@
 namespace flotte::rapi {
 namespace {
 
+constexpr std::size_t fields_max = 50;
+
+// What outlives everybody who waits.
+struct Sources {
+  jobs::Seams seams;
+  jobs::JobQueue& queue;
+  std::int64_t leader_epoch;
+};
+
 // What a waiting program knows.
 struct Known {
   JobId job{};
@@ -29,6 +38,7 @@ Granted<Known> known_in(RemoteCall const& call) {
   if (!fields) return refuse(400, "Required parameter 'fields' is missing");
   if (!fields->is_array()) return refuse(400, "The 'fields' parameter should be a list");
   known.fields = fields->get_array();
+  if (known.fields.size() > fields_max) return refuse(400, "At most {} fields", fields_max);
   if (auto const* info = body->if_contains("previous_job_info")) {
     if (!info->is_array() && !info->is_null()) {
       return refuse(400, "The 'previous_job_info' parameter should be a list");
@@ -44,11 +54,11 @@ Granted<Known> known_in(RemoteCall const& call) {
   return known;
 }
 
-Result<json::array> info_of(Services const& services, Known const& known) {
+Result<json::array> info_of(Sources const& sources, Known const& known) {
   json::object const question{{"what", "job"},
                               {"fields", known.fields},
                               {"names", json::array{std::to_string(number(known.job))}}};
-  auto answer = TRY(run_query(services.seams, services.queue, services.leader_epoch, question));
+  auto answer = TRY(run_query(sources.seams, sources.queue, sources.leader_epoch, question));
   json::array info;
   for (auto const& cell : answer.get_object()["data"].get_array().front().get_array()) {
     info.push_back(cell.get_array()[1]);
@@ -57,12 +67,12 @@ Result<json::array> info_of(Services const& services, Known const& known) {
 }
 
 // Nothing: what the caller knows is all there is.
-Result<std::optional<std::string>> news(Services const& services, Known& known) {
-  auto const job = TRY(services.queue.job(known.job, jobs::JobQueue::Logs::Without));
+Result<std::optional<std::string>> news(Sources const& sources, Known& known) {
+  auto const job = TRY(sources.queue.job(known.job, jobs::JobQueue::Logs::Without));
   // As if he knew of no status but the first: so he is told what the log has.
   auto const change =
-      TRY(services.queue.change(known.job, jobs::Status::Queued, known.log_serial, known.progress));
-  auto info = TRY(info_of(services, known));
+      TRY(sources.queue.change(known.job, jobs::Status::Queued, known.log_serial, known.progress));
+  auto info = TRY(info_of(sources, known));
   json::array log;
   if (change) {
     for (auto const& entry : change->new_log) log.push_back(entry.wire());
@@ -79,19 +89,20 @@ Granted<void> wait_for_job(Services const& services, RemoteCall const& call,
   auto known = known_in(call);
   if (!known) return tl::unexpected(known.error());
   auto const until = services.seams.clock.now() + job_wait_max;
-  auto now = news(services, *known);
+  Sources const sources{services.seams, services.queue, services.leader_epoch};
+  auto now = news(sources, *known);
   if (!now) return tl::unexpected(refusal_of(now.error()));
   if (*now) {
     (void)responder.send({.body = **std::move(now)});
     return {};
   }
-  if (auto const room = services.followers.check_room(); !room) {
+  if (auto const room = services.followers.check_room_to_wait(); !room) {
     return tl::unexpected(refusal_of(room.error()));
   }
   auto const job = known->job;
-  auto const look = [&services, known = *std::move(known)](
-                        bool is_time_up) mutable -> std::optional<std::string> {
-    auto told = news(services, known);
+  auto const look =
+      [sources, known = *std::move(known)](bool is_time_up) mutable -> std::optional<std::string> {
+    auto told = news(sources, known);
     // One that was archived meanwhile is looked for by the next question.
     if (!told) return "null";
     if (!*told && is_time_up) return "null";

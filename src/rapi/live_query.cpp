@@ -107,7 +107,8 @@ json::object job_row(jobs::Job const& job) {
 
 // An unknown id is a row that knows nothing but its id.
 Result<std::vector<json::object>> job_rows(jobs::JobQueue const& queue,
-                                           std::vector<std::string> const& names, bool wants_logs) {
+                                           std::vector<std::string> const& names, bool wants_logs,
+                                           bool wants_journal) {
   std::vector<json::object> rows;
   for (auto const& name : names) {
     std::int64_t id = 0;
@@ -115,9 +116,10 @@ Result<std::vector<json::object>> job_rows(jobs::JobQueue const& queue,
     if (status != std::errc() || end != name.data() + name.size()) {
       return fail(ErrorCode::WrongInput, "Invalid job ID '{}'", name);
     }
-    auto const job = queue.job(JobId{id});
+    using Logs = jobs::JobQueue::Logs;
+    auto const job = queue.job(JobId{id}, wants_logs ? Logs::With : Logs::Without);
     rows.push_back(job ? job_row(*job) : json::object{{"id", id}});
-    if (job) rows.back()["journal"] = queue.journal(JobId{id});
+    if (job && wants_journal) rows.back()["journal"] = queue.journal(JobId{id});
   }
   if (!names.empty()) return rows;
   for (auto const& job : queue.jobs()) {
@@ -166,9 +168,12 @@ Result<json::value> run_query(jobs::Seams const& seams, jobs::JobQueue const& qu
   std::vector<json::object> objects;
   if (request.what == "job") {
     // Only in the store, and long.
-    auto const wants_logs = std::ranges::find(request.fields, "oplog") != request.fields.end() ||
-                            json::serialize(request.filter).find("\"oplog\"") != std::string::npos;
-    objects = TRY(job_rows(queue, request.names, wants_logs));
+    auto const filter = json::serialize(request.filter);
+    auto const wants = [&](std::string_view field) {
+      return std::ranges::find(request.fields, field) != request.fields.end() ||
+             filter.find(fmt::format("\"{}\"", field)) != std::string::npos;
+    };
+    objects = TRY(job_rows(queue, request.names, wants("oplog"), wants("journal")));
   }
   if (request.what == "lock") objects = lock_rows(queue);
   return query::run(request, *cluster, live, objects);

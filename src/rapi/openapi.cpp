@@ -250,13 +250,6 @@ json::object openapi() {
   }
   put(paths, "GET", "/2/jobs/{job}/wait", wait_for_a_job());
   put(paths, "GET", "/metrics", tell_metrics());
-  auto os = operation("GET", "/2/os", "The OS definitions, with their variants.", "os.list",
-                      Access::Everybody);
-  os["parameters"].get_array().push_back(
-      parameter("query", "bulk", "integer", "1: all that is known of each."));
-  os["responses"].get_object()["200"] =
-      answer("Their names, or dicts.", json::object{{"type", "array"}});
-  put(paths, "GET", "/2/os", std::move(os));
   return {{"openapi", "3.1.0"},
           {"info", json::object{{"title", "Remote API of Flotte"},
                                 {"version", "2"},

@@ -1,84 +1,80 @@
 #include "rapi/os_list.h"
 
-#include <limits>
+#include <algorithm>
+#include <map>
 
-#include "rapi/rows.h"
+#include "base/lookup.h"
+#include "rpc/ask_all.h"
+#include "store/config_store.h"
 
 namespace flotte::rapi {
 namespace {
 
-constexpr std::chrono::seconds patience{60};
+constexpr std::chrono::seconds node_timeout{20};
 
-json::array fields_of(bool is_bulk) {
-  if (!is_bulk) return {"name", "variants"};
-  return {"name",         "valid",       "variants", "parameters",
-          "api_versions", "blacklisted", "hidden",   "trusted"};
+// One OS definition as all nodes that answered see it.
+using Seen = std::vector<rpc::OsDefinition>;
+
+template <class T>
+json::array array_of(std::vector<T> const& values) {
+  return json::array(values.begin(), values.end());
 }
 
-// A sink that is never told of the job's log.
-Granted<json::array> result_of(Services const& services, JobId id, net::Responder& responder) {
-  auto& clock = services.seams.clock;
-  auto const give_up_at = clock.now() + patience;
-  auto status = jobs::Status::Queued;
-  std::uint64_t progress = 0;
-  while (!jobs::is_final(status)) {
-    auto const now = clock.now();
-    if (now >= give_up_at || responder.client_gone()) {
-      return refuse(504, "Job {} takes too long", number(id));
-    }
-    auto const change =
-        services.queue.wait_change(id, status, std::numeric_limits<std::int64_t>::max(), progress,
-                                   now + std::chrono::seconds(1));
-    if (!change) return tl::unexpected(refusal_of(change.error()));
-    if (*change) status = (*change)->status;
-  }
-  auto const job = services.queue.job(id, jobs::JobQueue::Logs::Without);
-  if (!job || job->status() != jobs::Status::Success || !job->ops.front().result.is_array()) {
-    return refuse(500, "Can't get OS list; see job {}", number(id));
-  }
-  return job->ops.front().result.get_array();
-}
-
-json::object dict_of(json::array const& fields, json::array const& values) {
-  json::object dict;
-  for (std::size_t i = 0; i < fields.size(); ++i) dict.emplace(fields[i].get_string(), values[i]);
+json::object dict_of(std::string const& name, Seen const& seen, std::size_t nodes,
+                     model::Settings const& settings) {
+  auto const& first = seen.front();
+  auto const is_listed = [&](std::vector<std::string> const& names) {
+    return std::ranges::find(names, name) != names.end();
+  };
   json::array parameters;
-  for (auto const& parameter : dict["parameters"].get_array()) {
-    parameters.push_back(json::object{{"name", parameter.get_array()[0]},
-                                      {"description", parameter.get_array()[1]}});
+  for (auto const& parameter : first.parameters) {
+    parameters.push_back(json::object{{"name", parameter.name}, {"description", parameter.doc}});
   }
-  dict["parameters"] = std::move(parameters);
-  return dict;
+  auto const is_valid = seen.size() == nodes && std::ranges::all_of(seen, [](auto const& os) {
+                          return os.diagnose.empty();
+                        });
+  return {{"name", name},
+          {"valid", is_valid},
+          {"variants", array_of(first.variants)},
+          {"parameters", std::move(parameters)},
+          {"api_versions", array_of(first.api_versions)},
+          {"blacklisted", is_listed(settings.blacklisted_os)},
+          {"hidden", is_listed(settings.hidden_os)},
+          {"trusted", first.trusted}};
 }
 
 }  // namespace
 
-Granted<json::value> list_os(Services const& services, RemoteCall const& call,
-                             jobs::Principal const& who, net::Responder& responder) {
+Granted<json::value> list_os(Services const& services, RemoteCall const& call) {
   auto const is_bulk = flag_in(call.query, "bulk");
   if (!is_bulk) return tl::unexpected(is_bulk.error());
-  auto const fields = fields_of(*is_bulk);
-  json::object const op{
-      {"OP_ID", "OP_OS_DIAGNOSE"}, {"output_fields", fields}, {"names", json::array()}};
-  auto const id = services.queue.submit({json::array{op}}, who).front();
-  if (!id) return tl::unexpected(refusal_of(id.error()));
-  auto const found = result_of(services, *id, responder);
-  if (!found) return tl::unexpected(found.error());
-  json::array all;
-  for (auto const& os : *found) {
-    auto const& values = os.get_array();
+  auto const cluster = services.seams.config.snapshot();
+  auto nodes = cluster->online_nodes();
+  std::erase_if(nodes, [](model::NodePtr const& node) { return !node->vm_capable; });
+  auto const answers =
+      rpc::ask_all(services.seams.clock, services.seams.nodes, nodes, rpc::OsDiagnose{},
+                   {.leader_epoch = services.leader_epoch, .timeout = node_timeout});
+  std::map<std::string, Seen> all;
+  std::size_t asked = 0;
+  // What a node that is away has, nobody can say.
+  for (auto const& node : nodes) {
+    auto const& answer = known_at(answers, node->uuid);
+    if (!answer) continue;
+    ++asked;
+    for (auto const& os : answer->definitions) all[os.name].push_back(os);
+  }
+  if (asked == 0 && !nodes.empty()) return refuse(502, "Can't get OS list: no node answers");
+  json::array list;
+  for (auto const& [name, seen] : all) {
     if (*is_bulk) {
-      all.push_back(dict_of(fields, values));
+      list.push_back(dict_of(name, seen, asked, cluster->settings()));
       continue;
     }
-    std::string_view const name = values[0].get_string();
-    auto const& variants = values[1].get_array();
-    if (variants.empty()) all.emplace_back(name);
-    for (auto const& variant : variants) {
-      all.emplace_back(fmt::format("{}+{}", name, std::string_view(variant.get_string())));
-    }
+    auto const& variants = seen.front().variants;
+    if (variants.empty()) list.emplace_back(name);
+    for (auto const& variant : variants) list.emplace_back(fmt::format("{}+{}", name, variant));
   }
-  return json::value(std::move(all));
+  return json::value(std::move(list));
 }
 
 }  // namespace flotte::rapi

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "rapi/live_query.h"
 #include "rapi/openapi.h"
+#include "rapi/os_list.h"
 #include "rapi/rows.h"
 #include "store/config_store.h"
 
@@ -249,6 +250,15 @@ constexpr char an_instance[] = "instance";
 // --- Jobs
 
 Granted<json::value> job_list(Services const& services, RemoteCall const& call) {
+  auto const is_bulk = flag_in(call.query, "bulk");
+  if (is_bulk && !*is_bulk) {
+    json::array all;
+    for (auto const id : services.queue.ids()) {
+      all.push_back(
+          json::object{{"id", number(id)}, {"uri", fmt::format("/2/jobs/{}", number(id))}});
+    }
+    return json::value(std::move(all));
+  }
   return list(services, call, "job", job_fields(), "/2/jobs", "id");
 }
 Granted<JobId> known_job(Services const& services, std::string const& place) {
@@ -355,6 +365,8 @@ constexpr Read table[] = {
     {"GET", "/2/features", "", Access::Everybody, "What it can beyond its version.", features},
     {"GET", "/2/openapi.json", "", Access::Everybody, "This description.", description},
     {"GET", "/2/info", "cluster.info", Access::Everybody, "Tells of the cluster.", info},
+    {"GET", "/2/os", "os.list", Access::Everybody, "The OS definitions, with their variants.",
+     list_os, true, true},
     {"GET", "/2/tags", "tags.get", Access::Everybody, "The cluster's tags.", cluster_tags},
     {"GET", "/2/instances", "instances.list", Access::Everybody, "All instances.", instances, true,
      true},
@@ -382,7 +394,7 @@ constexpr Read table[] = {
     {"DELETE", "/2/jobs/{job}", "jobs.cancel", Access::Account, "Cancels a job.", cancel},
     {"GET", "/2/query/{resource}", "query.all", Access::Account, "Lists objects.", query_by_path},
     {"PUT", "/2/query/{resource}", "query.all", Access::Account, "Lists those of a filter.",
-     query_by_body},
+     query_by_body, false, false, true, true},
     {"GET", "/2/query/{resource}/fields", "query.all", Access::Everybody,
      "Lists the fields of a list.", query_fields},
     {"GET", "/2/filters", "filter.list", Access::Everybody, "Not built yet.", filters, false, false,

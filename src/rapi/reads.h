@@ -25,9 +25,10 @@ struct Read {
   Granted<json::value> (*answer)(Services const& services, RemoteCall const& call);
   // A list, of which "?bulk=1" tells more.
   bool is_list = false;
-  // That is the same for all, and long.
-  bool is_shared_in_bulk = false;
+  // It is the same for all who ask, and costs much.
+  bool is_shared = false;
   bool is_built = true;
+  bool has_body = false;
 };
 
 std::span<Read const> reads();

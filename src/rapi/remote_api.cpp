@@ -5,11 +5,11 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "net/base64.h"
 #include "opcodes/opcode.h"
 #include "rapi/job_wait.h"
 #include "rapi/metrics.h"
-#include "rapi/os_list.h"
 #include "rapi/route.h"
 #include "rapi/rows.h"
 #include "store/config_store.h"
@@ -77,17 +77,24 @@ Refusal refusal_of(Denial const& denial) {
   return refusal;
 }
 
+Granted<void> check_content_type(net::Request const& request) {
+  auto const type = std::string_view(request.content_type);
+  auto const media = trimmed(type.substr(0, type.find(';')));
+  if (request.body.empty() || lower_case(std::string(media)) == "application/json") return {};
+  return refuse(415, "Unsupported Media Type: the body must be application/json");
+}
+
 Granted<std::optional<json::value>> body_of(net::Request const& request) {
   if (request.body.empty()) return std::nullopt;
-  auto const type = std::string_view(request.content_type);
-  auto const media = type.substr(0, type.find(';'));
-  if (lower_case(std::string(media.substr(0, media.find_last_not_of(" \t") + 1))) !=
-      "application/json") {
-    return refuse(415, "Unsupported Media Type: the body must be application/json");
-  }
   auto parsed = schema::parse(request.body);
   if (!parsed) return refuse(400, "Unable to parse JSON data: {}", parsed.error().message);
   return *std::move(parsed);
+}
+
+// For the log: a stranger may have written it.
+std::string_view shortened(std::string_view text) {
+  constexpr std::size_t bytes_max = 200;
+  return beginning_of(text, bytes_max);
 }
 
 }  // namespace
@@ -104,13 +111,9 @@ std::vector<RemoteApi::Resource> RemoteApi::make_resources() {
     all.push_back({read.method, read.path, read.permission, read.access, &read});
   }
   for (auto const& change : changes()) {
-    // Whoever may look may look at what a job tells of it.
-    auto const is_open = change.permission == "instances.info";
-    all.push_back({change.method, change.path, change.permission,
-                   is_open ? Access::Everybody : Access::Account, &change});
+    all.push_back({change.method, change.path, change.permission, Access::Account, &change});
   }
   all.push_back({"GET", "/2/jobs/{job}/wait", "jobs.wait", Access::Account, &RemoteApi::wait});
-  all.push_back({"GET", "/2/os", "os.list", Access::Everybody, &RemoteApi::list_os});
   all.push_back({"GET", "/metrics", "", Access::Everybody, &RemoteApi::tell_metrics});
   return all;
 }
@@ -133,8 +136,8 @@ net::Response RemoteApi::refused(Refusal const& refusal) {
 void RemoteApi::handle(net::Request const& request, net::Responder& responder) {
   auto const answered = answer(request, responder);
   if (answered) return;
-  log::debug("{}: {} {}: {} {}", request.peer.address, request.method, request.path,
-             answered.error().status, answered.error().message);
+  log::debug("{}: {} {}: {}", request.peer.address, shortened(request.method),
+             shortened(request.path), answered.error().status);
   (void)responder.send(refused(answered.error()));
 }
 
@@ -148,7 +151,11 @@ Granted<void> RemoteApi::answer(net::Request const& request, net::Responder& res
   if (!services_.seams.config.is_initialised()) {
     return refuse(503, "This machine is not part of a cluster");
   }
-  auto body = body_of(request);
+  if (auto const type = check_content_type(request); !type) return type;
+  // What nobody looks at is not even taken apart.
+  auto const* read_only = std::get_if<Read const*>(&resource.answers);
+  auto const has_body = !read_only || (*read_only)->has_body;
+  auto body = has_body ? body_of(request) : Granted<std::optional<json::value>>();
   if (!body) return tl::unexpected(body.error());
   RemoteCall const call{std::move(found->places), request.query, *std::move(body)};
   jobs::Principal const who{
@@ -159,9 +166,11 @@ Granted<void> RemoteApi::answer(net::Request const& request, net::Responder& res
   }
   if (auto const* change = std::get_if<Change const*>(&resource.answers)) {
     auto const job = submit(**change, call, who);
-    // Not the body: there may be secrets in it.
-    log::info("{} from {}: {} {}: {}", who.name, request.peer.address, request.method, request.path,
-              job ? fmt::format("job {}", number(*job)) : job.error().message);
+    // Neither the body nor what is said of it: there may be secrets in both.
+    log::info("{} from {}: {} {}: {}", who.name, request.peer.address, request.method,
+              shortened(request.path),
+              job ? fmt::format("job {}", number(*job))
+                  : fmt::format("refused ({})", job.error().status));
     if (!job) return tl::unexpected(job.error());
     (void)responder.send({.body = std::to_string(number(*job))});
     return {};
@@ -179,13 +188,18 @@ Granted<SharedAnswers::Text> RemoteApi::read(Read const& read, RemoteCall const&
     });
   };
   auto const is_bulk = flag_in(call.query, "bulk");
-  if (read.is_shared_in_bulk && is_bulk && *is_bulk) return shared_.get(read.path, make);
+  if (read.is_shared && is_bulk) {
+    return shared_.get(fmt::format("{}{}", read.path, *is_bulk ? " bulk" : ""), make);
+  }
   return make().map(
       [](std::string text) { return std::make_shared<std::string const>(std::move(text)); });
 }
 
 Granted<RemoteApi::Found> RemoteApi::find(net::Request const& request) const {
   auto is_path_known = false;
+  // A slash that is written so is part of a name, and no name has one.
+  auto const raw = lower_case(request.target.substr(0, request.target.find('?')));
+  if (raw.find("%2f") != std::string::npos) return refuse(404, "");
   auto path = std::string_view(request.path);
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   for (auto const& resource : resources_) {
@@ -259,14 +273,6 @@ Granted<void> RemoteApi::tell_metrics(RemoteCall const&, jobs::Principal const&,
   auto const text = shared_.get("/metrics", [this] { return metrics(services_); });
   if (!text) return tl::unexpected(text.error());
   (void)responder.send({.content_type = std::string(metrics_type), .body = **text});
-  return {};
-}
-
-Granted<void> RemoteApi::list_os(RemoteCall const& call, jobs::Principal const& who,
-                                 net::Responder& responder) {
-  auto const all = rapi::list_os(services_, call, who, responder);
-  if (!all) return tl::unexpected(all.error());
-  (void)responder.send({.body = json::serialize(*all)});
   return {};
 }
 

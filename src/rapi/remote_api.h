@@ -57,8 +57,6 @@ class RemoteApi {
   Granted<void> wait(RemoteCall const& call, jobs::Principal const& who, net::Responder& responder);
   Granted<void> tell_metrics(RemoteCall const& call, jobs::Principal const& who,
                              net::Responder& responder);
-  Granted<void> list_os(RemoteCall const& call, jobs::Principal const& who,
-                        net::Responder& responder);
 
   Granted<SharedAnswers::Text> read(Read const& read, RemoteCall const& call);
 

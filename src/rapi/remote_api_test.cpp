@@ -144,6 +144,38 @@ TEST_F(RemoteApiTest, a_change_is_a_job_that_knows_who_asked_and_why) {
   EXPECT_EQ(ask("GET", "/2/tags").body, R"(["b"])");
 }
 
+// A stranger's requests make no jobs, whatever they say: jobs take places of others.
+TEST_F(RemoteApiTest, who_has_no_account_makes_no_jobs) {
+  for (auto const& read : reads()) {
+    if (read.access == Access::Everybody) ask(std::string(read.method), std::string(read.path));
+  }
+  for (auto const& change : changes()) {
+    EXPECT_EQ(ask(std::string(change.method), std::string(change.path) + "?x=1").status,
+              change.path.find("{disk}") == std::string_view::npos ? 401U : 404U)
+        << change.path;
+  }
+  EXPECT_TRUE(queue_->jobs().empty());
+  EXPECT_THAT(ask("GET", "/2/os").body, HasSubstr("\"noop\""));
+}
+
+TEST_F(RemoteApiTest, what_is_no_text_is_in_no_job) {
+  EXPECT_EQ(ask("GET", "/2/instances/\xff/info", writer).status, 400U);
+  EXPECT_TRUE(queue_->jobs().empty());
+}
+
+TEST_F(RemoteApiTest, a_slash_within_a_name_is_no_other_path) {
+  net::Request request{.method = "GET", .target = "/2/nodes/n1%2Frole"};
+  request.path = "/2/nodes/n1/role";
+  Heard heard;
+  api_.handle(request, heard);
+  EXPECT_EQ(heard.status, 404U);
+}
+
+TEST_F(RemoteApiTest, a_body_that_nobody_reads_is_not_taken_apart) {
+  EXPECT_EQ(ask("GET", "/2/nodes", "", "{").status, 200U);
+  EXPECT_EQ(ask("PUT", "/2/query/node", reader, "{").status, 400U);
+}
+
 TEST_F(RemoteApiTest, a_dry_run_changes_nothing) {
   done(ask("PUT", "/2/tags?tag=a&dry-run=1", writer));
   EXPECT_EQ(ask("GET", "/2/tags").body, "[]");

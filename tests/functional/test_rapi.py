@@ -321,6 +321,8 @@ def test_of_operating_systems(api):
     assert (one["name"], one["valid"], one["variants"], one["parameters"], one["api_versions"]) == ("noop", True, [], [], [20])
     api.machine.ok("cp -r /usr/share/ganeti/os/noop /usr/share/ganeti/os/two; printf 'big\\nsmall\\n' > /usr/share/ganeti/os/two/variants.list; "
                    "echo 'mirror where from' > /usr/share/ganeti/os/two/parameters.list")
+    # What no job did is seen within a second.
+    time.sleep(1.1)
     assert sorted(api.get("/2/os")) == ["noop", "two+big", "two+small"]
     assert next(one["parameters"] for one in api.get("/2/os?bulk=1") if one["name"] == "two") == [{"name": "mirror", "description": "where from"}]
     api.machine.ok("rm -r /usr/share/ganeti/os/two")
@@ -350,9 +352,9 @@ def test_of_one_that_is_stopped(api, new):
 
 
 def test_of_one_machine_in_full(api, vm):
-    told = api.ended(api.get("/2/instances/vm1/info"))["opresult"][0]["vm1"]
+    told = api.ended(api.get("/2/instances/vm1/info", "ro"))["opresult"][0]["vm1"]
     assert (told["run_state"], told["config_state"], told["pnode"]) == ("up", "up", NODE)
-    assert api.ended(api.get("/2/instances/vm1/info?static=1"))["opresult"][0]["vm1"]["run_state"] is None
+    assert api.ended(api.get("/2/instances/vm1/info?static=1", "ro"))["opresult"][0]["vm1"]["run_state"] is None
 
 
 def test_of_nodes(api, vm):
@@ -811,6 +813,46 @@ def test_the_certificate_is_the_clusters(api):
     assert api.machine.ok(f"{curl} https://{NAME}:{PORT}/version").strip() == "2"
     assert "127.0.0.1" in api.machine.refused(f"{curl} https://127.0.0.1:{PORT}/version", exit_code=60)
     assert "PRIVATE" not in api.machine.ok("cat /var/tmp/rapi.crt")
+
+
+def test_a_certificate_that_is_renewed(api):
+    """Whoever is there stays; what is no certificate is said and changes nothing; without one it is off, and said so."""
+    pem = "/var/lib/ganeti/rapi.pem"
+    own = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout /var/tmp/x.key -out /var/tmp/x.crt 2> /dev/null && cat /var/tmp/x.key /var/tmp/x.crt"
+    stranger = ssl.create_default_context()
+    stranger.check_hostname, stranger.verify_mode = False, ssl.CERT_NONE
+
+    def shown():
+        try:
+            with api.connect(stranger) as connection:
+                return ssl.DER_cert_to_PEM_cert(connection.getpeercert(True)).strip()
+        except OSError:
+            return None
+
+    def log():
+        return api.machine.ok("cat /var/log/ganeti/flotte-controllerd.log")
+
+    def until(holds):
+        deadline = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < deadline, (shown(), log())
+            time.sleep(0.1)
+
+    api.machine.ok(f"cp -p {pem} /var/tmp/kept.pem")
+    with api.connect() as early:
+        early.sendall(request("GET", "/version"))
+        assert answer(early).json == 2
+        api.machine.ok(f"{own} > {pem}")
+        until(lambda: shown() == api.machine.ok("cat /var/tmp/x.crt").strip())
+        early.sendall(request("GET", "/version"))
+        assert answer(early).json == 2
+    api.machine.ok(f"echo nothing > {pem}")
+    until(lambda: f"Can't use the certificate from {pem}" in log())
+    assert shown() == api.machine.ok("cat /var/tmp/x.crt").strip()
+    api.machine.ok(f"rm {pem}")
+    until(lambda: shown() is None and f"it is off, there is no {pem}" in log())
+    api.machine.ok(f"cp -p /var/tmp/kept.pem {pem}")
+    until(lambda: shown() == api.certificate)
 
 
 # Daemons that die and start again
