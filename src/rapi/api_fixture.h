@@ -46,6 +46,7 @@ class Heard final : public net::Responder {
  public:
   Result<void> send(net::Response const& response) override {
     status = response.status;
+    headers = response.headers;
     body = response.body;
     return {};
   }
@@ -80,6 +81,7 @@ class Heard final : public net::Responder {
   }
 
   unsigned status = 0;
+  net::Headers headers;
   std::string body;
   std::shared_future<std::string> streamed;
 };

@@ -210,6 +210,12 @@ json::object wait_for_a_job() {
   return all;
 }
 
+json::object describe() {
+  auto all = operation("GET", "/2/openapi.json", "This description.", "", Access::Everybody);
+  all["responses"].get_object()["200"] = answer("It.", json::object{{"type", "object"}});
+  return all;
+}
+
 json::object tell_metrics() {
   auto all = operation("GET", "/metrics", "What monitoring asks for, in Prometheus' text format.",
                        "", Access::Everybody);
@@ -249,6 +255,7 @@ json::object openapi() {
     if (opcode) put(paths, change.method, change.path, described(change, *opcode));
   }
   put(paths, "GET", "/2/jobs/{job}/wait", wait_for_a_job());
+  put(paths, "GET", "/2/openapi.json", describe());
   put(paths, "GET", "/metrics", tell_metrics());
   return {{"openapi", "3.1.0"},
           {"info", json::object{{"title", "Remote API of Flotte"},

@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "rapi/live_query.h"
-#include "rapi/openapi.h"
 #include "rapi/os_list.h"
 #include "rapi/rows.h"
 #include "store/config_store.h"
@@ -353,17 +352,11 @@ Granted<json::value> filters(Services const&, RemoteCall const&) {
   return refuse(501, "Filters of jobs (gnt-filter) are not built yet");
 }
 
-Granted<json::value> description(Services const&, RemoteCall const&) {
-  static json::value const all = openapi();
-  return all;
-}
-
 constexpr Read table[] = {
     {"GET", "/", "", Access::Everybody, "Nothing.", nothing},
     {"GET", "/2", "", Access::Everybody, "Nothing.", nothing},
     {"GET", "/version", "", Access::Everybody, "The version of this interface.", version},
     {"GET", "/2/features", "", Access::Everybody, "What it can beyond its version.", features},
-    {"GET", "/2/openapi.json", "", Access::Everybody, "This description.", description},
     {"GET", "/2/info", "cluster.info", Access::Everybody, "Tells of the cluster.", info},
     {"GET", "/2/os", "os.list", Access::Everybody, "The OS definitions, with their variants.",
      list_os, true, true},

@@ -10,6 +10,7 @@
 #include "opcodes/opcode.h"
 #include "rapi/job_wait.h"
 #include "rapi/metrics.h"
+#include "rapi/openapi.h"
 #include "rapi/route.h"
 #include "rapi/rows.h"
 #include "store/config_store.h"
@@ -114,6 +115,7 @@ std::vector<RemoteApi::Resource> RemoteApi::make_resources() {
     all.push_back({change.method, change.path, change.permission, Access::Account, &change});
   }
   all.push_back({"GET", "/2/jobs/{job}/wait", "jobs.wait", Access::Account, &RemoteApi::wait});
+  all.push_back({"GET", "/2/openapi.json", "", Access::Everybody, &RemoteApi::describe});
   all.push_back({"GET", "/metrics", "", Access::Everybody, &RemoteApi::tell_metrics});
   return all;
 }
@@ -266,6 +268,13 @@ Granted<JobId> RemoteApi::submit(Change const& change, RemoteCall const& call,
 Granted<void> RemoteApi::wait(RemoteCall const& call, jobs::Principal const&,
                               net::Responder& responder) {
   return wait_for_job(services_, call, responder);
+}
+
+Granted<void> RemoteApi::describe(RemoteCall const&, jobs::Principal const&,
+                                  net::Responder& responder) {
+  static std::string const text = json::serialize(openapi());
+  (void)responder.send({.body = text});
+  return {};
 }
 
 Granted<void> RemoteApi::tell_metrics(RemoteCall const&, jobs::Principal const&,

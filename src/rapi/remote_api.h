@@ -55,6 +55,8 @@ class RemoteApi {
   Granted<void> check_access(Resource const& resource, Account const* account) const;
   Granted<JobId> submit(Change const& change, RemoteCall const& call, jobs::Principal const& who);
   Granted<void> wait(RemoteCall const& call, jobs::Principal const& who, net::Responder& responder);
+  Granted<void> describe(RemoteCall const& call, jobs::Principal const& who,
+                         net::Responder& responder);
   Granted<void> tell_metrics(RemoteCall const& call, jobs::Principal const& who,
                              net::Responder& responder);
 

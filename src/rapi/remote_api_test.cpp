@@ -176,6 +176,59 @@ TEST_F(RemoteApiTest, a_body_that_nobody_reads_is_not_taken_apart) {
   EXPECT_EQ(ask("PUT", "/2/query/node", reader, "{").status, 400U);
 }
 
+TEST_F(RemoteApiTest, who_has_no_account_reads_all_but_this) {
+  std::vector<std::string> kept;
+  for (auto const& read : reads()) {
+    auto path = std::string(read.path);
+    // A job is a number.
+    if (auto const at = path.find("{job}"); at != std::string::npos) path.replace(at, 5, "1");
+    auto const heard = ask(std::string(read.method), path);
+    if (heard.status == 401) kept.push_back(fmt::format("{} {}", read.method, read.path));
+  }
+  EXPECT_THAT(kept, ::testing::UnorderedElementsAre(
+                        "GET /2/instances/{name}/console", "DELETE /2/jobs/{job}",
+                        "GET /2/query/{resource}", "PUT /2/query/{resource}", "POST /2/filters",
+                        "PUT /2/filters/{uuid}", "DELETE /2/filters/{uuid}"));
+  EXPECT_EQ(ask("GET", "/2/jobs/1/wait").status, 401U);
+  EXPECT_EQ(ask("GET", "/metrics").status, 200U);
+}
+
+TEST_F(RemoteApiTest, who_may_try_again_is_told_when) {
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask("GET", "/version", wrong).status, 401U);
+  auto const held_up = ask("GET", "/version", wrong);
+  EXPECT_EQ(held_up.status, 429U);
+  EXPECT_EQ(net::header_value(held_up.headers, "Retry-After"), "1");
+}
+
+TEST_F(RemoteApiTest, no_more_wait_than_leave_room_for_commands) {
+  std::latch may_end(1);
+  nodes_.before([&](rpc::FakeCall const&) -> Result<void> {
+    may_end.wait();
+    return {};
+  });
+  json::object const op{
+      {"OP_ID", "OP_TEST_DELAY"}, {"duration", 0}, {"on_nodes", json::array{"n1"}}};
+  auto const id = number(*queue_->submit({json::array{op}}).front());
+  while (queue_->job(JobId{id})->status() != jobs::Status::Running) std::this_thread::yield();
+  auto const wait = [&] {
+    return ask("GET", fmt::format("/2/jobs/{}/wait", id), writer,
+               R"({"fields": ["status"], "previous_job_info": ["running"],
+                   "previous_log_serial": 1000})");
+  };
+  std::vector<Heard> waiting;
+  for (int i = 0; i < 50; ++i) waiting.push_back(wait());
+  auto const refused = wait();
+  EXPECT_EQ(refused.status, 503U) << "of a hundred places";
+  EXPECT_TRUE(followers_.check_room());
+  may_end.count_down();
+  for (auto& one : waiting) EXPECT_THAT(one.streamed.get(), HasSubstr("success"));
+}
+
+TEST_F(RemoteApiTest, it_describes_itself) {
+  auto const told = schema::parse(ask("GET", "/2/openapi.json").body).value();
+  EXPECT_EQ(told.at("openapi"), "3.1.0");
+}
+
 TEST_F(RemoteApiTest, a_dry_run_changes_nothing) {
   done(ask("PUT", "/2/tags?tag=a&dry-run=1", writer));
   EXPECT_EQ(ask("GET", "/2/tags").body, "[]");
