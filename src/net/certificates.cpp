@@ -6,7 +6,10 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+
+#include <fmt/chrono.h>
 
 #include <algorithm>
 #include <array>
@@ -229,6 +232,41 @@ Result<CertificateFacts> inspect_certificate(std::string_view pem) {
       .not_before = time_from(X509_get0_notBefore(raw)),
       .not_after = time_from(X509_get0_notAfter(raw)),
   };
+}
+
+Result<void> check_server_certificate(std::string_view pem, WallTime now) {
+  auto const certificate = TRY(read_certificate(pem));
+  if (pem.find("ENCRYPTED") != std::string_view::npos) {
+    return fail(ErrorCode::WrongInput,
+                "The private key is encrypted, and nobody is there to type its passphrase when a "
+                "daemon starts");
+  }
+  auto const key = TRY(read_key(pem));
+  auto* raw = certificate.get();
+  if (X509_check_private_key(raw, key.get()) != 1) {
+    static_cast<void>(openssl_error());
+    return fail(ErrorCode::WrongInput,
+                "The private key does not belong to the certificate (of '{}') that stands first",
+                certificate_common_name(raw));
+  }
+  auto const date = [](WallTime time) {
+    return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC",
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+  };
+  if (auto const until = time_from(X509_get0_notAfter(raw)); until < now) {
+    return fail(ErrorCode::WrongInput, "The certificate expired on {}", date(until));
+  }
+  if (auto const from = time_from(X509_get0_notBefore(raw)); from > now) {
+    return fail(ErrorCode::WrongInput, "The certificate is not valid before {}", date(from));
+  }
+  // What TLS itself refuses, as a key that is too short.
+  Openssl<SSL_CTX, SSL_CTX_free> const context(SSL_CTX_new(TLS_server_method()));
+  if (!context) return openssl_failed("try a certificate");
+  if (SSL_CTX_use_certificate(context.get(), raw) != 1 ||
+      SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
+    return fail(ErrorCode::WrongInput, "TLS does not take the certificate: {}", openssl_error());
+  }
+  return {};
 }
 
 std::string random_secret(Random& random, std::size_t bytes) {

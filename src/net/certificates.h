@@ -58,6 +58,10 @@ struct CertificateFacts {
 // Of the first certificate in the text.
 Result<CertificateFacts> inspect_certificate(std::string_view pem);
 
+// Whether a server could show what is in the text: a certificate first, valid at `now`, and its
+// private key, without a passphrase. What is wrong is named, without what stands in it.
+Result<void> check_server_certificate(std::string_view pem, WallTime now);
+
 // Hex. 20 bytes is what Ganeti's cluster-domain-secret and hmac.key have.
 std::string random_secret(Random& random, std::size_t bytes = 20);
 

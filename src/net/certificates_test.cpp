@@ -1,6 +1,6 @@
 #include "net/certificates.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace flotte::net {
 namespace {
@@ -51,6 +51,38 @@ TEST(Certificates, refuse_what_is_none) {
       inspect_certificate("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
   EXPECT_FALSE(
       issue_certificate({.certificate_pem = "x", .key_pem = "y"}, {.common_name = "a"}, now));
+}
+
+TEST(Certificates, for_a_server_are_checked_whole) {
+  auto const wrong_with = [](std::string const& pem, WallTime when = now) {
+    auto const checked = check_server_certificate(pem, when);
+    return checked ? "" : checked.error().message;
+  };
+  auto const made = *make_self_signed_rsa({.common_name = "web"}, now, Days(30));
+  auto const other = *make_self_signed_rsa({.common_name = "other"}, now, Days(30));
+  EXPECT_EQ(wrong_with(made.pem()), "");
+  EXPECT_EQ(wrong_with(made.certificate_pem + made.key_pem), "");
+  EXPECT_EQ(wrong_with(made.pem() + other.certificate_pem), "") << "the chain follows";
+  auto const ec = *issue_certificate(*make_authority("ca", now), {.common_name = "web"}, now);
+  EXPECT_EQ(wrong_with(ec.pem()), "");
+
+  EXPECT_THAT(wrong_with(""), ::testing::StartsWith("Not a certificate in PEM form"));
+  EXPECT_THAT(wrong_with("no PEM\n"), ::testing::StartsWith("Not a certificate in PEM form"));
+  EXPECT_THAT(wrong_with(made.key_pem), ::testing::StartsWith("Not a certificate in PEM form"));
+  EXPECT_THAT(wrong_with(made.certificate_pem),
+              ::testing::StartsWith("Not a private key in PEM form"));
+  EXPECT_THAT(wrong_with(made.pem().substr(0, made.pem().size() / 4) + made.certificate_pem),
+              ::testing::StartsWith("Not a"));
+  EXPECT_EQ(wrong_with(made.key_pem + other.certificate_pem),
+            "The private key does not belong to the certificate (of 'other') that stands first");
+  EXPECT_EQ(wrong_with(made.pem(), now + Days(31)),
+            "The certificate expired on 2027-02-14 08:00:00 UTC");
+  EXPECT_EQ(wrong_with(made.pem(), now - Days(2)),
+            "The certificate is not valid before 2027-01-14 08:00:00 UTC");
+  EXPECT_THAT(wrong_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE "
+                         "KEY-----\n" +
+                         made.certificate_pem),
+              ::testing::StartsWith("The private key is encrypted"));
 }
 
 TEST(Secret, is_hex_of_the_size_asked_for) {

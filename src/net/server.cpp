@@ -31,7 +31,9 @@ struct Guest {
   Peer peer;
   std::thread thread;
   std::atomic<bool> is_busy = false;
-  bool is_evicted = false;  // under the mutex, as is_finished
+  std::atomic<bool> is_resting = false;    // between two requests
+  std::atomic<bool> is_dismissed = false;  // to end as soon as it rests
+  bool is_evicted = false;                 // under the mutex, as is_finished
   bool is_finished = false;
 };
 
@@ -124,6 +126,15 @@ Result<void> Server::renew_certificate() {
   std::lock_guard const lock(state_->mutex);
   state_->tls = std::move(renewed);
   return {};
+}
+
+void Server::end_older_connections() {
+  std::lock_guard const lock(state_->mutex);
+  for (auto& guest : state_->guests) {
+    guest.is_dismissed = true;
+    // One that has not asked anything yet is answered once: its client could not know.
+    if (guest.is_resting && guest.socket.is_open()) ::shutdown(guest.socket.number(), SHUT_RDWR);
+  }
 }
 
 void Server::stop() {
@@ -273,8 +284,9 @@ void Server::State::talk_with(Guest& guest) {
     auto const became_idle = [&] {
       if (keeps_out) wake_acceptor();
     };
-    Session session({options, handler, is_stopping, guest.is_busy, became_idle, give_away}, socket,
-                    *std::move(channel), guest.peer);
+    Session session({options, handler, is_stopping, guest.is_busy, guest.is_resting,
+                     guest.is_dismissed, became_idle, give_away},
+                    socket, *std::move(channel), guest.peer);
     session.serve();
   } else {
     // Where everybody may come, many do who want nothing: scanners, checks whether a port is open.

@@ -75,6 +75,10 @@ class Server {
   // changes nothing.
   Result<void> renew_certificate();
 
+  // Connections from before end, each when no handler works for it: who came in with a certificate
+  // that is worth nothing any more stays no longer.
+  void end_older_connections();
+
   std::uint16_t port() const;  // of the TCP listener; 0 without one
 
  private:

@@ -376,6 +376,39 @@ TEST(Server, makes_no_room_by_ending_a_connection_that_is_being_answered) {
   EXPECT_TRUE(busy.receive_some().ends_with("/slow"));
 }
 
+TEST(Server, ends_connections_from_before_when_they_rest) {
+  auto const directory = TemporaryDirectory();
+  auto const path = directory.path("socket");
+  std::latch begun(1);
+  std::latch goes_on(1);
+  auto server = *Server::create({.unix_socket = UnixListen{.path = path}},
+                                [&](Request const& request, Responder& responder) {
+                                  if (request.path == "/slow") {
+                                    begun.count_down();
+                                    goes_on.wait();
+                                  }
+                                  static_cast<void>(responder.send({.body = request.path}));
+                                });
+  auto const idle = RawClient(path);
+  idle.send("GET /idle HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(idle.receive_some().ends_with("/idle"));
+  auto const busy = RawClient(path);
+  busy.send("GET /slow HTTP/1.1\r\n\r\n");
+  begun.wait();
+  auto const fresh = RawClient(path);
+  auto client = *Client::create(UnixClientOptions{.path = path});
+  ASSERT_TRUE(client->request({}, 10s)) << "all are known to the server";
+
+  server->end_older_connections();
+  EXPECT_EQ(idle.receive_all(), "");
+  auto const later = client->request({}, 10s);
+  EXPECT_TRUE(later) << later.error().message;
+  goes_on.count_down();
+  EXPECT_TRUE(busy.receive_all().ends_with("/slow")) << "answered, then ended";
+  fresh.send("GET /fresh HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(fresh.receive_all().ends_with("/fresh")) << "answered once";
+}
+
 TEST(Server, takes_a_large_body_both_ways) {
   auto const directory = TemporaryDirectory();
   auto const path = directory.path("socket");

@@ -150,6 +150,9 @@ void Session::serve() {
   while (!shared_.is_stopping) {
     if (serve_request(deadline_after(patience)) == Next::Close) return;
     patience = shared_.options.idle_timeout;
+    // In this order: whoever dismisses sees that it rests, or it sees that it is dismissed.
+    shared_.is_resting = true;
+    if (shared_.is_dismissed) return;
   }
 }
 
@@ -166,6 +169,7 @@ Session::Next Session::serve_request(Instant first_byte_deadline) {
   request->peer = peer_;
 
   shared_.is_busy = true;
+  shared_.is_resting = false;
   auto const next = handle(*request, parser);
   shared_.is_busy = false;
   shared_.became_idle();

@@ -20,7 +20,9 @@ class Session {
     ServerOptions const& options;
     Handler const& handler;
     std::atomic<bool> const& is_stopping;
-    std::atomic<bool>& is_busy;  // a handler works: not to be evicted
+    std::atomic<bool>& is_busy;             // a handler works: not to be evicted
+    std::atomic<bool>& is_resting;          // between two requests
+    std::atomic<bool> const& is_dismissed;  // to end as soon as it rests
     // A handler has returned: whoever waits for room may have it.
     std::function<void()> became_idle;
     // Of hand_over(): the server gives the socket away.
