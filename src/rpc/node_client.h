@@ -36,8 +36,8 @@ class NodeClient final : public Node {
   explicit NodeClient(NodeClientOptions options);
   ~NodeClient() override;
 
-  // The certificates are read when a node is called for the first time, or again after it could
-  // not be reached. When `progress` returns false the node is asked to stop the call, and the
+  // Certificates that were renewed are taken up by the next call: those under way go on with what
+  // they began with. When `progress` returns false the node is asked to stop the call, and the
   // answer (most likely an error) is still waited for: nobody may undo what is still being done.
   Result<json::value> invoke(model::Node const& node, std::string_view call,
                              json::object const& arguments, CallContext const& context,
@@ -50,17 +50,25 @@ class NodeClient final : public Node {
  private:
   struct Conversation;
   struct Address;
+  struct Known {
+    std::string certificates;  // identity of the files when they were read
+    std::shared_ptr<net::Client> client;
+  };
 
-  Result<std::shared_ptr<net::Client>> client_of(model::Node const& node);
+  Result<json::value> invoke_once(model::Node const& node, net::Request const& request,
+                                  CallContext const& context, Progress const& progress,
+                                  std::string_view call, Known& used);
+  Result<Known> client_of(model::Node const& node);
+  std::string certificates_now() const;
   void forget(model::Node const& node, std::shared_ptr<net::Client> const& client);
-  void ask_to_stop(net::Client& client, CallContext const& context);
+  void ask_to_stop(model::Node const& node, CallContext const& context);
 
   NodeClientOptions options_;
   // The simulation has other nodes, so that this needs no other clock.
   SystemClock clock_;
   std::atomic<bool> is_stopping_ = false;
   std::mutex mutex_;
-  std::map<Address, std::shared_ptr<net::Client>> clients_;
+  std::map<Address, Known> clients_;
 };
 
 }  // namespace flotte::rpc
