@@ -33,7 +33,7 @@ class Paths {
   std::string controller_sockets() const { return run() + "/socket"; }
   // The commands speak HTTP over this socket; mode 0660, group gnt-admin where it exists.
   std::string controller_socket() const { return controller_sockets() + "/flotte-controller"; }
-  // Root's local door to the node daemon: cluster init and destroy. Mode 0600.
+  // Root's local door to the node daemon: cluster init, destroy and renew-crypto. Mode 0600.
   std::string node_socket() const { return run() + "/flotte-node"; }
   // The process number of a daemon, which holds a lock on it.
   std::string daemon_pid_file(std::string_view daemon) const;
@@ -48,6 +48,10 @@ class Paths {
   std::string cluster_ca() const { return lib() + "/ca.pem"; }
   // Of the controller: its client certificate with key (user flotte only).
   std::string controller_certificate() const { return controller() + "/client.pem"; }
+
+  // Shared with clusters with which instances are exchanged (root only).
+  std::string domain_secret() const { return lib() + "/cluster-domain-secret"; }
+  std::string hmac_key() const { return lib() + "/hmac.key"; }
 
   // Of the remote API: certificate with key (user flotte only), and who may ask.
   std::string rapi_certificate() const { return lib() + "/rapi.pem"; }

@@ -497,7 +497,8 @@ struct FakeNode::Machine {
       if (call.duration_s >= 0) return Nothing{};
       return fail(ErrorCode::WrongInput, "A duration of {} s is negative", call.duration_s);
     });
-    // Bootstrap and LeaveCluster are for root's local door, so that they are unknown here.
+    // Bootstrap, LeaveCluster and RenewCrypto are for root's local door, so that they are unknown
+    // here.
   }
 };
 

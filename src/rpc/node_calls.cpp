@@ -581,4 +581,30 @@ Fields Bootstrap::fields() {
   return table;
 }
 
+Fields CryptoRenewed::fields() {
+  static constexpr Field table[] = {
+      field<&CryptoRenewed::files>("files", "Paths of what was renewed."),
+  };
+  return table;
+}
+
+Fields RenewCrypto::fields() {
+  static constexpr Field table[] = {
+      field<&RenewCrypto::cluster_certificate>("cluster_certificate",
+                                               "The authority, and all that it signed."),
+      field<&RenewCrypto::node_certificates>("node_certificates",
+                                             "Signed by the authority that there is."),
+      field<&RenewCrypto::rapi_certificate>("rapi_certificate", "Of the remote API."),
+      field<&RenewCrypto::rapi_pem>("rapi_pem", "Certificate and key."),
+      field<&RenewCrypto::rapi_file>("rapi_file", "Where they were read; empty: they are made."),
+      field<&RenewCrypto::hmac_key>("hmac_key", "The key hmac.key."),
+      field<&RenewCrypto::domain_secret>("domain_secret", "What clusters share."),
+      field<&RenewCrypto::domain_secret_text>("domain_secret_text", "Its one line."),
+      field<&RenewCrypto::domain_secret_file>("domain_secret_file",
+                                              "Where it was read; empty: it is made."),
+      field<&RenewCrypto::dry_run>("dry_run", "Only check it."),
+  };
+  return table;
+}
+
 }  // namespace flotte::rpc

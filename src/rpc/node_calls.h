@@ -698,6 +698,31 @@ struct LeaveCluster {
   static schema::Fields fields() { return {}; }
 };
 
+// What was renewed, for people: paths, never what stands in them.
+struct CryptoRenewed {
+  std::vector<std::string> files;
+  static schema::Fields fields();
+};
+
+// Gives the cluster other keys and certificates while everything goes on. All is checked before the
+// first file is written; what a crash left half done is finished by the next start or call.
+struct RenewCrypto {
+  static constexpr std::string_view name = "crypto_renew";
+  using Reply = CryptoRenewed;
+  bool cluster_certificate = false;  // the authority, and so all that it signed
+  bool node_certificates = false;    // signed by the authority that there is
+  bool rapi_certificate = false;
+  std::string rapi_pem;
+  std::string rapi_file;  // where it was read; empty: one is made
+  bool hmac_key = false;
+  bool domain_secret = false;
+  std::string domain_secret_text;
+  std::string domain_secret_file;  // where it was read; empty: one is made
+  bool dry_run = false;            // only checks
+
+  static schema::Fields fields();
+};
+
 }  // namespace flotte::rpc
 
 namespace flotte::schema {

@@ -615,6 +615,7 @@ TEST_P(NodeContract, a_hook_that_does_not_end_is_ended) {
 TEST_P(NodeContract, root_s_calls_and_unknown_ones_are_refused) {
   refused(TestDaemon::wish());
   refused(rpc::LeaveCluster{});
+  refused(rpc::RenewCrypto{.hmac_key = true});
   auto const unknown = world_->nodes().invoke(world_->node(), "frobnicate", {}, context_, {});
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, ::testing::HasSubstr("'frobnicate'"));

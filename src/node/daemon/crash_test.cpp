@@ -459,6 +459,22 @@ constexpr Row rows[] = {
     {"node_leave_cluster",
      [](Paths const& p) { return Case{{call(cluster(p))}, call(rpc::LeaveCluster{})}; },
      Needs::NoCluster},
+    {"crypto_renew cluster",
+     [](Paths const&) { return Case{{}, call(rpc::RenewCrypto{.cluster_certificate = true})}; }},
+    {"crypto_renew node",
+     [](Paths const&) {
+       return Case{{}, call(rpc::RenewCrypto{.node_certificates = true, .hmac_key = true})};
+     }},
+    {"crypto_renew rapi",
+     [](Paths const&) {
+       return Case{{}, call(rpc::RenewCrypto{.rapi_certificate = true, .domain_secret = true})};
+     }},
+    {"crypto_renew refused",
+     [](Paths const&) {
+       return Case{
+           {},
+           call(rpc::RenewCrypto{.rapi_certificate = true, .rapi_pem = "x", .rapi_file = "/x"})};
+     }},
     {"hypervisor_validate_params",
      [](Paths const& p) { return Case{{}, call(rpc::HypervisorValidate{instance(p, kvm)})}; }},
 };
@@ -489,7 +505,8 @@ class Life {
     if (!answer) throw std::runtime_error(what.name + ": " + answer.error().message);
   }
   Result<json::value> ask(Call const& what, std::int64_t leader_epoch = 1) {
-    if (what.name == rpc::Bootstrap::name || what.name == rpc::LeaveCluster::name) {
+    if (what.name == rpc::Bootstrap::name || what.name == rpc::LeaveCluster::name ||
+        what.name == rpc::RenewCrypto::name) {
       auto local = net::Client::create(net::UnixClientOptions{.path = paths_.node_socket()});
       if (!local) throw std::runtime_error(local.error().message);
       return call_locally(**local, what.name, what.arguments);

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "model/ssconf.h"
-#include "net/certificates.h"
+#include "node/daemon/cluster_keys.h"
 #include "node/daemon/state_files.h"
 #include "rpc/wire.h"
 #include "sys/files.h"
@@ -45,8 +45,8 @@ std::array<Placed, 8> cluster_files(Paths const& paths) {
            {paths.node_certificate(), mode_secret, self},
            {paths.controller_certificate(), mode_secret, controller},
            {paths.rapi_certificate(), mode_secret, controller},
-           {paths.lib() + "/hmac.key", mode_secret, self},
-           {paths.lib() + "/cluster-domain-secret", mode_secret, self},
+           {paths.hmac_key(), mode_secret, self},
+           {paths.domain_secret(), mode_secret, self},
            {membership_file(paths), mode_public, self}}};
 }
 
@@ -142,30 +142,6 @@ Result<void> allow_file_storage(Paths const& paths, std::vector<std::string> con
   return {};
 }
 
-Result<void> write_certificates(Paths const& paths, Membership const& member, WallTime now) {
-  // Common names have 64 bytes at most, a cluster's name may be longer.
-  auto const authority = TRY(net::make_authority("flotte-cluster-ca", now));
-  auto const node =
-      TRY(net::issue_certificate(authority, {member.node_uuid.text(), {member.node_name}}, now));
-  auto const controller =
-      TRY(net::issue_certificate(authority, {std::string(rpc::controller_name)}, now));
-  auto const rapi =
-      TRY(net::make_self_signed_rsa({"ganeti.example.com", {member.cluster_name, member.node_name}},
-                                    now, net::certificate_validity));
-  TRY(write_state_file(authority_key_file(paths), authority.key_pem, mode_secret));
-  TRY(write_state_file(paths.cluster_ca(), authority.certificate_pem, mode_public));
-  TRY(write_state_file(paths.node_certificate(), node.pem(), mode_secret));
-  TRY(write_state_file(paths.controller_certificate(), controller.pem(), mode_secret,
-                       Owner::controller()));
-  return write_state_file(paths.rapi_certificate(), rapi.pem(), mode_secret, Owner::controller());
-}
-
-Result<void> write_secrets(Paths const& paths, Random& random) {
-  TRY(write_state_file(paths.lib() + "/hmac.key", net::random_secret(random) + "\n", mode_secret));
-  return write_state_file(paths.lib() + "/cluster-domain-secret", net::random_secret(random) + "\n",
-                          mode_secret);
-}
-
 // No file of them comes back after the cluster was left.
 std::mutex ssconf_mutex;
 // They are read again as such.
@@ -193,8 +169,6 @@ Result<void> check_ssconf(std::string_view key, boost::json::value const& value)
 // What is known before there is a configuration; the controller writes the rest.
 Result<void> write_first_ssconf(Paths const& paths, rpc::Bootstrap const& wish,
                                 Membership const& member) {
-  auto const node_certificate = TRY(read_state_file(paths.node_certificate()));
-  auto const digest = TRY(net::inspect_certificate(node_certificate.value_or(""))).sha1;
   auto const& name = member.node_name;
   auto const& ip = member.primary_ip;
   std::pair<std::string_view, std::string> const values[] = {
@@ -205,7 +179,6 @@ Result<void> write_first_ssconf(Paths const& paths, rpc::Bootstrap const& wish,
       {"master_netmask", std::to_string(member.master_netmask)},
       {"master_candidates", name},
       {"master_candidates_ips", ip},
-      {"master_candidates_certs", member.node_uuid.text() + "=" + digest},
       {"node_list", name},
       {"online_nodes", name},
       {"offline_nodes", ""},
@@ -228,7 +201,7 @@ Result<void> write_first_ssconf(Paths const& paths, rpc::Bootstrap const& wish,
     auto const content = value.empty() ? std::string() : value + "\n";
     TRY(write_state_file(ssconf_file(paths, key), content, mode_ssconf));
   }
-  return {};
+  return write_certificate_digest(paths, member);
 }
 
 // The cluster's name and address may have changed since this node became its member.
@@ -252,9 +225,6 @@ Result<void> remove_ssconf(Paths const& paths) {
 
 }  // namespace
 
-std::string authority_key_file(Paths const& paths) {
-  return paths.lib() + "/ca.key";
-}
 std::string cluster_name_file(Paths const& paths) {
   return paths.lib() + "/cluster-name";
 }
@@ -316,8 +286,7 @@ Result<Membership> make_cluster(Paths const& paths, rpc::Bootstrap const& wish,
                           .master_netmask = wish.master_netmask};
   TRY(prepare_directories(paths));
   TRY(allow_file_storage(paths, wish.file_storage_dirs));
-  TRY(write_certificates(paths, member, clock.wall()));
-  TRY(write_secrets(paths, random));
+  TRY(make_keys(paths, member, random, clock.wall()));
   TRY(write_first_ssconf(paths, wish, member));
   TRY(write_state_file(membership_file(paths),
                        boost::json::serialize(schema::encode(member)) + "\n", mode_public));
@@ -361,7 +330,7 @@ Result<void> remove_cluster(Paths const& paths) {
   TRY(remove_state_file(cluster_name_file(paths)));
   TRY(remove_ssconf(paths));
   for (auto const& file : cluster_files(paths)) TRY(remove_state_file(file.path));
-  return {};
+  return remove_state_file(next_authority_file(paths));
 }
 
 std::vector<rpc::FileFault> cluster_file_faults(Paths const& paths) {
@@ -371,6 +340,12 @@ std::vector<rpc::FileFault> cluster_file_faults(Paths const& paths) {
   };
   std::ranges::for_each(cluster_directories(paths), look);
   std::ranges::for_each(cluster_files(paths), look);
+  if (auto const file = next_authority_file(paths); sys::exists(file)) {
+    faults.push_back({.path = file,
+                      .fault =
+                          "says that the cluster's certificate is renewed, and not to its end: "
+                          "gnt-cluster renew-crypto --new-cluster-certificate"});
+  }
   if (sys::exists(paths.store())) look({paths.store(), mode_secret, Owner::controller()});
   return faults;
 }

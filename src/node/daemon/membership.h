@@ -60,9 +60,6 @@ bool is_storage_allowed(std::string_view allowed_lines, std::filesystem::path co
 // What of all this is missing or has other permissions than it was made with.
 std::vector<rpc::FileFault> cluster_file_faults(Paths const& paths);
 
-// What the remote API shows; an administrator may have put another one there.
-// The authority's key; only the node daemon of the first node has it.
-std::string authority_key_file(Paths const& paths);
 // The marker: there is a cluster.
 std::string cluster_name_file(Paths const& paths);
 

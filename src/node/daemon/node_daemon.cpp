@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "net/server.h"
+#include "node/daemon/cluster_keys.h"
 #include "node/daemon/settings.h"
 #include "node/daemon/state_files.h"
 #include "rpc/node_calls.h"
@@ -44,8 +45,12 @@ Result<std::unique_ptr<NodeDaemon>> NodeDaemon::create(Paths const& paths, Machi
   auto const epoch = TRY(LeaderEpoch::read(paths.lib() + "/leader-epoch"));
   std::unique_ptr<NodeDaemon> daemon(
       new NodeDaemon(paths, std::move(machinery), clock, random, epoch));
-  if (TRY(read_membership(paths))) {
+  if (auto const member = TRY(read_membership(paths))) {
     std::lock_guard const lock(daemon->mutex_);
+    // With what is half renewed it works as well: that keeps no node away.
+    auto const finished =
+        finish_renewal(paths, *member, clock.wall(), [] { return Result<void>(); });
+    if (!finished) log::error("Renewing the certificates: {}", finished.error().message);
     TRY(daemon->open_network());
   }
   // Last: whoever waits for the start of the daemon waits for this socket.
@@ -61,7 +66,8 @@ NodeDaemon::NodeDaemon(Paths paths, Machinery machinery, Clock& clock, Random& r
       random_(random),
       epoch_(paths_.lib() + "/leader-epoch", leader_epoch),
       service_(dispatcher_, epoch_, clock,
-               {std::string(rpc::Bootstrap::name), std::string(rpc::LeaveCluster::name)}) {
+               {std::string(rpc::Bootstrap::name), std::string(rpc::LeaveCluster::name),
+                std::string(rpc::RenewCrypto::name)}) {
   using rpc::CallContext;
   using rpc::Progress;
   dispatcher_.on<rpc::TestDelay>(
@@ -72,6 +78,8 @@ NodeDaemon::NodeDaemon(Paths paths, Machinery machinery, Clock& clock, Random& r
                                         Progress const&) { return bootstrap(wish); });
   dispatcher_.on<rpc::LeaveCluster>(
       [this](rpc::LeaveCluster const&, CallContext const&, Progress const&) { return leave(); });
+  dispatcher_.on<rpc::RenewCrypto>([this](rpc::RenewCrypto const& wish, CallContext const&,
+                                          Progress const&) { return renew(wish); });
   if (machinery_.add_calls) machinery_.add_calls(dispatcher_);
 }
 
@@ -188,6 +196,27 @@ Result<void> NodeDaemon::refuse_while_guests_run() {
   if (guests.empty()) return {};
   return fail_as(ErrorClass::Prereq, ErrorCode::WrongState,
                  "Instances still run on this node: {}; stop them first", fmt::join(guests, ", "));
+}
+
+Result<rpc::CryptoRenewed> NodeDaemon::renew(rpc::RenewCrypto const& wish) {
+  std::lock_guard const lock(mutex_);
+  auto const member = TRY(read_membership(paths_));
+  if (!member) {
+    return fail_as(ErrorClass::Prereq, ErrorCode::WrongState, "This machine belongs to no cluster");
+  }
+  rpc::CryptoRenewed reply{TRY(renew_keys(paths_, *member, wish, random_, clock_.wall(),
+                                          [this] { return reload_certificates(); }))};
+  // Those that were let in by what is worth nothing any more.
+  if (network_ && (wish.cluster_certificate || wish.node_certificates) && !wish.dry_run) {
+    network_->end_older_connections();
+  }
+  if (!reply.files.empty()) log::info("Renewed: {}", fmt::join(reply.files, ", "));
+  return reply;
+}
+
+Result<void> NodeDaemon::reload_certificates() {
+  if (!network_) return {};
+  return network_->renew_certificate();
 }
 
 }  // namespace flotte::node

@@ -54,6 +54,8 @@ class NodeDaemon {
   Result<rpc::BootstrapReply> make_and_serve(rpc::Bootstrap const& wish);
   Result<rpc::Nothing> leave();
   Result<void> refuse_while_guests_run();
+  Result<rpc::CryptoRenewed> renew(rpc::RenewCrypto const& wish);
+  Result<void> reload_certificates();
 
   Paths const paths_;
   Machinery machinery_;

@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 
 #include <boost/json/serialize.hpp>
+#include <future>
+#include <map>
 #include <thread>
 
 #include "net/certificates.h"
+#include "node/daemon/cluster_keys.h"
 #include "node/daemon/settings.h"
 #include "node/daemon/state_files.h"
 #include "node/daemon/test_daemon.h"
@@ -236,7 +239,8 @@ TEST(NodeDaemon, refuses_unknown_calls_and_those_of_the_local_door_by_name) {
   TestDaemon test;
   ASSERT_TRUE(test.bootstrap());
   rpc::NodeClient client(test.paths);
-  for (auto const* name : {"frobnicate", "bootstrap", "node_leave_cluster", "../x"}) {
+  for (auto const* name :
+       {"frobnicate", "bootstrap", "node_leave_cluster", "crypto_renew", "../x"}) {
     auto const refused = client.invoke(test.node(), name, {}, job_context(1, 1), {});
     ASSERT_FALSE(refused) << name;
     EXPECT_THAT(refused.error().message, HasSubstr(name));
@@ -273,6 +277,259 @@ TEST(NodeDaemon, client_refuses_a_node_of_another_name) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().error_class, ErrorClass::Unreachable);
   EXPECT_THAT(refused.error().message, HasSubstr("Node node1.example.com (127.0.0.1:"));
+}
+
+// --- Keys and certificates are renewed
+
+Result<boost::json::value> renew(TestDaemon& test, rpc::RenewCrypto const& wish) {
+  return test.call_locally(rpc::RenewCrypto::name, schema::encode(wish));
+}
+
+std::map<std::string, std::string> keys_of(Paths const& paths) {
+  std::map<std::string, std::string> all;
+  for (auto const& path :
+       {paths.cluster_ca(), authority_key_file(paths), paths.node_certificate(),
+        paths.controller_certificate(), paths.rapi_certificate(), paths.hmac_key(),
+        paths.domain_secret(), paths.lib() + "/ssconf_master_candidates_certs"}) {
+    all[std::filesystem::path(path).filename()] = contents_of(path);
+  }
+  return all;
+}
+
+std::vector<std::string> changed(std::map<std::string, std::string> const& before,
+                                 std::map<std::string, std::string> const& after) {
+  std::vector<std::string> names;
+  for (auto const& [name, text] : before) {
+    if (after.at(name) != text) names.push_back(name);
+  }
+  return names;
+}
+
+TEST(RenewCrypto, changes_what_is_asked_for_and_nothing_else) {
+  TestDaemon test;
+  ASSERT_TRUE(test.bootstrap());
+  using Names = std::vector<std::string>;
+  auto const cases = {
+      std::pair{rpc::RenewCrypto{}, Names{}},
+      std::pair{rpc::RenewCrypto{.cluster_certificate = true, .hmac_key = true, .dry_run = true},
+                Names{}},
+      std::pair{rpc::RenewCrypto{.rapi_certificate = true}, Names{"rapi.pem"}},
+      std::pair{rpc::RenewCrypto{.hmac_key = true}, Names{"hmac.key"}},
+      std::pair{rpc::RenewCrypto{.domain_secret = true}, Names{"cluster-domain-secret"}},
+      std::pair{rpc::RenewCrypto{.node_certificates = true},
+                Names{"client.pem", "node.pem", "ssconf_master_candidates_certs"}},
+      std::pair{
+          rpc::RenewCrypto{.cluster_certificate = true},
+          Names{"ca.key", "ca.pem", "client.pem", "node.pem", "ssconf_master_candidates_certs"}},
+  };
+  for (auto const& [wish, names] : cases) {
+    auto const before = keys_of(test.paths);
+    auto const done = renew(test, wish);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(changed(before, keys_of(test.paths)), names);
+    EXPECT_THAT(cluster_file_faults(test.paths), ::testing::IsEmpty());
+  }
+  EXPECT_FALSE(std::filesystem::exists(next_authority_file(test.paths)));
+  auto const shown = net::inspect_certificate(contents_of(test.paths.node_certificate()));
+  EXPECT_EQ(keys_of(test.paths)["ssconf_master_candidates_certs"],
+            std::string(test_uuid) + "=" + shown->sha1 + "\n");
+}
+
+TEST(RenewCrypto, takes_what_others_made) {
+  TestDaemon test;
+  ASSERT_TRUE(test.bootstrap());
+  auto const own = net::make_self_signed_rsa({"web"}, test.clock.wall(), net::Days(9))->pem();
+  ASSERT_TRUE(renew(test, {.rapi_certificate = true,
+                           .rapi_pem = own,
+                           .rapi_file = "/root/own.pem",
+                           .domain_secret = true,
+                           .domain_secret_text = "\r\n the other's secret\r\n\n",
+                           .domain_secret_file = "/root/secret"}));
+  EXPECT_EQ(contents_of(test.paths.rapi_certificate()), own);
+  EXPECT_EQ(contents_of(test.paths.domain_secret()), " the other's secret\n");
+}
+
+TEST(RenewCrypto, touches_nothing_when_something_is_wrong_with_it) {
+  TestDaemon test;
+  EXPECT_FALSE(renew(test, {.hmac_key = true})) << "no cluster";
+  ASSERT_TRUE(test.bootstrap());
+  auto const before = keys_of(test.paths);
+  auto const expired =
+      net::make_self_signed_rsa({"web"}, test.clock.wall() - net::Days(9), net::Days(2))->pem();
+  auto const secret = [](std::string text) {
+    return rpc::RenewCrypto{.hmac_key = true,
+                            .domain_secret = true,
+                            .domain_secret_text = std::move(text),
+                            .domain_secret_file = "/root/secret"};
+  };
+  for (auto const& [wish, why] : std::vector<std::pair<rpc::RenewCrypto, std::string>>{
+           std::pair{secret("\n\n"),
+                     "from /root/secret: A cluster domain secret is one line; there is none"},
+           std::pair{secret("a\nb"), "there are more"},
+           std::pair{secret("a\tb"), "printable ASCII"}, std::pair{secret("\xc3\xa4"), "printable"},
+           std::pair{secret(std::string(5000, 'x')), "4096 bytes"},
+           std::pair{rpc::RenewCrypto{.cluster_certificate = true,
+                                      .rapi_certificate = true,
+                                      .rapi_pem = "nonsense",
+                                      .rapi_file = "/root/own.pem",
+                                      .hmac_key = true},
+                     "Unable to load X509 certificate from /root/own.pem: Not a certificate"},
+           std::pair{rpc::RenewCrypto{.rapi_certificate = true,
+                                      .rapi_pem = expired,
+                                      .rapi_file = "/root/own.pem",
+                                      .hmac_key = true,
+                                      .domain_secret = true},
+                     "expired on"}}) {
+    auto const refused = renew(test, wish);
+    ASSERT_FALSE(refused) << why;
+    EXPECT_THAT(refused.error().message, HasSubstr(why));
+    EXPECT_EQ(refused.error().code, ErrorCode::WrongInput);
+  }
+  std::filesystem::remove(authority_key_file(test.paths));
+  auto const unsigned_ = renew(test, {.node_certificates = true, .hmac_key = true});
+  ASSERT_FALSE(unsigned_);
+  EXPECT_THAT(unsigned_.error().message, HasSubstr("ca.key is missing"));
+  EXPECT_EQ(changed(before, keys_of(test.paths)), std::vector<std::string>{"ca.key"});
+  EXPECT_TRUE(renew(test, {.cluster_certificate = true})) << "which it mends";
+}
+
+// What both sides have at each moment of a renewal, as a kill would leave it.
+struct Moments {
+  static inline Moments* current = nullptr;
+  TestDaemon& test;
+  model::Node node;
+  rpc::NodeClient old_client{test.paths};
+  std::string copies = test.root.path() + "-moments";
+  int count = 0;
+  std::vector<std::string> unanswered;
+
+  explicit Moments(TestDaemon& daemon) : test(daemon), node(daemon.node()) { current = this; }
+  ~Moments() {
+    sys::moment_hook = nullptr;
+    std::filesystem::remove_all(copies);
+  }
+  static void look(std::string_view deed, std::string_view to_what) {
+    sys::moment_hook = nullptr;
+    current->look_at(fmt::format("{} {}", deed, to_what));
+    sys::moment_hook = look;
+  }
+  void look_at(std::string const& moment) {
+    ++count;
+    rpc::NodeClient fresh(test.paths);
+    for (auto* client : {&old_client, &fresh}) {
+      auto const answer = client->ask(node, rpc::TestDelay{0}, job_context(1, count));
+      if (!answer) unanswered.push_back(moment + ": " + answer.error().message);
+    }
+    auto const copy = fmt::format("{}/{}", copies, count);
+    std::filesystem::create_directories(copy + "/var");
+    std::filesystem::copy(test.root.path() + "/var/lib", copy + "/var/lib",
+                          std::filesystem::copy_options::recursive);
+  }
+};
+
+class RenewCryptoAtEachMoment : public ::testing::TestWithParam<bool> {};
+
+TEST_P(RenewCryptoAtEachMoment, the_node_is_reached_and_a_new_start_finishes_it) {
+  TestDaemon test;
+  ASSERT_TRUE(test.bootstrap());
+  Moments moments(test);
+  sys::moment_hook = Moments::look;
+  auto const done = renew(test, {.cluster_certificate = GetParam(), .node_certificates = true});
+  sys::moment_hook = nullptr;
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_THAT(moments.unanswered, ::testing::IsEmpty());
+  EXPECT_GT(moments.count, 5);
+  for (int moment = 1; moment <= moments.count; ++moment) {
+    SCOPED_TRACE(moment);
+    Paths const paths(fmt::format("{}/{}", moments.copies, moment));
+    auto const started = NodeDaemon::create(paths, Machinery{}, test.clock, test.random);
+    ASSERT_TRUE(started) << started.error().message;
+    EXPECT_FALSE(std::filesystem::exists(next_authority_file(paths)));
+    EXPECT_EQ(contents_of(paths.cluster_ca()).find("BEGIN", 20), std::string::npos)
+        << "one authority is left";
+    auto node = test.node();
+    node.port = (*started)->port();
+    rpc::NodeClient client(paths);
+    auto const answer = client.ask(node, rpc::TestDelay{0}, job_context(1, 1));
+    EXPECT_TRUE(answer) << answer.error().message;
+    auto const shown = net::inspect_certificate(contents_of(paths.node_certificate()));
+    EXPECT_EQ(contents_of(paths.lib() + "/ssconf_master_candidates_certs"),
+              std::string(test_uuid) + "=" + shown->sha1 + "\n");
+  }
+}
+INSTANTIATE_TEST_SUITE_P(, RenewCryptoAtEachMoment, ::testing::Bool(),
+                         [](auto const& is) -> std::string {
+                           return is.param ? "authority" : "certificates";
+                         });
+
+TEST(RenewCrypto, goes_on_beside_calls_that_run_and_calls_that_come) {
+  Gate gate;
+  TestDaemon test(gated(gate));
+  ASSERT_TRUE(test.bootstrap());
+  rpc::NodeClient client(test.paths);
+  auto running = std::async(std::launch::async, [&] {
+    return client.ask(test.node(), rpc::NodeInfo{}, job_context(1, 1));
+  });
+  gate.wait_for_entry();
+  std::atomic<bool> is_over = false;
+  std::vector<std::future<std::string>> users;
+  for (int user = 0; user < 3; ++user) {
+    users.push_back(std::async(std::launch::async, [&, user] {
+      // The first keeps its connections, the others make new ones.
+      for (int i = 0; !is_over; ++i) {
+        rpc::NodeClient fresh(test.paths);
+        auto& used = user == 0 ? client : fresh;
+        auto const answer =
+            used.ask(test.node(), rpc::TestDelay{0}, job_context(1, 100 + 10 * i + user));
+        if (!answer) return answer.error().message;
+      }
+      return std::string();
+    }));
+  }
+  for (int i = 0; i < 10; ++i) {
+    auto const done = renew(test, {.cluster_certificate = true});
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  is_over = true;
+  for (auto& user : users) EXPECT_EQ(user.get(), "");
+  gate.open();
+  auto const answer = running.get();
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->boot_id, "passed");
+}
+
+TEST(RenewCrypto, a_call_from_before_it_can_still_be_stopped) {
+  Gate gate;
+  TestDaemon test(gated(gate));
+  ASSERT_TRUE(test.bootstrap());
+  rpc::NodeClient client(test.paths);
+  std::atomic<bool> goes_on = true;
+  auto running = std::async(std::launch::async, [&] {
+    return client.invoke(test.node(), rpc::NodeInfo::name, {}, job_context(1, 1),
+                         [&](std::string_view) { return goes_on.load(); });
+  });
+  gate.wait_for_entry();
+  ASSERT_TRUE(renew(test, {.cluster_certificate = true}));
+  goes_on = false;
+  EXPECT_FALSE(running.get());
+  EXPECT_TRUE(gate.was_asked_to_stop);
+}
+
+TEST(RenewCrypto, those_with_the_last_certificates_are_strangers_afterwards) {
+  TestDaemon test;
+  ASSERT_TRUE(test.bootstrap());
+  auto const keep = [&](std::string const& path) {
+    auto const kept = test.root.path() + "/kept-" + std::filesystem::path(path).filename().string();
+    std::filesystem::copy_file(path, kept);
+    return kept;
+  };
+  auto const certificate = keep(test.paths.controller_certificate());
+  auto const authority = keep(test.paths.cluster_ca());
+  ASSERT_TRUE(renew(test, {.cluster_certificate = true}));
+  rpc::NodeClient thief({certificate, test.paths.cluster_ca()});
+  EXPECT_FALSE(thief.ask(test.node(), rpc::TestDelay{0}, job_context(1, 1)));
+  rpc::NodeClient misled({test.paths.controller_certificate(), authority});
+  EXPECT_FALSE(misled.ask(test.node(), rpc::TestDelay{0}, job_context(1, 2)));
 }
 
 TEST(NodeDaemon, refuses_a_deposed_leader_also_after_a_restart) {
