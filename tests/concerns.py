@@ -38,13 +38,14 @@ DAEMONS = ("tests/functional/test_ssconf.py tests/functional/test_crash.py tests
 PACKAGES = "tests/lab/test_packages.py tests/lab/test_survival.py tests/lab/test_cluster.py"
 OS = "tests/os tests/lab/test_debian_definitions.py"
 VERIFY = "tests/functional/test_verify.py tests/lab/test_verify_on_volumes.py"
+RENEWAL = "tests/functional/test_renew_crypto.py"
 EVERYTHING = "tests"
 BLACK_BOX = [
     ("src/base/*", EVERYTHING), ("src/schema/*", EVERYTHING), ("src/model/*", EVERYTHING), ("src/rpc/*", EVERYTHING), ("src/bin/*", EVERYTHING),
-    ("src/sys/*", f"{GUESTS} {NETWORK} {STORAGE} {HOOKS} {DAEMONS}"), ("src/net/*", f"{COMMANDS} {DAEMONS} {REMOTE}"), ("src/opcodes/*", f"{COMMANDS} {STORAGE} {GUESTS} {REMOTE}"),
+    ("src/sys/*", f"{GUESTS} {NETWORK} {STORAGE} {HOOKS} {DAEMONS}"), ("src/net/*", f"{COMMANDS} {DAEMONS} {REMOTE} {RENEWAL}"), ("src/opcodes/*", f"{COMMANDS} {STORAGE} {GUESTS} {REMOTE}"),
     ("src/store/*", f"{COMMANDS} {DAEMONS}"), ("src/jobs/*", f"{COMMANDS} {DAEMONS} {HOOKS}"), ("src/query/*", f"{COMMANDS} {VERIFY} {REMOTE}"), ("src/rapi/*", f"{COMMANDS} {REMOTE}"),
     ("src/controller/*", f"{COMMANDS} {DAEMONS} {REMOTE} tests/functional/test_user_shutdown.py tests/lab/test_cluster.py"), ("src/cli/serial_console*", "tests/functional/test_console.py tests/lab/test_manual.py"),
-    ("src/cli/rapi_users*", "tests/functional/test_rapi_accounts.py"),
+    ("src/cli/rapi_users*", "tests/functional/test_rapi_accounts.py"), ("src/cli/renew_crypto*", RENEWAL), ("src/node/daemon/cluster_keys*", f"{RENEWAL} {VERIFY}"),
     ("src/cli/*", f"{COMMANDS} tests/functional/test_devices.py tests/functional/test_verify.py tests/lab/test_manual.py tests/lab/test_first_evening.py"),
     ("src/placement/*", COMMANDS), ("src/units/*verify*", VERIFY), ("src/units/*hooks*", HOOKS), ("src/units/*", f"{COMMANDS} {STORAGE} {GUESTS} {HOOKS} {VERIFY}"),
     ("src/node/storage/*", STORAGE), ("src/node/hypervisor/*", GUESTS), ("src/node/network/*", NETWORK), ("src/node/hooks/*", HOOKS),

@@ -14,13 +14,14 @@
 #include "cli/daemons.h"
 #include "cli/emergency_power_off.h"
 #include "cli/info.h"
+#include "cli/node_door.h"
 #include "cli/policy.h"
 #include "cli/print.h"
 #include "cli/remote.h"
+#include "cli/renew_crypto.h"
 #include "cli/tags.h"
 #include "cli/values.h"
 #include "model/verify_codes.h"
-#include "net/client.h"
 #include "schema/schema.h"
 
 namespace flotte::cli {
@@ -101,32 +102,6 @@ std::string resolve(std::string const& name) {
               sizeof text);
   ::freeaddrinfo(found);
   return text;
-}
-
-// One call of the node daemon through root's own door; the last line is its answer.
-Outcome<json::value> call_node(Paths const& paths, std::string const& name,
-                               json::object const& arguments) {
-  auto client = net::Client::create(net::UnixClientOptions{.path = paths.node_socket()});
-  if (!client) return stop(client.error());
-  json::object const context{{"leader_epoch", 0}, {"job", 0}, {"step", 0}};
-  std::optional<json::value> last;
-  auto const response = (*client)->stream(
-      {.method = "POST",
-       .target = "/1/call/" + name,
-       .body = json::serialize(json::object{{"arguments", arguments}, {"context", context}})},
-      std::chrono::seconds(120), [&](std::string_view line) {
-        if (auto parsed = schema::parse(line)) last = std::move(*parsed);
-        return true;
-      });
-  if (!response)
-    return stop("Cannot communicate with the node daemon: " + response.error().message);
-  if (!last && !response->body.empty()) {
-    if (auto parsed = schema::parse(response->body)) last = std::move(*parsed);
-  }
-  if (!last || !last->is_object()) return stop("The node daemon gave no answer");
-  if (auto const* error = last->get_object().if_contains("error"))
-    return tl::unexpected(from_wire(*error));
-  return last->get_object().at("ok");
 }
 
 // What they ask for is only where other nodes, mirrors or hypervisors are. They are taken, so that
@@ -693,13 +668,7 @@ Program cluster_program() {
             {0, "dry-run", false, "Only check whether it would work"}},
            "Renames the cluster",
            rename},
-          {"renew-crypto", "[<opts>...]", 0, 0,
-           known_options({"new-cluster-certificate", "new-rapi-certificate", "rapi-certificate=",
-                          "new-confd-hmac-key", "f/force", "new-cluster-domain-secret",
-                          "cluster-domain-secret=", "new-spice-certificate", "spice-certificate=",
-                          "spice-ca-certificate=", "new-node-certificates", "new-ssh-keys",
-                          "no-ssh-key-check", "v/verbose", "ssh-key-bits=", "ssh-key-type="}),
-           "Renews cluster certificates, keys and secrets"},
+          renew_crypto_command(),
           {"repair-disk-sizes", "[<instance-name>...]", 0, many, submit_options(),
            "Updates mismatches in recorded disk sizes", repair_disk_sizes},
           {"search-tags",
