@@ -29,7 +29,8 @@ class Guest:
         self.lines = []  # all that was said, but beats
         self.beats = []  # (number, milliseconds)
         self._said = queue.Queue()
-        self._process = node.start(f"exec socat -t0 - unix-connect:/var/run/ganeti/kvm-hypervisor/ctrl/{name}.serial")
+        # A guest runs a moment before QEMU has made its socket.
+        self._process = node.start(f"exec socat -t0 - unix-connect:/var/run/ganeti/kvm-hypervisor/ctrl/{name}.serial,retry=120,interval=1")
         threading.Thread(target=self._read, daemon=True).start()
 
     def __enter__(self):
