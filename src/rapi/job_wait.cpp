@@ -68,7 +68,6 @@ Result<json::array> info_of(Sources const& sources, Known const& known) {
 
 // Nothing: what the caller knows is all there is.
 Result<std::optional<std::string>> news(Sources const& sources, Known& known) {
-  auto const job = TRY(sources.queue.job(known.job, jobs::JobQueue::Logs::Without));
   // As if he knew of no status but the first: so he is told what the log has.
   auto const change =
       TRY(sources.queue.change(known.job, jobs::Status::Queued, known.log_serial, known.progress));
@@ -77,7 +76,8 @@ Result<std::optional<std::string>> news(Sources const& sources, Known& known) {
   if (change) {
     for (auto const& entry : change->new_log) log.push_back(entry.wire());
   }
-  if (info == known.info && log.empty() && !jobs::is_final(job.status())) return std::nullopt;
+  auto const has_ended = change && jobs::is_final(change->status);
+  if (info == known.info && log.empty() && !has_ended) return std::nullopt;
   return json::serialize(
       json::object{{"job_info", std::move(info)}, {"log_entries", std::move(log)}});
 }

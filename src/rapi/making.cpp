@@ -91,16 +91,6 @@ json::value text_or_null(net::Query const& query, std::string_view name) {
   return text ? json::value(*text) : json::value();
 }
 
-std::vector<std::string_view> parts_at_commas(std::string_view text) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    auto const comma = std::min(text.find(','), text.size());
-    parts.push_back(text.substr(0, comma));
-    if (comma == text.size()) return parts;
-    text.remove_prefix(comma + 1);
-  }
-}
-
 Granted<void> check_parameters(json::object const& opcode) {
   if (!opcodes::find(opcodes::op_id_of(opcode))) return {};
   auto const complete = opcodes::normalise(opcode);

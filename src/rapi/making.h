@@ -51,6 +51,5 @@ bool is_falsy(json::value const& value);
 // Puts the flag of the query there, under the parameter's name.
 Granted<void> put_flag(json::object& into, net::Query const& query, std::string_view name);
 json::value text_or_null(net::Query const& query, std::string_view name);
-std::vector<std::string_view> parts_at_commas(std::string_view text);
 
 }  // namespace flotte::rapi

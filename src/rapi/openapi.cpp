@@ -179,7 +179,7 @@ json::object described(Change const& change, opcodes::Description const& opcode)
 json::object described(Read const& read) {
   auto all = operation(read.method, read.path, read.sentence, read.permission, read.access);
   auto& parameters = all["parameters"].get_array();
-  if (read.is_list) {
+  if (read.traits.is_list) {
     parameters.push_back(parameter("query", "bulk", "integer", "1: all that is known of each."));
   }
   if (read.path.starts_with("/2/query/") && read.method == "GET") {
@@ -248,7 +248,7 @@ std::span<BodyExample const> body_examples() {
 json::object openapi() {
   json::object paths;
   for (auto const& read : reads()) {
-    if (read.is_built) put(paths, read.method, read.path, described(read));
+    if (read.traits.is_built) put(paths, read.method, read.path, described(read));
   }
   for (auto const& change : changes()) {
     auto const* opcode = opcodes::find(change.op_id);

@@ -30,7 +30,7 @@ TEST(OpenApi, tells_of_each_route_that_is_built_and_of_no_other) {
     }
   }
   std::size_t built = 3;  // wait, this description, metrics
-  for (auto const& read : reads()) built += read.is_built ? 1 : 0;
+  for (auto const& read : reads()) built += read.traits.is_built ? 1 : 0;
   for (auto const& change : changes()) built += opcodes::find(change.op_id) ? 1 : 0;
   EXPECT_EQ(count, built);
   EXPECT_TRUE(operation_of(described, "put", "/2/instances/{name}/migrate").empty());

@@ -281,16 +281,10 @@ Granted<json::value> cancel(Services const& services, RemoteCall const& call) {
 
 // --- Queries
 
+// The address has no other blanks than spaces.
 json::array split(std::string_view text) {
   json::array parts;
-  for (std::size_t at = 0; at <= text.size();) {
-    auto const end = std::min(text.find(',', at), text.size());
-    auto part = text.substr(at, end - at);
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
-    parts.emplace_back(part);
-    at = end + 1;
-  }
+  for (auto const part : parts_at_commas(text)) parts.emplace_back(trimmed(part));
   return parts;
 }
 
@@ -352,6 +346,11 @@ Granted<json::value> filters(Services const&, RemoteCall const&) {
   return refuse(501, "Filters of jobs (gnt-filter) are not built yet");
 }
 
+constexpr Read::Traits plain_list{.is_list = true};
+constexpr Read::Traits shared_list{.is_list = true, .is_shared = true};
+constexpr Read::Traits with_body{.has_body = true};
+constexpr Read::Traits not_built{.is_built = false};
+
 constexpr Read table[] = {
     {"GET", "/", "", Access::Everybody, "Nothing.", nothing},
     {"GET", "/2", "", Access::Everybody, "Nothing.", nothing},
@@ -359,47 +358,46 @@ constexpr Read table[] = {
     {"GET", "/2/features", "", Access::Everybody, "What it can beyond its version.", features},
     {"GET", "/2/info", "cluster.info", Access::Everybody, "Tells of the cluster.", info},
     {"GET", "/2/os", "os.list", Access::Everybody, "The OS definitions, with their variants.",
-     list_os, true, true},
+     list_os, shared_list},
     {"GET", "/2/tags", "tags.get", Access::Everybody, "The cluster's tags.", cluster_tags},
-    {"GET", "/2/instances", "instances.list", Access::Everybody, "All instances.", instances, true,
-     true},
+    {"GET", "/2/instances", "instances.list", Access::Everybody, "All instances.", instances,
+     shared_list},
     {"GET", "/2/instances/{name}", "instances.query", Access::Everybody, "One instance.", instance},
     {"GET", "/2/instances/{name}/tags", "tags.get", Access::Everybody, "An instance's tags.",
      tags_of<an_instance>},
     {"GET", "/2/instances/{name}/console", "instances.query.console", Access::Account,
      "How its console is reached.", console},
-    {"GET", "/2/nodes", "nodes.list", Access::Everybody, "All nodes.", nodes, true, true},
+    {"GET", "/2/nodes", "nodes.list", Access::Everybody, "All nodes.", nodes, shared_list},
     {"GET", "/2/nodes/{name}", "nodes.query", Access::Everybody, "One node.", node},
     {"GET", "/2/nodes/{name}/role", "nodes.role.query", Access::Everybody, "A node's role.", role},
     {"GET", "/2/nodes/{name}/tags", "tags.get", Access::Everybody, "A node's tags.",
      tags_of<a_node>},
-    {"GET", "/2/groups", "groups.list", Access::Everybody, "All node groups.", groups, true},
+    {"GET", "/2/groups", "groups.list", Access::Everybody, "All node groups.", groups, plain_list},
     {"GET", "/2/groups/{name}", "groups.query", Access::Everybody, "One node group.", group},
     {"GET", "/2/groups/{name}/tags", "tags.get", Access::Everybody, "A node group's tags.",
      tags_of<a_group>},
-    {"GET", "/2/networks", "networks.list", Access::Everybody, "All networks.", networks, true},
+    {"GET", "/2/networks", "networks.list", Access::Everybody, "All networks.", networks,
+     plain_list},
     {"GET", "/2/networks/{name}", "networks.query", Access::Everybody, "One network.", network},
     {"GET", "/2/networks/{name}/tags", "tags.get", Access::Everybody, "A network's tags.",
      tags_of<a_network>},
     {"GET", "/2/jobs", "jobs.list", Access::Everybody, "All jobs that are not archived.", job_list,
-     true},
+     plain_list},
     {"GET", "/2/jobs/{job}", "jobs.query", Access::Everybody, "One job.", job},
     {"DELETE", "/2/jobs/{job}", "jobs.cancel", Access::Account, "Cancels a job.", cancel},
     {"GET", "/2/query/{resource}", "query.all", Access::Account, "Lists objects.", query_by_path},
     {"PUT", "/2/query/{resource}", "query.all", Access::Account, "Lists those of a filter.",
-     query_by_body, false, false, true, true},
+     query_by_body, with_body},
     {"GET", "/2/query/{resource}/fields", "query.all", Access::Everybody,
      "Lists the fields of a list.", query_fields},
-    {"GET", "/2/filters", "filter.list", Access::Everybody, "Not built yet.", filters, false, false,
-     false},
-    {"POST", "/2/filters", "filter.create", Access::Account, "Not built yet.", filters, false,
-     false, false},
+    {"GET", "/2/filters", "filter.list", Access::Everybody, "Not built yet.", filters, not_built},
+    {"POST", "/2/filters", "filter.create", Access::Account, "Not built yet.", filters, not_built},
     {"GET", "/2/filters/{uuid}", "filter.query", Access::Everybody, "Not built yet.", filters,
-     false, false, false},
-    {"PUT", "/2/filters/{uuid}", "filter.modify", Access::Account, "Not built yet.", filters, false,
-     false, false},
+     not_built},
+    {"PUT", "/2/filters/{uuid}", "filter.modify", Access::Account, "Not built yet.", filters,
+     not_built},
     {"DELETE", "/2/filters/{uuid}", "filter.remove", Access::Account, "Not built yet.", filters,
-     false, false, false},
+     not_built},
 };
 
 }  // namespace

@@ -23,12 +23,13 @@ struct Read {
   Access access;
   std::string_view sentence;  // for people
   Granted<json::value> (*answer)(Services const& services, RemoteCall const& call);
-  // A list, of which "?bulk=1" tells more.
-  bool is_list = false;
-  // It is the same for all who ask, and costs much.
-  bool is_shared = false;
-  bool is_built = true;
-  bool has_body = false;
+  struct Traits {
+    bool is_list = false;    // of which "?bulk=1" tells more
+    bool is_shared = false;  // the same for all who ask, and costs much
+    bool is_built = true;
+    bool has_body = false;
+  };
+  Traits traits = {};
 };
 
 std::span<Read const> reads();

@@ -155,8 +155,8 @@ Granted<void> RemoteApi::answer(net::Request const& request, net::Responder& res
   }
   if (auto const type = check_content_type(request); !type) return type;
   // What nobody looks at is not even taken apart.
-  auto const* read_only = std::get_if<Read const*>(&resource.answers);
-  auto const has_body = !read_only || (*read_only)->has_body;
+  auto const* read = std::get_if<Read const*>(&resource.answers);
+  auto const has_body = !read || (*read)->traits.has_body;
   auto body = has_body ? body_of(request) : Granted<std::optional<json::value>>();
   if (!body) return tl::unexpected(body.error());
   RemoteCall const call{std::move(found->places), request.query, *std::move(body)};
@@ -177,20 +177,20 @@ Granted<void> RemoteApi::answer(net::Request const& request, net::Responder& res
     (void)responder.send({.body = std::to_string(number(*job))});
     return {};
   }
-  auto const text = read(*std::get<Read const*>(resource.answers), call);
+  auto const text = answer_of(**read, call);
   if (!text) return tl::unexpected(text.error());
   (void)responder.send({.body = **text});
   return {};
 }
 
-Granted<SharedAnswers::Text> RemoteApi::read(Read const& read, RemoteCall const& call) {
+Granted<SharedAnswers::Text> RemoteApi::answer_of(Read const& read, RemoteCall const& call) {
   auto const make = [&] {
     return read.answer(services_, call).map([](auto const& value) {
       return json::serialize(value);
     });
   };
   auto const is_bulk = flag_in(call.query, "bulk");
-  if (read.is_shared && is_bulk) {
+  if (read.traits.is_shared && is_bulk) {
     return shared_.get(fmt::format("{}{}", read.path, *is_bulk ? " bulk" : ""), make);
   }
   return make().map(

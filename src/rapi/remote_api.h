@@ -60,7 +60,7 @@ class RemoteApi {
   Granted<void> tell_metrics(RemoteCall const& call, jobs::Principal const& who,
                              net::Responder& responder);
 
-  Granted<SharedAnswers::Text> read(Read const& read, RemoteCall const& call);
+  Granted<SharedAnswers::Text> answer_of(Read const& read, RemoteCall const& call);
 
   Services services_;
   SharedAnswers shared_{services_};

@@ -1,5 +1,7 @@
 #include "rapi/remote_call.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace flotte::rapi {
@@ -31,6 +33,16 @@ std::vector<std::string> texts_in(net::Query const& query, std::string_view name
     if (!at->second.empty()) texts.push_back(at->second);
   }
   return texts;
+}
+
+std::vector<std::string_view> parts_at_commas(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    auto const comma = std::min(text.find(','), text.size());
+    parts.push_back(text.substr(0, comma));
+    if (comma == text.size()) return parts;
+    text.remove_prefix(comma + 1);
+  }
 }
 
 }  // namespace flotte::rapi

@@ -52,5 +52,7 @@ Granted<bool> flag_in(net::Query const& query, std::string_view name, bool other
 // The first of that name.
 std::optional<std::string> text_in(net::Query const& query, std::string_view name);
 std::vector<std::string> texts_in(net::Query const& query, std::string_view name);
+// "a,b": at least one, which may be empty.
+std::vector<std::string_view> parts_at_commas(std::string_view text);
 
 }  // namespace flotte::rapi

@@ -82,8 +82,9 @@ Result<json::value> NodeClient::invoke_once(model::Node const& node, net::Reques
                                             CallContext const& context, Progress const& progress,
                                             std::string_view call, Known& used) {
   if (is_stopping_) return Failure(did_not_answer(node, "the controller is stopping", true));
+  // Before they are read: what changes meanwhile is seen by the next call.
   used.certificates = certificates_now();
-  used = TRY(client_of(node));
+  used.client = TRY(client_of(node, used.certificates));
   auto const client = used.client;
   auto const timeout = std::max(context.timeout, timeout_min);
   auto const deadline = clock_.now() + timeout;
@@ -128,15 +129,14 @@ Result<json::value> NodeClient::invoke_once(model::Node const& node, net::Reques
   return Failure(did_not_answer(node, "its answer ended too early", false));
 }
 
-Result<NodeClient::Known> NodeClient::client_of(model::Node const& node) {
+Result<std::shared_ptr<net::Client>> NodeClient::client_of(model::Node const& node,
+                                                           std::string const& certificates) {
   if (node.port <= 0 || node.port > std::numeric_limits<std::uint16_t>::max()) {
     return fail(ErrorCode::WrongInput, "Node {} has an impossible port", name_of(node));
   }
-  // Before they are read: what changes meanwhile is seen by the next call.
-  auto const certificates = certificates_now();
   std::lock_guard const lock(mutex_);
   auto& place = clients_[Address(node)];
-  if (place.client && place.certificates == certificates) return place;
+  if (place.client && place.certificates == certificates) return place.client;
   place = {
       certificates,
       TRY(net::Client::create(net::TlsClientOptions{.host = node.primary_ip,
@@ -144,7 +144,7 @@ Result<NodeClient::Known> NodeClient::client_of(model::Node const& node) {
                                                     .certificate_file = options_.certificate_file,
                                                     .ca_file = options_.ca_file,
                                                     .expected_name = node.uuid.text()}))};
-  return place;
+  return place.client;
 }
 
 std::string NodeClient::certificates_now() const {
@@ -159,11 +159,11 @@ void NodeClient::forget(model::Node const& node, std::shared_ptr<net::Client> co
 
 void NodeClient::ask_to_stop(model::Node const& node, CallContext const& context) {
   // Not the call's own: its certificate may have been renewed since it began.
-  auto const known = client_of(node);
-  if (!known) return;
+  auto const client = client_of(node, certificates_now());
+  if (!client) return;
   WireContext const whose{context.leader_epoch, context.job, context.step};
   // Best effort: whether it arrived shows in the answer to the call itself.
-  static_cast<void>(known->client->request(
+  static_cast<void>((*client)->request(
       request_for(std::string(cancel_path), json::serialize(schema::encode(whose))),
       cancel_timeout));
 }

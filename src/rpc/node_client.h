@@ -58,7 +58,9 @@ class NodeClient final : public Node {
   Result<json::value> invoke_once(model::Node const& node, net::Request const& request,
                                   CallContext const& context, Progress const& progress,
                                   std::string_view call, Known& used);
-  Result<Known> client_of(model::Node const& node);
+  // `certificates`: their identity now.
+  Result<std::shared_ptr<net::Client>> client_of(model::Node const& node,
+                                                 std::string const& certificates);
   std::string certificates_now() const;
   void forget(model::Node const& node, std::shared_ptr<net::Client> const& client);
   void ask_to_stop(model::Node const& node, CallContext const& context);

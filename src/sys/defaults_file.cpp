@@ -1,11 +1,32 @@
 #include "sys/defaults_file.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/text.h"
 
 namespace flotte::sys {
 namespace {
+
+enum class Export { IsNone, MayBe };
+
+// What stands behind "KEY=", line by line.
+std::vector<std::string_view> values_of(std::string_view contents, std::string_view key,
+                                        Export exported) {
+  constexpr std::string_view word = "export ";
+  std::vector<std::string_view> values;
+  while (!contents.empty()) {
+    auto const end = std::min(contents.find('\n'), contents.size());
+    auto line = trimmed(contents.substr(0, end));
+    contents.remove_prefix(std::min(end + 1, contents.size()));
+    if (exported == Export::MayBe && line.starts_with(word)) {
+      line = trimmed(line.substr(word.size()));
+    }
+    if (!line.starts_with(key) || line.size() == key.size() || line[key.size()] != '=') continue;
+    values.push_back(trimmed(line.substr(key.size() + 1)));
+  }
+  return values;
+}
 
 // What stands behind "=": with or without quotes, and a comment.
 Result<std::string> value_of(std::string_view text, std::string_view key) {
@@ -33,32 +54,20 @@ Result<std::string> value_of(std::string_view text, std::string_view key) {
 }  // namespace
 
 Result<std::optional<std::string>> setting_in(std::string_view contents, std::string_view key) {
-  constexpr std::string_view exported = "export ";
   std::optional<std::string> found;
-  while (!contents.empty()) {
-    auto const end = std::min(contents.find('\n'), contents.size());
-    auto line = trimmed(contents.substr(0, end));
-    contents.remove_prefix(std::min(end + 1, contents.size()));
-    if (line.starts_with(exported)) line = trimmed(line.substr(exported.size()));
-    if (!line.starts_with(key) || line.size() == key.size() || line[key.size()] != '=') continue;
-    found = TRY(value_of(trimmed(line.substr(key.size() + 1)), key));
+  for (auto const value : values_of(contents, key, Export::MayBe)) {
+    found = TRY(value_of(value, key));
   }
   return found;
 }
 
 std::string value_in_defaults(std::string_view contents, std::string_view key) {
-  std::string value;
-  while (!contents.empty()) {
-    auto const end = std::min(contents.find('\n'), contents.size());
-    auto line = trimmed(contents.substr(0, end));
-    contents.remove_prefix(std::min(end + 1, contents.size()));
-    if (!line.starts_with(key) || line.size() == key.size() || line[key.size()] != '=') continue;
-    line = trimmed(line.substr(key.size() + 1));
-    auto const is_quoted = line.size() >= 2 && line.front() == line.back() &&
-                           (line.front() == '"' || line.front() == '\'');
-    value = is_quoted ? line.substr(1, line.size() - 2) : line;
-  }
-  return value;
+  auto const values = values_of(contents, key, Export::IsNone);
+  if (values.empty()) return {};
+  auto const last = values.back();
+  auto const is_quoted = last.size() >= 2 && last.front() == last.back() &&
+                         (last.front() == '"' || last.front() == '\'');
+  return std::string(is_quoted ? last.substr(1, last.size() - 2) : last);
 }
 
 }  // namespace flotte::sys

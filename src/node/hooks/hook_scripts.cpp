@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "node/programs/allowed_programs.h"
 #include "rpc/wire.h"
 #include "sys/files.h"
@@ -43,13 +44,6 @@ Result<void> check(rpc::HooksRun const& call) {
     return fail(ErrorCode::WrongInput, "A time limit of {} s leaves no time", call.timeout_s);
   }
   return {};
-}
-
-std::string trimmed(std::string const& text) {
-  constexpr auto blank = " \t\r\n";
-  auto const first = text.find_first_not_of(blank);
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
 bool is_executable_file(std::string const& path) {
