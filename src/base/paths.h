@@ -49,6 +49,9 @@ class Paths {
   // Of the controller: its client certificate with key (user flotte only).
   std::string controller_certificate() const { return controller() + "/client.pem"; }
 
+  // Exports of instances, a directory each.
+  std::string exports() const { return lib() + "/export"; }
+
   // Shared with clusters with which instances are exchanged (root only).
   std::string domain_secret() const { return lib() + "/cluster-domain-secret"; }
   std::string hmac_key() const { return lib() + "/hmac.key"; }

@@ -23,56 +23,6 @@ std::string lists(std::string const& what, std::string const& fields) {
 
 }  // namespace
 
-Program backup_program() {
-  auto const import_options = known_options({"B/backend-parameters=",
-                                             "disk=",
-                                             "t/disk-template=",
-                                             "file-storage-dir=",
-                                             "file-driver=",
-                                             "H/hypervisor-parameters=",
-                                             "I/iallocator=",
-                                             "net=",
-                                             "n/node=",
-                                             "g/node-group=",
-                                             "ip-check",
-                                             "no-ip-check",
-                                             "name-check",
-                                             "no-name-check",
-                                             "no-conflicts-check",
-                                             "no-nics",
-                                             "no-wait-for-sync",
-                                             "O/os-parameters=",
-                                             "os-parameters-private=",
-                                             "os-parameters-secret=",
-                                             "s/os-size=",
-                                             "opportunistic-locking",
-                                             "tags=",
-                                             "identify-defaults",
-                                             "src-dir=",
-                                             "src-node=",
-                                             "compress=",
-                                             "ignore-ipolicy",
-                                             "helper-startup-timeout=",
-                                             "helper-shutdown-timeout="});
-  auto const export_options = known_options(
-      {"f/force", "n/node=", "transport-compression=", "noshutdown",
-       "shutdown-timeout=", "remove-instance", "ignore-remove-failures", "zero-free-space",
-       "zeroing-timeout-fixed=", "zeroing-timeout-per-mib=", "long-sleep"});
-  return {"gnt-backup",
-          {{"export", "-n <node-name> [opts...] <instance-name>", 1, 1,
-            with(export_options, {submit_options()}), "Exports an instance to an image"},
-           {"import", "[...] -t disk-type -n node[:secondary-node] <instance-name>", 1, 1,
-            with(import_options, {submit_options()}), "Imports an instance from an exported image"},
-           {"list", "", 0, 0,
-            with(known_options({"n/node="}), {without(list_options(), {"filter", "json"})}),
-            "Lists instance exports available in the ganeti cluster"},
-           {"list-fields", "[fields...]", 0, many, fields_options(),
-            "Lists all available fields for exports"},
-           {"remove", "<instance-name>", 1, 1, submit_options(),
-            "Remove exports of named instance from the filesystem."}},
-          {}};
-}
-
 Program storage_program() {
   return {"gnt-storage",
           {{"diagnose", "", 0, 0, priority_option(), "Diagnose all ExtStorage providers"},

@@ -19,15 +19,16 @@ constexpr std::array<DiskTraits, 9> table{{
     //                             |    |    needs_group
     //                             |    |    |    is_shared
     //                             |    |    |    |    is_adoptable
-    {Diskless,   Storage::None,    yes, no,  no,  no,  no,  nullptr,                            "",           "DRIVER"},
-    {File,       Storage::File,    yes, yes, no,  no,  no,  &Settings::file_storage_dir,        "file",       "DRIVER"},
-    {SharedFile, Storage::File,    yes, yes, no,  yes, no,  &Settings::shared_file_storage_dir, "sharedfile", "DRIVER"},
-    {Plain,      Storage::Volume,  yes, yes, yes, no,  yes, nullptr,                            "lvm-vg",     "VG"},
-    {Blockdev,   Storage::Foreign, no,  no,  no,  yes, no,  nullptr,                            "",           "DRIVER"},
-    {Drbd,       Storage::Mirror,  no,  yes, yes, no,  no,  nullptr,                            "lvm-vg",     "DRIVER"},
-    {Rbd,        Storage::Foreign, no,  yes, no,  yes, no,  nullptr,                            "",           "DRIVER"},
-    {Ext,        Storage::Foreign, no,  yes, no,  yes, no,  nullptr,                            "",           "PROVIDER"},
-    {Gluster,    Storage::Foreign, no,  yes, no,  yes, no,  &Settings::gluster_storage_dir,     "gluster",    "DRIVER"},
+    //                             |    |    |    |    |    has_snapshots
+    {Diskless,   Storage::None,    yes, no,  no,  no,  no,  no,  nullptr,                            "",           "DRIVER"},
+    {File,       Storage::File,    yes, yes, no,  no,  no,  no,  &Settings::file_storage_dir,        "file",       "DRIVER"},
+    {SharedFile, Storage::File,    yes, yes, no,  yes, no,  no,  &Settings::shared_file_storage_dir, "sharedfile", "DRIVER"},
+    {Plain,      Storage::Volume,  yes, yes, yes, no,  yes, yes, nullptr,                            "lvm-vg",     "VG"},
+    {Blockdev,   Storage::Foreign, no,  no,  no,  yes, no,  no,  nullptr,                            "",           "DRIVER"},
+    {Drbd,       Storage::Mirror,  no,  yes, yes, no,  no,  no,  nullptr,                            "lvm-vg",     "DRIVER"},
+    {Rbd,        Storage::Foreign, no,  yes, no,  yes, no,  no,  nullptr,                            "",           "DRIVER"},
+    {Ext,        Storage::Foreign, no,  yes, no,  yes, no,  no,  nullptr,                            "",           "PROVIDER"},
+    {Gluster,    Storage::Foreign, no,  yes, no,  yes, no,  no,  &Settings::gluster_storage_dir,     "gluster",    "DRIVER"},
 }};
 // clang-format on
 

@@ -20,6 +20,7 @@ struct DiskTraits {
   bool needs_group;                   // takes its space from a volume group
   bool is_shared;                     // several nodes can open what it is
   bool is_adoptable;                  // of what is there already
+  bool has_snapshots;                 // which can be read while the disk is written to
   std::string Settings::* directory;  // below which its files lie; null: they don't
   std::string_view reported_as;       // the storage type of `gnt-node list-storage`; empty: none
   std::string_view id_title;          // what hooks call the first part of a disk's id

@@ -1,4 +1,5 @@
 // The field tables of the opcodes and the list of all of them.
+#include "opcodes/backup.h"
 #include "opcodes/cluster.h"
 #include "opcodes/group.h"
 #include "opcodes/instance.h"
@@ -51,12 +52,57 @@ Fields InstanceCreate::fields() {
       field<&InstanceCreate::pnode_uuid>("pnode_uuid", "Its UUID."),
       field<&InstanceCreate::snode>("snode", "The secondary node."),
       field<&InstanceCreate::snode_uuid>("snode_uuid", "Its UUID."),
+      field<&InstanceCreate::src_node>("src_node", "The node that has the export."),
+      field<&InstanceCreate::src_node_uuid>("src_node_uuid", "Its UUID."),
+      field<&InstanceCreate::src_path>("src_path", "The export: its name, or a directory."),
+      field<&InstanceCreate::compress>("compress", "What is sent is compressed by."),
+      field<&InstanceCreate::helper_startup_timeout>("helper_startup_timeout",
+                                                     "No effect: there is no helper machine."),
+      field<&InstanceCreate::helper_shutdown_timeout>("helper_shutdown_timeout",
+                                                      "No effect: there is no helper machine."),
       field<&InstanceCreate::start>("start", "Start it afterwards."),
       field<&InstanceCreate::forthcoming>("forthcoming", "Only reserve it."),
       field<&InstanceCreate::commit>("commit", "Make a forthcoming one real."),
       field<&InstanceCreate::tags>("tags", "What it is tagged with."),
       field<&InstanceCreate::instance_communication>("instance_communication",
                                                      "Give it a NIC for metad."),
+  };
+  return table;
+}
+
+Fields BackupExport::fields() {
+  static constexpr Field table[] = {
+      required<&BackupExport::instance_name>("instance_name", "The instance."),
+      field<&BackupExport::instance_uuid>("instance_uuid", "Its UUID."),
+      field<&BackupExport::compress>("compress", "What is sent is compressed by."),
+      field<&BackupExport::shutdown_timeout>("shutdown_timeout",
+                                             "Seconds before the plug is pulled."),
+      required<&BackupExport::target_node>("target_node",
+                                           "The node, or of each disk where it is sent to."),
+      field<&BackupExport::target_node_uuid>("target_node_uuid", "Its UUID."),
+      field<&BackupExport::shutdown>("shutdown", "Shut it down for the moment of the snapshot."),
+      field<&BackupExport::remove_instance>("remove_instance", "Remove it afterwards."),
+      field<&BackupExport::ignore_remove_failures>("ignore_remove_failures",
+                                                   "Go on when a part can not be removed."),
+      field<&BackupExport::mode>("mode", "local or remote."),
+      field<&BackupExport::x509_key_name>("x509_key_name", "The key that was prepared."),
+      field<&BackupExport::destination_x509_ca>("destination_x509_ca",
+                                                "The certificate of where it is sent to."),
+      field<&BackupExport::zero_free_space>("zero_free_space", "Have its free space zeroed."),
+      field<&BackupExport::zeroing_timeout_fixed>("zeroing_timeout_fixed",
+                                                  "Seconds for that, of any machine."),
+      field<&BackupExport::zeroing_timeout_per_mib>("zeroing_timeout_per_mib",
+                                                    "Seconds for that, a MiB."),
+      field<&BackupExport::long_sleep>("long_sleep",
+                                       "Let it be down for as long as the copy takes."),
+  };
+  return table;
+}
+
+Fields BackupRemove::fields() {
+  static constexpr Field table[] = {
+      required<&BackupRemove::instance_name>("instance_name", "Of what instance."),
+      field<&BackupRemove::instance_uuid>("instance_uuid", "Its UUID."),
   };
   return table;
 }
@@ -602,6 +648,8 @@ std::span<Description const> all() {
       describe<InstanceRename>("instance_name"),
       describe<InstanceRecreateDisks>("instance_name"),
       describe<InstanceQueryData>(""),
+      describe<BackupExport>("instance_name"),
+      describe<BackupRemove>("instance_name"),
       describe<ClusterPostInit>(""),
       describe<ClusterSetParams>(""),
       describe<ClusterRename>("name"),

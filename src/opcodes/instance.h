@@ -36,6 +36,12 @@ struct InstanceCreate {
   std::optional<std::string> pnode_uuid;
   std::optional<std::string> snode;
   std::optional<std::string> snode_uuid;
+  std::optional<std::string> src_node;
+  std::optional<std::string> src_node_uuid;
+  std::optional<std::string> src_path;
+  std::string compress = "none";
+  std::optional<std::int64_t> helper_startup_timeout;
+  std::optional<std::int64_t> helper_shutdown_timeout;
   bool start = true;
   bool forthcoming = false;
   bool commit = false;

@@ -49,6 +49,7 @@ struct Live {
   using Running = std::unordered_map<std::string, rpc::RunningInstance>;  // by name
   std::map<NodeId, std::optional<Running>> running;
   std::map<NodeId, std::optional<rpc::NodeFacts>> facts;
+  std::map<NodeId, std::optional<std::vector<std::string>>> exports;  // names
 };
 
 // The instances that have NICs in a network, by name. Found for all networks together, when the
@@ -72,6 +73,7 @@ struct Row {
   Live::Running const* on_primary = nullptr;   // what it answered
   rpc::RunningInstance const* told = nullptr;  // what it said about the instance
   model::Node const* node = nullptr;
+  std::string const* export_name = nullptr;  // of one on the node; null: it can't be asked
   model::Group const* group = nullptr;
   model::Network const* network = nullptr;
   std::shared_ptr<NetworkUsers> network_users = nullptr;  // of a network
@@ -99,6 +101,7 @@ FieldTable const& instance_fields();
 FieldTable const& node_fields();
 FieldTable const& group_fields();
 FieldTable const& network_fields();
+FieldTable const& export_fields();
 FieldTable const& job_fields();
 FieldTable const& lock_fields();
 

@@ -1,4 +1,4 @@
-// Fields of nodes, groups, jobs and locks.
+// Fields of nodes, groups, exports, jobs and locks.
 #include <algorithm>
 
 #include "base/lookup.h"
@@ -17,12 +17,18 @@ std::vector<std::string> instances_on(Row const& row) {
   return list;
 }
 
+// What only the node could tell, and didn't.
+Cell untold(model::Node const& node) {
+  return {node.offline ? Status::Offline : Status::NoData, nullptr};
+}
+
 // A live cell of a node.
 template <class Get>
 Cell live(Row const& row, Get get) {
-  if (row.node->offline) return {Status::Offline, nullptr};
   auto const answer = row.live->facts.find(row.node->uuid);
-  if (answer == row.live->facts.end() || !answer->second) return {Status::NoData, nullptr};
+  if (answer == row.live->facts.end() || !answer->second || row.node->offline) {
+    return untold(*row.node);
+  }
   return get(*answer->second);
 }
 
@@ -300,6 +306,16 @@ FieldTable const& node_fields() {
 
 FieldTable const& group_fields() {
   static FieldTable const table = make_group_fields();
+  return table;
+}
+
+// What a node doesn't know of makes no row, so that its name needs the node, too.
+FieldTable const& export_fields() {
+  using R = Row const&;
+  static FieldTable const table{
+      {"export", "Export", "text", "Export name", true,
+       [](R r) { return r.export_name ? text_cell(*r.export_name) : untold(*r.node); }},
+      {"node", "Node", "text", "Node name", true, [](R r) { return text_cell(r.node->name); }}};
   return table;
 }
 

@@ -21,6 +21,7 @@ Result<FieldTable const*> table_of(std::string const& what) {
   if (what == "node") return &node_fields();
   if (what == "group") return &group_fields();
   if (what == "network") return &network_fields();
+  if (what == "export") return &export_fields();
   if (what == "job") return &job_fields();
   if (what == "lock") return &lock_fields();
   return fail(ErrorCode::WrongInput, "Queries of '{}' are not known or not built yet", what);
@@ -67,7 +68,8 @@ Failure bad_filter(std::string_view why) {
 
 // Fields that hold the name of a host: a short one stands for them, too.
 bool is_hostname(std::string_view field, Row const& row) {
-  return (field == "name" && (row.instance || row.node)) || (field == "pnode" && row.instance);
+  return (field == "name" && (row.instance || row.node)) || (field == "pnode" && row.instance) ||
+         (field == "node" && row.node);
 }
 
 bool is_equal(json::value const& have, json::value const& wanted, bool is_hostname) {
@@ -214,6 +216,15 @@ Result<std::vector<typename Map::mapped_type::element_type*>> chosen(Request con
   return objects;
 }
 
+// One row an export. Of a node that can't tell there is one that says so.
+void add_exports(model::Cluster const& cluster, Live const& live, model::Node const& node,
+                 std::vector<Row>& rows) {
+  Row const row{.cluster = &cluster, .live = &live, .node = &node};
+  auto const answer = live.exports.find(node.uuid);
+  if (answer == live.exports.end() || !answer->second) return rows.push_back(row);
+  for (auto const& name : *answer->second) rows.emplace_back(row).export_name = &name;
+}
+
 // What rows point at must outlive them: objects are shared with the cluster.
 Result<std::vector<Row>> rows_of(Request const& request, model::Cluster const& cluster,
                                  Live const& live, std::vector<json::object> const& objects) {
@@ -238,6 +249,11 @@ Result<std::vector<Row>> rows_of(Request const& request, model::Cluster const& c
     auto const users = std::make_shared<NetworkUsers>(cluster);
     for (auto const* one : TRY(chosen(request, "Network", cluster.networks(), lookup))) {
       rows.push_back({.cluster = &cluster, .live = &live, .network = one, .network_users = users});
+    }
+  } else if (request.what == "export") {
+    auto const lookup = [&](auto const& name) { return cluster.node(std::string_view(name)); };
+    for (auto const* one : TRY(chosen(request, "Node", cluster.nodes(), lookup))) {
+      add_exports(cluster, live, *one, rows);
     }
   } else {
     for (auto const& object : objects) {
@@ -284,7 +300,8 @@ Result<Needs> needs_of(Request const& request) {
     return field && field->is_live;
   });
   return Needs{.running = is_live && request.what == "instance",
-               .facts = is_live && request.what == "node"};
+               .facts = is_live && request.what == "node",
+               .exports = is_live && request.what == "export"};
 }
 
 Result<json::value> run(Request const& request, model::Cluster const& cluster, Live const& live,

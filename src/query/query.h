@@ -11,9 +11,9 @@
 namespace flotte::query {
 
 struct Request {
-  std::string what;  // instance, node, group, network, job, lock
+  std::string what;  // instance, node, group, network, export, job, lock
   std::vector<std::string> fields;
-  std::vector<std::string> names;  // empty: all
+  std::vector<std::string> names;  // empty: all; of exports these are nodes
   json::value filter;              // null: none
 };
 
@@ -23,6 +23,7 @@ Result<Request> parse_request(json::object const& body);
 struct Needs {
   bool running = false;
   bool facts = false;
+  bool exports = false;
 };
 Result<Needs> needs_of(Request const& request);
 

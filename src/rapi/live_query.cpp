@@ -36,13 +36,27 @@ std::vector<std::string> full_names(query::Request const& request, model::Cluste
   return names;
 }
 
+// Who asks for the exports of one node waits for no other.
+NodeList nodes_to_ask(query::Request const& request, model::Cluster const& cluster) {
+  auto nodes = cluster.online_nodes();
+  if (request.what != "export" || request.names.empty()) return nodes;
+  std::erase_if(nodes, [&](model::NodePtr const& node) {
+    return std::ranges::none_of(request.names, [&](std::string const& name) {
+      auto const named = cluster.node(std::string_view(name));
+      return named && (*named)->uuid == node->uuid;
+    });
+  });
+  return nodes;
+}
+
 Result<query::Live> ask_nodes(jobs::Seams const& seams, std::int64_t epoch,
                               model::Cluster const& cluster, query::Request const& request) {
   query::Live live;
   auto const needs = TRY(query::needs_of(request));
   auto const names = full_names(request, cluster);
   auto const& settings = cluster.settings();
-  auto const nodes = needs.running || needs.facts ? cluster.online_nodes() : NodeList();
+  auto const asks = needs.running || needs.facts || needs.exports;
+  auto const nodes = asks ? nodes_to_ask(request, cluster) : NodeList();
   rpc::CallContext const context{.leader_epoch = epoch, .timeout = node_timeout};
   // A node that does not answer leaves its cells without data; the list is shown all the same.
   if (needs.running) {
@@ -55,6 +69,12 @@ Result<query::Live> ask_nodes(jobs::Seams const& seams, std::int64_t epoch,
     rpc::NodeInfo const question{settings.file_storage_dir};
     for (auto& [id, answer] : rpc::ask_all(seams.clock, seams.nodes, nodes, question, context)) {
       live.facts[id] = answer ? std::optional(*std::move(answer)) : std::nullopt;
+    }
+  }
+  if (needs.exports) {
+    rpc::ExportList const question;
+    for (auto& [id, answer] : rpc::ask_all(seams.clock, seams.nodes, nodes, question, context)) {
+      live.exports[id] = answer ? std::optional(std::move(answer->names)) : std::nullopt;
     }
   }
   return live;

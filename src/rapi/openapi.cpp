@@ -29,6 +29,8 @@ constexpr BodyExample examples[] = {
     {"PUT", "/2/instances/{name}/shutdown", R"({"timeout": 30})"},
     {"POST", "/2/instances/{name}/reinstall", R"({"os": "debootstrap+default", "start": false})"},
     {"POST", "/2/instances/{name}/recreate-disks", R"({"disks": [[0, {}]]})"},
+    {"PUT", "/2/instances/{name}/export", R"({"mode": "local", "destination": "node1"})"},
+    {"DELETE", "/2/instances/{name}/export", "{}"},
     {"PUT", "/2/instances/{name}/rename", R"({"new_name": "web2"})"},
     {"PUT", "/2/instances/{name}/modify", R"({"beparams": {"vcpus": 4}})"},
     {"POST", "/2/instances/{name}/disk/{disk}/grow", R"({"amount": 1024})"},

@@ -289,9 +289,9 @@ json::array split(std::string_view text) {
 }
 
 Granted<std::string_view> resource(RemoteCall const& call) {
-  static constexpr std::string_view built[] = {"instance", "node", "group",
-                                               "network",  "job",  "lock"};
-  static constexpr std::string_view not_built[] = {"export", "filter"};
+  static constexpr std::string_view built[] = {"instance", "node", "group", "network",
+                                               "export",   "job",  "lock"};
+  static constexpr std::string_view not_built[] = {"filter"};
   auto const& name = call.place(0);
   if (auto const* found = std::ranges::find(built, name); found != std::end(built)) return *found;
   if (std::ranges::find(not_built, name) != std::end(not_built)) {

@@ -121,7 +121,7 @@ TEST_F(RemoteApiTest, refusals_have_a_code_a_message_and_an_explanation) {
   auto const migrate = ask("PUT", "/2/instances/web1/migrate", writer, "{}");
   EXPECT_EQ(migrate.status, 501U);
   EXPECT_THAT(migrate.body, HasSubstr("OP_INSTANCE_MIGRATE is not built yet"));
-  EXPECT_EQ(ask("GET", "/2/query/export?fields=node", reader).status, 501U);
+  EXPECT_EQ(ask("GET", "/2/query/filter?fields=uuid", reader).status, 501U);
   EXPECT_EQ(ask("GET", "/2/query/nosuch?fields=node", reader).status, 404U);
   EXPECT_EQ(ask("GET", "/2/query/node", reader).status, 400U);
   EXPECT_EQ(ask("GET", "/2/filters").status, 501U);

@@ -121,6 +121,95 @@ class Deeds : public FakeStorage {
     return Nothing{};
   }
 
+  Result<Dump> export_disk(ExportDisk const& call, Progress const& progress) {
+    auto const& spec = call.instance;
+    auto const& disk = *TRY(disk_for_copy(spec, call.index, call.from_snapshot));
+    if (call.from_snapshot && !disk.snapshot) {
+      return fail(ErrorCode::WrongState, "Disk {} of {} has no snapshot", call.index, spec.name);
+    }
+    if (!spec.os.empty()) {
+      constexpr bool any_variant = true;
+      TRY(check_os(spec.os, any_variant));
+      print_lines(progress);
+    }
+    Dump dump{.file = disk.disk.uuid.text(),
+              .size = to_bytes(disk.size),
+              .checksum = "of " + disk.installed_os};
+    auto& dumps = state_.exports[spec.name + ".new"].dumps;
+    std::erase_if(dumps, [&](Dump const& one) { return one.file == dump.file; });
+    dumps.push_back(dump);
+    return dump;
+  }
+
+  Result<Nothing> finish_export(ExportFinish const& call) {
+    TRY(check_name(call.instance));
+    auto const finished = state_.exports.find(call.instance);
+    auto const is_done = finished != state_.exports.end() &&
+                         finished->second.config == call.config &&
+                         finished->second.dumps == call.dumps;
+    if (is_done) {
+      state_.exports.erase(call.instance + ".new");
+      return Nothing{};
+    }
+    auto const made = state_.exports.find(call.instance + ".new");
+    if (made == state_.exports.end()) {
+      return fail(ErrorCode::WrongState, "There is no export of {} that could be finished",
+                  call.instance);
+    }
+    state_.exports[call.instance] = {call.config, call.dumps};
+    state_.exports.erase(call.instance + ".new");
+    return Nothing{};
+  }
+
+  Result<ExportNames> list_exports() {
+    ExportNames list;
+    for (auto const& [name, content] : state_.exports) list.names.push_back(name);
+    return list;
+  }
+
+  Result<ExportContent> export_info(ExportInfo const& call) {
+    auto const known = state_.exports.find(call.path);
+    if (known == state_.exports.end() || known->second.config.empty()) {
+      return fail(ErrorCode::UnknownEntity, "No export or invalid export found in dir {}",
+                  call.path);
+    }
+    return ExportContent{"/var/lib/ganeti/export/" + call.path, known->second.config,
+                         known->second.dumps};
+  }
+
+  Result<Nothing> remove_export(ExportRemove const& call) {
+    state_.exports.erase(call.export_name);
+    return Nothing{};
+  }
+
+  Result<Nothing> import_disk(ImportDisk const& call, Progress const& progress) {
+    auto const& spec = call.instance;
+    auto& disk = *TRY(disk_for_copy(spec, call.index, false));
+    if (!spec.os.empty()) {
+      constexpr bool any_variant = true;
+      TRY(check_os(spec.os, any_variant));
+      print_lines(progress);
+    }
+    TRY(write_beside(disk.disk));
+    constexpr std::string_view of = "of ";
+    if (call.dump.checksum.starts_with(of))
+      disk.installed_os = call.dump.checksum.substr(of.size());
+    return Nothing{};
+  }
+
+  Result<FakeDisk*> disk_for_copy(InstanceSpec const& spec, std::int64_t index,
+                                  bool from_snapshot) {
+    TRY(check_name(spec.name));
+    if (!from_snapshot && is_running(spec.name)) {
+      return fail(ErrorCode::WrongState, "Instance {} is running", spec.name);
+    }
+    if (index < 0 || index >= static_cast<std::int64_t>(spec.disks.size())) {
+      return fail(ErrorCode::WrongInput, "Instance {} has no disk {}", spec.name, index);
+    }
+    if (!from_snapshot) TRY(check_assembled(spec));
+    return find(spec.name, spec.disks[static_cast<std::size_t>(index)]);
+  }
+
   Result<ResolvedName> resolve(ResolveName const& call) {
     auto const known = state_.hosts.find(call.hostname);
     if (known == state_.hosts.end()) {
@@ -473,6 +562,14 @@ struct FakeNode::Machine {
     on<BlockdevFind>(&Deeds::find_disks);
     on_long<BlockdevWipe>(&Deeds::wipe);
     on_bare<NodeVolumes>(&Deeds::volumes);
+    on<BlockdevSnapshot>(&Deeds::snapshot);
+    on<BlockdevSnapshotRemove>(&Deeds::remove_snapshot);
+    on_long<ExportDisk>(&Deeds::export_disk);
+    on<ExportFinish>(&Deeds::finish_export);
+    on_bare<ExportList>(&Deeds::list_exports);
+    on<ExportInfo>(&Deeds::export_info);
+    on<ExportRemove>(&Deeds::remove_export);
+    on_long<ImportDisk>(&Deeds::import_disk);
     on<FileStorageList>(&Deeds::files);
     on_bare<OsDiagnose>(&Deeds::operating_systems);
     on_long<OsCreate>(&Deeds::install);

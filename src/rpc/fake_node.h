@@ -31,8 +31,9 @@ struct FakeDisk {
   std::int64_t epoch = 0;
   std::int64_t index = 0;
   bool is_assembled = false;
-  std::optional<MiB> unwiped;  // from there on it is to be wiped
-  std::string installed_os;    // the OS definition whose create script ran last
+  std::optional<MiB> unwiped;   // from there on it is to be wiped
+  std::optional<MiB> snapshot;  // how much room it has
+  std::string installed_os;     // the OS definition whose create script ran last
 };
 
 // A volume that is no instance's disk.
@@ -41,6 +42,12 @@ struct FakeVolume {
   bool is_open = false;
   std::string owner;
   std::string fault;  // as Volume has it
+};
+
+// An export as a node keeps it.
+struct FakeExport {
+  std::string config;
+  std::vector<Dump> dumps;
 };
 
 struct FakeGuest {
@@ -94,6 +101,7 @@ struct FakeNodeState {
   std::map<std::string, std::string> ssconf;  // by key
   std::vector<RunFile> strays;                // in the run directory, of guests that aren't there
   std::map<std::string, FakeDisk> disks;      // by fake_disk_key()
+  std::map<std::string, FakeExport> exports;  // by name
   std::map<std::string, FakeVolume> other_volumes;  // by group and name: "xenvg/old"
   std::map<std::string, FakeGuest> guests;
   std::set<std::string> taps;

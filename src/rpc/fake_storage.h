@@ -68,6 +68,9 @@ class FakeStorage {
     if (known == state_.disks.end()) return Nothing{};
     if (known->second.instance != call.instance) return foreign(known->second);
     TRY(refuse_while_used(key));
+    if (known->second.snapshot) {
+      return fail(ErrorCode::WrongState, "Volume {} has snapshots, which would go with it", key);
+    }
     known->second.is_assembled = false;
     TRY(check_writable(known->second.disk));
     TRY(take_space(known->second.disk, MiB{-known->second.size.value}));
@@ -189,6 +192,28 @@ class FakeStorage {
     TRY(write_beside(disk.disk));
     if (progress) progress(progress_line("wiping", 1.0));
     disk.unwiped.reset();
+    return Nothing{};
+  }
+
+  Result<Nothing> snapshot(BlockdevSnapshot const& call) {
+    TRY(check_name(call.instance));
+    auto& disk = *TRY(find(call.instance, call.disk));
+    if (!model::traits_of(disk.disk.dev_type).has_snapshots) {
+      return fail(ErrorCode::WrongInput, "Disks of the template {} have no snapshots",
+                  schema::name_of(disk.disk.dev_type));
+    }
+    TRY(remove_snapshot({call.instance, call.disk}));
+    TRY(take_space(disk.disk, call.size));
+    disk.snapshot = call.size;
+    return Nothing{};
+  }
+
+  Result<Nothing> remove_snapshot(BlockdevSnapshotRemove const& call) {
+    TRY(check_name(call.instance));
+    auto const known = state_.disks.find(fake_disk_key(call.disk.disk));
+    if (known == state_.disks.end() || !known->second.snapshot) return Nothing{};
+    TRY(take_space(known->second.disk, MiB{-known->second.snapshot->value}));
+    known->second.snapshot.reset();
     return Nothing{};
   }
 

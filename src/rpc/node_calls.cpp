@@ -382,6 +382,93 @@ Fields OsRename::fields() {
   return table;
 }
 
+Fields BlockdevSnapshot::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevSnapshot::instance>("instance", "Whose it is."),
+      field<&BlockdevSnapshot::disk>("disk", "What is kept as it is."),
+      field<&BlockdevSnapshot::size>("size", "MiB for what changes meanwhile."),
+  };
+  return table;
+}
+
+Fields BlockdevSnapshotRemove::fields() {
+  static constexpr Field table[] = {
+      field<&BlockdevSnapshotRemove::instance>("instance", "Whose it is."),
+      field<&BlockdevSnapshotRemove::disk>("disk", "Whose snapshot goes."),
+  };
+  return table;
+}
+
+Fields Dump::fields() {
+  static constexpr Field table[] = {
+      field<&Dump::file>("file", "Without a directory."),
+      field<&Dump::size>("size", "Bytes."),
+      field<&Dump::checksum>("checksum", "Of what is in it."),
+  };
+  return table;
+}
+
+Fields ExportDisk::fields() {
+  static constexpr Field table[] = {
+      field<&ExportDisk::instance>("instance", "Whose disk."),
+      field<&ExportDisk::index>("index", "Which disk."),
+      field<&ExportDisk::from_snapshot>("from_snapshot", "As it was then."),
+      field<&ExportDisk::debug_level>("debug_level", "How much the scripts say."),
+  };
+  return table;
+}
+
+Fields ExportFinish::fields() {
+  static constexpr Field table[] = {
+      field<&ExportFinish::instance>("instance", "Whose export."),
+      field<&ExportFinish::config>("config", "What becomes its config.ini."),
+      field<&ExportFinish::dumps>("dumps", "All that it shall have."),
+  };
+  return table;
+}
+
+Fields ExportNames::fields() {
+  static constexpr Field table[] = {
+      field<&ExportNames::names>("names", "In order."),
+  };
+  return table;
+}
+
+Fields ExportContent::fields() {
+  static constexpr Field table[] = {
+      field<&ExportContent::path>("path", "Its directory."),
+      field<&ExportContent::config>("config", "Its config.ini."),
+      field<&ExportContent::dumps>("dumps", "Its files."),
+  };
+  return table;
+}
+
+Fields ExportInfo::fields() {
+  static constexpr Field table[] = {
+      field<&ExportInfo::path>("path", "Its name, or its directory."),
+  };
+  return table;
+}
+
+Fields ExportRemove::fields() {
+  static constexpr Field table[] = {
+      field<&ExportRemove::instance>("instance", "Whose turn it is."),
+      field<&ExportRemove::export_name>("export", "What goes."),
+  };
+  return table;
+}
+
+Fields ImportDisk::fields() {
+  static constexpr Field table[] = {
+      field<&ImportDisk::instance>("instance", "Whose disk."),
+      field<&ImportDisk::index>("index", "Which disk."),
+      field<&ImportDisk::path>("path", "The export's directory."),
+      field<&ImportDisk::dump>("dump", "What is put on it."),
+      field<&ImportDisk::debug_level>("debug_level", "How much the scripts say."),
+  };
+  return table;
+}
+
 Fields ResolvedName::fields() {
   static constexpr Field table[] = {
       field<&ResolvedName::name>("name", "In full."),

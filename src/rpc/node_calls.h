@@ -341,6 +341,28 @@ struct BlockdevWipe {
   static schema::Fields fields();
 };
 
+// Keeps what is on the disk as it is now, so that it can be exported while its guest goes on. Of
+// what is written meanwhile there is room for `size`: more, and the snapshot is lost, never the
+// disk. A disk has one snapshot: an earlier one goes.
+struct BlockdevSnapshot {
+  static constexpr std::string_view name = "blockdev_snapshot";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+  MiB size;
+
+  static schema::Fields fields();
+};
+
+struct BlockdevSnapshotRemove {
+  static constexpr std::string_view name = "blockdev_snapshot_remove";
+  using Reply = Nothing;
+  std::string instance;
+  DiskSpec disk;
+
+  static schema::Fields fields();
+};
+
 struct Volume {
   std::string phys;  // physical devices, "/dev/sda1,/dev/sdb1"
   std::string vg;
@@ -442,6 +464,97 @@ struct OsRename {
   using Reply = Nothing;
   InstanceSpec instance;
   std::string old_name;
+  std::int64_t debug_level = 0;
+
+  static schema::Fields fields();
+};
+
+// --- Exports (docs/ganeti.md, "Exports")
+// ---------------------------------------------------------------------------------------------
+
+// The content of one disk, as a file of an export.
+struct Dump {
+  std::string file;  // without a directory; empty: the export has none of this disk
+  Bytes size;
+  std::string checksum;  // "sha256-pieces:…", see node/storage/checksum.h; empty: unknown
+
+  friend bool operator==(Dump const&, Dump const&) = default;
+  static schema::Fields fields();
+};
+
+// Writes the content of a disk into the export that is being made, <instance>.new: by the OS
+// definition's export script or, where the instance has no OS, as it is. Of a running instance
+// the snapshot is read, else the disk, which must be assembled.
+struct ExportDisk {
+  static constexpr std::string_view name = "export_disk";
+  using Reply = Dump;
+  InstanceSpec instance;
+  std::int64_t index = 0;  // of the disk
+  bool from_snapshot = false;
+  std::int64_t debug_level = 0;
+
+  static schema::Fields fields();
+};
+
+// What was written becomes the instance's export; one of before goes.
+struct ExportFinish {
+  static constexpr std::string_view name = "finalize_export";
+  using Reply = Nothing;
+  std::string instance;
+  std::string config;       // config.ini
+  std::vector<Dump> dumps;  // all that it shall have
+
+  static schema::Fields fields();
+};
+
+struct ExportNames {
+  std::vector<std::string> names;
+  static schema::Fields fields();
+};
+
+struct ExportList {
+  static constexpr std::string_view name = "export_list";
+  using Reply = ExportNames;
+
+  static schema::Fields fields() { return {}; }
+};
+
+struct ExportContent {
+  std::string path;         // of its directory
+  std::string config;       // config.ini, of whoever made it
+  std::vector<Dump> dumps;  // all its files that may be dumps
+
+  static schema::Fields fields();
+};
+
+// Looks only. `path` is the name of an export or an absolute path.
+struct ExportInfo {
+  static constexpr std::string_view name = "export_info";
+  using Reply = ExportContent;
+  std::string path;
+
+  static schema::Fields fields();
+};
+
+// One that isn't there is no error.
+struct ExportRemove {
+  static constexpr std::string_view name = "export_remove";
+  using Reply = Nothing;
+  std::string instance;     // whose turn it is
+  std::string export_name;  // its own, or the one that is being made: "web1.new"
+
+  static schema::Fields fields();
+};
+
+// Puts what ExportDisk wrote on a disk, which must be assembled: by the OS definition's import
+// script or, where the instance has no OS, as it is. WrongState: it isn't what was exported.
+struct ImportDisk {
+  static constexpr std::string_view name = "import_disk";
+  using Reply = Nothing;
+  InstanceSpec instance;
+  std::int64_t index = 0;  // of the disk
+  std::string path;        // of the export's directory
+  Dump dump;
   std::int64_t debug_level = 0;
 
   static schema::Fields fields();

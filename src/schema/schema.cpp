@@ -160,6 +160,16 @@ constinit Codec const CodecFor<MiB>::codec{
     },
     [] { return json::object{{"type", "integer"}, {"minimum", 0}}; }};
 
+constinit Codec const CodecFor<Bytes>::codec{
+    "int>=0", [](void const* from) { return json::value(static_cast<Bytes const*>(from)->value); },
+    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
+      auto const number = TRY(whole_number(from, where));
+      if (number < 0) return wrong_type(where, "a size in bytes", from);
+      static_cast<Bytes*>(into)->value = number;
+      return {};
+    },
+    [] { return json::object{{"type", "integer"}, {"minimum", 0}}; }};
+
 constinit Codec const CodecFor<JobId>::codec{
     "jobid", [](void const* from) { return json::value(number(*static_cast<JobId const*>(from))); },
     [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {

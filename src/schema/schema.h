@@ -142,6 +142,10 @@ struct CodecFor<MiB> {
   static Codec const codec;
 };
 template <>
+struct CodecFor<Bytes> {
+  static Codec const codec;
+};
+template <>
 struct CodecFor<JobId> {
   static Codec const codec;
 };

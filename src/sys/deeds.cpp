@@ -48,6 +48,12 @@ int rename(std::string const& from, std::string const& to) {
   return deed("rename", to, [&] { return ::rename(from.c_str(), to.c_str()); });
 }
 
+int exchange(std::string const& one, std::string const& other) {
+  return deed("exchange", one, [&] {
+    return ::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE);
+  });
+}
+
 int symlink(std::string const& target, std::string const& path) {
   return deed("symlink", path, [&] { return ::symlink(target.c_str(), path.c_str()); });
 }

@@ -40,6 +40,8 @@ int unlink(std::string const& path);
 int rmdir(std::string const& path);
 int mkdir(std::string const& path, mode_t mode);
 int rename(std::string const& from, std::string const& to);
+// In one instant each gets the other's name.
+int exchange(std::string const& one, std::string const& other);
 int symlink(std::string const& target, std::string const& path);
 int truncate(std::string const& path, off_t bytes);
 int ftruncate(int fd, off_t bytes);

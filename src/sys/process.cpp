@@ -23,6 +23,8 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds stop_grace{3000};
 constexpr std::size_t line_bytes_max = 4096;
 constexpr int sink_poll_ms = 250;
+constexpr int high_fd = 100;
+constexpr std::size_t descriptors_max = 8;
 
 struct Package {
   std::string_view program;
@@ -101,9 +103,18 @@ std::vector<std::string> environment_of(Command const& command) {
   ::dup2(null, 0);
   ::dup2(output, 1);
   ::dup2(errors, 2);
+  // Out of the way first: the number that one shall have may be another one's now.
+  status_fd = ::fcntl(status_fd, F_DUPFD_CLOEXEC, high_fd);
+  std::array<int, descriptors_max> moved{};
+  for (std::size_t i = 0; i < command.descriptors.size(); ++i) {
+    moved[i] = ::fcntl(command.descriptors[i].here, F_DUPFD_CLOEXEC, high_fd);
+  }
   // Everything above the standard three is closed at exec, but what the caller wants kept.
   ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
   for (int const fd : command.keep_fds) ::fcntl(fd, F_SETFD, 0);
+  for (std::size_t i = 0; i < command.descriptors.size(); ++i) {
+    ::dup2(moved[i], command.descriptors[i].there);
+  }
   if (::chdir(command.directory.c_str()) == 0) ::execvpe(argv[0], argv, environment);
   int const reason = errno;
   (void)!::write(status_fd, &reason, sizeof reason);
@@ -164,7 +175,7 @@ int milliseconds_until(SteadyClock::time_point when) {
 }  // namespace
 
 Result<Finished> SystemProcesses::run(Command const& command, LineSink const& sink) {
-  CHECK(!command.argv.empty());
+  CHECK(!command.argv.empty() && command.descriptors.size() <= descriptors_max);
   auto strings = command.argv;
   auto variables = environment_of(command);
   auto const argv = pointers(strings);

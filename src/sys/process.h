@@ -17,6 +17,12 @@
 
 namespace flotte::sys {
 
+// One of ours that a program gets under another number.
+struct Descriptor {
+  int here = -1;
+  int there = 0;  // 0 and 1: instead of nothing to read, and of lines for the sink
+};
+
 struct Command {
   std::vector<std::string> argv;
   // The whole environment; empty: PATH=/sbin:/bin:/usr/sbin:/usr/bin and LC_ALL=C.
@@ -26,6 +32,7 @@ struct Command {
   std::size_t output_bytes_max = 256 * 1024;  // of each stream; the tail is kept
   // Descriptors that the child inherits under the number they have here.
   std::vector<int> keep_fds = {};
+  std::vector<Descriptor> descriptors = {};
   // A file that tells who runs while it runs (sessions.h); empty: nobody needs to know.
   std::string session_record = {};
 };

@@ -1,5 +1,7 @@
 #include "units/all.h"
 
+#include "units/backup_export.h"
+#include "units/backup_remove.h"
 #include "units/cluster_activate_master_ip.h"
 #include "units/cluster_deactivate_master_ip.h"
 #include "units/cluster_post_init.h"
@@ -51,6 +53,8 @@
 namespace flotte::units {
 
 void add_all(jobs::UnitTable& table) {
+  table.add<BackupExport>();
+  table.add<BackupRemove>();
   table.add<ClusterActivateMasterIp>();
   table.add<ClusterDeactivateMasterIp>();
   table.add<ClusterPostInit>();

@@ -6,6 +6,7 @@
 #include "base/lookup.h"
 #include "jobs/job_context.h"
 #include "model/disk_templates.h"
+#include "model/export_config.h"
 #include "model/hypervisor_rules.h"
 #include "placement/placement.h"
 #include "store/config_store.h"
@@ -56,6 +57,7 @@ class Planner {
     TRY(placement());
     TRY(operating_system());
     InstanceCreate::Plan plan;
+    TRY(imports(plan));
     plan.starts = op_.start;
     plan.installs = installs_;
     plan.wipes = settings_.prealloc_wipe_disks && adopted_.empty();
@@ -76,9 +78,9 @@ class Planner {
 
  private:
   Result<void> identity() {
-    if (op_.mode != "create") {
-      return fail(ErrorCode::WrongInput, "Creation mode '{}' is not built yet, only 'create' is",
-                  op_.mode);
+    if (op_.mode != "create" && op_.mode != "import") {
+      return fail(ErrorCode::WrongInput,
+                  "Creation mode '{}' is not built yet, only 'create' and 'import' are", op_.mode);
     }
     if (op_.forthcoming || op_.commit) {
       return fail(ErrorCode::WrongInput, "Forthcoming instances are not built yet");
@@ -268,6 +270,9 @@ class Planner {
 
   Result<void> disks() {
     FileStorage const files{op_.file_driver.value_or("loop"), op_.file_storage_dir.value_or("")};
+    if (is_import() && adopted_count() > 0) {
+      return fail(ErrorCode::WrongInput, "Disk adoption not allowed for instance import");
+    }
     for (auto given : op_.disks) {
       auto const index = instance_.disks.size();
       if (!adopted_.empty()) {
@@ -348,8 +353,37 @@ class Planner {
     return check_volume_space(spec.disks, node, known_at(facts_.nodes, node.uuid.text()));
   }
 
+  // What a disk gets must be there, and find room on it.
+  Result<void> imports(InstanceCreate::Plan& plan) const {
+    if (!facts_.exported) return {};
+    auto const exported = TRY(model::read_export(facts_.exported->config));
+    plan.import_path = facts_.exported->path;
+    plan.rename_from = exported.name;
+    for (std::size_t i = 0; i < instance_.disks.size() && i < exported.disks.size(); ++i) {
+      auto const& file = exported.disks[i].dump;
+      if (!file) continue;
+      auto const& dumps = facts_.exported->dumps;
+      auto const dump = std::ranges::find(dumps, *file, &rpc::Dump::file);
+      if (dump == dumps.end()) {
+        return fail(ErrorCode::EnvironmentError, "The export in {} has no file {} of disk {}",
+                    facts_.exported->path, *file, i);
+      }
+      if (instance_.os.empty() && to_bytes(instance_.disks[i].size) < dump->size) {
+        return fail(ErrorCode::WrongInput,
+                    "Disk {} of {} MiB is too small for what was exported, {} MiB", i,
+                    instance_.disks[i].size.value, round_up(dump->size).value);
+      }
+      plan.imports.push_back({static_cast<std::int64_t>(i), *dump});
+    }
+    return {};
+  }
+
+  bool is_import() const { return op_.mode == "import"; }
+
   Result<void> operating_system() {
-    installs_ = !op_.no_install.value_or(false) && !instance_.disks.empty() && adopted_.empty();
+    if (is_import() && instance_.os.empty()) return {};
+    installs_ = !is_import() && !op_.no_install.value_or(false) && !instance_.disks.empty() &&
+                adopted_.empty();
     if (op_.no_install.value_or(false) && instance_.os.empty()) return {};
     if (instance_.os.empty()) {
       return fail(ErrorCode::WrongInput, "No guest OS or OS image specified; see 'gnt-os list'");
@@ -452,6 +486,31 @@ Result<void> install(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
   return deactivate_disks(job, node, plan.spec);
 }
 
+Result<void> import(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
+  auto const& node = plan.instance.primary_node;
+  TRY(activate_disks(job, node, plan.spec));
+  job.log("* running the instance OS import scripts...");
+  for (auto const& [disk, dump] : plan.imports) {
+    job.log(fmt::format("Exporting disk/{} from {} to {}", disk, plan.spec.primary_node,
+                        plan.spec.primary_node));
+    TRY(job.step(fmt::format("Importing disk {}", disk), node,
+                 rpc::ImportDisk{plan.spec, disk, plan.import_path, dump, plan.debug_level},
+                 {.timeout = os_timeout, .logs_output = true}));
+    job.log(fmt::format("disk/{} finished receiving data", disk));
+  }
+  if (!plan.instance.os.empty()) {
+    job.log(fmt::format("Running rename script for {}", plan.instance.name));
+    auto const renamed = job.step("Running the rename script", node,
+                                  rpc::OsRename{plan.spec, plan.rename_from, plan.debug_level},
+                                  {.timeout = os_timeout, .logs_output = true});
+    if (!renamed) {
+      job.warn(fmt::format("Failed to run rename script for {} on node {}: {}", plan.instance.name,
+                           plan.spec.primary_node, renamed.error().message));
+    }
+  }
+  return deactivate_disks(job, node, plan.spec);
+}
+
 Result<void> start(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
   job.log("* starting instance...");
   TRY(job.commit("Recording that it should run", [&](store::ClusterEdit& edit) -> Result<void> {
@@ -474,8 +533,13 @@ Result<void> start(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
 }  // namespace
 
 Result<jobs::LockSet> InstanceCreate::locks(Op const& op, model::Cluster const& cluster) {
-  jobs::LockSet locks{
-      jobs::exclusive(jobs::LockLevel::Instance, TRY(normalized_name(op.instance_name)))};
+  auto const name = TRY(normalized_name(op.instance_name));
+  jobs::LockSet locks{jobs::exclusive(jobs::LockLevel::Instance, name)};
+  // Nobody makes its export anew or removes it meanwhile.
+  if (auto const source = op.src_path.value_or(name);
+      op.mode == "import" && source != name && !source.starts_with('/')) {
+    locks.push_back(jobs::shared(jobs::LockLevel::Instance, source));
+  }
   if (!op.pnode) {
     locks.push_back(jobs::all_shared(jobs::LockLevel::Node));
     return locks;
@@ -489,6 +553,120 @@ Result<jobs::LockSet> InstanceCreate::locks(Op const& op, model::Cluster const& 
 Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Cluster const& cluster,
                                                       jobs::NodeReader& nodes) {
   Facts facts;
+  TRY(find_export(op, cluster, nodes, facts));
+  auto const asked = TRY(with_export(op, facts));
+  return look(asked, cluster, nodes, std::move(facts));
+}
+
+// On the node that is named, or on whichever has it.
+Result<void> InstanceCreate::find_export(Op const& op, model::Cluster const& cluster,
+                                         jobs::NodeReader& nodes, Facts& facts) {
+  if (op.mode != "import") {
+    if (!op.src_node && !op.src_node_uuid && !op.src_path && op.compress == "none") return {};
+    return fail(ErrorCode::WrongInput,
+                "src_node, src_node_uuid, src_path and compress are for mode 'import'");
+  }
+  auto const path = op.src_path.value_or(TRY(normalized_name(op.instance_name)));
+  auto const& tools = cluster.settings().compression_tools;
+  if (op.compress != "none" && std::ranges::find(tools, op.compress) == tools.end()) {
+    return fail(ErrorCode::WrongInput, "Compression tool '{}' not allowed, tools allowed are [{}]",
+                op.compress, fmt::join(tools, ", "));
+  }
+  if (op.src_node_uuid && !op.src_node) {
+    return fail(ErrorCode::WrongInput, "src_node_uuid is for where src_node is given");
+  }
+  if (op.src_node) {
+    auto const node = TRY(cluster.node(*op.src_node));
+    TRY(jobs::check_expected("node", *op.src_node, op.src_node_uuid, Result<model::NodePtr>(node)));
+    facts.exported = TRY(nodes.ask(*node, rpc::ExportInfo{path}));
+    facts.exporting_node = node->uuid;
+    return {};
+  }
+  if (path.starts_with('/')) {
+    return fail(ErrorCode::WrongInput,
+                "Importing an instance from a path requires a source node option; --src-node");
+  }
+  auto const online = cluster.online_nodes();
+  for (auto const& [id, answer] : TRY(nodes.ask_all(online, rpc::ExportList{}))) {
+    if (!answer || std::ranges::find(answer->names, path) == answer->names.end()) continue;
+    facts.exported = TRY(nodes.ask(*TRY(cluster.node(id)), rpc::ExportInfo{path}));
+    facts.exporting_node = id;
+    return {};
+  }
+  return fail(ErrorCode::WrongInput,
+              "No export found for relative path {}; 'gnt-backup list' shows those that there are",
+              path);
+}
+
+Result<InstanceCreate::Op> InstanceCreate::with_export(Op op, Facts const& facts) {
+  if (!facts.exported) return op;
+  auto const read = model::read_export(facts.exported->config);
+  if (!read) {
+    return fail(read.error().code, "The export in {} can't be imported: {}: {}",
+                facts.exported->path, "config.ini", read.error().message);
+  }
+  auto const& exported = *read;
+  // It lies there; copying from node to node is not built yet.
+  if (!op.pnode) op.pnode = facts.exporting_node.text();
+  if (op.os_type && *op.os_type != exported.os) {
+    return fail(ErrorCode::WrongInput, "An import has the OS of its export, '{}', not '{}'",
+                exported.os, *op.os_type);
+  }
+  if (exported.os.empty()) {
+    op.os_type.reset();
+    op.no_install = true;
+  } else {
+    op.os_type = exported.os;
+  }
+  if (!op.disk_template && exported.disk_template) {
+    op.disk_template = schema::enum_from<model::DiskTemplate>(*exported.disk_template);
+  }
+  if (op.disks.empty()) {
+    for (auto const& disk : exported.disks) {
+      json::object given{{"size", disk.size.value_or(MiB{0}).value}};
+      if (disk.name) given["name"] = *disk.name;
+      op.disks.push_back(std::move(given));
+    }
+    auto const is_diskless = op.disk_template && !model::has_disks(*op.disk_template);
+    if (op.disks.empty() && !is_diskless) {
+      return fail(ErrorCode::WrongInput,
+                  "No disk info specified and the export is missing the disk information");
+    }
+  }
+  auto const is_same = op.instance_name == exported.name;
+  if (op.nics.empty()) op.nics = exported.nics;
+  for (std::size_t i = 0; i < op.nics.size() && i < exported.nics.size() && is_same; ++i) {
+    if (text_in(op.nics[i], "mac").value_or("auto") != "auto") continue;
+    op.nics[i]["mac"] = known_at(exported.nics[i], "mac");
+  }
+  if (op.tags.empty()) op.tags = exported.tags;
+  if (!op.hypervisor && exported.hypervisor) {
+    op.hypervisor = schema::enum_from<model::HypervisorKind>(*exported.hypervisor);
+    if (!op.hypervisor) {
+      return fail(ErrorCode::WrongInput,
+                  "The export is of an instance with the hypervisor '{}', which isn't one here; "
+                  "-H NAME chooses another",
+                  *exported.hypervisor);
+    }
+  }
+  op.hvparams = model::overlay(exported.hvparams, op.hvparams);
+  // One number stands for both.
+  if (auto const* memory = op.beparams.if_contains("memory")) {
+    auto const size = *memory;
+    op.beparams.erase("memory");
+    for (auto const* key : {"maxmem", "minmem"}) {
+      if (!op.beparams.contains(key)) op.beparams[key] = size;
+    }
+  }
+  op.beparams = model::overlay(exported.beparams, op.beparams);
+  op.osparams = model::overlay(exported.osparams, op.osparams);
+  op.osparams_private =
+      model::overlay(exported.osparams_private, op.osparams_private.value_or(json::object()));
+  return op;
+}
+
+Result<InstanceCreate::Facts> InstanceCreate::look(Op const& op, model::Cluster const& cluster,
+                                                   jobs::NodeReader& nodes, Facts facts) {
   auto const checks = TRY(
       name_checks(op.name_check, op.ip_check, "Cannot do IP address check without a name check"));
   facts.resolved = TRY(look_up_name(op.instance_name, checks, cluster, nodes));
@@ -578,7 +756,13 @@ Result<void> InstanceCreate::check_nics(Op const& op, model::Cluster const& clus
 
 Result<InstanceCreate::Plan> InstanceCreate::plan(Op const& op, model::Cluster const& cluster,
                                                   Facts const& facts) {
-  return Planner(op, cluster, facts).plan();
+  auto const asked = TRY(with_export(op, facts));
+  if (facts.exported && cluster.node(*asked.pnode) &&
+      (*cluster.node(*asked.pnode))->uuid != facts.exporting_node) {
+    return fail(ErrorCode::WrongInput,
+                "Importing onto another node than the export's own is not built yet; leave out -n");
+  }
+  return Planner(asked, cluster, facts).plan();
 }
 
 jobs::LockSet InstanceCreate::plan_locks(Plan const& plan) {
@@ -592,10 +776,15 @@ std::vector<std::string> InstanceCreate::claims(Plan const& plan) {
 // Ganeti tells of the start that is wished, as Python says it, where others tell of a status.
 Result<jobs::Hooks> InstanceCreate::hooks(Op const& op, model::Cluster const& cluster,
                                           Plan const& plan) {
-  return instance_hooks("instance-add", cluster, plan.instance,
-                        {{"ADD_MODE", op.mode},
-                         {"INSTANCE_STATUS", hook_text(op.start)},
-                         {"INSTANCE_OS_TYPE", op.os_type.value_or("None")}});
+  jobs::HookVariables extra{
+      {"ADD_MODE", op.mode},
+      {"INSTANCE_STATUS", hook_text(op.start)},
+      {"INSTANCE_OS_TYPE", plan.instance.os.empty() ? "None" : plan.instance.os}};
+  if (op.mode == "import") {
+    extra["SRC_NODE"] = op.src_node.value_or(plan.spec.primary_node);
+    extra["SRC_PATH"] = plan.import_path;
+  }
+  return instance_hooks("instance-add", cluster, plan.instance, extra);
 }
 
 Result<json::value> InstanceCreate::apply(Plan const& plan, jobs::JobContext& job) {
@@ -614,6 +803,7 @@ Result<json::value> InstanceCreate::apply(Plan const& plan, jobs::JobContext& jo
     }
   }
   if (plan.installs || plan.wipes) TRY(install(plan, job));
+  if (!plan.rename_from.empty()) TRY(import(plan, job));
   // From here on the instance is whole. A failing start leaves it as one that should run and does
   // not.
   TRY(job.keep());
@@ -633,9 +823,21 @@ schema::Fields InstanceCreate::Plan::fields() {
       field<&Plan::ignores_secondary>("ignores_secondary", "A node was given for a mirror."),
       field<&Plan::starts>("starts", "Whether it is started."),
       field<&Plan::adopted>("adopted", "The volumes that its disks are made of."),
+      field<&Plan::imports>("imports", "What comes onto its disks."),
+      field<&Plan::import_path>("import_path", "Where that lies."),
+      field<&Plan::rename_from>("rename_from", "What it was called when it was exported."),
       field<&Plan::warnings>("warnings", "What is warned of before."),
       field<&Plan::notes>("notes", "What is told before."),
       field<&Plan::debug_level>("debug_level", "How much the scripts say."),
+  };
+  return table;
+}
+
+schema::Fields InstanceCreate::Import::fields() {
+  using schema::field;
+  static constexpr schema::Field table[] = {
+      field<&Import::disk>("disk", "Which disk."),
+      field<&Import::dump>("dump", "What comes onto it."),
   };
   return table;
 }

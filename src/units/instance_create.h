@@ -28,6 +28,16 @@ struct InstanceCreate {
     double now = 0;
     DrawnAddresses drawn;               // addresses of networks, for its NICs
     std::vector<std::string> warnings;  // of the node that will have it
+    // Of the export that it is made from.
+    std::optional<rpc::ExportContent> exported;
+    NodeId exporting_node;
+  };
+  // What comes onto one of its disks.
+  struct Import {
+    std::int64_t disk = 0;
+    rpc::Dump dump;
+
+    static schema::Fields fields();
   };
   struct Plan {
     model::Instance instance;
@@ -38,7 +48,10 @@ struct InstanceCreate {
     bool ignores_secondary = false;
     bool starts = false;
     std::int64_t debug_level = 0;
-    std::vector<rpc::Volume> adopted;   // one a disk, or none
+    std::vector<rpc::Volume> adopted;  // one a disk, or none
+    std::vector<Import> imports;
+    std::string import_path;
+    std::string rename_from;  // the name it had when it was exported; empty: nothing is imported
     std::vector<std::string> warnings;  // what is warned of before
     std::vector<std::string> notes;     // what is told before
 
@@ -56,6 +69,12 @@ struct InstanceCreate {
   static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
 
  private:
+  // What the export says where nobody says anything else.
+  static Result<Op> with_export(Op op, Facts const& facts);
+  static Result<void> find_export(Op const& op, model::Cluster const& cluster,
+                                  jobs::NodeReader& nodes, Facts& facts);
+  static Result<Facts> look(Op const& op, model::Cluster const& cluster, jobs::NodeReader& nodes,
+                            Facts facts);
   static Result<void> check_nics(Op const& op, model::Cluster const& cluster,
                                  model::Node const& node, jobs::NodeReader& nodes);
   static Result<std::vector<std::string>> check_starts(Op const& op, model::Cluster const& cluster,

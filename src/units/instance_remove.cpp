@@ -6,28 +6,6 @@
 #include "units/instance_steps.h"
 
 namespace flotte::units {
-namespace {
-
-// With --ignore-failures a part that stays behind is named and the rest goes on.
-Result<void> tolerate(Result<void> const& result, bool ignore_failures, std::string_view what,
-                      jobs::JobContext& job) {
-  if (result || !ignore_failures) return result;
-  job.warn(fmt::format("{}: {}", what, result.error().message));
-  return {};
-}
-
-Result<void> remove_disks(InstanceRemove::Plan const& plan, jobs::JobContext& job) {
-  for (auto const& disk : plan.spec.disks) {
-    auto const removed = job.step(fmt::format("Removing disk {} of {}", disk.index, plan.name),
-                                  plan.node, rpc::BlockdevRemove{plan.name, disk});
-    auto const outcome = removed ? Result<void>() : Result<void>(Failure(removed.error()));
-    TRY(tolerate(outcome, plan.ignore_failures,
-                 fmt::format("Disk {} could not be removed", disk.index), job));
-  }
-  return {};
-}
-
-}  // namespace
 
 Result<jobs::LockSet> InstanceRemove::locks(Op const& op, model::Cluster const& cluster) {
   auto const instance = TRY(cluster.instance(op.instance_name));
@@ -72,7 +50,7 @@ Result<json::value> InstanceRemove::apply(Plan const& plan, jobs::JobContext& jo
   }
   // A disk that is gone can't be brought back.
   TRY(job.keep());
-  if (!plan.is_node_offline) TRY(remove_disks(plan, job));
+  if (!plan.is_node_offline) TRY(remove_disks(job, plan.node, plan.spec, plan.ignore_failures));
   TRY(job.commit("Removing it from the configuration",
                  [&](store::ClusterEdit& edit) -> Result<void> {
                    edit.remove(plan.instance);

@@ -11,8 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A start waits for QEMU to open its disks; a stop for the guest's own timeout and some more.
-constexpr auto start_timeout = 120s;
+// A stop waits for the guest's own timeout and some more.
 constexpr auto stop_slack = 60s;
 constexpr auto wipe_timeout = 24h;
 
@@ -150,6 +149,25 @@ Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::Insta
                rpc::InstanceShutdown{spec.name, spec.hypervisor, timeout_s},
                {.timeout = std::chrono::seconds(timeout_s) + stop_slack}));
   return deactivate_disks(job, node, spec);
+}
+
+Result<void> tolerate(Result<void> const& result, bool ignore_failures, std::string_view what,
+                      jobs::JobContext& job) {
+  if (result || !ignore_failures) return result;
+  job.warn(fmt::format("{}: {}", what, result.error().message));
+  return {};
+}
+
+Result<void> remove_disks(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
+                          bool ignore_failures) {
+  for (auto const& disk : spec.disks) {
+    auto const removed = job.step(fmt::format("Removing disk {} of {}", disk.index, spec.name),
+                                  node, rpc::BlockdevRemove{spec.name, disk});
+    auto const outcome = removed ? Result<void>() : Result<void>(Failure(removed.error()));
+    TRY(tolerate(outcome, ignore_failures, fmt::format("Disk {} could not be removed", disk.index),
+                 job));
+  }
+  return {};
 }
 
 rpc::BlockdevRename undo_of(rpc::BlockdevRename call, std::int64_t epoch) {

@@ -41,6 +41,8 @@ Result<void> activate_disks(jobs::JobContext& job, NodeId const& node,
 Result<void> deactivate_disks(jobs::JobContext& job, NodeId const& node,
                               rpc::InstanceSpec const& spec);
 
+// A start waits for QEMU to open its disks.
+constexpr std::chrono::seconds start_timeout{120};
 // Disks, then QEMU; a failed start leaves neither.
 Result<void> start_instance(jobs::JobContext& job, NodeId const& node,
                             rpc::InstanceSpec const& spec, bool startup_paused);
@@ -54,6 +56,13 @@ Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
 // ACPI, the plug after the timeout, then the disks.
 Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
                            std::int64_t timeout_s);
+
+// Its disks are gone. With `ignore_failures` one that stays behind is named and the rest goes on.
+Result<void> remove_disks(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
+                          bool ignore_failures);
+// A failure that is only warned of, where failures are ignored.
+Result<void> tolerate(Result<void> const& result, bool ignore_failures, std::string_view what,
+                      jobs::JobContext& job);
 
 // The same with both sides exchanged; `epoch` is the one before.
 rpc::BlockdevRename undo_of(rpc::BlockdevRename call, std::int64_t epoch);

@@ -152,7 +152,7 @@ def test_a_cluster_of_one_node_has_its_master(guests):
 
 
 def test_programs_that_are_not_built(cluster):
-    for command in ("gnt-backup list", "gnt-storage diagnose", "gnt-filter list", "gnt-backup remove web1"):
+    for command in ("gnt-storage diagnose", "gnt-filter list"):
         assert cluster.refused(command) == " ".join(command.split()[:2]) + " is not built yet\n"
     assert "Command remove expects 1 argument(s)" in cluster.refused("gnt-backup remove")
 

@@ -316,6 +316,67 @@ Made recreate(model::Cluster const& cluster, Random& random) {
   return made;
 }
 
+Made backup_of(model::Instance const& instance, model::Cluster const& cluster, Random& random) {
+  auto made = op("OP_BACKUP_EXPORT");
+  made["instance_name"] = json::string(instance.name);
+  auto const node = cluster.node(instance.primary_node);
+  made["target_node"] = json::string(node ? (*node)->name : "node1");
+  made["shutdown_timeout"] = static_cast<std::int64_t>(random.below(2) * 30);
+  made["long_sleep"] = true;
+  return made;
+}
+
+Made backup(model::Cluster const& cluster, Random& random) {
+  auto const instance = any_with_disks(cluster, random);
+  if (!instance) return {};
+  auto made = backup_of(*instance, cluster, random);
+  if (one_in(random, 4)) {
+    (*made)["shutdown"] = false;
+    (*made)["long_sleep"] = false;
+  }
+  return made;
+}
+
+// Of one with disks that is always the same, so that there is an export to be imported or removed.
+Made backup_first(model::Cluster const& cluster, Random& random) {
+  for (auto const& instance : cluster.instances_by_name()) {
+    if (!instance->disks.empty()) return backup_of(*instance, cluster, random);
+  }
+  return {};
+}
+
+Made backup_and_remove(model::Cluster const& cluster, Random& random) {
+  auto made = backup(cluster, random);
+  if (!made) return made;
+  (*made)["shutdown"] = true;
+  (*made)["long_sleep"] = true;
+  (*made)["remove_instance"] = true;
+  return made;
+}
+
+Made import(model::Cluster const& cluster, Random& random) {
+  auto const exported = backup_first(cluster, random);
+  if (!exported) return {};
+  auto made = op("OP_INSTANCE_CREATE");
+  made["mode"] = "import";
+  made["instance_name"] = json::string(fmt::format("vm-{}", random.below(names_max)));
+  made["src_path"] = *exported->if_contains("instance_name");
+  made["src_node"] = *exported->if_contains("target_node");
+  made["pnode"] = *exported->if_contains("target_node");
+  made["nics"] = json::array{json::object{{"link", "br0"}}};
+  made["ignore_ipolicy"] = true;
+  made["start"] = one_in(random, 2);
+  return made;
+}
+
+Made backup_remove(model::Cluster const& cluster, Random& random) {
+  auto const exported = backup_first(cluster, random);
+  if (!exported) return {};
+  auto made = op("OP_BACKUP_REMOVE");
+  made["instance_name"] = *exported->if_contains("instance_name");
+  return made;
+}
+
 Made cluster_set_params(model::Cluster const&, Random& random) {
   auto made = op("OP_CLUSTER_SET_PARAMS");
   auto const choice = static_cast<std::int64_t>(random.below(2));
@@ -506,7 +567,17 @@ Generator on_nodes(unsigned weight, Made (*make)(model::Cluster const&, Random&)
 std::map<std::string, Generator, std::less<>> const& generators() {
   static std::map<std::string, Generator, std::less<>> const table{
       {"OP_INSTANCE_CREATE",
-       {.weight = 12, .changes_nodes = true, .ways = {{"adopt", adopt}}, .make = create}},
+       {.weight = 12,
+        .changes_nodes = true,
+        .ways = {{"adopt", adopt}, {"import", import}},
+        .before = {{"import", backup_first}},
+        .make = create}},
+      {"OP_BACKUP_EXPORT",
+       {.weight = 3,
+        .changes_nodes = true,
+        .ways = {{"remove", backup_and_remove}},
+        .make = backup}},
+      {"OP_BACKUP_REMOVE", {.weight = 1, .make = backup_remove}},
       {"OP_INSTANCE_REMOVE", on_nodes(6, remove)},
       {"OP_INSTANCE_STARTUP", on_nodes(10, startup)},
       {"OP_INSTANCE_SHUTDOWN", on_nodes(10, shutdown)},

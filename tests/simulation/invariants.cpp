@@ -398,6 +398,9 @@ void Invariants::check_disks_of(NodeId const& node) {
     owners[rpc::fake_disk_key(detached->disk)] = detached->owner;
   }
   nodes_.fake().change(node, [&](rpc::FakeNodeState& state) {
+    for (auto const& [name, content] : state.exports) {
+      if (name.ends_with(".new")) fail("no export is left half made", name);
+    }
     for (auto const& [name, volume] : state.other_volumes) {
       used[name.substr(0, name.find('/'))] += volume.size.value;
     }
@@ -406,6 +409,7 @@ void Invariants::check_disks_of(NodeId const& node) {
         used[disk.disk.logical_id.at(0)] += disk.size.value;
       }
       auto const known = wished.find(key);
+      if (disk.snapshot) fail("no snapshot is left", fmt::format("{} of {}", key, disk.instance));
       if (disk.unwiped && !spoiled_.contains(disk.instance)) {
         fail("nothing is left to be wiped", fmt::format("{} of {}", key, disk.instance));
       }

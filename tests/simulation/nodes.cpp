@@ -125,7 +125,10 @@ void SimulatedNodes::follow(NodeId const& node) {
 }
 
 bool SimulatedNodes::writes_to_disks(std::string_view call) {
-  if (call == rpc::OsCreate::name || call == rpc::OsRename::name) return true;
+  for (auto const copies :
+       {rpc::OsCreate::name, rpc::OsRename::name, rpc::ExportDisk::name, rpc::ImportDisk::name}) {
+    if (call == copies) return true;
+  }
   return call.starts_with("blockdev_") && call != rpc::BlockdevFind::name;
 }
 

@@ -57,6 +57,10 @@ struct Row {
 constexpr Row rows[] = {
     {"OP_INSTANCE_CREATE", "start script full slow lines name"},
     {"OP_INSTANCE_CREATE/adopt", "start slow lines name"},
+    {"OP_INSTANCE_CREATE/import", "start script full slow lines name"},
+    {"OP_BACKUP_EXPORT", "start script silent full slow lines name"},
+    {"OP_BACKUP_EXPORT/remove", "script silent slow lines name"},
+    {"OP_BACKUP_REMOVE", "name"},
     {"OP_INSTANCE_REMOVE", "silent slow lines name"},
     {"OP_INSTANCE_STARTUP", "start full slow lines name"},
     {"OP_INSTANCE_SHUTDOWN", "silent slow lines name"},
@@ -132,7 +136,8 @@ void each_node(World& world, std::function<void(rpc::FakeNodeState&)> const& edi
 }
 
 bool is_os_script(rpc::FakeCall const& call) {
-  return call.call == rpc::OsCreate::name || call.call == rpc::OsRename::name;
+  return call.call == rpc::OsCreate::name || call.call == rpc::OsRename::name ||
+         call.call == rpc::ExportDisk::name || call.call == rpc::ImportDisk::name;
 }
 
 // The directories of hooks of which people are told when one fails: those after an operation.

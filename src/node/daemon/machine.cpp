@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "node/daemon/export_calls.h"
 #include "node/daemon/findings.h"
 #include "node/daemon/guest_calls.h"
 #include "node/daemon/membership.h"
@@ -38,6 +39,7 @@ class Machine {
         storage_(paths_, processes, turns_, hypervisors_),
         guests_(hypervisors_, storage_, turns_),
         os_(paths_, processes),
+        exports_(paths_, turns_, hypervisors_, storage_, os_),
         hooks_(paths_, clock, processes, [this] { return hooks_time_limit(paths_); }) {}
 
   void add_to(rpc::Dispatcher& dispatcher) {
@@ -65,6 +67,7 @@ class Machine {
     });
     storage_.add_to(dispatcher);
     guests_.add_to(dispatcher);
+    exports_.add_to(dispatcher);
     dispatcher.on<rpc::OsDiagnose>(
         [this](rpc::OsDiagnose const&, rpc::CallContext const&,
                rpc::Progress const&) -> Result<rpc::OsList> { return rpc::OsList{os_.list()}; });
@@ -198,6 +201,7 @@ class Machine {
   StorageCalls storage_;
   GuestCalls guests_;
   OsDefinitions os_;
+  ExportCalls exports_;
   HookScripts hooks_;
   std::mutex ssconf_mutex_;
   std::pair<std::int64_t, std::int64_t> latest_ssconf_;  // the leader's epoch, and its number

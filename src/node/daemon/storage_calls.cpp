@@ -134,6 +134,22 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
           return Nothing{};
         });
       });
+  dispatcher.on<rpc::BlockdevSnapshot>(
+      [this](rpc::BlockdevSnapshot const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(check_instance_name(call.instance));
+          TRY(TRY(devices(call.disk))->snapshot(call));
+          return Nothing{};
+        });
+      });
+  dispatcher.on<rpc::BlockdevSnapshotRemove>([this](rpc::BlockdevSnapshotRemove const& call,
+                                                    CallContext const&, Progress const& progress) {
+    return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+      TRY(check_instance_name(call.instance));
+      TRY(TRY(devices(call.disk))->remove_snapshot(call));
+      return Nothing{};
+    });
+  });
   dispatcher.on<rpc::BlockdevFind>([this](rpc::BlockdevFind const& call, CallContext const&,
                                           Progress const&) { return find(call); });
   dispatcher.on<rpc::NodeVolumes>([this](rpc::NodeVolumes const&, CallContext const&,
@@ -259,6 +275,11 @@ Result<rpc::Nothing> StorageCalls::convert(rpc::BlockdevConvert const& call,
 Result<void> StorageCalls::check_wiped(std::string const& instance,
                                        rpc::DiskSpec const& disk) const {
   return TRY(devices(disk))->check_wiped(instance, disk);
+}
+
+Result<std::string> StorageCalls::snapshot_path(std::string const& instance,
+                                                rpc::DiskSpec const& disk) const {
+  return TRY(devices(disk))->snapshot_path(instance, disk);
 }
 
 Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) const {

@@ -27,6 +27,8 @@ class StorageCalls {
   Result<rpc::DevicePath> assemble(rpc::BlockdevAssemble const& call);
   // Nothing of it is to be wiped: a guest may see all of it.
   Result<void> check_wiped(std::string const& instance, rpc::DiskSpec const& disk) const;
+  // What opens the snapshot of a disk.
+  Result<std::string> snapshot_path(std::string const& instance, rpc::DiskSpec const& disk) const;
   // Those from that index on: the instance has no such disks any more.
   Result<void> forget_links(std::string const& instance, std::size_t first);
 

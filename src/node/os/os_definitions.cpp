@@ -25,6 +25,8 @@ constexpr std::size_t lines_quoted = 20;
 constexpr std::size_t log_name_bytes_max = 230;
 constexpr std::chrono::hours script_timeout{24};
 constexpr std::chrono::seconds cleanup_timeout{120};
+// A small number: not every shell writes to others.
+constexpr int export_size_fd = 3;
 
 std::vector<std::string> lines_of(std::string const& path) {
   std::vector<std::string> lines;
@@ -228,6 +230,36 @@ Result<void> OsDefinitions::rename(rpc::OsRename const& call,
       call.instance, os, disk_paths, sink);
 }
 
+Result<void> OsDefinitions::export_disk(rpc::InstanceSpec const& spec, Transfer const& transfer,
+                                        std::vector<std::string> const& disk_paths,
+                                        sys::LineSink const& sink) {
+  auto const os = TRY(find(spec.os));
+  return run(
+      {.name = "export",
+       .log_name = fmt::format("export-{}-{}-disk{}", os.name, spec.name, transfer.index),
+       .environment = {{"EXPORT_DEVICE", transfer.device},
+                       {"EXPORT_DISK_PATH", transfer.device},
+                       {"EXPORT_INDEX", std::to_string(transfer.index)},
+                       {"EXP_SIZE_FD", std::to_string(export_size_fd)}},
+       .debug_level = transfer.debug_level,
+       .descriptors = {{transfer.stream, STDOUT_FILENO}, {transfer.size_fd, export_size_fd}}},
+      spec, os, disk_paths, sink);
+}
+
+Result<void> OsDefinitions::import_disk(rpc::InstanceSpec const& spec, Transfer const& transfer,
+                                        std::vector<std::string> const& disk_paths,
+                                        sys::LineSink const& sink) {
+  auto const os = TRY(find(spec.os));
+  return run({.name = "import",
+              .log_name = fmt::format("import-{}-{}-disk{}", os.name, spec.name, transfer.index),
+              .environment = {{"IMPORT_DEVICE", transfer.device},
+                              {"IMPORT_DISK_PATH", transfer.device},
+                              {"IMPORT_INDEX", std::to_string(transfer.index)}},
+              .debug_level = transfer.debug_level,
+              .descriptors = {{transfer.stream, STDIN_FILENO}}},
+             spec, os, disk_paths, sink);
+}
+
 Result<void> OsDefinitions::run(Script const& script, rpc::InstanceSpec const& spec,
                                 rpc::OsDefinition const& os,
                                 std::vector<std::string> const& disk_paths,
@@ -257,6 +289,7 @@ Result<void> OsDefinitions::run(Script const& script, rpc::InstanceSpec const& s
                                         .environment = environment,
                                         .directory = os.path,
                                         .timeout = script_timeout,
+                                        .descriptors = script.descriptors,
                                         .session_record = session},
                                        take);
   if (finished && finished->is_success()) return {};

@@ -27,6 +27,21 @@ class OsDefinitions {
   Result<void> create(rpc::OsCreate const& call, std::vector<std::string> const& disk_paths,
                       sys::LineSink const& sink);
 
+  // Runs `export` for the disk `index`, or `import`, in the same way. The script finds the disk at
+  // `device`. Its content is what `export` writes to `stream` and `import` reads from there; what
+  // is written to `size_fd` is how many bytes it will be, for who is curious.
+  struct Transfer {
+    std::int64_t index = 0;
+    std::string device;
+    int stream = -1;
+    int size_fd = -1;
+    std::int64_t debug_level = 0;
+  };
+  Result<void> export_disk(rpc::InstanceSpec const& spec, Transfer const& transfer,
+                           std::vector<std::string> const& disk_paths, sys::LineSink const& sink);
+  Result<void> import_disk(rpc::InstanceSpec const& spec, Transfer const& transfer,
+                           std::vector<std::string> const& disk_paths, sys::LineSink const& sink);
+
   // Runs `rename`, in the same way.
   Result<void> rename(rpc::OsRename const& call, std::vector<std::string> const& disk_paths,
                       sys::LineSink const& sink);
@@ -37,6 +52,7 @@ class OsDefinitions {
     std::string log_name;                                 // without directory, time and extension
     std::map<std::string, std::string> environment = {};  // beside what all scripts get
     std::int64_t debug_level = 0;
+    std::vector<sys::Descriptor> descriptors = {};
   };
   Result<void> run(Script const& script, rpc::InstanceSpec const& spec, rpc::OsDefinition const& os,
                    std::vector<std::string> const& disk_paths, sys::LineSink const& sink);

@@ -42,6 +42,14 @@ class BlockDevices {
   // Fences the disk by the epoch and gives the path that opens it.
   virtual Result<std::string> assemble(std::string const& instance, rpc::DiskSpec const& disk,
                                        std::int64_t epoch) = 0;
+  // See rpc::BlockdevSnapshot. WrongInput where the template knows no snapshots.
+  virtual Result<void> snapshot(rpc::BlockdevSnapshot const& call) = 0;
+  // One that isn't there is no error.
+  virtual Result<void> remove_snapshot(rpc::BlockdevSnapshotRemove const& call) = 0;
+  // What opens it. WrongState: there is none, or it was lost because more was written than it has
+  // room for.
+  virtual Result<std::string> snapshot_path(std::string const& instance,
+                                            rpc::DiskSpec const& disk) = 0;
   // What opens it once it is assembled, whether it is there or not.
   virtual std::string path(rpc::DiskSpec const& disk) const = 0;
   struct Found {

@@ -7,19 +7,17 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
-#include "rpc/wire.h"
+#include "node/storage/transfer_progress.h"
 #include "sys/deeds.h"
 
 namespace flotte::node {
 namespace {
 
-constexpr off_t piece_bytes = 1024 * 1024;
 // A device that can't write zeros itself takes its time for them.
 constexpr off_t zeros_bytes_max = 64 * piece_bytes;
-constexpr off_t report_bytes = 64 * piece_bytes;
+constexpr off_t report_bytes = 8 * piece_bytes;
 
 std::string errno_text() {
   return std::generic_category().message(errno);
@@ -65,7 +63,8 @@ class Copier {
   Copier(DiskCopy const& copy, rpc::Progress const& progress)
       : from_(copy.from, sys::open_to_read(copy.from)),
         to_(copy.to, sys::open_to_write(copy.to)),
-        progress_(progress) {}
+        checksum_(copy.checksum),
+        told_("copying", 0, progress) {}
 
   Result<void> run() {
     TRY(from_.look());
@@ -82,9 +81,13 @@ class Copier {
       // What is behind the end of a source that ends within the piece stays zeros.
       auto const length = std::min(piece_bytes, to_.bytes() - data);
       piece.assign(static_cast<std::size_t>(length), '\0');
-      TRY(read(piece.data(), std::min(length, from_.bytes() - data), data));
+      auto const has = std::min(length, from_.bytes() - data);
+      TRY(read(piece.data(), has, data));
+      if (checksum_) {
+        checksum_->add(data, std::string_view(piece).substr(0, static_cast<std::size_t>(has)));
+      }
       at = data + length;
-      TRY(is_empty(piece) ? zeros(data, at) : write(piece, data));
+      TRY(is_zeros(piece) ? zeros(data, at) : write(piece, data));
       TRY(report(at));
     }
     TRY(report(to_.bytes()));
@@ -101,11 +104,6 @@ class Copier {
     auto const found = ::lseek(from_.file(), at, SEEK_DATA);
     if (found >= 0) return found - found % piece_bytes;
     return errno == ENXIO ? to_.bytes() : at;
-  }
-
-  static bool is_empty(std::string_view content) {
-    return content.front() == '\0' &&
-           std::memcmp(content.data(), content.data() + 1, content.size() - 1) == 0;
   }
 
   Result<void> read(char* place, off_t length, off_t at) const {
@@ -151,8 +149,8 @@ class Copier {
   Result<void> report(off_t done) {
     if (done - reported_ < report_bytes && done != to_.bytes()) return {};
     reported_ = done;
-    auto const fraction = static_cast<double>(done) / static_cast<double>(to_.bytes());
-    if (!progress_ || progress_(rpc::progress_line("copying", fraction))) return {};
+    told_.set_total(to_.bytes());
+    if (told_.tell(done)) return {};
     return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError,
                    "The copying of {} was ended after {} MiB", from_.path(), done / piece_bytes);
   }
@@ -164,7 +162,8 @@ class Copier {
 
   OpenDisk from_;
   OpenDisk to_;
-  rpc::Progress const& progress_;
+  PieceChecksum* checksum_;
+  TransferProgress told_;
   off_t reported_ = 0;
 };
 

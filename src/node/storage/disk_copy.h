@@ -1,9 +1,11 @@
-// Copying what is on one disk to another one, for a change of template. Blocking; thread-safe.
+// Copying what is on one disk to another one, for a change of template and for exports. Blocking;
+// thread-safe.
 #pragma once
 
 #include <string>
 
 #include "base/result.h"
+#include "node/storage/checksum.h"
 #include "rpc/dispatch.h"
 
 namespace flotte::node {
@@ -11,6 +13,7 @@ namespace flotte::node {
 struct DiskCopy {
   std::string from;  // files or devices
   std::string to;    // as large at least; what is behind the end of `from` becomes zeros
+  PieceChecksum* checksum = nullptr;  // gets what is read
 };
 
 // A repeated copy is as good as one that was not disturbed. A file stays sparse where there are

@@ -146,6 +146,16 @@ class FileDevices final : public BlockDevices {
     return path;
   }
 
+  Result<void> snapshot(rpc::BlockdevSnapshot const& call) override {
+    return no_snapshots(call.disk);
+  }
+  Result<void> remove_snapshot(rpc::BlockdevSnapshotRemove const& /*call*/) override { return {}; }
+  Result<std::string> snapshot_path(std::string const& /*instance*/,
+                                    rpc::DiskSpec const& disk) override {
+    TRY(no_snapshots(disk));
+    return std::string();
+  }
+
   std::string path(rpc::DiskSpec const& disk) const override {
     return disk.disk.logical_id.empty() ? "" : disk.disk.logical_id.back();
   }
@@ -204,6 +214,11 @@ class FileDevices final : public BlockDevices {
 
   static Result<void> no_adoption(rpc::DiskSpec const& disk) {
     return fail(ErrorCode::WrongInput, "Disks of the template {} can't be adopted",
+                schema::name_of(disk.disk.dev_type));
+  }
+
+  static Result<void> no_snapshots(rpc::DiskSpec const& disk) {
+    return fail(ErrorCode::WrongInput, "Disks of the template {} have no snapshots",
                 schema::name_of(disk.disk.dev_type));
   }
 

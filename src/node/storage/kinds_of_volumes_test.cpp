@@ -343,6 +343,42 @@ TEST_P(KindsOfVolumes, what_was_there_before_is_not_seen) {
   EXPECT_THAT(say("lvs --noheadings -olv_tags $vg/d"), ::testing::Not(HasSubstr("unwiped")));
 }
 
+// What is exported of a disk while its guest goes on.
+TEST_P(KindsOfVolumes, a_snapshot_stays_as_the_disk_was_and_is_lost_before_the_disk_is) {
+  auto const d = disk(64);
+  ASSERT_TRUE(devices_->create({"web1", d}));
+  auto const path = devices_->assemble("web1", d, 1);
+  ASSERT_TRUE(path) << path.error().message;
+  EXPECT_FALSE(devices_->snapshot_path("web1", d));
+  must("printf before | dd of=" + *path + " conv=notrunc,fsync status=none");
+  auto const made = devices_->snapshot({"web1", d, {16}});
+  ASSERT_TRUE(made) << made.error().message;
+  auto const snapshot = devices_->snapshot_path("web1", d);
+  ASSERT_TRUE(snapshot) << snapshot.error().message;
+  must("printf afterw | dd of=" + *path + " conv=notrunc,fsync status=none");
+  EXPECT_EQ(say("head -c 6 " + *snapshot), "before");
+  EXPECT_EQ(say("head -c 6 " + *path), "afterw");
+  // Of another instance it isn't.
+  EXPECT_FALSE(devices_->remove_snapshot({"web2", d}));
+  // Taken again it is of now.
+  ASSERT_TRUE(devices_->snapshot({"web1", d, {16}}));
+  EXPECT_EQ(say("head -c 6 " + *snapshot), "afterw");
+  must("dd if=/dev/urandom of=" + *path + " bs=1M count=32 conv=notrunc,fsync status=none");
+  auto const lost = devices_->snapshot_path("web1", d);
+  ASSERT_FALSE(lost);
+  EXPECT_THAT(lost.error().message, HasSubstr("has filled up"));
+  EXPECT_THAT(devices_->remove("web1", d).error().message, HasSubstr("has snapshots"));
+  auto const gone = devices_->remove_snapshot({"web1", d});
+  EXPECT_TRUE(gone) << gone.error().message;
+  EXPECT_TRUE(devices_->remove_snapshot({"web1", d}));
+  // Somebody's volume of that name is left alone.
+  must("lvcreate -qq -L4m -nd.snap $vg");
+  EXPECT_THAT(devices_->snapshot({"web1", d, {16}}).error().message, HasSubstr("is in the way"));
+  EXPECT_THAT(say("lvs --noheadings -olv_name $vg"), HasSubstr("d.snap"));
+  must("lvremove -qqf $vg/d.snap");
+  EXPECT_TRUE(devices_->remove("web1", d));
+}
+
 INSTANTIATE_TEST_SUITE_P(Lvm, KindsOfVolumes, ::testing::ValuesIn(groups()),
                          [](auto const&) { return std::string("volume_group"); });
 

@@ -86,7 +86,8 @@ LogicalVolume volume_in(json::object const& row) {
                        .is_partial = text_at(row, "lv_health_status") == "partial",
                        .is_moving = !text_at(row, "lv_allocation_locked").empty(),
                        .is_merging = !text_at(row, "lv_merging").empty(),
-                       .skips_activation = !text_at(row, "lv_skip_activation").empty()};
+                       .skips_activation = !text_at(row, "lv_skip_activation").empty(),
+                       .is_lost = !text_at(row, "lv_snapshot_invalid").empty()};
   volume.is_hidden = take_brackets(volume.name);
   take_brackets(volume.origin);
   take_brackets(volume.parent);
@@ -116,7 +117,7 @@ Result<std::vector<LogicalVolume>> logical_volumes(sys::Processes& processes,
   std::string const fields =
       "-ovg_name,lv_name,lv_size,vg_extent_size,lv_layout,lv_role,lv_tags,origin,lv_parent,"
       "lv_active,lv_device_open,lv_health_status,lv_allocation_locked,lv_merging,"
-      "lv_skip_activation";
+      "lv_skip_activation,lv_snapshot_invalid";
   auto command = lvm({"lvs", "-a", "--reportformat", "json", "--units=b", "--nosuffix", fields});
   if (vg.empty()) {
     // Makes a row of each piece.

@@ -30,6 +30,7 @@ struct LogicalVolume {
   bool is_moving = false;   // by pvmove
   bool is_merging = false;  // with a snapshot
   bool skips_activation = false;
+  bool is_lost = false;  // a snapshot that is full
 };
 
 struct LogicalVolumeGroup {

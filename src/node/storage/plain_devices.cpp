@@ -15,6 +15,8 @@ constexpr std::string_view owner_tag = "originstname+";
 constexpr std::string_view epoch_tag = "flotte-epoch+";
 // From that byte on it is to be wiped.
 constexpr std::string_view unwiped_tag = "flotte-unwiped+";
+// Whose the snapshot is: not the tag of a disk, which it isn't.
+constexpr std::string_view snapshot_tag = "flotte-snapshot+";
 constexpr int remove_tries = 3;
 
 // A volume as a disk: with what its tags say.
@@ -64,15 +66,43 @@ class PlainDevices final : public BlockDevices {
                   "(lvremove), if nobody needs them",
                   full_name(disk), fmt::join(known->snapshots, ", "));
     }
-    for (int again = remove_tries - 1;; --again) {
-      auto const removed = sys::run_checked(processes_, lvm({"lvremove", "-f", full_name(disk)}));
-      if (removed) return {};
-      auto const left = look(disk);
-      if (left && !*left) return {};
-      if (again == 0 || !left || !(*left)->is_open) return Failure(removed.error());
-      // Whoever wrote to it and closed it made udev look at it, and udev has it open meanwhile.
-      TRY(processes_.run(lvm({"udevadm", "settle"})));
+    return remove_volume(disk.disk.logical_id[0], disk.disk.logical_id[1]);
+  }
+
+  Result<void> snapshot(rpc::BlockdevSnapshot const& call) override {
+    auto const origin = TRY(find_own(call.instance, call.disk));
+    TRY(remove_snapshot({call.instance, call.disk}));
+    auto const name = snapshot_of(call.disk);
+    TRY(sys::run_checked(
+        processes_,
+        lvm({"lvcreate", "-s", fmt::format("-L{}m", call.size.value), "-n" + name,
+             fmt::format("--addtag={}{}", snapshot_tag, call.instance), full_name(call.disk)})));
+    return {};
+  }
+
+  Result<void> remove_snapshot(rpc::BlockdevSnapshotRemove const& call) override {
+    TRY(check(call.disk));
+    auto const known = TRY(look_at_snapshot(call.disk));
+    if (!known) return {};
+    TRY(check_snapshot(call.instance, call.disk, *known));
+    return remove_volume(known->vg, known->name);
+  }
+
+  Result<std::string> snapshot_path(std::string const& instance,
+                                    rpc::DiskSpec const& disk) override {
+    TRY(check(disk));
+    auto const known = TRY(look_at_snapshot(disk));
+    if (!known) {
+      return fail(ErrorCode::WrongState, "Disk {} of {} has no snapshot", disk.index, instance);
     }
+    TRY(check_snapshot(instance, disk, *known));
+    if (known->is_lost) {
+      return fail(ErrorCode::WrongState,
+                  "The snapshot of disk {} of {} has filled up: more was written to the disk "
+                  "meanwhile than it has room for ({} bytes)",
+                  disk.index, instance, known->size.value);
+    }
+    return fmt::format("/dev/{}/{}", known->vg, known->name);
   }
 
   // First the tags: a volume that has a disk's name is always its instance's.
@@ -210,6 +240,40 @@ class PlainDevices final : public BlockDevices {
   }
 
  private:
+  static std::string snapshot_of(rpc::DiskSpec const& disk) {
+    return disk.disk.logical_id[1] + ".snap";
+  }
+
+  Result<std::optional<Volume>> look_at_snapshot(rpc::DiskSpec const& disk) {
+    return look(disk.disk.logical_id[0], snapshot_of(disk));
+  }
+
+  // Somebody's volume may have that name.
+  static Result<void> check_snapshot(std::string const& instance, rpc::DiskSpec const& disk,
+                                     Volume const& known) {
+    auto const tag = fmt::format("{}{}", snapshot_tag, instance);
+    auto const is_ours = known.origin == disk.disk.logical_id[1] &&
+                         std::ranges::find(known.tags, tag) != known.tags.end();
+    if (is_ours) return {};
+    return fail(ErrorCode::WrongState,
+                "Volume {}/{} is in the way: it isn't a snapshot that was made of disk {} of {}; "
+                "rename it (lvrename) or remove it",
+                known.vg, known.name, disk.index, instance);
+  }
+
+  Result<void> remove_volume(std::string const& vg, std::string const& name) {
+    auto const volume = fmt::format("{}/{}", vg, name);
+    for (int again = remove_tries - 1;; --again) {
+      auto const removed = sys::run_checked(processes_, lvm({"lvremove", "-f", volume}));
+      if (removed) return {};
+      auto const left = look(vg, name);
+      if (left && !*left) return {};
+      if (again == 0 || !left || !(*left)->is_open) return Failure(removed.error());
+      // Whoever wrote to it and closed it made udev look at it, and udev has it open meanwhile.
+      TRY(processes_.run(lvm({"udevadm", "settle"})));
+    }
+  }
+
   Result<void> make(std::string const& instance, rpc::DiskSpec const& disk,
                     std::vector<std::string> const& options) {
     TRY(check(disk));

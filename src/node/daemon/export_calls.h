@@ -1,0 +1,40 @@
+// The calls of node_calls.h about exports: between disks, OS scripts and the files of exports.
+//
+// Used by machine.cpp. Thread-safe; calls about one instance wait for each other.
+#pragma once
+
+#include "node/daemon/storage_calls.h"
+#include "node/exports/exports.h"
+#include "node/os/os_definitions.h"
+
+namespace flotte::node {
+
+class ExportCalls {
+ public:
+  ExportCalls(Paths const& paths, InstanceTurns& turns, Hypervisors const& hypervisors,
+              StorageCalls& storage, OsDefinitions& os)
+      : exports_(paths), turns_(turns), hypervisors_(hypervisors), storage_(storage), os_(os) {}
+
+  void add_to(rpc::Dispatcher& dispatcher);
+
+ private:
+  // Of all disks of an instance: what a script finds them at.
+  Result<std::vector<std::string>> disk_paths(rpc::InstanceSpec const& spec,
+                                              bool from_snapshot) const;
+  Result<rpc::Dump> export_disk(rpc::ExportDisk const& call, rpc::Progress const& progress);
+  Result<rpc::Dump> run_export_script(rpc::ExportDisk const& call, std::string const& dump,
+                                      std::vector<std::string> const& paths,
+                                      rpc::Progress const& progress);
+  Result<rpc::Nothing> import_disk(rpc::ImportDisk const& call, rpc::Progress const& progress);
+  Result<rpc::Dump> run_import_script(rpc::ImportDisk const& call,
+                                      std::vector<std::string> const& paths,
+                                      rpc::Progress const& progress);
+
+  Exports exports_;
+  InstanceTurns& turns_;
+  Hypervisors const& hypervisors_;
+  StorageCalls& storage_;
+  OsDefinitions& os_;
+};
+
+}  // namespace flotte::node

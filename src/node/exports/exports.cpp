@@ -1,0 +1,228 @@
+#include "node/exports/exports.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <cerrno>
+#include <system_error>
+
+#include "base/text.h"
+#include "model/names.h"
+#include "schema/schema.h"
+#include "sys/deeds.h"
+#include "sys/files.h"
+
+namespace flotte::node {
+namespace {
+
+constexpr std::string_view config_file = "config.ini";
+constexpr std::string_view sums_file = "flotte.json";
+constexpr std::size_t config_bytes_max = 1 << 20;
+constexpr std::size_t dumps_max = 1000;
+constexpr mode_t directory_mode = 0750;
+constexpr mode_t private_mode = 0700;
+constexpr mode_t file_mode = 0600;
+
+// The sizes and checksums of an export, as they stand beside its files.
+struct Sums {
+  std::vector<rpc::Dump> dumps;
+
+  static schema::Fields fields() {
+    static constexpr schema::Field table[] = {
+        schema::field<&Sums::dumps>("dumps", "All files of disks."),
+    };
+    return table;
+  }
+};
+
+// One component of a path, which is neither hidden nor leads elsewhere.
+Result<void> check_component(std::string_view name, std::string_view what) {
+  if (!name.empty() && name.size() <= NAME_MAX && name.front() != '.' &&
+      name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos) {
+    return {};
+  }
+  return fail(ErrorCode::WrongInput, "'{}' is no name of {}", name, what);
+}
+
+std::string in(std::string const& directory, std::string_view name) {
+  return fmt::format("{}/{}", directory, name);
+}
+
+bool is_link(std::string const& path) {
+  struct stat now{};
+  return ::lstat(path.c_str(), &now) == 0 && S_ISLNK(now.st_mode);
+}
+
+// Of a regular file that is no link.
+std::optional<Bytes> size_of_file(std::string const& path) {
+  struct stat now{};
+  if (::lstat(path.c_str(), &now) != 0 || !S_ISREG(now.st_mode)) return std::nullopt;
+  return Bytes{now.st_size};
+}
+
+Result<std::string> read_small(std::string const& path) {
+  if (!size_of_file(path)) {
+    return fail(ErrorCode::UnknownEntity, "There is no file {}", path);
+  }
+  return sys::read_file(path, config_bytes_max);
+}
+
+// What the file of another version or somebody's hand says is as good as none.
+Sums read_sums(std::string const& directory) {
+  auto const text = read_small(in(directory, sums_file));
+  if (!text) return {};
+  auto const parsed = schema::parse(*text);
+  if (!parsed) return {};
+  return schema::decode<Sums>(*parsed, schema::UnknownKeys::Ignore).value_or(Sums());
+}
+
+}  // namespace
+
+std::string Exports::new_directory(std::string const& instance) const {
+  return in(directory_, instance + ".new");
+}
+
+// ".new" may be the end of somebody's name.
+Result<void> Exports::check_new(std::string const& instance) const {
+  TRY(check_component(instance, "an instance"));
+  auto const path = new_directory(instance);
+  if (is_link(path)) return fail(ErrorCode::WrongState, "{} is a link", path);
+  auto const config = read_small(in(path, config_file));
+  if (!config || config->find(fmt::format("\nname = {}.new\n", instance)) == std::string::npos) {
+    return {};
+  }
+  return fail(ErrorCode::WrongState,
+              "{} is the export of the instance {}.new, and where one of {} would be made; "
+              "'gnt-backup remove {}.new' removes it",
+              path, instance, instance, instance);
+}
+
+Result<std::string> Exports::new_dump(std::string const& instance, std::string const& file) const {
+  TRY(check_component(file, "a file of an export"));
+  TRY(check_new(instance));
+  auto const directory = new_directory(instance);
+  TRY(sys::make_directories(directory_, directory_mode));
+  TRY(sys::make_directories(directory, private_mode));
+  auto const path = in(directory, file);
+  // What an earlier try wrote.
+  TRY(sys::remove_file(path));
+  int const made = sys::create_file(path, file_mode);
+  if (made < 0) {
+    return fail(ErrorCode::EnvironmentError, "Can't make {}: {}", path,
+                std::generic_category().message(errno));
+  }
+  ::close(made);
+  return path;
+}
+
+Result<void> Exports::finish(rpc::ExportFinish const& call) const {
+  TRY(check_component(call.instance, "an instance"));
+  auto const made = new_directory(call.instance);
+  auto const finished = in(directory_, call.instance);
+  auto const config = read_small(in(finished, config_file));
+  // Asked again by who did not get the answer; what has its place now is the one of before.
+  if (config && *config == call.config && read_sums(finished).dumps == call.dumps) {
+    return sys::remove_directory(made);
+  }
+  if (!sys::is_directory(made)) {
+    return fail(ErrorCode::WrongState, "There is no export of {} that could be finished",
+                call.instance);
+  }
+  TRY(check_new(call.instance));
+  for (auto const& dump : call.dumps) {
+    auto const size = size_of_file(in(made, dump.file));
+    if (size && *size == dump.size) continue;
+    return fail(ErrorCode::WrongState, "{} of the export of {} isn't what was written", dump.file,
+                call.instance);
+  }
+  // What earlier tries left.
+  for (auto const& name : sys::names_in(made)) {
+    auto const is_known = std::ranges::find(call.dumps, name, &rpc::Dump::file);
+    if (is_known == call.dumps.end()) TRY(sys::remove_file(in(made, name)));
+  }
+  TRY(sys::write_file(in(made, sums_file), boost::json::serialize(schema::encode(Sums{call.dumps})),
+                      file_mode));
+  TRY(sys::write_file(in(made, config_file), call.config, file_mode));
+  return replace(finished, made);
+}
+
+// At every instant there is the one of before or the new one. Not every file system can do that.
+Result<void> Exports::replace(std::string const& finished, std::string const& made) {
+  if (is_link(finished)) return fail(ErrorCode::WrongState, "{} is a link", finished);
+  if (!sys::exists(finished)) return sys::move_file(made, finished);
+  if (sys::exchange(made, finished) == 0) return sys::remove_directory(made);
+  TRY(sys::remove_directory(finished));
+  return sys::move_file(made, finished);
+}
+
+Result<rpc::ExportNames> Exports::list() const {
+  rpc::ExportNames list;
+  for (auto const& name : sys::names_in(directory_)) {
+    if (is_export(name)) list.names.push_back(name);
+  }
+  return list;
+}
+
+// What else lies there, such as lost+found, is nobody's export.
+bool Exports::is_export(std::string const& name) const {
+  if (name.starts_with('.')) return false;
+  return name.ends_with(".new") || sys::exists(in(in(directory_, name), config_file));
+}
+
+Result<rpc::ExportContent> Exports::info(std::string const& path) const {
+  rpc::ExportContent content{.path = path};
+  if (!path.starts_with('/')) {
+    TRY(check_component(path, "an export"));
+    content.path = in(directory_, path);
+  }
+  auto const config = read_small(in(content.path, config_file));
+  if (!config) {
+    return fail(ErrorCode::UnknownEntity,
+                "No export or invalid export found in dir {}: {}; 'gnt-backup list' shows those "
+                "that there are",
+                content.path, config.error().message);
+  }
+  content.config = *config;
+  auto const sums = read_sums(content.path);
+  for (auto const& name : sys::names_in(content.path)) {
+    auto const size = size_of_file(in(content.path, name));
+    if (!size || name == config_file || name == sums_file) continue;
+    if (content.dumps.size() >= dumps_max) break;
+    auto const known = std::ranges::find(sums.dumps, name, &rpc::Dump::file);
+    if (known == sums.dumps.end()) {
+      content.dumps.push_back({.file = name, .size = *size});
+      continue;
+    }
+    if (known->size != *size) {
+      return fail(ErrorCode::WrongState, "{} has {} bytes; when it was exported it had {}",
+                  in(content.path, name), size->value, known->size.value);
+    }
+    content.dumps.push_back(*known);
+  }
+  return content;
+}
+
+Result<void> Exports::remove(std::string const& name) const {
+  TRY(check_component(name, "an export"));
+  auto const path = in(directory_, name);
+  if (is_link(path)) return sys::remove_file(path);
+  if (!sys::exists(path)) return {};
+  if (is_export(name)) return sys::remove_directory(path);
+  return fail(ErrorCode::WrongState, "{} is no export: it has no {}", path, config_file);
+}
+
+Result<int> Exports::open_dump(std::string const& directory, std::string const& file) {
+  TRY(check_component(file, "a file of an export"));
+  auto const path = in(directory, file);
+  int const dump = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  struct stat now{};
+  if (dump >= 0 && ::fstat(dump, &now) == 0 && S_ISREG(now.st_mode)) return dump;
+  auto const reason = dump < 0 ? std::generic_category().message(errno) : "it is no file";
+  if (dump >= 0) ::close(dump);
+  return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", path, reason);
+}
+
+}  // namespace flotte::node

@@ -1,0 +1,46 @@
+// OP_BACKUP_EXPORT: copies what is on an instance's disks into an export. A running instance is
+// shut down for the moment in which snapshots are taken, not for the copy.
+#pragma once
+
+#include "jobs/unit.h"
+#include "opcodes/backup.h"
+#include "units/instance_steps.h"
+
+namespace flotte::units {
+
+struct BackupExport {
+  using Op = opcodes::BackupExport;
+  struct Facts {
+    std::optional<rpc::RunningInstance> running;
+    rpc::NodeFacts node;
+    std::optional<std::string> unknown;  // why nobody can tell whether it would start again
+    double now = 0;
+  };
+  struct Plan {
+    InstanceId instance;
+    NodeId node;
+    rpc::InstanceSpec spec;   // as it is now
+    rpc::InstanceSpec start;  // as it is started again
+    std::string config;       // config.ini
+    bool stops = false;
+    bool restarts = false;
+    bool activates = false;      // its disks: it doesn't run
+    std::vector<MiB> snapshots;  // room for what changes meanwhile, of each disk; or none
+    bool removes = false;
+    bool ignore_failures = false;
+    std::int64_t timeout_s = 0;
+    std::int64_t debug_level = 0;
+    std::vector<std::string> warnings;
+
+    static schema::Fields fields();
+  };
+
+  static Result<jobs::LockSet> locks(Op const& op, model::Cluster const& cluster);
+  static Result<Facts> inspect(Op const& op, model::Cluster const& cluster,
+                               jobs::NodeReader& nodes);
+  static Result<Plan> plan(Op const& op, model::Cluster const& cluster, Facts const& facts);
+  static Result<jobs::Hooks> hooks(Op const& op, model::Cluster const& cluster, Plan const& plan);
+  static Result<json::value> apply(Plan const& plan, jobs::JobContext& job);
+};
+
+}  // namespace flotte::units
