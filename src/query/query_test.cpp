@@ -279,6 +279,60 @@ TEST_F(Networks, are_filtered_by_tags) {
             R"([[[0,"lan"],[0,["east","west"]]]])");
 }
 
+class Exports : public Query {
+ protected:
+  Exports() {
+    add_node("n2", "node2.example", true);
+    add_node("n10", "node10.example", false);
+    live_.exports[NodeId("n1")] = {"web1.example", "old.example"};
+  }
+
+  void add_node(std::string const& id, std::string const& name, bool is_offline) {
+    cluster_.put(model::Node{
+        .uuid = NodeId(id), .name = name, .group = GroupId("g"), .offline = is_offline});
+  }
+  std::string listed(json::object body = {}) {
+    body.emplace("what", "export");
+    body.emplace("fields", json::array{"node", "export"});
+    return answer(std::move(body));
+  }
+};
+
+TEST_F(Exports, a_row_each_and_one_of_a_node_that_can_not_tell) {
+  EXPECT_EQ(listed(), R"([[[0,"node1.example"],[0,"web1.example"]],)"
+                      R"([[0,"node1.example"],[0,"old.example"]],)"
+                      R"([[0,"node2.example"],[4,null]],[[0,"node10.example"],[2,null]]])");
+}
+
+TEST_F(Exports, a_node_without_one_has_no_row) {
+  live_.exports[NodeId("n10")].emplace();
+  EXPECT_EQ(listed({{"names", json::array{"node10", "node2"}}}),
+            R"([[[0,"node2.example"],[4,null]]])");
+}
+
+TEST_F(Exports, are_those_of_the_nodes_that_are_named) {
+  EXPECT_EQ(listed({{"names", json::array{"node1"}}, {"fields", json::array{"export"}}}),
+            R"([[[0,"web1.example"]],[[0,"old.example"]]])");
+  EXPECT_EQ(listed({{"names", json::array{"web1"}}}), "Node name web1 not found");
+}
+
+TEST_F(Exports, are_filtered_and_a_short_name_stands_for_a_node) {
+  EXPECT_EQ(
+      listed({{"qfilter", json::array{"=", "node", "node1"}}}),
+      R"([[[0,"node1.example"],[0,"web1.example"]],[[0,"node1.example"],[0,"old.example"]]])");
+  EXPECT_EQ(listed({{"qfilter", json::array{"=~", "export", "^old"}}}),
+            R"([[[0,"node1.example"],[0,"old.example"]]])");
+}
+
+TEST_F(Exports, nodes_are_asked_whichever_field_is_wanted) {
+  auto const asks = [](json::object body) {
+    return needs_of(parse_request(body).value()).value().exports;
+  };
+  EXPECT_TRUE(asks({{"what", "export"}, {"fields", json::array{"node"}}}));
+  EXPECT_TRUE(asks({{"what", "export"}, {"fields", json::array{"export"}}}));
+  EXPECT_FALSE(asks({{"what", "node"}, {"fields", json::array{"mfree"}}}));
+}
+
 std::vector<std::string> listed_fields(std::string const& what) {
   std::vector<std::string> names;
   auto const answer = fields_of(what, {}).value();
@@ -286,6 +340,13 @@ std::vector<std::string> listed_fields(std::string const& what) {
     names.emplace_back(field.at("name").as_string());
   }
   return names;
+}
+
+TEST(Fields, of_exports) {
+  auto const fields = fields_of("export", {}).value();
+  EXPECT_EQ(json::serialize(fields.at("fields")),
+            R"([{"name":"export","title":"Export","kind":"text","doc":"Export name"},)"
+            R"({"name":"node","title":"Node","kind":"text","doc":"Node name"}])");
 }
 
 TEST(Fields, all_that_there_are_can_be_asked_for_twice) {
@@ -311,7 +372,8 @@ TEST_F(Query, every_field_has_a_cell_for_every_row) {
   cluster_.put(lan());
   for (auto const& [what, table] :
        {std::pair{"instance", &instance_fields()}, std::pair{"node", &node_fields()},
-        std::pair{"group", &group_fields()}, std::pair{"network", &network_fields()}}) {
+        std::pair{"group", &group_fields()}, std::pair{"network", &network_fields()},
+        std::pair{"export", &export_fields()}}) {
     json::array all;
     for (auto const& field : *table) {
       EXPECT_FALSE(field.title.empty() || field.doc.empty()) << field.name;
