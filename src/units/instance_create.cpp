@@ -375,6 +375,11 @@ class Planner {
       }
       plan.imports.push_back({static_cast<std::int64_t>(i), *dump});
     }
+    for (auto i = instance_.disks.size(); i < exported.disks.size(); ++i) {
+      plan.warnings.push_back(
+          fmt::format("Disk {} of the export is not imported: the instance has {} disks only", i,
+                      instance_.disks.size()));
+    }
     return {};
   }
 

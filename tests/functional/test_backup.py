@@ -114,6 +114,13 @@ def test_what_is_not_what_was_exported_is_not_imported(cluster, vm1):
     assert cluster.ok("ls /srv/ganeti/file-storage").split() == ["vm1"]
 
 
+def test_a_disk_that_is_left_out_is_said(cluster, vm1):
+    cluster.ok("gnt-backup export -n node1.lab.test vm1")
+    said = cluster.ok("gnt-backup import --src-dir vm1 --net 0:link=br0 --disk 0:size=512M vm2")
+    assert "WARNING: Disk 1 of the export is not imported" in said
+    assert get(cluster, "vm2") == "precious"
+
+
 def test_wrong_input(cluster, vm1):
     assert "Target node must be specified" in cluster.refused("gnt-backup export vm1")
     assert "pony" in cluster.refused("gnt-backup export -n pony vm1")
