@@ -9,6 +9,12 @@
 
 namespace flotte {
 
+// A name that may become a part of a path: it is neither hidden nor leads elsewhere.
+constexpr bool is_path_component(std::string_view name) {
+  return !name.empty() && name.front() != '.' && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
 class Paths {
  public:
   Paths() = default;

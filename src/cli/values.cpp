@@ -136,13 +136,8 @@ Result<json::array> parse_device_change(std::string_view text, std::string_view 
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  for (std::size_t at = 0; at <= text.size();) {
-    auto const end = std::min(text.find(separator, at), text.size());
-    parts.emplace_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return parts;
+  auto const pieces = flotte::split(text, separator);
+  return {pieces.begin(), pieces.end()};
 }
 
 Result<std::int64_t> parse_count(std::string_view text, std::string_view option) {

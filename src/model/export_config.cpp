@@ -12,16 +12,6 @@ namespace {
 constexpr std::size_t devices_max = 16;  // as Ganeti has it
 constexpr std::string_view none = "None";
 
-std::vector<std::string_view> pieces(std::string_view text, char separator) {
-  std::vector<std::string_view> out;
-  for (std::size_t at = 0; at <= text.size();) {
-    auto const end = std::min(text.find(separator, at), text.size());
-    out.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
 // A percent sign begins an interpolation.
 std::string escaped(std::string_view text) {
   std::string out;
@@ -145,7 +135,7 @@ Result<IniFile> IniFile::parse(std::string_view text) {
   std::string section;
   std::string key;
   std::size_t number = 0;
-  for (auto const line : pieces(text, '\n')) {
+  for (auto const line : split(text, '\n')) {
     ++number;
     auto const content = trimmed(line);
     if (content.empty() || content.front() == '#' || content.front() == ';') continue;
@@ -251,7 +241,7 @@ Result<ExportedInstance> read_export(std::string_view config) {
   out.disk_template = file.get("instance", "disk_template");
   out.hypervisor = file.get("instance", "hypervisor");
   auto const tags = file.get("instance", "tags").value_or("");
-  for (auto const tag : pieces(tags, ' ')) {
+  for (auto const tag : split(tags, ' ')) {
     if (!tag.empty()) out.tags.emplace_back(tag);
   }
   for (std::size_t i = 0; i < devices_max; ++i) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/lookup.h"
+#include "base/paths.h"
 #include "model/disk_templates.h"
 #include "rpc/fake_node.h"
 #include "rpc/wire.h"
@@ -379,9 +380,7 @@ class FakeStorage {
   }
 
   static Result<void> check_name(std::string const& instance) {
-    if (!instance.empty() && instance.front() != '.' && instance.find('/') == std::string::npos) {
-      return {};
-    }
+    if (is_path_component(instance)) return {};
     return fail(ErrorCode::WrongInput, "'{}' is no name of an instance", instance);
   }
 

@@ -150,25 +150,21 @@ constinit Codec const CodecFor<std::string>::codec{
     },
     [] { return json::object{{"type", "string"}}; }};
 
-constinit Codec const CodecFor<MiB>::codec{
-    "int>=0", [](void const* from) { return json::value(static_cast<MiB const*>(from)->value); },
+// Of MiB and of bytes.
+template <class Size>
+constexpr Codec size_codec{
+    "int>=0", [](void const* from) { return json::value(static_cast<Size const*>(from)->value); },
     [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
       auto const number = TRY(whole_number(from, where));
-      if (number < 0) return wrong_type(where, "a size in MiB", from);
-      static_cast<MiB*>(into)->value = number;
+      constexpr auto wanted = std::is_same_v<Size, MiB> ? "a size in MiB" : "a size in bytes";
+      if (number < 0) return wrong_type(where, wanted, from);
+      static_cast<Size*>(into)->value = number;
       return {};
     },
     [] { return json::object{{"type", "integer"}, {"minimum", 0}}; }};
 
-constinit Codec const CodecFor<Bytes>::codec{
-    "int>=0", [](void const* from) { return json::value(static_cast<Bytes const*>(from)->value); },
-    [](void* into, json::value const& from, std::string_view where, UnknownKeys) -> Result<void> {
-      auto const number = TRY(whole_number(from, where));
-      if (number < 0) return wrong_type(where, "a size in bytes", from);
-      static_cast<Bytes*>(into)->value = number;
-      return {};
-    },
-    [] { return json::object{{"type", "integer"}, {"minimum", 0}}; }};
+constinit Codec const CodecFor<MiB>::codec = size_codec<MiB>;
+constinit Codec const CodecFor<Bytes>::codec = size_codec<Bytes>;
 
 constinit Codec const CodecFor<JobId>::codec{
     "jobid", [](void const* from) { return json::value(number(*static_cast<JobId const*>(from))); },

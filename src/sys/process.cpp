@@ -14,6 +14,7 @@
 
 #include "sys/deeds.h"
 #include "sys/files.h"
+#include "sys/pipe.h"
 #include "sys/sessions.h"
 
 namespace flotte::sys {
@@ -41,38 +42,6 @@ constexpr std::array packages{
     Package{"debootstrap", "debootstrap"},
     Package{"qemu-system-x86_64", "qemu-system-x86"},
     Package{"socat", "socat"},
-};
-
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd() { close(); }
-  Fd(Fd const&) = delete;
-  Fd& operator=(Fd const&) = delete;
-  int get() const { return fd_; }
-  void reset(int fd) {
-    close();
-    fd_ = fd;
-  }
-  void close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_;
-};
-
-struct Pipe {
-  Fd read;
-  Fd write;
-  bool open() {
-    int fds[2];
-    if (::pipe2(fds, O_CLOEXEC) != 0) return false;
-    read.reset(fds[0]);
-    write.reset(fds[1]);
-    return true;
-  }
 };
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
@@ -180,12 +149,9 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
   auto variables = environment_of(command);
   auto const argv = pointers(strings);
   auto const environment = pointers(variables);
-  Pipe output;
-  Pipe errors;
-  Pipe status;
-  if (!output.open() || !errors.open() || !status.open()) {
-    return fail(ErrorCode::EnvironmentError, "Can't make a pipe: {}", std::strerror(errno));
-  }
+  auto output = TRY(Pipe::open());
+  auto errors = TRY(Pipe::open());
+  auto status = TRY(Pipe::open());
   moment("run", command.argv[0]);
   pid_t const pid = start(command, argv.data(), environment.data(), output.write.get(),
                           errors.write.get(), status.write.get());

@@ -141,9 +141,10 @@ Result<rpc::Dump> ExportCalls::run_export_script(rpc::ExportDisk const& call,
                                                  std::string const& dump,
                                                  std::vector<std::string> const& paths,
                                                  rpc::Progress const& progress) {
-  auto size_pipe = TRY(StreamPipe::open(StreamPipe::Reading::NeverWaits));
+  auto const size_pipe = TRY(sys::Pipe::open());
+  TRY(sys::make_nonblocking(size_pipe.read));
   auto const writer = TRY(DumpWriter::start(dump));
-  PredictedSize predicted(size_pipe.reading_end());
+  PredictedSize predicted(size_pipe.read.get());
   TransferProgress told("exporting", 0, progress);
   auto const lines = told_of(told, progress, [&] {
     told.set_total(predicted.get());
@@ -155,7 +156,7 @@ Result<rpc::Dump> ExportCalls::run_export_script(rpc::ExportDisk const& call,
                       {.index = call.index,
                        .device = known_at(paths, static_cast<std::size_t>(call.index)),
                        .stream = writer->script_end(),
-                       .size_fd = size_pipe.writing_end(),
+                       .size_fd = size_pipe.write.get(),
                        .debug_level = call.debug_level},
                       paths, sink);
   auto written = writer->finish();
@@ -174,15 +175,13 @@ Result<rpc::Nothing> ExportCalls::import_disk(rpc::ImportDisk const& call,
     TRY(check_same(call, TRY(run_import_script(call, paths, progress))));
     return rpc::Nothing{};
   }
-  int const file = TRY(Exports::open_dump(call.path, call.dump.file));
+  auto const file = TRY(Exports::open_dump(call.path, call.dump.file));
   // By its descriptor: the file that was looked at.
-  auto const from = fmt::format("/proc/self/fd/{}", file);
-  auto const size = ::lseek(file, 0, SEEK_END);
+  auto const from = fmt::format("/proc/self/fd/{}", file.get());
+  auto const size = ::lseek(file.get(), 0, SEEK_END);
   PieceChecksum checksum;
-  auto const copied =
-      copy_disk({from, known_at(paths, static_cast<std::size_t>(call.index)), &checksum}, progress);
-  ::close(file);
-  TRY(copied);
+  TRY(copy_disk({from, known_at(paths, static_cast<std::size_t>(call.index)), &checksum},
+                progress));
   TRY(check_same(call, {.size = {size}, .checksum = checksum.of(size)}));
   return rpc::Nothing{};
 }
@@ -190,8 +189,9 @@ Result<rpc::Nothing> ExportCalls::import_disk(rpc::ImportDisk const& call,
 Result<rpc::Dump> ExportCalls::run_import_script(rpc::ImportDisk const& call,
                                                  std::vector<std::string> const& paths,
                                                  rpc::Progress const& progress) {
-  int const file = TRY(Exports::open_dump(call.path, call.dump.file));
-  auto const reader = TRY(DumpReader::start(fmt::format("{}/{}", call.path, call.dump.file), file));
+  auto file = TRY(Exports::open_dump(call.path, call.dump.file));
+  auto const reader =
+      TRY(DumpReader::start(fmt::format("{}/{}", call.path, call.dump.file), std::move(file)));
   TransferProgress told("importing", call.dump.size.value, progress);
   TRY(os_.import_disk(call.instance,
                       {.index = call.index,

@@ -56,26 +56,27 @@ StorageCalls::StorageCalls(Paths paths, sys::Processes& processes, InstanceTurns
       file_(make_file_devices(paths_)),
       plain_(make_plain_devices(processes)) {}
 
+template <class Call>
+void StorageCalls::on_disk(rpc::Dispatcher& dispatcher,
+                           Result<void> (BlockDevices::*deed)(Call const&)) {
+  dispatcher.on<Call>(
+      [this, deed](Call const& call, rpc::CallContext const&, rpc::Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<rpc::Nothing> {
+          TRY(check_instance_name(call.instance));
+          TRY((TRY(devices(call.disk))->*deed)(call));
+          return rpc::Nothing{};
+        });
+      });
+}
+
 void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
   using rpc::CallContext;
   using rpc::Nothing;
   using rpc::Progress;
-  dispatcher.on<rpc::BlockdevCreate>(
-      [this](rpc::BlockdevCreate const& call, CallContext const&, Progress const& progress) {
-        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
-          TRY(check_instance_name(call.instance));
-          TRY(TRY(devices(call.disk))->create(call));
-          return Nothing{};
-        });
-      });
-  dispatcher.on<rpc::BlockdevCreateUnwiped>(
-      [this](rpc::BlockdevCreateUnwiped const& call, CallContext const&, Progress const& progress) {
-        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
-          TRY(check_instance_name(call.instance));
-          TRY(TRY(devices(call.disk))->create_unwiped(call));
-          return Nothing{};
-        });
-      });
+  on_disk(dispatcher, &BlockDevices::create);
+  on_disk(dispatcher, &BlockDevices::create_unwiped);
+  on_disk(dispatcher, &BlockDevices::snapshot);
+  on_disk(dispatcher, &BlockDevices::remove_snapshot);
   dispatcher.on<rpc::BlockdevRemove>(
       [this](rpc::BlockdevRemove const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&] { return remove(call); });
@@ -134,22 +135,6 @@ void StorageCalls::add_to(rpc::Dispatcher& dispatcher) {
           return Nothing{};
         });
       });
-  dispatcher.on<rpc::BlockdevSnapshot>(
-      [this](rpc::BlockdevSnapshot const& call, CallContext const&, Progress const& progress) {
-        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
-          TRY(check_instance_name(call.instance));
-          TRY(TRY(devices(call.disk))->snapshot(call));
-          return Nothing{};
-        });
-      });
-  dispatcher.on<rpc::BlockdevSnapshotRemove>([this](rpc::BlockdevSnapshotRemove const& call,
-                                                    CallContext const&, Progress const& progress) {
-    return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
-      TRY(check_instance_name(call.instance));
-      TRY(TRY(devices(call.disk))->remove_snapshot(call));
-      return Nothing{};
-    });
-  });
   dispatcher.on<rpc::BlockdevFind>([this](rpc::BlockdevFind const& call, CallContext const&,
                                           Progress const&) { return find(call); });
   dispatcher.on<rpc::NodeVolumes>([this](rpc::NodeVolumes const&, CallContext const&,
@@ -296,11 +281,7 @@ Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) con
 }
 
 Result<void> check_instance_name(std::string_view instance) {
-  if (!instance.empty() && instance.size() <= model::host_name_bytes_max &&
-      instance.front() != '.' && instance.find('/') == std::string_view::npos &&
-      instance.find('\0') == std::string_view::npos) {
-    return {};
-  }
+  if (is_path_component(instance) && instance.size() <= model::host_name_bytes_max) return {};
   return fail(ErrorCode::WrongInput, "'{}' is no name of an instance", instance);
 }
 

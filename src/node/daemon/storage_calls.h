@@ -33,6 +33,9 @@ class StorageCalls {
   Result<void> forget_links(std::string const& instance, std::size_t first);
 
  private:
+  // A call that is the template's alone.
+  template <class Call>
+  void on_disk(rpc::Dispatcher& dispatcher, Result<void> (BlockDevices::*deed)(Call const&));
   // <run>/instance-disks/<instance>:<index>
   Result<std::string> link_of(std::string const& instance, rpc::DiskSpec const& disk) const;
   std::string link_of(std::string const& instance, std::size_t index) const;

@@ -11,27 +11,9 @@
 
 #include "base/result.h"
 #include "rpc/node_calls.h"
+#include "sys/pipe.h"
 
 namespace flotte::node {
-
-// A pipe whose ends are closed at exec.
-class StreamPipe {
- public:
-  enum class Reading { Waits, NeverWaits };
-  static Result<StreamPipe> open(Reading reading = Reading::Waits);
-  StreamPipe(StreamPipe&& other) noexcept;
-  StreamPipe& operator=(StreamPipe&&) = delete;
-  ~StreamPipe();
-  int reading_end() const { return ends_[0]; }
-  int writing_end() const { return ends_[1]; }
-  void close_reading_end() { close(ends_[0]); }
-  void close_writing_end() { close(ends_[1]); }
-
- private:
-  StreamPipe() = default;
-  static void close(int& end);
-  int ends_[2] = {-1, -1};
-};
 
 // Takes what comes out of a script into a file that is there and empty.
 class DumpWriter {
@@ -42,21 +24,21 @@ class DumpWriter {
   DumpWriter(DumpWriter const&) = delete;
   DumpWriter& operator=(DumpWriter const&) = delete;
 
-  int script_end() const { return pipe_.writing_end(); }
+  int script_end() const { return pipe_.write.get(); }
   std::int64_t bytes() const { return bytes_; }
   bool has_failed() const { return has_failed_; }
   // After the script: waits for the rest. The size and the checksum; it lies on the disk.
   Result<rpc::Dump> finish();
 
  private:
-  DumpWriter(std::string path, int file, StreamPipe pipe);
+  DumpWriter(std::string path, sys::Fd file, sys::Pipe pipe);
   Result<rpc::Dump> run();
   Result<std::size_t> read_piece(char* place, std::size_t room);
 
   static constexpr std::size_t pipe_bytes_max = 1 << 20;
   std::string path_;
-  int file_;
-  StreamPipe pipe_;
+  sys::Fd file_;
+  sys::Pipe pipe_;
   std::atomic<bool> has_script_ended_ = false;
   std::size_t left_at_end_ = pipe_bytes_max;  // that is read of it then
   std::atomic<std::int64_t> bytes_ = 0;
@@ -68,24 +50,24 @@ class DumpWriter {
 // Gives a script what a dump holds. A script may end before it has read all.
 class DumpReader {
  public:
-  // Begins at once; `file` is owned. `said`: the file's name, for errors.
-  static Result<std::unique_ptr<DumpReader>> start(std::string said, int file);
+  // Begins at once. `said`: the file's name, for errors.
+  static Result<std::unique_ptr<DumpReader>> start(std::string said, sys::Fd file);
   ~DumpReader();
   DumpReader(DumpReader const&) = delete;
   DumpReader& operator=(DumpReader const&) = delete;
 
-  int script_end() const { return pipe_.reading_end(); }
+  int script_end() const { return pipe_.read.get(); }
   std::int64_t bytes() const { return bytes_; }
   // After the script: reads the rest for the checksum.
   Result<rpc::Dump> finish();
 
  private:
-  DumpReader(std::string said, int file, StreamPipe pipe);
+  DumpReader(std::string said, sys::Fd file, sys::Pipe pipe);
   Result<rpc::Dump> run();
 
   std::string said_;
-  int file_;
-  StreamPipe pipe_;
+  sys::Fd file_;
+  sys::Pipe pipe_;
   std::atomic<std::int64_t> bytes_ = 0;
   std::atomic<bool> has_script_ended_ = false;
   std::atomic<bool> is_given_up_ = false;

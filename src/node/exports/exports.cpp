@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/text.h"
-#include "model/names.h"
 #include "schema/schema.h"
 #include "sys/deeds.h"
 #include "sys/files.h"
@@ -38,12 +36,8 @@ struct Sums {
   }
 };
 
-// One component of a path, which is neither hidden nor leads elsewhere.
 Result<void> check_component(std::string_view name, std::string_view what) {
-  if (!name.empty() && name.size() <= NAME_MAX && name.front() != '.' &&
-      name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos) {
-    return {};
-  }
+  if (is_path_component(name) && name.size() <= NAME_MAX) return {};
   return fail(ErrorCode::WrongInput, "'{}' is no name of {}", name, what);
 }
 
@@ -109,13 +103,10 @@ Result<std::string> Exports::new_dump(std::string const& instance, std::string c
   auto const path = in(directory, file);
   // What an earlier try wrote.
   TRY(sys::remove_file(path));
-  int const made = sys::create_file(path, file_mode);
-  if (made < 0) {
-    return fail(ErrorCode::EnvironmentError, "Can't make {}: {}", path,
-                std::generic_category().message(errno));
-  }
-  ::close(made);
-  return path;
+  sys::Fd const made(sys::create_file(path, file_mode));
+  if (made.get() >= 0) return path;
+  return fail(ErrorCode::EnvironmentError, "Can't make {}: {}", path,
+              std::generic_category().message(errno));
 }
 
 Result<void> Exports::finish(rpc::ExportFinish const& call) const {
@@ -214,15 +205,14 @@ Result<void> Exports::remove(std::string const& name) const {
   return fail(ErrorCode::WrongState, "{} is no export: it has no {}", path, config_file);
 }
 
-Result<int> Exports::open_dump(std::string const& directory, std::string const& file) {
+Result<sys::Fd> Exports::open_dump(std::string const& directory, std::string const& file) {
   TRY(check_component(file, "a file of an export"));
   auto const path = in(directory, file);
-  int const dump = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  sys::Fd dump(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat now{};
-  if (dump >= 0 && ::fstat(dump, &now) == 0 && S_ISREG(now.st_mode)) return dump;
-  auto const reason = dump < 0 ? std::generic_category().message(errno) : "it is no file";
-  if (dump >= 0) ::close(dump);
-  return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", path, reason);
+  if (dump.get() >= 0 && ::fstat(dump.get(), &now) == 0 && S_ISREG(now.st_mode)) return dump;
+  return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", path,
+              dump.get() < 0 ? std::generic_category().message(errno) : "it is no file");
 }
 
 }  // namespace flotte::node

@@ -11,6 +11,7 @@
 
 #include "base/paths.h"
 #include "rpc/node_calls.h"
+#include "sys/pipe.h"
 
 namespace flotte::node {
 
@@ -28,8 +29,8 @@ class Exports {
   Result<rpc::ExportContent> info(std::string const& path) const;
   Result<void> remove(std::string const& name) const;
 
-  // The descriptor of a dump, to be read.
-  static Result<int> open_dump(std::string const& directory, std::string const& file);
+  // A dump, to be read.
+  static Result<sys::Fd> open_dump(std::string const& directory, std::string const& file);
 
  private:
   std::string new_directory(std::string const& instance) const;

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <system_error>
 
+#include "node/storage/disk_io.h"
 #include "node/storage/transfer_progress.h"
 #include "sys/deeds.h"
 
@@ -17,11 +17,7 @@ namespace {
 
 // A device that can't write zeros itself takes its time for them.
 constexpr off_t zeros_bytes_max = 64 * piece_bytes;
-constexpr off_t report_bytes = 8 * piece_bytes;
-
-std::string errno_text() {
-  return std::generic_category().message(errno);
-}
+constexpr off_t report_bytes = 64 * piece_bytes;
 
 class OpenDisk {
  public:
@@ -73,6 +69,7 @@ class Copier {
       return fail(ErrorCode::WrongInput, "{} has {} bytes, {} only {}", from_.path(), from_.bytes(),
                   to_.path(), to_.bytes());
     }
+    told_.set_total(to_.bytes());
     std::string piece;
     for (off_t at = 0; at < to_.bytes();) {
       auto const data = next_data(at);
@@ -87,12 +84,12 @@ class Copier {
         checksum_->add(data, std::string_view(piece).substr(0, static_cast<std::size_t>(has)));
       }
       at = data + length;
-      TRY(is_zeros(piece) ? zeros(data, at) : write(piece, data));
+      TRY(is_zeros(piece) ? zeros(data, at) : write_at(to_.file(), piece, data, to_.path()));
       TRY(report(at));
     }
     TRY(report(to_.bytes()));
     if (::fsync(to_.file()) == 0) return {};
-    return failed();
+    return cant("write", to_.path());
   }
 
  private:
@@ -120,17 +117,6 @@ class Copier {
     return {};
   }
 
-  Result<void> write(std::string_view content, off_t at) const {
-    while (!content.empty()) {
-      auto const count = sys::pwrite(to_.file(), content, at);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return failed();
-      content.remove_prefix(static_cast<std::size_t>(count));
-      at += count;
-    }
-    return {};
-  }
-
   // A file that was made for this is empty where nothing was written; a device holds what was there
   // before.
   Result<void> zeros(off_t from, off_t to) {
@@ -139,7 +125,8 @@ class Copier {
       auto const length = std::min(to - from, zeros_bytes_max);
       std::array<std::uint64_t, 2> range{static_cast<std::uint64_t>(from),
                                          static_cast<std::uint64_t>(length)};
-      if (sys::ioctl(to_.file(), BLKZEROOUT, range.data(), "BLKZEROOUT") != 0) return failed();
+      if (sys::ioctl(to_.file(), BLKZEROOUT, range.data(), "BLKZEROOUT") != 0)
+        return cant("write", to_.path());
       from += length;
       TRY(report(from));
     }
@@ -149,15 +136,9 @@ class Copier {
   Result<void> report(off_t done) {
     if (done - reported_ < report_bytes && done != to_.bytes()) return {};
     reported_ = done;
-    told_.set_total(to_.bytes());
     if (told_.tell(done)) return {};
     return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError,
                    "The copying of {} was ended after {} MiB", from_.path(), done / piece_bytes);
-  }
-
-  Failure failed() const {
-    return fail(errno == ENOSPC ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
-                "Can't write {}: {}", to_.path(), errno_text());
   }
 
   OpenDisk from_;

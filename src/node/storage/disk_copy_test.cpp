@@ -98,7 +98,7 @@ TEST_F(DiskCopyTest, it_ends_when_nobody_wants_it) {
   auto const ended = copy_disk(copy_, [](std::string_view) { return false; });
   ASSERT_FALSE(ended);
   EXPECT_EQ(ended.error().message,
-            fmt::format("The copying of {} was ended after 8 MiB", copy_.from));
+            fmt::format("The copying of {} was ended after 64 MiB", copy_.from));
 }
 
 }  // namespace

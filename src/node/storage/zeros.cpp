@@ -3,18 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
 
+#include "node/storage/disk_io.h"
 #include "rpc/wire.h"
 #include "sys/deeds.h"
 
 namespace flotte::node {
 namespace {
-
-std::string errno_text() {
-  return std::generic_category().message(errno);
-}
 
 struct Closer {
   int file;
@@ -35,14 +30,9 @@ Result<void> fill_with_zeros(std::string const& path, Bytes from, rpc::Progress 
   std::string const zeros(static_cast<std::size_t>(piece), '\0');
   for (auto at = from.value; at < end;) {
     auto const length = std::min(piece - at % piece, end - at);
-    auto const count =
-        sys::pwrite(file, std::string_view(zeros).substr(0, static_cast<std::size_t>(length)), at);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      return fail(errno == ENOSPC ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
-                  "Can't wipe {}: {}", path, errno_text());
-    }
-    at += count;
+    TRY(write_at(file, std::string_view(zeros).substr(0, static_cast<std::size_t>(length)), at,
+                 path, "wipe"));
+    at += length;
     if (at % report_bytes != 0 && at < end) continue;
     auto const fraction =
         static_cast<double>(at - from.value) / static_cast<double>(end - from.value);

@@ -1,0 +1,31 @@
+#include "node/storage/disk_io.h"
+
+#include <cerrno>
+#include <system_error>
+
+#include "sys/deeds.h"
+
+namespace flotte::node {
+
+std::string errno_text() {
+  return std::generic_category().message(errno);
+}
+
+Failure cant(std::string_view verb, std::string_view path) {
+  return fail(errno == ENOSPC ? ErrorCode::InsufficientResources : ErrorCode::EnvironmentError,
+              "Can't {} {}: {}", verb, path, errno_text());
+}
+
+Result<void> write_at(int file, std::string_view content, off_t at, std::string_view path,
+                      std::string_view verb) {
+  while (!content.empty()) {
+    auto const count = sys::pwrite(file, content, at);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return cant(verb, path);
+    content.remove_prefix(static_cast<std::size_t>(count));
+    at += count;
+  }
+  return {};
+}
+
+}  // namespace flotte::node

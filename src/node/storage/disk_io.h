@@ -1,0 +1,22 @@
+// Writing to disks and to files of their size, with errors that name them. Blocking; thread-safe.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace flotte::node {
+
+// What errno says.
+std::string errno_text();
+// "Can't write /srv/x: No space left on device", of errno; InsufficientResources where there is no
+// room.
+Failure cant(std::string_view verb, std::string_view path);
+// All of it.
+Result<void> write_at(int file, std::string_view content, off_t at, std::string_view path,
+                      std::string_view verb = "write");
+
+}  // namespace flotte::node
