@@ -6,7 +6,6 @@
 #include "model/disk_templates.h"
 #include "model/export_config.h"
 #include "model/hypervisor_rules.h"
-#include "store/config_store.h"
 #include "units/hooks.h"
 #include "units/start_checks.h"
 
@@ -105,6 +104,13 @@ Result<model::NodePtr> target_of(opcodes::BackupExport const& op, model::Cluster
   return target;
 }
 
+// Once it was stopped, its disks and its guest are of the next start.
+rpc::InstanceSpec current_spec(Plan const& plan) {
+  auto spec = plan.spec;
+  if (plan.stops) ++spec.epoch;
+  return spec;
+}
+
 // Whatever fails or is canceled from here on: one that should run and doesn't is started again,
 // here or by the watcher.
 Result<void> stop(Plan const& plan, jobs::JobContext& job) {
@@ -113,17 +119,8 @@ Result<void> stop(Plan const& plan, jobs::JobContext& job) {
   if (!plan.stops) return {};
   job.log(fmt::format("Shutting down instance {}", plan.spec.name));
   // Not its disks: they are read, and opened again.
-  constexpr std::chrono::seconds slack{60};
-  TRY(job.step(fmt::format("Stopping {}", plan.spec.name), plan.node,
-               rpc::InstanceShutdown{plan.spec.name, plan.spec.hypervisor, plan.timeout_s},
-               {.timeout = std::chrono::seconds(plan.timeout_s) + slack}));
-  // Not before: one that does not stop goes on with the epoch that it was started with.
-  return job.commit("Recording its next start", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.get(plan.instance));
-    instance.epoch = plan.start.epoch;
-    edit.put(std::move(instance));
-    return {};
-  });
+  TRY(shut_down(job, plan.node, plan.spec, plan.timeout_s));
+  return record_next_start(job, plan.instance, current_spec(plan).epoch);
 }
 
 Result<void> take_snapshots(Plan const& plan, std::string const& node, jobs::JobContext& job) {
@@ -142,20 +139,19 @@ Result<void> take_snapshots(Plan const& plan, std::string const& node, jobs::Job
 Result<void> restart(Plan const& plan, jobs::JobContext& job) {
   job.log(fmt::format("Starting instance {}", plan.spec.name));
   TRY(job.step(fmt::format("Starting {}", plan.spec.name), plan.node,
-               rpc::InstanceStart{plan.start, false}, {.timeout = start_timeout}));
+               rpc::InstanceStart{current_spec(plan), false}, {.timeout = start_timeout}));
   return {};
 }
 
 Result<void> copy(Plan const& plan, std::string const& node, jobs::JobContext& job) {
-  auto spec = plan.stops ? plan.start : plan.spec;
+  auto const spec = current_spec(plan);
   std::vector<rpc::Dump> dumps;
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
     auto const what = fmt::format("{}/{}", plan.snapshots.empty() ? "disk" : "snapshot", i);
     job.log(fmt::format("Exporting {} from {} to {}", what, node, node));
     dumps.push_back(TRY(job.step(
         fmt::format("Exporting disk {}", i), plan.node,
-        rpc::ExportDisk{spec, static_cast<std::int64_t>(i), !plan.snapshots.empty(),
-                        plan.debug_level},
+        rpc::ExportDisk{spec, static_cast<std::int64_t>(i), !plan.snapshots.empty()},
         {.undo = jobs::undo_call(plan.node, rpc::ExportRemove{spec.name, new_export(spec.name)}),
          .timeout = copy_timeout,
          .logs_output = true})));
@@ -180,11 +176,7 @@ Result<void> remove(Plan const& plan, jobs::JobContext& job) {
   job.log(fmt::format("Removing instance {}", plan.spec.name));
   TRY(job.keep());
   TRY(remove_disks(job, plan.node, plan.spec, plan.ignore_failures));
-  return job.commit("Removing it from the configuration",
-                    [&](store::ClusterEdit& edit) -> Result<void> {
-                      edit.remove(plan.instance);
-                      return {};
-                    });
+  return forget_instance(job, plan.instance);
 }
 
 }  // namespace
@@ -223,26 +215,18 @@ Result<BackupExport::Plan> BackupExport::plan(Op const& op, model::Cluster const
     return fail(ErrorCode::WrongState, "Instance {} has no disks, and so nothing to export",
                 instance->name);
   }
-  auto const& tools = cluster.settings().compression_tools;
-  if (op.compress != "none" && std::ranges::find(tools, op.compress) == tools.end()) {
-    return fail(ErrorCode::WrongInput,
-                "Compression tool not allowed, tools allowed are [{}]; 'gnt-cluster modify "
-                "--compression-tools' changes that",
-                fmt::join(tools, ", "));
-  }
+  TRY(check_compression(cluster.settings(), op.compress));
   if (op.remove_instance && !op.shutdown && (is_running || is_up)) {
     return fail(ErrorCode::WrongState, "Can not remove instance without shutting it down before");
   }
   Plan plan{.instance = instance->uuid,
             .node = instance->primary_node,
             .spec = instance_spec(cluster, *instance),
-            .start = instance_spec(cluster, *instance),
             .stops = is_running && op.shutdown,
             .activates = !is_running,
             .removes = op.remove_instance,
             .ignore_failures = op.ignore_remove_failures,
             .timeout_s = op.shutdown_timeout};
-  plan.start.epoch = instance->epoch + 1;
   plan.restarts = plan.stops && is_up && !plan.removes;
   std::vector<std::string> dumps;
   for (auto const& disk : instance->disks) dumps.push_back(disk.uuid.text());
@@ -250,13 +234,10 @@ Result<BackupExport::Plan> BackupExport::plan(Op const& op, model::Cluster const
       model::write_export(cluster, *instance, dumps, static_cast<std::int64_t>(facts.now));
   if (!is_running || plan.removes || (plan.stops && !plan.restarts)) return plan;
   if (plan.restarts && facts.unknown) {
-    return fail(ErrorCode::EnvironmentError,
-                "{}; so instance {} is not stopped. 'gnt-instance shutdown' and 'startup' don't "
-                "mind",
-                *facts.unknown, instance->name);
+    return not_stopped(*instance, *facts.unknown);
   }
   if (plan.restarts) {
-    TRY(model::check_start(instance->hypervisor, plan.start.hvparams, plan.start.beparams));
+    TRY(model::check_start(instance->hypervisor, plan.spec.hvparams, plan.spec.beparams));
   }
   auto const has_snapshots = std::ranges::all_of(instance->disks, [](model::Disk const& disk) {
     return model::traits_of(disk.dev_type).has_snapshots;
@@ -319,7 +300,6 @@ schema::Fields BackupExport::Plan::fields() {
       field<&Plan::instance>("instance", "The instance."),
       field<&Plan::node>("node", "Its primary node."),
       field<&Plan::spec>("spec", "What is read."),
-      field<&Plan::start>("start", "What is started again."),
       field<&Plan::config>("config", "What the export says of it."),
       field<&Plan::stops>("stops", "Whether it is stopped first."),
       field<&Plan::restarts>("restarts", "Whether it is started again."),
@@ -328,7 +308,6 @@ schema::Fields BackupExport::Plan::fields() {
       field<&Plan::removes>("removes", "Whether it is removed afterwards."),
       field<&Plan::ignore_failures>("ignore_failures", "Go on where a part stays behind."),
       field<&Plan::timeout_s>("timeout_s", "Seconds before the plug is pulled."),
-      field<&Plan::debug_level>("debug_level", "How much the scripts say."),
       field<&Plan::warnings>("warnings", "What is warned of before."),
   };
   return table;

@@ -19,9 +19,8 @@ struct BackupExport {
   struct Plan {
     InstanceId instance;
     NodeId node;
-    rpc::InstanceSpec spec;   // as it is now
-    rpc::InstanceSpec start;  // as it is started again
-    std::string config;       // config.ini
+    rpc::InstanceSpec spec;  // as it is now
+    std::string config;      // config.ini
     bool stops = false;
     bool restarts = false;
     bool activates = false;      // its disks: it doesn't run
@@ -29,7 +28,6 @@ struct BackupExport {
     bool removes = false;
     bool ignore_failures = false;
     std::int64_t timeout_s = 0;
-    std::int64_t debug_level = 0;
     std::vector<std::string> warnings;
 
     static schema::Fields fields();

@@ -6,7 +6,6 @@
 #include "base/lookup.h"
 #include "jobs/job_context.h"
 #include "model/disk_templates.h"
-#include "model/export_config.h"
 #include "model/hypervisor_rules.h"
 #include "placement/placement.h"
 #include "store/config_store.h"
@@ -356,17 +355,16 @@ class Planner {
   // What a disk gets must be there, and find room on it.
   Result<void> imports(InstanceCreate::Plan& plan) const {
     if (!facts_.exported) return {};
-    auto const exported = TRY(model::read_export(facts_.exported->config));
-    plan.import_path = facts_.exported->path;
+    auto const& [node, path, dumps, exported] = *facts_.exported;
+    plan.import_path = path;
     plan.rename_from = exported.name;
     for (std::size_t i = 0; i < instance_.disks.size() && i < exported.disks.size(); ++i) {
       auto const& file = exported.disks[i].dump;
       if (!file) continue;
-      auto const& dumps = facts_.exported->dumps;
       auto const dump = std::ranges::find(dumps, *file, &rpc::Dump::file);
       if (dump == dumps.end()) {
-        return fail(ErrorCode::EnvironmentError, "The export in {} has no file {} of disk {}",
-                    facts_.exported->path, *file, i);
+        return fail(ErrorCode::EnvironmentError, "The export in {} has no file {} of disk {}", path,
+                    *file, i);
       }
       if (instance_.os.empty() && to_bytes(instance_.disks[i].size) < dump->size) {
         return fail(ErrorCode::WrongInput,
@@ -558,34 +556,29 @@ Result<jobs::LockSet> InstanceCreate::locks(Op const& op, model::Cluster const& 
 Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Cluster const& cluster,
                                                       jobs::NodeReader& nodes) {
   Facts facts;
-  TRY(find_export(op, cluster, nodes, facts));
-  auto const asked = TRY(with_export(op, facts));
+  facts.exported = TRY(find_export(op, cluster, nodes));
+  auto const asked = TRY(with_export(op, facts.exported));
   return look(asked, cluster, nodes, std::move(facts));
 }
 
 // On the node that is named, or on whichever has it.
-Result<void> InstanceCreate::find_export(Op const& op, model::Cluster const& cluster,
-                                         jobs::NodeReader& nodes, Facts& facts) {
+Result<std::optional<InstanceCreate::Export>> InstanceCreate::find_export(
+    Op const& op, model::Cluster const& cluster, jobs::NodeReader& nodes) {
   if (op.mode != "import") {
-    if (!op.src_node && !op.src_node_uuid && !op.src_path && op.compress == "none") return {};
+    auto const has_source = op.src_node || op.src_node_uuid || op.src_path || op.compress != "none";
+    if (!has_source) return std::optional<Export>();
     return fail(ErrorCode::WrongInput,
                 "src_node, src_node_uuid, src_path and compress are for mode 'import'");
   }
   auto const path = op.src_path.value_or(TRY(normalized_name(op.instance_name)));
-  auto const& tools = cluster.settings().compression_tools;
-  if (op.compress != "none" && std::ranges::find(tools, op.compress) == tools.end()) {
-    return fail(ErrorCode::WrongInput, "Compression tool '{}' not allowed, tools allowed are [{}]",
-                op.compress, fmt::join(tools, ", "));
-  }
+  TRY(check_compression(cluster.settings(), op.compress));
   if (op.src_node_uuid && !op.src_node) {
     return fail(ErrorCode::WrongInput, "src_node_uuid is for where src_node is given");
   }
   if (op.src_node) {
     auto const node = TRY(cluster.node(*op.src_node));
     TRY(jobs::check_expected("node", *op.src_node, op.src_node_uuid, Result<model::NodePtr>(node)));
-    facts.exported = TRY(nodes.ask(*node, rpc::ExportInfo{path}));
-    facts.exporting_node = node->uuid;
-    return {};
+    return read_export(path, *node, nodes);
   }
   if (path.starts_with('/')) {
     return fail(ErrorCode::WrongInput,
@@ -594,25 +587,29 @@ Result<void> InstanceCreate::find_export(Op const& op, model::Cluster const& clu
   auto const online = cluster.online_nodes();
   for (auto const& [id, answer] : TRY(nodes.ask_all(online, rpc::ExportList{}))) {
     if (!answer || std::ranges::find(answer->names, path) == answer->names.end()) continue;
-    facts.exported = TRY(nodes.ask(*TRY(cluster.node(id)), rpc::ExportInfo{path}));
-    facts.exporting_node = id;
-    return {};
+    return read_export(path, *TRY(cluster.node(id)), nodes);
   }
   return fail(ErrorCode::WrongInput,
               "No export found for relative path {}; 'gnt-backup list' shows those that there are",
               path);
 }
 
-Result<InstanceCreate::Op> InstanceCreate::with_export(Op op, Facts const& facts) {
-  if (!facts.exported) return op;
-  auto const read = model::read_export(facts.exported->config);
-  if (!read) {
-    return fail(read.error().code, "The export in {} can't be imported: {}: {}",
-                facts.exported->path, "config.ini", read.error().message);
-  }
-  auto const& exported = *read;
+Result<InstanceCreate::Export> InstanceCreate::read_export(std::string const& path,
+                                                           model::Node const& node,
+                                                           jobs::NodeReader& nodes) {
+  auto found = TRY(nodes.ask(node, rpc::ExportInfo{path}));
+  auto read = model::read_export(found.config);
+  if (read)
+    return Export{node.uuid, std::move(found.path), std::move(found.dumps), *std::move(read)};
+  return fail(read.error().code, "The export in {} can't be imported: config.ini: {}", found.path,
+              read.error().message);
+}
+
+Result<InstanceCreate::Op> InstanceCreate::with_export(Op op, std::optional<Export> const& from) {
+  if (!from) return op;
+  auto const& exported = from->instance;
   // It lies there; copying from node to node is not built yet.
-  if (!op.pnode) op.pnode = facts.exporting_node.text();
+  if (!op.pnode) op.pnode = from->node.text();
   if (op.os_type && *op.os_type != exported.os) {
     return fail(ErrorCode::WrongInput, "An import has the OS of its export, '{}', not '{}'",
                 exported.os, *op.os_type);
@@ -761,9 +758,8 @@ Result<void> InstanceCreate::check_nics(Op const& op, model::Cluster const& clus
 
 Result<InstanceCreate::Plan> InstanceCreate::plan(Op const& op, model::Cluster const& cluster,
                                                   Facts const& facts) {
-  auto const asked = TRY(with_export(op, facts));
-  if (facts.exported && cluster.node(*asked.pnode) &&
-      (*cluster.node(*asked.pnode))->uuid != facts.exporting_node) {
+  auto const asked = TRY(with_export(op, facts.exported));
+  if (facts.exported && TRY(cluster.node(*asked.pnode))->uuid != facts.exported->node) {
     return fail(ErrorCode::WrongInput,
                 "Importing onto another node than the export's own is not built yet; leave out -n");
   }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "jobs/unit.h"
+#include "model/export_config.h"
 #include "opcodes/instance.h"
 #include "units/devices.h"
 
@@ -13,6 +14,13 @@ namespace json = boost::json;
 
 struct InstanceCreate {
   using Op = opcodes::InstanceCreate;
+  // An export as its node has it.
+  struct Export {
+    NodeId node;
+    std::string path;
+    std::vector<rpc::Dump> dumps;  // its files
+    model::ExportedInstance instance;
+  };
   struct Facts {
     // Of the nodes that may take it.
     std::map<std::string, rpc::NodeFacts> nodes;
@@ -28,9 +36,7 @@ struct InstanceCreate {
     double now = 0;
     DrawnAddresses drawn;               // addresses of networks, for its NICs
     std::vector<std::string> warnings;  // of the node that will have it
-    // Of the export that it is made from.
-    std::optional<rpc::ExportContent> exported;
-    NodeId exporting_node;
+    std::optional<Export> exported;     // that it is made from
   };
   // What comes onto one of its disks.
   struct Import {
@@ -70,9 +76,11 @@ struct InstanceCreate {
 
  private:
   // What the export says where nobody says anything else.
-  static Result<Op> with_export(Op op, Facts const& facts);
-  static Result<void> find_export(Op const& op, model::Cluster const& cluster,
-                                  jobs::NodeReader& nodes, Facts& facts);
+  static Result<Op> with_export(Op op, std::optional<Export> const& from);
+  static Result<std::optional<Export>> find_export(Op const& op, model::Cluster const& cluster,
+                                                   jobs::NodeReader& nodes);
+  static Result<Export> read_export(std::string const& path, model::Node const& node,
+                                    jobs::NodeReader& nodes);
   static Result<Facts> look(Op const& op, model::Cluster const& cluster, jobs::NodeReader& nodes,
                             Facts facts);
   static Result<void> check_nics(Op const& op, model::Cluster const& cluster,

@@ -38,12 +38,7 @@ Result<InstanceReboot::Plan> InstanceReboot::plan(Op const& op, model::Cluster c
                 op.reboot_type);
   }
   TRY(check_online(*instance));
-  if (facts.unknown && facts.running) {
-    return fail(ErrorCode::EnvironmentError,
-                "{}; so instance {} is not stopped. 'gnt-instance shutdown' and 'startup' don't "
-                "mind",
-                *facts.unknown, instance->name);
-  }
+  if (facts.unknown && facts.running) return not_stopped(*instance, *facts.unknown);
   Plan plan{.instance = instance->uuid,
             .node = instance->primary_node,
             .spec = instance_spec(cluster, *instance),
@@ -89,14 +84,7 @@ Result<json::value> InstanceReboot::apply(Plan const& plan, jobs::JobContext& jo
   }
   if (plan.is_running) {
     TRY(stop_instance(job, plan.node, plan.spec, plan.timeout_s));
-    // Not before: one that does not stop goes on with the epoch that it was started with, and its
-    // disks must not get a later one.
-    TRY(job.commit("Recording its next start", [&](store::ClusterEdit& edit) -> Result<void> {
-      auto instance = TRY(edit.get(plan.instance));
-      instance.epoch = plan.spec.epoch;
-      edit.put(std::move(instance));
-      return {};
-    }));
+    TRY(record_next_start(job, plan.instance, plan.spec.epoch));
   } else {
     job.info(fmt::format("Instance {} was already stopped, starting now", plan.spec.name));
   }

@@ -1,7 +1,6 @@
 #include "units/instance_remove.h"
 
 #include "jobs/job_context.h"
-#include "store/config_store.h"
 #include "units/hooks.h"
 #include "units/instance_steps.h"
 
@@ -51,11 +50,7 @@ Result<json::value> InstanceRemove::apply(Plan const& plan, jobs::JobContext& jo
   // A disk that is gone can't be brought back.
   TRY(job.keep());
   if (!plan.is_node_offline) TRY(remove_disks(job, plan.node, plan.spec, plan.ignore_failures));
-  TRY(job.commit("Removing it from the configuration",
-                 [&](store::ClusterEdit& edit) -> Result<void> {
-                   edit.remove(plan.instance);
-                   return {};
-                 }));
+  TRY(forget_instance(job, plan.instance));
   return nullptr;
 }
 

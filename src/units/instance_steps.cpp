@@ -143,12 +143,35 @@ Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
       put_back(job, id));
 }
 
-Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
-                           std::int64_t timeout_s) {
+Result<void> shut_down(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
+                       std::int64_t timeout_s) {
   TRY(job.step(fmt::format("Stopping {}", spec.name), node,
                rpc::InstanceShutdown{spec.name, spec.hypervisor, timeout_s},
                {.timeout = std::chrono::seconds(timeout_s) + stop_slack}));
+  return {};
+}
+
+Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
+                           std::int64_t timeout_s) {
+  TRY(shut_down(job, node, spec, timeout_s));
   return deactivate_disks(job, node, spec);
+}
+
+Result<void> record_next_start(jobs::JobContext& job, InstanceId const& id, std::int64_t epoch) {
+  return job.commit("Recording its next start", [&](store::ClusterEdit& edit) -> Result<void> {
+    auto instance = TRY(edit.get(id));
+    instance.epoch = epoch;
+    edit.put(std::move(instance));
+    return {};
+  });
+}
+
+Result<void> forget_instance(jobs::JobContext& job, InstanceId const& id) {
+  return job.commit("Removing it from the configuration",
+                    [&](store::ClusterEdit& edit) -> Result<void> {
+                      edit.remove(id);
+                      return {};
+                    });
 }
 
 Result<void> tolerate(Result<void> const& result, bool ignore_failures, std::string_view what,
@@ -219,6 +242,15 @@ Result<model::NodePtr> online_primary(model::Cluster const& cluster,
     return fail(ErrorCode::WrongState, "Primary node {} is offline", node->name);
   }
   return node;
+}
+
+Result<void> check_compression(model::Settings const& settings, std::string const& tool) {
+  auto const& allowed = settings.compression_tools;
+  if (tool == "none" || std::ranges::find(allowed, tool) != allowed.end()) return {};
+  return fail(ErrorCode::WrongInput,
+              "Compression tool not allowed, tools allowed are [{}]; 'gnt-cluster modify "
+              "--compression-tools' changes that",
+              fmt::join(allowed, ", "));
 }
 
 Result<void> check_nics_on(model::Node const& node, std::vector<rpc::NicSpec> const& nics,

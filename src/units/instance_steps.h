@@ -53,10 +53,18 @@ jobs::Undo put_back(jobs::JobContext& job, InstanceId const& id);
 // where that is known.
 Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
                          std::optional<model::AdminStateSource> source);
-// ACPI, the plug after the timeout, then the disks.
+// ACPI, the plug after the timeout; its disks stay active.
+Result<void> shut_down(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
+                       std::int64_t timeout_s);
+// The same, then the disks.
 Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
                            std::int64_t timeout_s);
 
+// The epoch of the next start of one that was stopped for it. Not before it is: one that does not
+// stop goes on with the epoch that it was started with, and its disks must not get a later one.
+Result<void> record_next_start(jobs::JobContext& job, InstanceId const& id, std::int64_t epoch);
+// It is no longer configured.
+Result<void> forget_instance(jobs::JobContext& job, InstanceId const& id);
 // Its disks are gone. With `ignore_failures` one that stays behind is named and the rest goes on.
 Result<void> remove_disks(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
                           bool ignore_failures);
@@ -84,6 +92,9 @@ Result<void> check_down(model::Instance const& instance, bool is_running, std::s
 // "Primary node n1 is offline", for what needs the node.
 Result<model::NodePtr> online_primary(model::Cluster const& cluster,
                                       model::Instance const& instance);
+
+// What is copied may be compressed by what the cluster allows.
+Result<void> check_compression(model::Settings const& settings, std::string const& tool);
 
 // Whether the node can connect them.
 Result<void> check_nics_on(model::Node const& node, std::vector<rpc::NicSpec> const& nics,

@@ -89,6 +89,12 @@ Result<std::optional<std::string>> check_start(model::Cluster const& cluster,
   return std::optional(advice.warnings.back());
 }
 
+Failure not_stopped(model::Instance const& instance, std::string_view unknown) {
+  return fail(ErrorCode::EnvironmentError,
+              "{}; so instance {} is not stopped. 'gnt-instance shutdown' and 'startup' don't mind",
+              unknown, instance.name);
+}
+
 Result<std::vector<std::string>> check_start_changes(rpc::InstanceSpec const& before,
                                                      rpc::InstanceSpec const& after,
                                                      model::Node const& node,

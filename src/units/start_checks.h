@@ -28,6 +28,8 @@ Result<std::vector<std::string>> check_start_on(rpc::InstanceSpec const& spec,
 Result<std::optional<std::string>> check_start(model::Cluster const& cluster,
                                                model::Instance const& instance,
                                                Overrides const& overrides, jobs::NodeReader& nodes);
+// Why one that runs is not stopped to be started again: nobody can tell whether it would start.
+Failure not_stopped(model::Instance const& instance, std::string_view unknown);
 // What changes. One that could not be started before either, and whose hypervisor parameters stay,
 // isn't refused: that would keep people from everything else; it is said.
 Result<std::vector<std::string>> check_start_changes(rpc::InstanceSpec const& before,
