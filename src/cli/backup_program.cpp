@@ -38,14 +38,7 @@ Outcome<int> remove_export(Call& call) {
 
 // On the nodes that are named, or all.
 Outcome<int> list_exports(Call& call) {
-  json::value filter;
-  auto const nodes = call.arguments.values("node");
-  if (!nodes.empty()) {
-    json::array any{"|"};
-    for (auto const& node : nodes) any.push_back(json::array{"=", "node", text_value(node)});
-    filter = std::move(any);
-  }
-  return list(call, "export", "node,export", filter);
+  return list_named(call, "export", "node,export", call.arguments.values("node"));
 }
 
 Outcome<int> list_export_fields(Call& call) {

@@ -242,20 +242,14 @@ std::string serialized(json::value const& value) {
   return json::serialize(value);
 }
 
-}  // namespace
+json::object list_request(Call& call, std::string const& what, std::string const& default_fields) {
+  return {{"what", text_value(what)}, {"fields", text_values(chosen_fields(call, default_fields))}};
+}
 
-Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields,
-                  json::value const& filter) {
+// What the query answers, as a table.
+Outcome<int> show(Call& call, json::object const& request) {
   auto options = OK(table_options(call));
-  options.is_of_groups = what == "group";
-  json::array fields;
-  for (auto const& name : chosen_fields(call, default_fields)) fields.push_back(text_value(name));
-  json::object request{{"what", text_value(what)}, {"fields", std::move(fields)}};
-  OK(choose_objects(call, what, request));
-  if (!filter.is_null()) {
-    auto& chosen = request["qfilter"];
-    chosen = chosen.is_null() ? filter : json::value(json::array{"&", chosen, filter});
-  }
+  options.is_of_groups = request.at("what") == text_value("group");
   auto const answer = OK(call.session.post("query", request));
   if (call.arguments.has("json")) {
     std::printf("%s\n", serialized(table_json(answer)).c_str());
@@ -268,6 +262,26 @@ Outcome<int> list(Call& call, std::string const& what, std::string const& defaul
   std::fprintf(stderr, "Warning: Queried for unknown fields %s\n",
                fmt::format("{}", fmt::join(unknown, ", ")).c_str());
   return exit_unknown_field;
+}
+
+}  // namespace
+
+Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields,
+                  json::value const& filter) {
+  auto request = list_request(call, what, default_fields);
+  OK(choose_objects(call, what, request));
+  if (!filter.is_null()) {
+    auto& chosen = request["qfilter"];
+    chosen = chosen.is_null() ? filter : json::value(json::array{"&", chosen, filter});
+  }
+  return show(call, request);
+}
+
+Outcome<int> list_named(Call& call, std::string const& what, std::string const& default_fields,
+                        std::vector<std::string> const& names) {
+  auto request = list_request(call, what, default_fields);
+  request["names"] = text_values(names);
+  return show(call, request);
 }
 
 Outcome<json::array> rows_of(Call& call, std::string const& what, json::array fields,

@@ -93,6 +93,9 @@ std::vector<std::string> chosen_fields(Call& call, std::string const& default_fi
 // arguments.
 Outcome<int> list(Call& call, std::string const& what, std::string const& default_fields,
                   json::value const& filter = {});
+// The same of the objects that are named, or all, whatever the arguments are.
+Outcome<int> list_named(Call& call, std::string const& what, std::string const& default_fields,
+                        std::vector<std::string> const& names);
 Outcome<int> list_fields(Call& call, std::string const& what);
 // Objects by name, or all; each row an object of its fields.
 Outcome<json::array> rows_of(Call& call, std::string const& what, json::array fields,
