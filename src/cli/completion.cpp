@@ -204,6 +204,7 @@ std::map<std::string, std::string> const& kinds_of_values() {
         {"net", "0:link="},
         {"nic-parameters", parameters_after("", model::nic_params())},
         {"node", "@node"},
+        {"src-node", "@node"},
         {"node-group", "@group"},
         {"node-parameters", parameters_after("", model::node_params())},
         {"opts", "read|write|@readonly|@operator|@admin,"},
@@ -239,9 +240,15 @@ std::map<std::string, std::string> const& kinds_of_arguments() {
   return kinds;
 }
 
+// What the program is about: the resource of its lists.
+std::string objects_of(Program const& program) {
+  if (program.name == "gnt-backup") return "@export";
+  return "@" + program.name.substr(program.name.find('-') + 1);
+}
+
 // What `list` and `list-fields` of the program know.
 std::string fields_of(Program const& program) {
-  return "@" + program.name.substr(program.name.find('-') + 1) + "-fields";
+  return objects_of(program) + "-fields";
 }
 
 std::string kind_of_value(Program const& program, Command const& command, Option const& option) {
@@ -259,7 +266,9 @@ std::string kind_of_argument(Program const& program, Command const& command,
   // A new name is nobody's yet.
   if (command.name == "add") return anything;
   if (placeholder == "fields") return fields_of(program);
-  if (placeholder == "old-name") return "@" + program.name.substr(program.name.find('-') + 1);
+  if (placeholder == "old-name") return objects_of(program);
+  // The instance itself may be gone.
+  if (program.name == "gnt-backup" && command.name != "export") return objects_of(program);
   auto const& kinds = kinds_of_arguments();
   auto const found = kinds.find(placeholder);
   return found == kinds.end() ? anything : found->second;
@@ -350,6 +359,7 @@ Outcome<std::set<std::string>> values_of(Call& call, std::string_view what, char
   std::set<std::string> values;
   for (auto const& row : answer.at("data").as_array()) {
     auto const& value = row.at(0).at(1);
+    if (value.is_null()) continue;
     auto const items = value.is_array() ? value.as_array() : json::array{value};
     for (auto const& item : items) values.insert(python_text(item));
   }
@@ -407,7 +417,8 @@ Outcome<int> names(Call& call) {
   if (what.ends_with(fields)) {
     return print_lines(OK(field_names(call, what.substr(0, what.size() - fields.size()))));
   }
-  return print_lines(OK(values_of(call, what, what == "job" ? "id" : "name")));
+  auto const* field = what == "job" ? "id" : what == "export" ? "export" : "name";
+  return print_lines(OK(values_of(call, what, field)));
 }
 
 }  // namespace flotte::cli

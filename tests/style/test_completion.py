@@ -11,7 +11,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build" / os.environ.get("FLOTTE_PRESET", "dev") / "bin"
-NAMES = {"instance": "web1.example\nweb2.example\nmail.example\n$(touch${IFS}evil)", "node": "n1.example", "job": "7\n12",
+NAMES = {"instance": "web1.example\nweb2.example\nmail.example\n$(touch${IFS}evil)", "node": "n1.example", "job": "7\n12", "export": "web1.example\nold.example", "export-fields": "export\nnode",
          "tag": "blue\ngreen", "instance-fields": "name\nnetwork_port\nnic.count"}
 
 
@@ -84,6 +84,13 @@ def test_names(complete, folder):
     assert complete("gnt-job watch 1") == {"12"}
     assert complete("flotte gnt-instance --root /other info mail") == {"mail.example"}
     assert (folder / "asked").read_text() == "/other names instance\n"
+
+
+def test_exports(complete):
+    assert complete("gnt-backup remove o") == complete("gnt-backup import --no-nics o") == {"old.example"}
+    assert complete("gnt-backup export -n n1.example web") == {"web1.example", "web2.example"}
+    assert complete("gnt-backup import --src-node ") == complete("gnt-backup list -n ") == {"n1.example"}
+    assert complete("gnt-backup list -o e") == complete("gnt-backup list-fields e") == {"export"}
 
 
 def test_no_process_is_started_but_for_names(complete, folder):
