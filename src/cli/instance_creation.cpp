@@ -138,7 +138,7 @@ Outcome<json::object> creation_of(Call& call) {
 }
 
 // Those that both commands have, in their order.
-std::vector<Option> common_creation_options() {
+std::vector<Option> common_creation_options(std::string no_nics) {
   return {{'B', "backend-parameters", true, "Backend parameters: memory=512M,vcpus=2"},
           {0, "disk", true, "A disk: 0:size=10G,vg=vms"},
           disk_template_option("Disk template"),
@@ -154,7 +154,7 @@ std::vector<Option> common_creation_options() {
           {0, "name-check", false, "Resolve the name first"},
           {0, "no-name-check", false, "No effect: that is the default"},
           {0, "no-conflicts-check", false, "Take reserved addresses, and those of other networks"},
-          {0, "no-nics", false, "No NIC"},
+          {0, "no-nics", false, std::move(no_nics)},
           {0, "no-wait-for-sync", false, "No effect: there are no mirrors yet"},
           {'O', "os-parameters", true, "OS parameters"},
           {0, "os-parameters-private", true, "OS parameters kept from lists"},
@@ -204,7 +204,7 @@ Option disk_template_option(std::string help) {
 }
 
 std::vector<Option> creation_options() {
-  return with(common_creation_options(),
+  return with(common_creation_options("No NIC"),
               {{{0, "forthcoming", false, "Only reserve it", false},
                 {0, "commit", false, "Make a forthcoming one real", false},
                 {0, "no-start", false, "Do not start it"},
@@ -215,7 +215,7 @@ std::vector<Option> creation_options() {
 }
 
 std::vector<Option> import_options() {
-  return with(common_creation_options(),
+  return with(common_creation_options("No effect: without --net it has those of the export"),
               {{{0, "identify-defaults", false, "Leave what is the default to the cluster", false},
                 {0, "src-dir", true, "The export: its name, or a directory"},
                 {0, "src-node", true, "The node that has the export"},
