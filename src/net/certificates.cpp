@@ -221,6 +221,15 @@ Result<CertifiedKey> make_self_signed_rsa(Subject const& subject, WallTime now, 
   return to_pem(raw, key.get());
 }
 
+Result<std::string> normalized_certificate(std::string_view pem) {
+  auto const certificate = TRY(read_certificate(pem));
+  Bio const text(BIO_new(BIO_s_mem()));
+  if (!text || PEM_write_bio_X509(text.get(), certificate.get()) != 1) {
+    return openssl_failed("write PEM");
+  }
+  return contents(text.get());
+}
+
 Result<CertificateFacts> inspect_certificate(std::string_view pem) {
   auto const certificate = TRY(read_certificate(pem));
   auto const* raw = certificate.get();

@@ -55,6 +55,9 @@ struct CertificateFacts {
   WallTime not_after;
 };
 
+// The first certificate in the text, as OpenSSL writes it.
+Result<std::string> normalized_certificate(std::string_view pem);
+
 // Of the first certificate in the text.
 Result<CertificateFacts> inspect_certificate(std::string_view pem);
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <strings.h>
@@ -94,6 +95,23 @@ Result<void> use_certificate(SSL_CTX* context, std::string const& file,
   }
   if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
     return cant_use(key_file, "the private key");
+  }
+  return {};
+}
+
+Openssl<BIO, BIO_free_all> reader(std::string_view pem) {
+  return Openssl<BIO, BIO_free_all>(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+}
+
+Result<void> use_certificate_text(SSL_CTX* context, std::string_view pem) {
+  Certificate const certificate(
+      PEM_read_bio_X509(reader(pem).get(), nullptr, no_passphrase, nullptr));
+  Openssl<EVP_PKEY, EVP_PKEY_free> const key(
+      PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, no_passphrase, nullptr));
+  if (!certificate || !key || SSL_CTX_use_certificate(context, certificate.get()) != 1 ||
+      SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
+    return fail(ErrorCode::EnvironmentError, "Can't use the certificate of this side: {}",
+                openssl_error());
   }
   return {};
 }
@@ -240,7 +258,8 @@ bool is_address(std::string const& text) {
 
 struct TlsContext::State {
   Context context;
-  std::string expected_name;
+  std::string expected_name = {};
+  std::string expected_sha256 = {};  // of the other side's certificate
 
   Io<Session> handshake(int socket, Instant deadline, int (*call)(SSL*)) const;
 };
@@ -258,7 +277,25 @@ Result<std::unique_ptr<TlsContext>> TlsContext::for_server(TlsServerOptions cons
     SSL_CTX_set_client_CA_list(context.get(), names);
   }
   return std::unique_ptr<TlsContext>(
-      new TlsContext(std::unique_ptr<State>(new State{std::move(context), {}})));
+      new TlsContext(std::unique_ptr<State>(new State{std::move(context)})));
+}
+
+Result<std::unique_ptr<TlsContext>> TlsContext::for_peers(Side side, std::string_view own_pem,
+                                                          std::string_view peer_pem) {
+  auto context =
+      TRY(new_context(side == Side::Server ? TLS_server_method() : TLS_client_method()));
+  TRY(use_certificate_text(context.get(), own_pem));
+  Certificate const peer(
+      PEM_read_bio_X509(reader(peer_pem).get(), nullptr, no_passphrase, nullptr));
+  if (!peer || X509_STORE_add_cert(SSL_CTX_get_cert_store(context.get()), peer.get()) != 1) {
+    return fail(ErrorCode::WrongInput, "Can't use the certificate of the other side: {}",
+                openssl_error());
+  }
+  X509_check_purpose(peer.get(), -1, 0);
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  return std::unique_ptr<TlsContext>(new TlsContext(std::unique_ptr<State>(
+      new State{.context = std::move(context),
+                .expected_sha256 = certificate_digest(peer.get(), EVP_sha256())})));
 }
 
 Result<std::unique_ptr<TlsContext>> TlsContext::for_client(std::string const& certificate_file,
@@ -272,7 +309,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::for_client(std::string const& ce
     TRY(use_certificate(context.get(), certificate_file, certificate_file));
   TRY(trust(context.get(), ca_file, SSL_VERIFY_PEER));
   return std::unique_ptr<TlsContext>(new TlsContext(
-      std::unique_ptr<State>(new State{std::move(context), std::move(expected_name)})));
+      std::unique_ptr<State>(new State{.context = std::move(context), .expected_name = std::move(expected_name)})));
 }
 
 Io<Session> TlsContext::State::handshake(int socket, Instant deadline, int (*call)(SSL*)) const {
@@ -295,7 +332,13 @@ Io<Session> TlsContext::State::handshake(int socket, Instant deadline, int (*cal
     return tl::unexpected(
         IoError{IoError::Kind::Refused, "the other side ended the TLS handshake"});
   }
-  return session;
+  if (expected_sha256.empty()) return session;
+  // Not one that was issued by it either.
+  Certificate const shown(SSL_get1_peer_certificate(session.get()));
+  if (shown && certificate_digest(shown.get(), EVP_sha256()) == expected_sha256) return session;
+  return tl::unexpected(IoError{IoError::Kind::Refused,
+                                "TLS verification failed: the certificate is another one than "
+                                "was announced"});
 }
 
 Io<std::unique_ptr<Channel>> TlsContext::accept(int socket, Instant deadline, Peer& peer) const {
@@ -318,7 +361,8 @@ Io<std::unique_ptr<Channel>> TlsContext::connect(int socket, Instant deadline) c
   if (!session) return tl::unexpected(session.error());
 
   Certificate const certificate(SSL_get1_peer_certificate(session->get()));
-  if (!certificate || !has_name(certificate.get(), state_->expected_name)) {
+  auto const is_named = !state_->expected_name.empty();
+  if (is_named && (!certificate || !has_name(certificate.get(), state_->expected_name))) {
     auto const shown = certificate ? certificate_common_name(certificate.get()) : "";
     return tl::unexpected(
         IoError{IoError::Kind::Refused,

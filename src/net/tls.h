@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "net/channel.h"
 #include "net/http.h"
@@ -19,6 +20,11 @@ class TlsContext {
   static Result<std::unique_ptr<TlsContext>> for_client(std::string const& certificate_file,
                                                         std::string const& ca_file,
                                                         std::string expected_name);
+  // Of one that listens or connects, with PEM texts: its certificate and key, and the only
+  // certificate that it takes from the other side.
+  enum class Side { Server, Client };
+  static Result<std::unique_ptr<TlsContext>> for_peers(Side side, std::string_view own_pem,
+                                                       std::string_view peer_pem);
   ~TlsContext();
 
   // Handshakes. The socket is borrowed.
