@@ -23,8 +23,7 @@ bool is_signed_for_domain(std::string_view secret, std::string_view text,
                           DomainSignature const& signature);
 
 // A certificate behind a line with its signature.
-Result<std::string> sign_certificate(std::string_view secret, std::string_view pem,
-                                     Random& random);
+Result<std::string> sign_certificate(std::string_view secret, std::string_view pem, Random& random);
 // The certificate in such a text, as PEM. WrongInput: it is none, was signed with another secret,
 // or is not valid at `now`.
 Result<std::string> read_signed_certificate(std::string_view secret, std::string_view text,

@@ -67,8 +67,8 @@ class TlsPeerStream final : public PeerStream {
       bytes.remove_prefix(*count);
       if (*count > 0) continue;
       if (!goes_on()) return given_up();
-      std::ignore = wait_for(connection_.socket.number(), Wait::Write,
-                             deadline_after(look_interval));
+      std::ignore =
+          wait_for(connection_.socket.number(), Wait::Write, deadline_after(look_interval));
     }
     return {};
   }
@@ -101,8 +101,8 @@ class TlsPeerListener final : public PeerListener {
       Peer peer;
       auto channel = tls_->accept(socket.number(), deadline_after(handshake_max), peer);
       if (channel) {
-        return std::make_unique<TlsPeerStream>(
-            tls_, Connection{std::move(socket), std::move(*channel)});
+        return std::make_unique<TlsPeerStream>(tls_,
+                                               Connection{std::move(socket), std::move(*channel)});
       }
       refused = fmt::format("the last who did was sent away: {}", channel.error().text);
     }
@@ -141,8 +141,8 @@ Io<Connection> connect_once(PeerAddress const& address, TlsContext const& tls, I
 
 Result<std::unique_ptr<PeerListener>> PeerListener::open(std::string const& address,
                                                          PeerCertificates const& certificates) {
-  auto tls = TRY(TlsContext::for_peers(TlsContext::Side::Server, certificates.own,
-                                       certificates.peer));
+  auto tls =
+      TRY(TlsContext::for_peers(TlsContext::Side::Server, certificates.own, certificates.peer));
   auto listener = TRY(Listener::tcp({.address = address}));
   return std::make_unique<TlsPeerListener>(std::move(listener), std::move(tls));
 }
@@ -150,8 +150,8 @@ Result<std::unique_ptr<PeerListener>> PeerListener::open(std::string const& addr
 Result<std::unique_ptr<PeerStream>> connect_to_peer(PeerAddress const& address,
                                                     PeerCertificates const& certificates,
                                                     Duration wait_max, GoesOn const& goes_on) {
-  std::shared_ptr<TlsContext const> const tls = TRY(TlsContext::for_peers(
-      TlsContext::Side::Client, certificates.own, certificates.peer));
+  std::shared_ptr<TlsContext const> const tls =
+      TRY(TlsContext::for_peers(TlsContext::Side::Client, certificates.own, certificates.peer));
   auto const until = deadline_after(wait_max);
   for (;;) {
     if (!goes_on()) return given_up();

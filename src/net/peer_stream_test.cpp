@@ -120,8 +120,7 @@ TEST_F(PeerStreams, end_when_they_are_given_up) {
 }
 
 TEST(PeerStream, waits_for_nobody_for_ever) {
-  auto const listener =
-      *PeerListener::open("127.0.0.1", {key(0).pem(), key(1).certificate_pem});
+  auto const listener = *PeerListener::open("127.0.0.1", {key(0).pem(), key(1).certificate_pem});
   auto const nobody = listener->accept(300ms, always);
   ASSERT_FALSE(nobody);
   EXPECT_EQ(nobody.error().message, "nobody connected in time");

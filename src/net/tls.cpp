@@ -282,8 +282,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::for_server(TlsServerOptions cons
 
 Result<std::unique_ptr<TlsContext>> TlsContext::for_peers(Side side, std::string_view own_pem,
                                                           std::string_view peer_pem) {
-  auto context =
-      TRY(new_context(side == Side::Server ? TLS_server_method() : TLS_client_method()));
+  auto context = TRY(new_context(side == Side::Server ? TLS_server_method() : TLS_client_method()));
   TRY(use_certificate_text(context.get(), own_pem));
   Certificate const peer(
       PEM_read_bio_X509(reader(peer_pem).get(), nullptr, no_passphrase, nullptr));
@@ -308,8 +307,8 @@ Result<std::unique_ptr<TlsContext>> TlsContext::for_client(std::string const& ce
   if (!certificate_file.empty())
     TRY(use_certificate(context.get(), certificate_file, certificate_file));
   TRY(trust(context.get(), ca_file, SSL_VERIFY_PEER));
-  return std::unique_ptr<TlsContext>(new TlsContext(
-      std::unique_ptr<State>(new State{.context = std::move(context), .expected_name = std::move(expected_name)})));
+  return std::unique_ptr<TlsContext>(new TlsContext(std::unique_ptr<State>(
+      new State{.context = std::move(context), .expected_name = std::move(expected_name)})));
 }
 
 Io<Session> TlsContext::State::handshake(int socket, Instant deadline, int (*call)(SSL*)) const {

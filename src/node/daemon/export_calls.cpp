@@ -2,11 +2,9 @@
 
 #include <unistd.h>
 
-#include <charconv>
-
 #include "base/lookup.h"
-#include "node/exports/dump_stream.h"
 #include "node/storage/disk_copy.h"
+#include "node/storage/disk_io.h"
 #include "node/storage/transfer_progress.h"
 #include "rpc/wire.h"
 #include "sys/deeds.h"
@@ -14,36 +12,15 @@
 namespace flotte::node {
 namespace {
 
-// The number that an export script writes: how many bytes it will be.
-class PredictedSize {
- public:
-  explicit PredictedSize(int fd) : fd_(fd) {}
-
-  // 0 as long as nobody knows.
-  std::int64_t get() {
-    if (size_ > 0) return size_;
-    char buffer[64];
-    auto const got = ::read(fd_, buffer, sizeof buffer);
-    if (got > 0 && said_.size() < sizeof buffer)
-      said_.append(buffer, static_cast<std::size_t>(got));
-    auto const end = said_.find('\n');
-    if (end != std::string::npos) std::from_chars(said_.data(), said_.data() + end, size_);
-    return size_;
-  }
-
- private:
-  int fd_;
-  std::string said_;
-  std::int64_t size_ = 0;
-};
-
-// Lines that a script says, and how far it is while it says none.
-sys::LineSink told_of(TransferProgress& told, rpc::Progress const& progress,
-                      std::function<std::int64_t()> bytes) {
-  return [&told, &progress, bytes = std::move(bytes)](std::string_view line) {
-    if (!line.empty()) return !progress || progress(rpc::say_line(line));
-    return told.tell(bytes());
-  };
+// Of one call's only stream.
+StreamWatcher told_of(TransferProgress& told, rpc::Progress const& progress) {
+  return {.says = [&progress](
+                      std::string_view line) { return !progress || progress(rpc::say_line(line)); },
+          .is_at =
+              [&told](std::int64_t bytes, std::int64_t total) {
+                told.set_total(total);
+                return told.tell(bytes);
+              }};
 }
 
 Result<rpc::DiskSpec const*> disk_at(rpc::InstanceSpec const& spec, std::int64_t index) {
@@ -118,7 +95,9 @@ Result<rpc::Dump> ExportCalls::export_disk(rpc::ExportDisk const& call,
   auto const file = disk.disk.uuid.text();
   auto const dump = TRY(exports_.new_dump(spec.name, file));
   auto written = [&]() -> Result<rpc::Dump> {
-    if (!spec.os.empty()) return run_export_script(call, dump, paths, progress);
+    if (!spec.os.empty()) {
+      return write_dump({spec, call.index, paths, call.debug_level}, dump, progress);
+    }
     auto const size = to_bytes(disk.disk.size);
     if (sys::truncate(dump, size.value) != 0) {
       return fail(ErrorCode::EnvironmentError, "Can't write {}: {}", dump,
@@ -137,33 +116,21 @@ Result<rpc::Dump> ExportCalls::export_disk(rpc::ExportDisk const& call,
   return written;
 }
 
-Result<rpc::Dump> ExportCalls::run_export_script(rpc::ExportDisk const& call,
-                                                 std::string const& dump,
-                                                 std::vector<std::string> const& paths,
-                                                 rpc::Progress const& progress) {
-  auto const size_pipe = TRY(sys::Pipe::open());
-  TRY(sys::make_nonblocking(size_pipe.read));
-  auto const writer = TRY(DumpWriter::start(dump));
-  PredictedSize predicted(size_pipe.read.get());
+// Zeros take no room in it.
+Result<rpc::Dump> ExportCalls::write_dump(StreamedDisk const& from, std::string const& dump,
+                                          rpc::Progress const& progress) {
+  sys::Fd const file(sys::open_to_write(dump));
+  if (file.get() < 0) return cant("write", dump);
+  PieceChecksum checksum;
   TransferProgress told("exporting", 0, progress);
-  auto const lines = told_of(told, progress, [&] {
-    told.set_total(predicted.get());
-    return writer->bytes();
-  });
-  auto const sink = [&](std::string_view line) { return lines(line) && !writer->has_failed(); };
-  auto const done =
-      os_.export_disk(call.instance,
-                      {.index = call.index,
-                       .device = known_at(paths, static_cast<std::size_t>(call.index)),
-                       .stream = writer->script_end(),
-                       .size_fd = size_pipe.write.get(),
-                       .debug_level = call.debug_level},
-                      paths, sink);
-  auto written = writer->finish();
-  // Where nothing more could be written, the script's failure is only what followed.
-  if (!written) return written;
-  TRY(done);
-  return written;
+  auto const take = [&](std::int64_t at, std::string_view piece) -> Result<void> {
+    checksum.add(at, piece);
+    if (is_zeros(piece)) return {};
+    return write_at(file.get(), piece, at, dump);
+  };
+  auto const size = TRY(run_export_script(os_, from, take, told_of(told, progress)));
+  if (sys::ftruncate(file.get(), size) != 0 || ::fsync(file.get()) != 0) return cant("write", dump);
+  return rpc::Dump{.size = {size}, .checksum = checksum.of(size)};
 }
 
 Result<rpc::Nothing> ExportCalls::import_disk(rpc::ImportDisk const& call,
@@ -171,11 +138,14 @@ Result<rpc::Nothing> ExportCalls::import_disk(rpc::ImportDisk const& call,
   auto const& spec = call.instance;
   TRY(disk_at(spec, call.index));
   auto const paths = TRY(disk_paths(spec, false));
+  auto const file = TRY(Exports::open_dump(call.path, call.dump.file));
   if (!spec.os.empty()) {
-    TRY(check_same(call, TRY(run_import_script(call, paths, progress))));
+    auto const said = fmt::format("{}/{}", call.path, call.dump.file);
+    auto const found =
+        TRY(read_dump({spec, call.index, paths, call.debug_level}, said, file, progress));
+    TRY(check_same(call, found));
     return rpc::Nothing{};
   }
-  auto const file = TRY(Exports::open_dump(call.path, call.dump.file));
   // By its descriptor: the file that was looked at.
   auto const from = fmt::format("/proc/self/fd/{}", file.get());
   auto const size = ::lseek(file.get(), 0, SEEK_END);
@@ -186,20 +156,21 @@ Result<rpc::Nothing> ExportCalls::import_disk(rpc::ImportDisk const& call,
   return rpc::Nothing{};
 }
 
-Result<rpc::Dump> ExportCalls::run_import_script(rpc::ImportDisk const& call,
-                                                 std::vector<std::string> const& paths,
-                                                 rpc::Progress const& progress) {
-  auto file = TRY(Exports::open_dump(call.path, call.dump.file));
-  auto const reader =
-      TRY(DumpReader::start(fmt::format("{}/{}", call.path, call.dump.file), std::move(file)));
-  TransferProgress told("importing", call.dump.size.value, progress);
-  TRY(os_.import_disk(call.instance,
-                      {.index = call.index,
-                       .device = known_at(paths, static_cast<std::size_t>(call.index)),
-                       .stream = reader->script_end(),
-                       .debug_level = call.debug_level},
-                      paths, told_of(told, progress, [&] { return reader->bytes(); })));
-  return reader->finish();
+Result<rpc::Dump> ExportCalls::read_dump(StreamedDisk const& to, std::string const& said,
+                                         sys::Fd const& file, rpc::Progress const& progress) {
+  PieceChecksum checksum;
+  TransferProgress told("importing", 0, progress);
+  std::int64_t at = 0;
+  auto const give = [&](std::span<char> room) -> Result<std::size_t> {
+    auto const got = TRY(read_whole(file.get(), room, said));
+    checksum.add(at, std::string_view(room.data(), got));
+    at += static_cast<std::int64_t>(got);
+    return got;
+  };
+  auto const total = ::lseek(file.get(), 0, SEEK_END);
+  ::lseek(file.get(), 0, SEEK_SET);
+  auto const size = TRY(run_import_script(os_, to, give, total, told_of(told, progress)));
+  return rpc::Dump{.size = {size}, .checksum = checksum.of(size)};
 }
 
 }  // namespace flotte::node

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "node/daemon/storage_calls.h"
+#include "node/exports/disk_stream.h"
 #include "node/exports/exports.h"
-#include "node/os/os_definitions.h"
 
 namespace flotte::node {
 
@@ -22,13 +22,11 @@ class ExportCalls {
   Result<std::vector<std::string>> disk_paths(rpc::InstanceSpec const& spec,
                                               bool from_snapshot) const;
   Result<rpc::Dump> export_disk(rpc::ExportDisk const& call, rpc::Progress const& progress);
-  Result<rpc::Dump> run_export_script(rpc::ExportDisk const& call, std::string const& dump,
-                                      std::vector<std::string> const& paths,
-                                      rpc::Progress const& progress);
+  Result<rpc::Dump> write_dump(StreamedDisk const& from, std::string const& dump,
+                               rpc::Progress const& progress);
   Result<rpc::Nothing> import_disk(rpc::ImportDisk const& call, rpc::Progress const& progress);
-  Result<rpc::Dump> run_import_script(rpc::ImportDisk const& call,
-                                      std::vector<std::string> const& paths,
-                                      rpc::Progress const& progress);
+  Result<rpc::Dump> read_dump(StreamedDisk const& to, std::string const& said, sys::Fd const& file,
+                              rpc::Progress const& progress);
 
   Exports exports_;
   InstanceTurns& turns_;

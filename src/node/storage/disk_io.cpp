@@ -1,5 +1,7 @@
 #include "node/storage/disk_io.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <system_error>
 
@@ -26,6 +28,18 @@ Result<void> write_at(int file, std::string_view content, off_t at, std::string_
     at += count;
   }
   return {};
+}
+
+Result<std::size_t> read_whole(int file, std::span<char> room, std::string_view said) {
+  std::size_t done = 0;
+  while (done < room.size()) {
+    auto const got = ::read(file, room.data() + done, room.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", said, errno_text());
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
 }
 
 }  // namespace flotte::node

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,8 @@ Failure cant(std::string_view verb, std::string_view path);
 // All of it.
 Result<void> write_at(int file, std::string_view content, off_t at, std::string_view path,
                       std::string_view verb = "write");
+
+// Fills the room from where the file is read next; less only at its end. `said`: for errors.
+Result<std::size_t> read_whole(int file, std::span<char> room, std::string_view said);
 
 }  // namespace flotte::node

@@ -1,10 +1,11 @@
-#include "node/exports/dump_stream.h"
+#include "node/exports/script_stream.h"
 
 #include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -23,42 +24,26 @@ bool is_ready(int fd, short events) {
   return ::poll(&one, 1, poll_ms) > 0;
 }
 
-// As much as there is room for; less only at the end.
-Result<std::size_t> read_whole(int from, char* place, std::size_t room, std::string_view said) {
-  std::size_t done = 0;
-  while (done < room) {
-    auto const got = ::read(from, place + done, room - done);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(ErrorCode::EnvironmentError, "Can't read {}: {}", said, errno_text());
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  return done;
-}
-
 }  // namespace
 
-Result<std::unique_ptr<DumpWriter>> DumpWriter::start(std::string path) {
+Result<std::unique_ptr<ScriptOutput>> ScriptOutput::start(TakePiece take) {
   auto pipe = TRY(sys::Pipe::open());
-  sys::Fd file(sys::open_to_write(path));
-  if (file.get() < 0) return cant("write", path);
-  return std::unique_ptr<DumpWriter>(
-      new DumpWriter(std::move(path), std::move(file), std::move(pipe)));
+  return std::unique_ptr<ScriptOutput>(new ScriptOutput(std::move(take), std::move(pipe)));
 }
 
-DumpWriter::DumpWriter(std::string path, sys::Fd file, sys::Pipe pipe)
-    : path_(std::move(path)), file_(std::move(file)), pipe_(std::move(pipe)), thread_([this] {
+ScriptOutput::ScriptOutput(TakePiece take, sys::Pipe pipe)
+    : take_(std::move(take)), pipe_(std::move(pipe)), thread_([this] {
         result_ = run();
         has_failed_ = !*result_;
         // Whoever writes is told by the pipe that nobody reads.
         pipe_.read.close();
       }) {}
 
-DumpWriter::~DumpWriter() {
+ScriptOutput::~ScriptOutput() {
   if (thread_.joinable()) std::ignore = finish();
 }
 
-Result<rpc::Dump> DumpWriter::finish() {
+Result<std::int64_t> ScriptOutput::finish() {
   pipe_.write.close();
   has_script_ended_ = true;
   thread_.join();
@@ -67,7 +52,7 @@ Result<rpc::Dump> DumpWriter::finish() {
 
 // The end is when nobody can write any more. Whoever the script left behind could for ever: of that
 // what is in the pipe by then is all.
-Result<std::size_t> DumpWriter::read_piece(char* place, std::size_t room) {
+Result<std::size_t> ScriptOutput::read_piece(char* place, std::size_t room) {
   std::size_t done = 0;
   while (done < room) {
     auto const was_last = has_script_ended_.load();
@@ -90,61 +75,52 @@ Result<std::size_t> DumpWriter::read_piece(char* place, std::size_t room) {
   return done;
 }
 
-Result<rpc::Dump> DumpWriter::run() {
-  PieceChecksum checksum;
+Result<std::int64_t> ScriptOutput::run() {
   std::string piece(static_cast<std::size_t>(piece_bytes), '\0');
-  off_t at = 0;
+  std::int64_t at = 0;
   for (;;) {
     auto const got = TRY(read_piece(piece.data(), piece.size()));
-    std::string_view const content(piece.data(), got);
-    checksum.add(at, content);
-    if (!is_zeros(content)) TRY(write_at(file_.get(), content, at, path_));
-    at += static_cast<off_t>(got);
+    TRY(take_(at, std::string_view(piece.data(), got)));
+    at += static_cast<std::int64_t>(got);
     bytes_ = at;
-    if (got < piece.size()) break;
+    if (got < piece.size()) return at;
   }
-  if (sys::ftruncate(file_.get(), at) != 0 || ::fsync(file_.get()) != 0) {
-    return cant("write", path_);
-  }
-  return rpc::Dump{.size = {at}, .checksum = checksum.of(at)};
 }
 
-Result<std::unique_ptr<DumpReader>> DumpReader::start(std::string said, sys::Fd file) {
+Result<std::unique_ptr<ScriptInput>> ScriptInput::start(GivePiece give) {
   auto pipe = TRY(sys::Pipe::open());
   // Who reads nothing must not be waited for.
   TRY(sys::make_nonblocking(pipe.write));
-  return std::unique_ptr<DumpReader>(
-      new DumpReader(std::move(said), std::move(file), std::move(pipe)));
+  return std::unique_ptr<ScriptInput>(new ScriptInput(std::move(give), std::move(pipe)));
 }
 
-DumpReader::DumpReader(std::string said, sys::Fd file, sys::Pipe pipe)
-    : said_(std::move(said)), file_(std::move(file)), pipe_(std::move(pipe)), thread_([this] {
+ScriptInput::ScriptInput(GivePiece give, sys::Pipe pipe)
+    : give_(std::move(give)), pipe_(std::move(pipe)), thread_([this] {
         result_ = run();
+        has_failed_ = !*result_;
         pipe_.write.close();
       }) {}
 
-DumpReader::~DumpReader() {
+ScriptInput::~ScriptInput() {
   is_given_up_ = true;
   if (thread_.joinable()) std::ignore = finish();
 }
 
-Result<rpc::Dump> DumpReader::finish() {
+Result<std::int64_t> ScriptInput::finish() {
   pipe_.read.close();
   has_script_ended_ = true;
   thread_.join();
   return *result_;
 }
 
-Result<rpc::Dump> DumpReader::run() {
-  PieceChecksum checksum;
+Result<std::int64_t> ScriptInput::run() {
   std::string piece(static_cast<std::size_t>(piece_bytes), '\0');
-  off_t at = 0;
+  std::int64_t at = 0;
   bool is_read = true;  // by the script
   while (!is_given_up_) {
-    auto const got = TRY(read_whole(file_.get(), piece.data(), piece.size(), said_));
+    auto const got = TRY(give_(piece));
     std::string_view content(piece.data(), got);
-    checksum.add(at, content);
-    at += static_cast<off_t>(got);
+    at += static_cast<std::int64_t>(got);
     auto const is_last = got < piece.size();
     while (is_read && !content.empty()) {
       is_read = !has_script_ended_;
@@ -157,7 +133,7 @@ Result<rpc::Dump> DumpReader::run() {
     bytes_ = at;
     if (is_last) break;
   }
-  return rpc::Dump{.size = {at}, .checksum = checksum.of(at)};
+  return at;
 }
 
 }  // namespace flotte::node

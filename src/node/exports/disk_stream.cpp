@@ -1,0 +1,88 @@
+#include "node/exports/disk_stream.h"
+
+#include <unistd.h>
+
+#include <charconv>
+
+#include "base/lookup.h"
+
+namespace flotte::node {
+namespace {
+
+// The number that an export script writes: how many bytes it will be.
+class PredictedSize {
+ public:
+  explicit PredictedSize(int fd) : fd_(fd) {}
+
+  // 0 as long as nobody knows.
+  std::int64_t get() {
+    if (size_ > 0) return size_;
+    char buffer[64];
+    auto const got = ::read(fd_, buffer, sizeof buffer);
+    if (got > 0 && said_.size() < sizeof buffer)
+      said_.append(buffer, static_cast<std::size_t>(got));
+    auto const end = said_.find('\n');
+    if (end != std::string::npos) std::from_chars(said_.data(), said_.data() + end, size_);
+    return size_;
+  }
+
+ private:
+  int fd_;
+  std::string said_;
+  std::int64_t size_ = 0;
+};
+
+}  // namespace
+
+rpc::DiskSpec const& StreamedDisk::disk() const {
+  return known_at(instance.disks, static_cast<std::size_t>(index));
+}
+
+std::string const& StreamedDisk::path() const {
+  return known_at(paths, static_cast<std::size_t>(index));
+}
+
+Result<std::int64_t> run_export_script(OsDefinitions& os, StreamedDisk const& from, TakePiece take,
+                                       StreamWatcher const& watcher) {
+  auto const size_pipe = TRY(sys::Pipe::open());
+  TRY(sys::make_nonblocking(size_pipe.read));
+  auto const output = TRY(ScriptOutput::start(std::move(take)));
+  PredictedSize predicted(size_pipe.read.get());
+  auto const done = os.export_disk(
+      from.instance,
+      {.index = from.index,
+       .device = from.path(),
+       .stream = output->script_end(),
+       .size_fd = size_pipe.write.get(),
+       .debug_level = from.debug_level},
+      from.paths, [&](std::string_view line) {
+        if (output->has_failed()) return false;
+        return line.empty() ? watcher.is_at(output->bytes(), predicted.get()) : watcher.says(line);
+      });
+  auto written = output->finish();
+  // Where nothing more could be written, the script's failure is only what followed.
+  if (!written) return written;
+  TRY(done);
+  return written;
+}
+
+Result<std::int64_t> run_import_script(OsDefinitions& os, StreamedDisk const& to, GivePiece give,
+                                       std::int64_t total, StreamWatcher const& watcher) {
+  auto const input = TRY(ScriptInput::start(std::move(give)));
+  auto const done = os.import_disk(to.instance,
+                                   {.index = to.index,
+                                    .device = to.path(),
+                                    .stream = input->script_end(),
+                                    .debug_level = to.debug_level},
+                                   to.paths, [&](std::string_view line) {
+                                     if (input->has_failed()) return false;
+                                     return line.empty() ? watcher.is_at(input->bytes(), total)
+                                                         : watcher.says(line);
+                                   });
+  if (done) return input->finish();
+  // Where nothing more came, the script's failure is only what followed.
+  if (input->has_failed()) TRY(input->finish());
+  return Failure(done.error());
+}
+
+}  // namespace flotte::node
