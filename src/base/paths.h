@@ -76,6 +76,8 @@ class Paths {
   std::string console_log(std::string_view instance) const;
   std::string instance_disks() const { return run() + "/instance-disks"; }
   // Who runs a script of an OS definition now, a file an instance.
+  // Keys of disks that are sent to other clusters.
+  std::string transfer_keys() const { return run() + "/crypto"; }
   std::string os_sessions() const { return run() + "/os-sessions"; }
   // The same of hooks.
   std::string hook_sessions() const { return run() + "/hook-sessions"; }

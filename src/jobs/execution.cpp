@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/seeded_fault.h"
+#include "model/params.h"
 #include "store/config_store.h"
 #include "store/store.h"
 
@@ -408,13 +409,27 @@ void Execution::log(std::string text) {
   queue_.touch(row_);
 }
 
-// A line that a node says while it works: {"say": text} or {"progress": {...}}.
+// For programs that read it.
+void Execution::log_entry(json::object const& entry) {
+  auto const* content = entry.if_contains("content");
+  if (!content) return;
+  Guard const guard(queue_.seams_.clock, queue_.mutex_);
+  row_.log.add_entry(row_.current, stamp(queue_.seams_.clock.wall()), model::text_of(entry, "type"),
+                     *content);
+  queue_.touch(row_);
+}
+
+// A line that a node says while it works: {"say": text}, {"progress": {...}} or {"entry": {...}}.
 bool Execution::take_line(std::string_view line, bool logs_output) {
   auto const parsed = schema::parse(line);
   if (parsed && parsed->is_object()) {
     auto const& object = parsed->get_object();
     if (auto const* say = object.if_contains("say"); say && say->is_string() && logs_output) {
       log(std::string(std::string_view(say->get_string())));
+    }
+    if (auto const* entry = object.if_contains("entry");
+        entry && entry->is_object() && logs_output) {
+      log_entry(entry->get_object());
     }
     if (auto const* progress = object.if_contains("progress"); progress && progress->is_object()) {
       Guard const guard(queue_.seams_.clock, queue_.mutex_);

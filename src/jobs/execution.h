@@ -72,6 +72,7 @@ class Execution final : public JobContext {
   Result<void> try_undo(Undo const& undo, std::size_t step, int number);
   Result<json::value> call_node(CallData const& call, std::int64_t step,
                                 CallOptions const& options);
+  void log_entry(json::object const& entry);
   bool take_line(std::string_view line, bool logs_output);
   bool is_cancel_wanted() const;
   bool can_be_canceled() const { return !is_kept_; }

@@ -23,6 +23,11 @@ std::string bounded(std::string_view text) {
                      text.substr(tail));
 }
 
+std::size_t bytes_of(LogLine const& line) {
+  auto const* text = line.entry.content.if_string();
+  return line_overhead + (text ? text->size() : json::serialize(line.entry.content).size());
+}
+
 std::string piece_key(JobId job, std::int64_t first_serial) {
   return fmt::format("{}{:09}", log_prefix(job), first_serial);
 }
@@ -89,8 +94,7 @@ JobLog::Piece& JobLog::open_piece() {
 void JobLog::append(LogLine line, bool is_stored) {
   last_serial_ = line.entry.serial;
   auto& piece = open_piece();
-  auto const* text = line.entry.content.if_string();
-  piece.bytes += line_overhead + (text ? text->size() : 0);
+  piece.bytes += bytes_of(line);
   piece.is_stored |= is_stored;
   piece.is_changed |= !is_stored;
   piece.lines.push_back(std::move(line));
@@ -108,16 +112,18 @@ void JobLog::add(std::size_t op, std::vector<std::int64_t> time, std::string_vie
   append({op, {last_serial_ + 1, std::move(time), "message", json::string(shown)}}, false);
 }
 
+void JobLog::add_entry(std::size_t op, std::vector<std::int64_t> time, std::string type,
+                       json::value content) {
+  append({op, {last_serial_ + 1, std::move(time), std::move(type), std::move(content)}}, false);
+}
+
 // Each stored piece stays a piece: its key is its first serial.
 Result<void> JobLog::load(std::vector<store::KeyValue> const& pieces) {
   for (auto const& kv : pieces) {
     Piece piece{.is_stored = true};
     piece.lines = TRY(decode_piece(kv));
     if (piece.lines.empty()) continue;
-    for (auto const& line : piece.lines) {
-      auto const* text = line.entry.content.if_string();
-      piece.bytes += line_overhead + (text ? text->size() : 0);
-    }
+    for (auto const& line : piece.lines) piece.bytes += bytes_of(line);
     auto const follows = piece.first() == last_serial_ + 1;
     last_serial_ = piece.lines.back().entry.serial;
     if (last_.empty() && follows && first_.size() < pieces_kept) {

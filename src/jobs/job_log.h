@@ -27,6 +27,9 @@ class JobLog {
 
   // A line that is very long loses its middle.
   void add(std::size_t op, std::vector<std::int64_t> time, std::string_view text);
+  // An entry of another type than "message".
+  void add_entry(std::size_t op, std::vector<std::int64_t> time, std::string type,
+                 json::value content);
   // What is stored of a job that has not ended.
   Result<void> load(std::vector<store::KeyValue> const& pieces);
   // Lines that an older version stored inside of the job; they move out with the next save().

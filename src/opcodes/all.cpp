@@ -56,6 +56,13 @@ Fields InstanceCreate::fields() {
       field<&InstanceCreate::src_node_uuid>("src_node_uuid", "Its UUID."),
       field<&InstanceCreate::src_path>("src_path", "The export: its name, or a directory."),
       field<&InstanceCreate::compress>("compress", "What is sent is compressed by."),
+      field<&InstanceCreate::source_handshake>("source_handshake",
+                                               "What the source says of its secret."),
+      field<&InstanceCreate::source_x509_ca>("source_x509_ca", "Its certificate, signed."),
+      field<&InstanceCreate::source_instance_name>("source_instance_name",
+                                                   "What it is called there."),
+      field<&InstanceCreate::source_shutdown_timeout>("source_shutdown_timeout",
+                                                      "Seconds that its shutdown may take."),
       field<&InstanceCreate::helper_startup_timeout>("helper_startup_timeout",
                                                      "No effect: there is no helper machine."),
       field<&InstanceCreate::helper_shutdown_timeout>("helper_shutdown_timeout",
@@ -66,6 +73,15 @@ Fields InstanceCreate::fields() {
       field<&InstanceCreate::tags>("tags", "What it is tagged with."),
       field<&InstanceCreate::instance_communication>("instance_communication",
                                                      "Give it a NIC for metad."),
+  };
+  return table;
+}
+
+Fields BackupPrepare::fields() {
+  static constexpr Field table[] = {
+      required<&BackupPrepare::instance_name>("instance_name", "The instance."),
+      field<&BackupPrepare::instance_uuid>("instance_uuid", "Its UUID."),
+      required<&BackupPrepare::mode>("mode", "local or remote."),
   };
   return table;
 }
@@ -648,6 +664,7 @@ std::span<Description const> all() {
       describe<InstanceRename>("instance_name"),
       describe<InstanceRecreateDisks>("instance_name"),
       describe<InstanceQueryData>(""),
+      describe<BackupPrepare>("instance_name"),
       describe<BackupExport>("instance_name"),
       describe<BackupRemove>("instance_name"),
       describe<ClusterPostInit>(""),

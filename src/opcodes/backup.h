@@ -5,6 +5,15 @@
 
 namespace flotte::opcodes {
 
+struct BackupPrepare {
+  static constexpr std::string_view op_id = "OP_BACKUP_PREPARE";
+  std::string instance_name;
+  std::optional<std::string> instance_uuid;
+  std::string mode;
+
+  static schema::Fields fields();
+};
+
 struct BackupExport {
   static constexpr std::string_view op_id = "OP_BACKUP_EXPORT";
   std::string instance_name;

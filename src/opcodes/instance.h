@@ -40,6 +40,10 @@ struct InstanceCreate {
   std::optional<std::string> src_node_uuid;
   std::optional<std::string> src_path;
   std::string compress = "none";
+  std::optional<json::array> source_handshake;  // version, HMAC, salt
+  std::optional<std::string> source_x509_ca;
+  std::optional<std::string> source_instance_name;
+  std::int64_t source_shutdown_timeout = 120;
   std::optional<std::int64_t> helper_startup_timeout;
   std::optional<std::int64_t> helper_shutdown_timeout;
   bool start = true;

@@ -197,6 +197,55 @@ class Deeds : public FakeStorage {
     return Nothing{};
   }
 
+  // As if by the secret that both clusters have.
+  static DomainSignature signature_of(std::string const& text) { return {"of " + text, "salt"}; }
+
+  static Result<void> check_signature(std::string const& text, DomainSignature const& shown) {
+    if (shown.hmac == signature_of(text).hmac) return {};
+    return fail(ErrorCode::WrongInput, "HMAC is wrong: {}", text);
+  }
+
+  Result<TransferKey> create_key(TransferKeyCreate const& call) {
+    return TransferKey{signature_of("0:Hi, I'm Ganeti"), signature_of(call.key_name),
+                       "certificate of " + call.node_name};
+  }
+
+  Result<Nothing> remove_key(TransferKeyRemove const&) { return Nothing{}; }
+
+  Result<PeerCertificate> check_send(TransferSendCheck const& call) {
+    TRY(check_signature(call.key_name, call.key_signature));
+    return PeerCertificate{call.certificate};
+  }
+
+  Result<PeerCertificate> check_receive(TransferReceiveCheck const& call) {
+    TRY(check_signature(fmt::format("{}:Hi, I'm Ganeti", call.version), call.handshake));
+    return PeerCertificate{call.certificate};
+  }
+
+  Result<Nothing> send_disks(TransferSend const& call, Progress const& progress) {
+    for (std::size_t i = 0; i < call.instance.disks.size(); ++i) {
+      TRY(disk_for_copy(call.instance, static_cast<std::int64_t>(i), call.from_snapshot));
+    }
+    if (!call.instance.os.empty()) print_lines(progress);
+    return Nothing{};
+  }
+
+  Result<Nothing> receive_disks(TransferReceive const& call, Progress const& progress) {
+    auto const& spec = call.instance;
+    if (progress) progress(entry_line("remote-import", {{"x509_ca", "certificate"}}));
+    for (std::size_t i = 0; i < spec.disks.size(); ++i) {
+      auto& disk = *TRY(disk_for_copy(spec, static_cast<std::int64_t>(i), false));
+      TRY(write_beside(disk.disk));
+      disk.installed_os = spec.os;
+    }
+    if (!spec.os.empty()) {
+      constexpr bool any_variant = true;
+      TRY(check_os(spec.os, any_variant));
+      print_lines(progress);
+    }
+    return Nothing{};
+  }
+
   Result<FakeDisk*> disk_for_copy(InstanceSpec const& spec, std::int64_t index,
                                   bool from_snapshot) {
     TRY(check_name(spec.name));
@@ -570,6 +619,12 @@ struct FakeNode::Machine {
     on<ExportInfo>(&Deeds::export_info);
     on<ExportRemove>(&Deeds::remove_export);
     on_long<ImportDisk>(&Deeds::import_disk);
+    on<TransferKeyCreate>(&Deeds::create_key);
+    on<TransferKeyRemove>(&Deeds::remove_key);
+    on<TransferSendCheck>(&Deeds::check_send);
+    on<TransferReceiveCheck>(&Deeds::check_receive);
+    on_long<TransferSend>(&Deeds::send_disks);
+    on_long<TransferReceive>(&Deeds::receive_disks);
     on<FileStorageList>(&Deeds::files);
     on_bare<OsDiagnose>(&Deeds::operating_systems);
     on_long<OsCreate>(&Deeds::install);

@@ -101,7 +101,8 @@ struct FakeNodeState {
   std::map<std::string, std::string> ssconf;  // by key
   std::vector<RunFile> strays;                // in the run directory, of guests that aren't there
   std::map<std::string, FakeDisk> disks;      // by fake_disk_key()
-  std::map<std::string, FakeExport> exports;  // by name
+  std::map<std::string, FakeExport> exports;
+  std::set<std::string> transfer_keys;              // by name
   std::map<std::string, FakeVolume> other_volumes;  // by group and name: "xenvg/old"
   std::map<std::string, FakeGuest> guests;
   std::set<std::string> taps;

@@ -469,6 +469,103 @@ Fields ImportDisk::fields() {
   return table;
 }
 
+Fields DomainSignature::fields() {
+  static constexpr Field table[] = {
+      field<&DomainSignature::hmac>("hmac", "Over salt and text."),
+      field<&DomainSignature::salt>("salt", "What is drawn for it."),
+  };
+  return table;
+}
+
+Fields TransferKey::fields() {
+  static constexpr Field table[] = {
+      field<&TransferKey::handshake>("handshake", "Of the handshake."),
+      field<&TransferKey::key_name>("key_name", "Of its name."),
+      field<&TransferKey::certificate>("certificate", "Its certificate, signed."),
+  };
+  return table;
+}
+
+Fields TransferKeyCreate::fields() {
+  static constexpr Field table[] = {
+      field<&TransferKeyCreate::key_name>("key_name", "What it is called."),
+      field<&TransferKeyCreate::node_name>("node_name", "Whose it is."),
+      field<&TransferKeyCreate::address>("address", "Where that is."),
+  };
+  return table;
+}
+
+Fields TransferKeyRemove::fields() {
+  static constexpr Field table[] = {
+      field<&TransferKeyRemove::key_name>("key_name", "What it is called."),
+  };
+  return table;
+}
+
+Fields PeerDisk::fields() {
+  static constexpr Field table[] = {
+      field<&PeerDisk::host>("host", "Where it listens."),
+      field<&PeerDisk::port>("port", "Its TCP port."),
+      field<&PeerDisk::magic>("magic", "What is said first."),
+      field<&PeerDisk::signature>("signature", "Of all that."),
+  };
+  return table;
+}
+
+Fields PeerCertificate::fields() {
+  static constexpr Field table[] = {
+      field<&PeerCertificate::certificate>("certificate", "PEM."),
+  };
+  return table;
+}
+
+Fields TransferSendCheck::fields() {
+  static constexpr Field table[] = {
+      field<&TransferSendCheck::key_name>("key_name", "The key that was made."),
+      field<&TransferSendCheck::key_signature>("key_signature", "Of its name."),
+      field<&TransferSendCheck::certificate>("certificate", "The destination's, signed."),
+      field<&TransferSendCheck::disks>("disks", "Where they go."),
+      field<&TransferSendCheck::compress>("compress", "How they are compressed."),
+  };
+  return table;
+}
+
+Fields TransferReceiveCheck::fields() {
+  static constexpr Field table[] = {
+      field<&TransferReceiveCheck::version>("version", "Of the protocol."),
+      field<&TransferReceiveCheck::handshake>("handshake", "Of the handshake."),
+      field<&TransferReceiveCheck::certificate>("certificate", "The source's, signed."),
+      field<&TransferReceiveCheck::compress>("compress", "How disks are compressed."),
+  };
+  return table;
+}
+
+Fields TransferSend::fields() {
+  static constexpr Field table[] = {
+      field<&TransferSend::instance>("instance", "Whose disks."),
+      field<&TransferSend::from_snapshot>("from_snapshot", "As they were then."),
+      field<&TransferSend::key_name>("key_name", "The key that was made."),
+      field<&TransferSend::peer_certificate>("peer_certificate", "The destination's."),
+      field<&TransferSend::compress>("compress", "How they are compressed."),
+      field<&TransferSend::peers>("peers", "Where they go."),
+      field<&TransferSend::debug_level>("debug_level", "How much the scripts say."),
+  };
+  return table;
+}
+
+Fields TransferReceive::fields() {
+  static constexpr Field table[] = {
+      field<&TransferReceive::instance>("instance", "Whose disks."),
+      field<&TransferReceive::address>("address", "Where to listen."),
+      field<&TransferReceive::peer_certificate>("peer_certificate", "The source's."),
+      field<&TransferReceive::compress>("compress", "How they are compressed."),
+      field<&TransferReceive::connect_timeout_s>("connect_timeout_s",
+                                                 "Seconds in which the source connects."),
+      field<&TransferReceive::debug_level>("debug_level", "How much the scripts say."),
+  };
+  return table;
+}
+
 Fields ResolvedName::fields() {
   static constexpr Field table[] = {
       field<&ResolvedName::name>("name", "In full."),

@@ -560,6 +560,118 @@ struct ImportDisk {
   static schema::Fields fields();
 };
 
+// --- Moves between clusters (docs/ganeti.md, "Moves between clusters")
+// ---------------------------------------------------------------------------------------------
+
+// By the cluster domain secret.
+struct DomainSignature {
+  std::string hmac;
+  std::string salt;
+
+  static schema::Fields fields();
+};
+
+struct TransferKey {
+  DomainSignature handshake;
+  DomainSignature key_name;
+  std::string certificate;  // signed
+
+  static schema::Fields fields();
+};
+
+// Makes the key that the disks of an instance are sent with, for a day; one that is there stays.
+// Those of before whose day is over go.
+struct TransferKeyCreate {
+  static constexpr std::string_view name = "x509_cert_create";
+  using Reply = TransferKey;
+  std::string key_name;
+  std::string node_name;  // that the certificate is of
+  std::string address;    // and its address
+
+  static schema::Fields fields();
+};
+
+// One that isn't there is no error.
+struct TransferKeyRemove {
+  static constexpr std::string_view name = "x509_cert_remove";
+  using Reply = Nothing;
+  std::string key_name;
+
+  static schema::Fields fields();
+};
+
+// Where a disk goes to.
+struct PeerDisk {
+  std::string host;
+  std::int64_t port = 0;
+  std::string magic;
+  DomainSignature signature;
+
+  static schema::Fields fields();
+};
+
+struct PeerCertificate {
+  std::string certificate;  // PEM
+
+  static schema::Fields fields();
+};
+
+// Looks only: whether what the destination said is signed by our secret, and disks can be sent
+// there. WrongInput: what isn't right.
+struct TransferSendCheck {
+  static constexpr std::string_view name = "transfer_send_check";
+  using Reply = PeerCertificate;
+  std::string key_name;
+  DomainSignature key_signature;
+  std::string certificate;  // signed, of the destination
+  std::vector<PeerDisk> disks;
+  std::string compress;
+
+  static schema::Fields fields();
+};
+
+// The same of what the source said.
+struct TransferReceiveCheck {
+  static constexpr std::string_view name = "transfer_receive_check";
+  using Reply = PeerCertificate;
+  std::int64_t version = 0;
+  DomainSignature handshake;
+  std::string certificate;  // signed, of the source
+  std::string compress;
+
+  static schema::Fields fields();
+};
+
+// Sends all disks of an instance at the same time, each as ExportDisk would write it.
+struct TransferSend {
+  static constexpr std::string_view name = "transfer_send";
+  using Reply = Nothing;
+  InstanceSpec instance;
+  bool from_snapshot = false;
+  std::string key_name;
+  std::string peer_certificate;  // PEM
+  std::string compress;
+  std::vector<PeerDisk> peers;  // one a disk
+  std::int64_t debug_level = 0;
+
+  static schema::Fields fields();
+};
+
+// Listens for all disks of an instance, says where (an entry "remote-import" of the job's log), and
+// puts on them what comes, as ImportDisk would. The disks must be assembled.
+struct TransferReceive {
+  static constexpr std::string_view name = "transfer_receive";
+  using Reply = Nothing;
+  InstanceSpec instance;
+  std::string address;           // of this node
+  std::string peer_certificate;  // PEM
+  std::string compress;
+  std::int64_t connect_timeout_s = 0;
+  std::int64_t debug_level = 0;
+
+  static schema::Fields fields();
+};
+
 // --- Instances
 // --------------------------------------------------------------------------------------------------------
 

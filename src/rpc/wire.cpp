@@ -75,6 +75,11 @@ std::string progress_line(std::string_view text, double fraction) {
       json::object{{"progress", json::object{{"text", in_utf8(text)}, {"fraction", fraction}}}});
 }
 
+std::string entry_line(std::string_view type, json::object content) {
+  return json::serialize(
+      json::object{{"entry", json::object{{"type", type}, {"content", std::move(content)}}}});
+}
+
 std::string answer_line(Result<json::value> const& answer) {
   if (!answer) return json::serialize(encode_error(answer.error()));
   return json::serialize(json::object{{"ok", *answer}});

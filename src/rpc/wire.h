@@ -43,6 +43,8 @@ std::string in_utf8(std::string_view text);
 // Lines that a long call says while it works, made UTF-8; they end without a newline.
 std::string say_line(std::string_view text);
 std::string progress_line(std::string_view text, double fraction);
+// An entry of that type for the job's log.
+std::string entry_line(std::string_view type, json::object content);
 // Shows a client that the daemon still lives while a call works in silence.
 constexpr std::string_view alive_line = R"({"alive":true})";
 

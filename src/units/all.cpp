@@ -1,6 +1,7 @@
 #include "units/all.h"
 
 #include "units/backup_export.h"
+#include "units/backup_prepare.h"
 #include "units/backup_remove.h"
 #include "units/cluster_activate_master_ip.h"
 #include "units/cluster_deactivate_master_ip.h"
@@ -54,6 +55,7 @@ namespace flotte::units {
 
 void add_all(jobs::UnitTable& table) {
   table.add<BackupExport>();
+  table.add<BackupPrepare>();
   table.add<BackupRemove>();
   table.add<ClusterActivateMasterIp>();
   table.add<ClusterDeactivateMasterIp>();

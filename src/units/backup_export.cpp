@@ -7,6 +7,7 @@
 #include "model/export_config.h"
 #include "model/hypervisor_rules.h"
 #include "units/hooks.h"
+#include "units/remote_transfer.h"
 #include "units/start_checks.h"
 
 namespace flotte::units {
@@ -60,11 +61,11 @@ Result<void> plan_snapshots(model::Node const& node, rpc::NodeFacts const& facts
 }
 
 Result<void> check_asked(opcodes::BackupExport const& op) {
-  if (op.mode != "local") {
-    return fail(ErrorCode::WrongInput,
-                "Exports of mode '{}' are not built yet, only 'local' ones are", op.mode);
+  if (op.mode != "local" && op.mode != "remote") {
+    return fail(ErrorCode::WrongInput, "Exports are of mode 'local' or 'remote', not '{}'",
+                op.mode);
   }
-  if (op.x509_key_name || op.destination_x509_ca) {
+  if (op.mode == "local" && (op.x509_key_name || op.destination_x509_ca)) {
     return fail(ErrorCode::WrongInput,
                 "x509_key_name and destination_x509_ca are for exports of mode 'remote'");
   }
@@ -81,6 +82,21 @@ Result<void> check_asked(opcodes::BackupExport const& op) {
     return fail(ErrorCode::WrongInput,
                 "The long sleep option only makes sense when the instance can be shut down.");
   }
+  return {};
+}
+
+// Of what is sent to another cluster.
+Result<void> plan_sending(opcodes::BackupExport const& op, BackupExport::Facts const& facts,
+                          Plan& plan) {
+  auto const asked = TRY(read_destination(op));
+  if (asked.disks.size() != plan.spec.disks.size()) {
+    return fail(ErrorCode::WrongInput,
+                "Received destination information for {} disks, but instance {} has {} disks",
+                asked.disks.size(), plan.spec.name, plan.spec.disks.size());
+  }
+  plan.key_name = asked.key_name;
+  plan.peers = asked.disks;
+  plan.peer_certificate = facts.peer_certificate;
   return {};
 }
 
@@ -143,7 +159,23 @@ Result<void> restart(Plan const& plan, jobs::JobContext& job) {
   return {};
 }
 
+Result<void> send(Plan const& plan, jobs::JobContext& job) {
+  for (std::size_t i = 0; i < plan.peers.size(); ++i) {
+    job.log(fmt::format("Sending disk/{} to {}:{}", i, plan.peers[i].host, plan.peers[i].port));
+  }
+  TRY(job.step("Sending the disks", plan.node,
+               rpc::TransferSend{current_spec(plan), !plan.snapshots.empty(), plan.key_name,
+                                 plan.peer_certificate, plan.compress, plan.peers},
+               {.timeout = copy_timeout, .logs_output = true}));
+  for (std::size_t i = 0; i < plan.peers.size(); ++i) {
+    job.log(fmt::format("disk/{} finished sending data", i));
+  }
+  TRY(job.step("Removing the key", plan.node, rpc::TransferKeyRemove{plan.key_name}));
+  return {};
+}
+
 Result<void> copy(Plan const& plan, std::string const& node, jobs::JobContext& job) {
+  if (!plan.key_name.empty()) return send(plan, job);
   auto const spec = current_spec(plan);
   std::vector<rpc::Dump> dumps;
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
@@ -196,6 +228,9 @@ Result<BackupExport::Facts> BackupExport::inspect(Op const& op, model::Cluster c
   Facts facts{.running = TRY(find_running(cluster, *instance, nodes)),
               .node = TRY(nodes.ask(*node, rpc::NodeInfo{})),
               .now = std::chrono::duration<double>(nodes.now().time_since_epoch()).count()};
+  if (op.mode == "remote") {
+    facts.peer_certificate = TRY(nodes.ask(*node, TRY(read_destination(op)))).certificate;
+  }
   // Before it is stopped.
   if (facts.running && op.shutdown && !op.remove_instance) {
     TRY(check_nics(cluster, *instance, nodes));
@@ -208,7 +243,7 @@ Result<BackupExport::Plan> BackupExport::plan(Op const& op, model::Cluster const
                                               Facts const& facts) {
   TRY(check_asked(op));
   auto const instance = TRY(cluster.instance(op.instance_name));
-  auto const target = TRY(target_of(op, cluster, *instance));
+  if (op.mode == "local") TRY(target_of(op, cluster, *instance));
   auto const is_up = instance->admin_state == model::AdminState::Up;
   auto const is_running = facts.running.has_value();
   if (instance->disks.empty()) {
@@ -227,6 +262,8 @@ Result<BackupExport::Plan> BackupExport::plan(Op const& op, model::Cluster const
             .removes = op.remove_instance,
             .ignore_failures = op.ignore_remove_failures,
             .timeout_s = op.shutdown_timeout};
+  plan.compress = op.compress;
+  if (op.mode == "remote") TRY(plan_sending(op, facts, plan));
   plan.restarts = plan.stops && is_up && !plan.removes;
   std::vector<std::string> dumps;
   for (auto const& disk : instance->disks) dumps.push_back(disk.uuid.text());
@@ -243,7 +280,7 @@ Result<BackupExport::Plan> BackupExport::plan(Op const& op, model::Cluster const
     return model::traits_of(disk.dev_type).has_snapshots;
   });
   if (has_snapshots) {
-    TRY(plan_snapshots(*target, facts.node, plan));
+    TRY(plan_snapshots(*TRY(cluster.node(instance->primary_node)), facts.node, plan));
     return plan;
   }
   if (!op.shutdown) {
@@ -301,6 +338,10 @@ schema::Fields BackupExport::Plan::fields() {
       field<&Plan::node>("node", "Its primary node."),
       field<&Plan::spec>("spec", "What is read."),
       field<&Plan::config>("config", "What the export says of it."),
+      field<&Plan::key_name>("key_name", "What it is sent to another cluster with."),
+      field<&Plan::peer_certificate>("peer_certificate", "Of where it is sent to."),
+      field<&Plan::peers>("peers", "Where each disk goes."),
+      field<&Plan::compress>("compress", "How they are compressed."),
       field<&Plan::stops>("stops", "Whether it is stopped first."),
       field<&Plan::restarts>("restarts", "Whether it is started again."),
       field<&Plan::activates>("activates", "Whether its disks are not in use."),

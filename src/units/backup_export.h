@@ -14,6 +14,7 @@ struct BackupExport {
     std::optional<rpc::RunningInstance> running;
     rpc::NodeFacts node;
     std::optional<std::string> unknown;  // why nobody can tell whether it would start again
+    std::string peer_certificate;        // of another cluster's node that it is sent to
     double now = 0;
   };
   struct Plan {
@@ -21,6 +22,10 @@ struct BackupExport {
     NodeId node;
     rpc::InstanceSpec spec;  // as it is now
     std::string config;      // config.ini
+    std::string key_name;    // of what is sent to another cluster; empty: it is not
+    std::string peer_certificate;
+    std::vector<rpc::PeerDisk> peers;  // where each disk goes
+    std::string compress;
     bool stops = false;
     bool restarts = false;
     bool activates = false;      // its disks: it doesn't run

@@ -14,6 +14,7 @@
 #include "units/instance_names.h"
 #include "units/instance_steps.h"
 #include "units/os_names.h"
+#include "units/remote_transfer.h"
 #include "units/start_checks.h"
 #include "units/tags.h"
 
@@ -22,6 +23,8 @@ namespace {
 
 // An OS script may take a day, as Ganeti's.
 constexpr std::chrono::hours os_timeout{24};
+// Of another cluster, beside what its shutdown may take.
+constexpr std::chrono::seconds connect_timeout{180};
 
 bool adopts(json::object const& disk) {
   return disk.contains("adopt");
@@ -77,9 +80,8 @@ class Planner {
 
  private:
   Result<void> identity() {
-    if (op_.mode != "create" && op_.mode != "import") {
-      return fail(ErrorCode::WrongInput,
-                  "Creation mode '{}' is not built yet, only 'create' and 'import' are", op_.mode);
+    if (op_.mode != "create" && !is_import()) {
+      return fail(ErrorCode::WrongInput, "Invalid instance creation mode '{}'", op_.mode);
     }
     if (op_.forthcoming || op_.commit) {
       return fail(ErrorCode::WrongInput, "Forthcoming instances are not built yet");
@@ -354,6 +356,15 @@ class Planner {
 
   // What a disk gets must be there, and find room on it.
   Result<void> imports(InstanceCreate::Plan& plan) const {
+    if (op_.mode == "remote-import") {
+      if (instance_.disks.empty()) {
+        return fail(ErrorCode::WrongInput, "A remote import needs disks that come");
+      }
+      plan.peer_certificate = facts_.peer_certificate;
+      plan.compress = op_.compress;
+      plan.connect_timeout_s = connect_timeout.count() + op_.source_shutdown_timeout;
+      plan.rename_from = TRY(normalized_name(op_.source_instance_name.value_or("")));
+    }
     if (!facts_.exported) return {};
     auto const& [node, path, dumps, exported] = *facts_.exported;
     plan.import_path = path;
@@ -381,7 +392,7 @@ class Planner {
     return {};
   }
 
-  bool is_import() const { return op_.mode == "import"; }
+  bool is_import() const { return op_.mode == "import" || op_.mode == "remote-import"; }
 
   Result<void> operating_system() {
     if (is_import() && instance_.os.empty()) return {};
@@ -489,9 +500,22 @@ Result<void> install(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
   return deactivate_disks(job, node, plan.spec);
 }
 
-Result<void> import(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
+Result<void> receive(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
   auto const& node = plan.instance.primary_node;
-  TRY(activate_disks(job, node, plan.spec));
+  job.log("* preparing remote import...");
+  auto const address = TRY(job.cluster()->node(node))->primary_ip;
+  TRY(job.step("Receiving the disks", node,
+               rpc::TransferReceive{plan.spec, address, plan.peer_certificate, plan.compress,
+                                    plan.connect_timeout_s, plan.debug_level},
+               {.timeout = os_timeout, .logs_output = true}));
+  for (std::size_t i = 0; i < plan.spec.disks.size(); ++i) {
+    job.log(fmt::format("disk/{} finished receiving data", i));
+  }
+  return {};
+}
+
+Result<void> copy_from_export(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
+  auto const& node = plan.instance.primary_node;
   job.log("* running the instance OS import scripts...");
   for (auto const& [disk, dump] : plan.imports) {
     job.log(fmt::format("Exporting disk/{} from {} to {}", disk, plan.spec.primary_node,
@@ -501,6 +525,13 @@ Result<void> import(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
                  {.timeout = os_timeout, .logs_output = true}));
     job.log(fmt::format("disk/{} finished receiving data", disk));
   }
+  return {};
+}
+
+Result<void> import(InstanceCreate::Plan const& plan, jobs::JobContext& job) {
+  auto const& node = plan.instance.primary_node;
+  TRY(activate_disks(job, node, plan.spec));
+  TRY(plan.peer_certificate.empty() ? copy_from_export(plan, job) : receive(plan, job));
   if (!plan.instance.os.empty()) {
     job.log(fmt::format("Running rename script for {}", plan.instance.name));
     auto const renamed = job.step("Running the rename script", node,
@@ -557,16 +588,31 @@ Result<InstanceCreate::Facts> InstanceCreate::inspect(Op const& op, model::Clust
                                                       jobs::NodeReader& nodes) {
   Facts facts;
   facts.exported = TRY(find_export(op, cluster, nodes));
+  if (op.mode == "remote-import") facts.peer_certificate = TRY(check_source(op, cluster, nodes));
   auto const asked = TRY(with_export(op, facts.exported));
   return look(asked, cluster, nodes, std::move(facts));
+}
+
+// By the secret, which all nodes have.
+Result<std::string> InstanceCreate::check_source(Op const& op, model::Cluster const& cluster,
+                                                 jobs::NodeReader& nodes) {
+  auto const asked = TRY(read_source(op));
+  TRY(check_compression(cluster.settings(), op.compress));
+  auto const online = cluster.online_nodes();
+  if (!op.pnode && online.empty()) {
+    return fail(ErrorCode::WrongState, "There is no node that is online");
+  }
+  auto const node = op.pnode ? TRY(cluster.node(*op.pnode)) : online.front();
+  return TRY(nodes.ask(*node, asked)).certificate;
 }
 
 // On the node that is named, or on whichever has it.
 Result<std::optional<InstanceCreate::Export>> InstanceCreate::find_export(
     Op const& op, model::Cluster const& cluster, jobs::NodeReader& nodes) {
   if (op.mode != "import") {
-    auto const has_source = op.src_node || op.src_node_uuid || op.src_path || op.compress != "none";
-    if (!has_source) return std::optional<Export>();
+    auto const is_sent = op.mode == "remote-import";
+    auto const has_source = op.src_node || op.src_node_uuid || op.src_path;
+    if (!has_source && (is_sent || op.compress == "none")) return std::optional<Export>();
     return fail(ErrorCode::WrongInput,
                 "src_node, src_node_uuid, src_path and compress are for mode 'import'");
   }
@@ -826,6 +872,9 @@ schema::Fields InstanceCreate::Plan::fields() {
       field<&Plan::adopted>("adopted", "The volumes that its disks are made of."),
       field<&Plan::imports>("imports", "What comes onto its disks."),
       field<&Plan::import_path>("import_path", "Where that lies."),
+      field<&Plan::peer_certificate>("peer_certificate", "Of who sends its disks."),
+      field<&Plan::compress>("compress", "How they are compressed."),
+      field<&Plan::connect_timeout_s>("connect_timeout_s", "Seconds until who sends connects."),
       field<&Plan::rename_from>("rename_from", "What it was called when it was exported."),
       field<&Plan::warnings>("warnings", "What is warned of before."),
       field<&Plan::notes>("notes", "What is told before."),

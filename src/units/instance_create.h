@@ -37,6 +37,7 @@ struct InstanceCreate {
     DrawnAddresses drawn;               // addresses of networks, for its NICs
     std::vector<std::string> warnings;  // of the node that will have it
     std::optional<Export> exported;     // that it is made from
+    std::string peer_certificate;       // of another cluster's node that sends its disks
   };
   // What comes onto one of its disks.
   struct Import {
@@ -57,6 +58,9 @@ struct InstanceCreate {
     std::vector<rpc::Volume> adopted;  // one a disk, or none
     std::vector<Import> imports;
     std::string import_path;
+    std::string peer_certificate;  // who sends its disks; empty: nobody
+    std::string compress;          // how
+    std::int64_t connect_timeout_s = 0;
     std::string rename_from;  // the name it had when it was exported; empty: nothing is imported
     std::vector<std::string> warnings;  // what is warned of before
     std::vector<std::string> notes;     // what is told before
@@ -79,6 +83,8 @@ struct InstanceCreate {
   static Result<Op> with_export(Op op, std::optional<Export> const& from);
   static Result<std::optional<Export>> find_export(Op const& op, model::Cluster const& cluster,
                                                    jobs::NodeReader& nodes);
+  static Result<std::string> check_source(Op const& op, model::Cluster const& cluster,
+                                          jobs::NodeReader& nodes);
   static Result<Export> read_export(std::string const& path, model::Node const& node,
                                     jobs::NodeReader& nodes);
   static Result<Facts> look(Op const& op, model::Cluster const& cluster, jobs::NodeReader& nodes,

@@ -354,6 +354,46 @@ Made backup_and_remove(model::Cluster const& cluster, Random& random) {
   return made;
 }
 
+// As FakeNode signs.
+json::string signature_of(std::string const& text) {
+  return json::string("of " + text);
+}
+
+// To another cluster, which nobody sees here.
+Made backup_and_send(model::Cluster const& cluster, Random& random) {
+  auto const instance = any_with_disks(cluster, random);
+  if (!instance) return {};
+  auto made = backup_of(*instance, cluster, random);
+  json::array disks;
+  for (std::size_t i = 0; i < instance->disks.size(); ++i) {
+    disks.push_back(json::array{"192.0.2.1", 4000 + i, "magic", signature_of("disk"), "salt"});
+  }
+  (*made)["mode"] = "remote";
+  (*made)["target_node"] = std::move(disks);
+  (*made)["x509_key_name"] = json::array{"x509-key", signature_of("x509-key"), "salt"};
+  (*made)["destination_x509_ca"] = "certificate";
+  (*made)["remove_instance"] = one_in(random, 2);
+  return made;
+}
+
+Made backup_prepare(model::Cluster const& cluster, Random& random) {
+  auto made = on_instance("OP_BACKUP_PREPARE", cluster, random);
+  if (made) (*made)["mode"] = "remote";
+  return made;
+}
+
+Made remote_import(model::Cluster const& cluster, Random& random) {
+  auto made = create(cluster, random);
+  if (!made) return made;
+  (*made)["mode"] = "remote-import";
+  (*made)["disk_template"] = "file";
+  (*made)["disks"] = json::array{json::object{{"size", 128}}, json::object{{"size", 64}}};
+  (*made)["source_handshake"] = json::array{0, signature_of("0:Hi, I'm Ganeti"), "salt"};
+  (*made)["source_x509_ca"] = "certificate";
+  (*made)["source_instance_name"] = "vm-elsewhere";
+  return made;
+}
+
 Made import(model::Cluster const& cluster, Random& random) {
   auto const exported = backup_first(cluster, random);
   if (!exported) return {};
@@ -569,14 +609,15 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_INSTANCE_CREATE",
        {.weight = 12,
         .changes_nodes = true,
-        .ways = {{"adopt", adopt}, {"import", import}},
+        .ways = {{"adopt", adopt}, {"import", import}, {"remote-import", remote_import}},
         .before = {{"import", backup_first}},
         .make = create}},
       {"OP_BACKUP_EXPORT",
        {.weight = 3,
         .changes_nodes = true,
-        .ways = {{"remove", backup_and_remove}},
+        .ways = {{"remove", backup_and_remove}, {"send", backup_and_send}},
         .make = backup}},
+      {"OP_BACKUP_PREPARE", {.weight = 1, .make = backup_prepare}},
       {"OP_BACKUP_REMOVE", {.weight = 1, .make = backup_remove}},
       {"OP_INSTANCE_REMOVE", on_nodes(6, remove)},
       {"OP_INSTANCE_STARTUP", on_nodes(10, startup)},

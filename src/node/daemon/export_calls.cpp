@@ -72,26 +72,11 @@ void ExportCalls::add_to(rpc::Dispatcher& dispatcher) {
                                         Progress const&) { return exports_.info(call.path); });
 }
 
-Result<std::vector<std::string>> ExportCalls::disk_paths(rpc::InstanceSpec const& spec,
-                                                         bool from_snapshot) const {
-  TRY(check_instance_name(spec.name));
-  // A disk has one writer, and that would be its guest.
-  if (!from_snapshot && hypervisors_.is_running(spec.name)) {
-    return fail(ErrorCode::WrongState, "Instance {} is running on this node", spec.name);
-  }
-  std::vector<std::string> paths;
-  for (auto const& disk : spec.disks) {
-    paths.push_back(from_snapshot ? TRY(storage_.snapshot_path(spec.name, disk))
-                                  : TRY(storage_.fenced_link(spec.name, disk, spec.epoch)));
-  }
-  return paths;
-}
-
 Result<rpc::Dump> ExportCalls::export_disk(rpc::ExportDisk const& call,
                                            rpc::Progress const& progress) {
   auto const& spec = call.instance;
   auto const& disk = *TRY(disk_at(spec, call.index));
-  auto const paths = TRY(disk_paths(spec, call.from_snapshot));
+  auto const paths = TRY(storage_.copied_paths(spec, call.from_snapshot));
   auto const file = disk.disk.uuid.text();
   auto const dump = TRY(exports_.new_dump(spec.name, file));
   auto written = [&]() -> Result<rpc::Dump> {
@@ -137,7 +122,7 @@ Result<rpc::Nothing> ExportCalls::import_disk(rpc::ImportDisk const& call,
                                               rpc::Progress const& progress) {
   auto const& spec = call.instance;
   TRY(disk_at(spec, call.index));
-  auto const paths = TRY(disk_paths(spec, false));
+  auto const paths = TRY(storage_.copied_paths(spec, false));
   auto const file = TRY(Exports::open_dump(call.path, call.dump.file));
   if (!spec.os.empty()) {
     auto const said = fmt::format("{}/{}", call.path, call.dump.file);

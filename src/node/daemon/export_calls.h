@@ -11,16 +11,12 @@ namespace flotte::node {
 
 class ExportCalls {
  public:
-  ExportCalls(Paths const& paths, InstanceTurns& turns, Hypervisors const& hypervisors,
-              StorageCalls& storage, OsDefinitions& os)
-      : exports_(paths), turns_(turns), hypervisors_(hypervisors), storage_(storage), os_(os) {}
+  ExportCalls(Paths const& paths, InstanceTurns& turns, StorageCalls& storage, OsDefinitions& os)
+      : exports_(paths), turns_(turns), storage_(storage), os_(os) {}
 
   void add_to(rpc::Dispatcher& dispatcher);
 
  private:
-  // Of all disks of an instance: what a script finds them at.
-  Result<std::vector<std::string>> disk_paths(rpc::InstanceSpec const& spec,
-                                              bool from_snapshot) const;
   Result<rpc::Dump> export_disk(rpc::ExportDisk const& call, rpc::Progress const& progress);
   Result<rpc::Dump> write_dump(StreamedDisk const& from, std::string const& dump,
                                rpc::Progress const& progress);
@@ -30,7 +26,6 @@ class ExportCalls {
 
   Exports exports_;
   InstanceTurns& turns_;
-  Hypervisors const& hypervisors_;
   StorageCalls& storage_;
   OsDefinitions& os_;
 };

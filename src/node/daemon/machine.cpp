@@ -10,6 +10,7 @@
 #include "node/daemon/membership.h"
 #include "node/daemon/settings.h"
 #include "node/daemon/storage_calls.h"
+#include "node/daemon/transfer_calls.h"
 #include "node/hooks/hook_scripts.h"
 #include "node/network/host_names.h"
 #include "node/network/master_address.h"
@@ -39,7 +40,8 @@ class Machine {
         storage_(paths_, processes, turns_, hypervisors_),
         guests_(hypervisors_, storage_, turns_),
         os_(paths_, processes),
-        exports_(paths_, turns_, hypervisors_, storage_, os_),
+        exports_(paths_, turns_, storage_, os_),
+        transfers_(paths_, clock, processes, turns_, storage_, os_),
         hooks_(paths_, clock, processes, [this] { return hooks_time_limit(paths_); }) {}
 
   void add_to(rpc::Dispatcher& dispatcher) {
@@ -68,6 +70,7 @@ class Machine {
     storage_.add_to(dispatcher);
     guests_.add_to(dispatcher);
     exports_.add_to(dispatcher);
+    transfers_.add_to(dispatcher);
     dispatcher.on<rpc::OsDiagnose>(
         [this](rpc::OsDiagnose const&, rpc::CallContext const&,
                rpc::Progress const&) -> Result<rpc::OsList> { return rpc::OsList{os_.list()}; });
@@ -202,6 +205,7 @@ class Machine {
   GuestCalls guests_;
   OsDefinitions os_;
   ExportCalls exports_;
+  TransferCalls transfers_;
   HookScripts hooks_;
   std::mutex ssconf_mutex_;
   std::pair<std::int64_t, std::int64_t> latest_ssconf_;  // the leader's epoch, and its number

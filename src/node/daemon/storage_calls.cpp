@@ -267,6 +267,21 @@ Result<std::string> StorageCalls::snapshot_path(std::string const& instance,
   return TRY(devices(disk))->snapshot_path(instance, disk);
 }
 
+Result<std::vector<std::string>> StorageCalls::copied_paths(rpc::InstanceSpec const& spec,
+                                                            bool from_snapshot) const {
+  TRY(check_instance_name(spec.name));
+  // A disk has one writer, and that would be its guest.
+  if (!from_snapshot && hypervisors_.is_running(spec.name)) {
+    return fail(ErrorCode::WrongState, "Instance {} is running on this node", spec.name);
+  }
+  std::vector<std::string> paths;
+  for (auto const& disk : spec.disks) {
+    paths.push_back(from_snapshot ? TRY(snapshot_path(spec.name, disk))
+                                  : TRY(fenced_link(spec.name, disk, spec.epoch)));
+  }
+  return paths;
+}
+
 Result<rpc::BlockdevFound> StorageCalls::find(rpc::BlockdevFind const& call) const {
   rpc::BlockdevFound found;
   for (auto const& disk : call.disks) {

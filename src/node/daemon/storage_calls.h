@@ -29,6 +29,9 @@ class StorageCalls {
   Result<void> check_wiped(std::string const& instance, rpc::DiskSpec const& disk) const;
   // What opens the snapshot of a disk.
   Result<std::string> snapshot_path(std::string const& instance, rpc::DiskSpec const& disk) const;
+  // Of all disks of an instance, while their content is copied: what a script finds them at.
+  Result<std::vector<std::string>> copied_paths(rpc::InstanceSpec const& spec,
+                                                bool from_snapshot) const;
   // Those from that index on: the instance has no such disks any more.
   Result<void> forget_links(std::string const& instance, std::size_t first);
 

@@ -7,6 +7,7 @@
 
 #include "base/paths.h"
 #include "model/params.h"
+#include "net/certificates.h"
 #include "node/daemon/test_daemon.h"
 #include "node/network/antispoof.h"
 #include "rpc/node_calls.h"
@@ -327,6 +328,39 @@ constexpr Row rows[] = {
        auto const from = p.exports() + "/web1.new";
        return Case{export_made(p), call(rpc::ImportDisk{without_os(p), 0, from, dump(p)}),
                    export_gone(p)};
+     }},
+    {"x509_cert_create",
+     [](Paths const&) {
+       return Case{{call(rpc::TransferKeyCreate{"x509-0", "node1", "127.0.0.1"})},
+                   call(rpc::TransferKeyCreate{"x509-1", "node1", "127.0.0.1"}),
+                   {call(rpc::TransferKeyRemove{"x509-1"})}};
+     }},
+    {"x509_cert_remove",
+     [](Paths const&) {
+       return Case{{call(rpc::TransferKeyCreate{"x509-1", "node1", "127.0.0.1"})},
+                   call(rpc::TransferKeyRemove{"x509-1"})};
+     }},
+    {"transfer_send_check refused",
+     [](Paths const&) { return Case{{}, call(rpc::TransferSendCheck{.key_name = "x509-1"})}; }},
+    {"transfer_receive_check refused",
+     [](Paths const&) { return Case{{}, call(rpc::TransferReceiveCheck{})}; }},
+    {"transfer_send without a key",
+     [](Paths const& p) {
+       return Case{disk_active(p),
+                   call(rpc::TransferSend{.instance = without_os(p),
+                                          .key_name = "x509-1",
+                                          .peers = {rpc::PeerDisk{"127.0.0.1", 1, "magic"}}}),
+                   disk_gone(p)};
+     }},
+    {"transfer_receive where nobody comes",
+     [](Paths const& p) {
+       static auto const peer = *net::make_self_signed_rsa(
+           {"node2"}, WallTime(std::chrono::system_clock::now().time_since_epoch()), net::Days(1));
+       return Case{disk_active(p),
+                   call(rpc::TransferReceive{.instance = without_os(p),
+                                             .address = "127.0.0.1",
+                                             .peer_certificate = peer.certificate_pem}),
+                   disk_gone(p)};
      }},
     {"instance_os_add",
      [](Paths const& p) {
