@@ -36,7 +36,9 @@ struct TlsClientOptions {
   std::uint16_t port = 0;
   std::string certificate_file = {};  // PEM: certificate and key; empty: none is shown
   std::string ca_file;                // who signs the server's certificate
-  std::string expected_name;          // must equal its common name or one of its DNS or IP names
+  std::string expected_name = {};     // must equal its common name or one of its DNS or IP names
+  // Instead of a name: it is enough that `ca_file` vouches for the certificate, or holds it.
+  bool takes_any_name = false;
   ClientLimits limits = {};
 };
 
