@@ -1,7 +1,7 @@
 // Client: HTTP/1.1 to one server, over a Unix socket or mutual TLS, with kept-alive connections.
 //
 // Used by rpc, store (etcd) and cli. Blocking; thread-safe: threads that ask at once use several
-// connections, up to a bound. A program that makes only Unix clients is not linked with OpenSSL.
+// connections, up to a bound. A program that makes only Unix clients is not linked with libssl.
 #pragma once
 
 #include <chrono>
