@@ -314,7 +314,7 @@ Result<void> Move::try_to_create() {
     return Failure(error);
   }
   if (order_.is_dry_run) {
-    teller_.step(fmt::format("{} is {} on {}, and {} takes it", disk_summary(),
+    teller_.step(fmt::format("{}, {} on {}: {} takes it", disk_summary(),
                              machine_.was_running ? "running" : "stopped", source_.name(),
                              destination_.name()));
     return {};

@@ -102,7 +102,7 @@ TEST(Move, a_dry_run_ends_before_anything_is_made) {
   EXPECT_THAT(world.asked, ElementsAre("src look", "dst look", "dst jobs", "src info",
                                        "src prepare-export", "dst try"));
   EXPECT_EQ(state(world), as_before);
-  EXPECT_THAT(one.teller.steps, HasSubstr("1 disk of 1024 MiB is running on SRC, and DST takes"));
+  EXPECT_THAT(one.teller.steps, HasSubstr("1 disk of 1024 MiB, running on SRC: DST takes"));
 }
 
 struct Row {
