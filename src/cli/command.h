@@ -38,6 +38,9 @@ struct Program {
   std::string name;
   std::vector<Command> commands;
   std::vector<std::pair<std::string, std::string>> aliases;  // stop -> shutdown
+  // It has one command, which has no name: its options and arguments follow the program's, in any
+  // order.
+  bool is_plain = false;
 };
 
 Program instance_program();
@@ -51,6 +54,7 @@ Program backup_program();
 Program network_program();
 Program storage_program();
 Program filter_program();
+Program move_program();
 Program flotte_program();
 std::vector<Program> programs();  // all of them
 

@@ -93,26 +93,31 @@ _flotte_value() {
 }
 
 _flotte() {
-  local IFS=$' \t\n' words=() options=() kinds=() root=$FLOTTE_ROOT program command key at=1 i token name
+  local IFS=$' \t\n' words=() options=() kinds=() root=$FLOTTE_ROOT program command key mixed at=1 given=0 i token name
   local -A takes=()
   COMPREPLY=()
   _flotte_words
   local last=$((${#words[@]} - 1))
   # As the programs read it: flotte gnt-instance …, and --root DIR first.
   program=${words[0]##*/}
-  if [[ $program == flotte && ${words[1]} == gnt-* && $last -gt 1 ]]; then
+  if [[ $program == flotte && ${words[1]} && -v _flotte_commands[${words[1]}] && $last -gt 1 ]]; then
     program=${words[1]} at=2
   fi
   if [[ ${words[at]} == --root && $last -gt $((at + 1)) ]]; then
     root=${words[at + 1]} at=$((at + 2))
   fi
-  if ((at == last)); then
-    read -ra options <<<"${_flotte_commands[$program]}"
-    _flotte_offer '' "${words[last]}" "${options[@]}"
-    return
+  # One without commands has its options wherever they stand.
+  [[ ${_flotte_commands[$program]} ]] || mixed=1
+  if [[ ! $mixed ]]; then
+    if ((at == last)); then
+      read -ra options <<<"${_flotte_commands[$program]}"
+      _flotte_offer '' "${words[last]}" "${options[@]}"
+      return
+    fi
+    command=${words[at]}
+    command=${_flotte_aliases["$program $command"]:-$command}
+    ((++at))
   fi
-  command=${words[at]}
-  command=${_flotte_aliases["$program $command"]:-$command}
   key="$program $command"
   read -ra kinds <<<"${_flotte_options[$key]}"
   for token in "${kinds[@]}"; do
@@ -126,14 +131,18 @@ _flotte() {
   done
 
   # Options come before the first argument; nothing is an option after it.
-  for ((++at; at < last; ++at)); do
-    [[ ${words[at]} == -?* ]] || break
+  for ((; at < last; ++at)); do
     if [[ ${words[at]} == -- ]]; then
       ((++at))
       options=()
       break
+    elif [[ ${words[at]} == -?* ]]; then
+      [[ ${takes["${words[at]}"]} ]] && ((++at))
+    elif [[ $mixed ]]; then
+      ((++given))
+    else
+      break
     fi
-    [[ ${takes["${words[at]}"]} ]] && ((++at))
   done
   local typed=${words[last]}
   if ((at > last)); then
@@ -144,7 +153,7 @@ _flotte() {
     _flotte_offer '' "$typed" "${options[@]}"
   else
     read -ra kinds <<<"${_flotte_arguments[$key]}"
-    i=$((last - at))
+    i=$((given + last - at))
     # The last one may be repeated.
     ((i >= ${#kinds[@]} && ${#kinds[@]})) && [[ ${kinds[-1]} == *... ]] && i=$((${#kinds[@]} - 1))
     name=${kinds[i]%...}
@@ -187,6 +196,9 @@ std::map<std::string, std::string> const& kinds_of_values() {
         {"disk", "0:size="},
         {"disk-parameters", disk_parameters},
         {"disk-template", templates},
+        {"dest-ca-file", "@file"},
+        {"dest-disk-template", templates},
+        {"dest-password-file", "@file"},
         {"enabled-disk-templates", templates + ","},
         {"enabled-hypervisors", "kvm|fake,"},
         {"from", "@file"},
@@ -197,6 +209,8 @@ std::map<std::string, std::string> const& kinds_of_values() {
         {"gnt-instance modify hypervisor-parameters", parameters_after("", kvm)},
         {"gnt-instance startup hypervisor-parameters", parameters_after("", kvm)},
         {"gnt-network connect nic-parameters", "mode=|link=|vlan=,"},
+        {"move-instance compress", "none|gzip|gzip-fast|gzip-slow|lzop"},
+        {"move-instance hypervisor-parameters", parameters_after("", kvm)},
         {"hypervisor-parameters", parameters_after("kvm:", kvm)},
         {"ipolicy-disk-templates", templates + ","},
         {"maintain-node-health", yes_or_no},
@@ -212,6 +226,8 @@ std::map<std::string, std::string> const& kinds_of_values() {
         {"prealloc-wipe-disks", yes_or_no},
         {"priority", "low|normal|high"},
         {"shared-file-storage-dir", "@directory"},
+        {"src-ca-file", "@file"},
+        {"src-password-file", "@file"},
         {"storage-type", "file|lvm-vg|sharedfile"},
         {"tags", "@tag,"},
         {"type", "soft|hard|full"},
@@ -335,7 +351,7 @@ void add_program(Program const& program, Tables& tables) {
   for (auto const& command : program.commands) {
     if (!command.function) continue;
     auto const key = program.name + " " + command.name;
-    words.push_back(command.name);
+    if (!program.is_plain) words.push_back(command.name);
     tables.options += row(key, options_of(program, command));
     tables.arguments += row(key, arguments_of(program, command));
   }

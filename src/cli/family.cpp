@@ -27,7 +27,8 @@ constexpr std::pair<std::string_view, Program (*)()> family[] = {
     {"gnt-job", job_program},           {"gnt-os", os_program},
     {"gnt-backup", backup_program},     {"gnt-network", network_program},
     {"gnt-storage", storage_program},   {"gnt-filter", filter_program},
-    {"gnt-debug", debug_program},       {"flotte", flotte_program}};
+    {"gnt-debug", debug_program},       {"move-instance", move_program},
+    {"flotte", flotte_program}};
 
 void print_usage(Program const& program) {
   std::printf(
@@ -47,7 +48,8 @@ void print_usage(Program const& program) {
 }
 
 std::string usage_line(Program const& program, Command const& command) {
-  return fmt::format("Usage\n=====\n  {} {} {}\n", program.name, command.name, command.arguments);
+  auto const name = program.is_plain ? "" : command.name + " ";
+  return fmt::format("Usage\n=====\n  {} {}{}\n", program.name, name, command.arguments);
 }
 
 void print_help(Program const& program, Command const& command) {
@@ -131,14 +133,49 @@ std::vector<std::string> environment_arguments(std::string const& program,
   return words;
 }
 
+int run_command(Program const& program, Command command, std::vector<std::string> const& argv,
+                std::vector<std::string> words) {
+  command.options = with(common_options(), {command.options});
+  auto const order = program.is_plain ? Order::Mixed : Order::OptionsFirst;
+  auto const parsed = parse_options(command.options, words, order);
+  if (!parsed) return usage_error(program, command, parsed.error().message);
+  if (parsed->has("help")) {
+    print_help(program, command);
+    return 0;
+  }
+  if (auto const fault = argument_fault(command, parsed->positional().size()); !fault.empty()) {
+    if (program.is_plain) return usage_error(program, command, "Not enough arguments");
+    std::fprintf(stderr, "Error: Command %s expects %s\n", command.name.c_str(), fault.c_str());
+    return exit_failure;
+  }
+  if (!command.function) command.function = command.refusal;
+  if (!command.function) {
+    std::fprintf(stderr, "%s %s is not built yet\n", program.name.c_str(), command.name.c_str());
+    return exit_failure;
+  }
+  Session session(Paths::from_environment());
+  if (command.is_logged) log_command(session.paths(), program.name, argv);
+  Call call{program.name, command.name, *parsed, session};
+  auto const outcome = command.function(call);
+  std::fflush(stdout);
+  if (outcome) return *outcome;
+  auto const& error = outcome.error();
+  if (program.is_plain && error.exit_code == exit_usage) {
+    return usage_error(program, command, error.text);
+  }
+  if (!error.text.empty()) std::fprintf(stderr, "%s\n", error.text.c_str());
+  return error.exit_code;
+}
+
 int run(Program const& program, std::vector<std::string> argv) {
+  if (!argv.empty() && argv[0] == "--version") {
+    std::printf("%s (flotte 0.1.0) 3.0.2\n", program.name.c_str());
+    return 0;
+  }
+  if (program.is_plain) return run_command(program, program.commands.front(), argv, argv);
   if (argv.empty()) {
     print_usage(program);
     return exit_failure;
-  }
-  if (argv[0] == "--version") {
-    std::printf("%s (flotte 0.1.0) 3.0.2\n", program.name.c_str());
-    return 0;
   }
   if (argv[0] == "--help") {
     print_usage(program);
@@ -153,33 +190,9 @@ int run(Program const& program, std::vector<std::string> argv) {
     print_usage(program);
     return exit_failure;
   }
-  auto command = *found;
-  command.options = with(common_options(), {command.options});
   auto words = environment_arguments(program.name, name);
   words.insert(words.end(), argv.begin() + 1, argv.end());
-  auto const parsed = parse_options(command.options, words);
-  if (!parsed) return usage_error(program, command, parsed.error().message);
-  if (parsed->has("help")) {
-    print_help(program, command);
-    return 0;
-  }
-  if (auto const fault = argument_fault(command, parsed->positional().size()); !fault.empty()) {
-    std::fprintf(stderr, "Error: Command %s expects %s\n", name.c_str(), fault.c_str());
-    return exit_failure;
-  }
-  if (!command.function) command.function = command.refusal;
-  if (!command.function) {
-    std::fprintf(stderr, "%s %s is not built yet\n", program.name.c_str(), name.c_str());
-    return exit_failure;
-  }
-  Session session(Paths::from_environment());
-  if (command.is_logged) log_command(session.paths(), program.name, argv);
-  Call call{program.name, name, *parsed, session};
-  auto const outcome = command.function(call);
-  std::fflush(stdout);
-  if (outcome) return *outcome;
-  if (!outcome.error().text.empty()) std::fprintf(stderr, "%s\n", outcome.error().text.c_str());
-  return outcome.error().exit_code;
+  return run_command(program, *found, argv, std::move(words));
 }
 
 }  // namespace
@@ -204,7 +217,11 @@ int run_program(int argc, char** argv) {
       words[0].substr(words[0].rfind('/') == std::string::npos ? 0 : words[0].rfind('/') + 1);
   words.erase(words.begin());
   // flotte gnt-instance list, for who has no links to the binary.
-  if (name == "flotte" && !words.empty() && words[0].starts_with("gnt-")) {
+  auto const is_known = [](std::string_view word) {
+    return std::ranges::find(family, word, [](auto const& one) { return one.first; }) !=
+           std::end(family);
+  };
+  if (name == "flotte" && !words.empty() && is_known(words[0])) {
     name = words[0];
     words.erase(words.begin());
   }

@@ -148,6 +148,16 @@ std::string commands_text(Program const& program, std::map<std::string, std::str
   return out + sentence_of("### Not built yet\n\nKnown by name, and refused: ", not_built, ".");
 }
 
+// Of a program that is one command.
+std::string plain_text(Program const& program) {
+  auto const& command = program.commands.front();
+  std::string out;
+  for (auto const& option : with(common_options(), {command.options})) {
+    out += definition(spelled(option), escaped(option.help) + ".");
+  }
+  return out;
+}
+
 std::string common_options_text(Program const& program) {
   std::string out;
   for (auto const& option : with(common_options(), {shared_options(program)})) {
@@ -172,6 +182,7 @@ std::string parameters_text(model::ParamTable table) {
 // What follows the prose of a section.
 std::string generated(std::string const& heading, Program const& program,
                       std::map<std::string, std::string> const& command_prose) {
+  if (heading == "# OPTIONS" && program.is_plain) return plain_text(program);
   if (heading == "# COMMANDS") return commands_text(program, command_prose);
   if (heading == "# COMMON OPTIONS") return common_options_text(program);
   if (heading == "# BACKEND PARAMETERS") return parameters_text(model::backend_params());
@@ -201,7 +212,10 @@ Result<std::map<std::string, std::string>> prose_of_commands(Program const& prog
 }
 
 Result<void> check_sections(Program const& program, std::vector<Section> const& sections) {
-  for (auto const* wanted : {"# NAME", "# COMMANDS", "# COMMON OPTIONS"}) {
+  auto const wanted_sections =
+      program.is_plain ? std::vector<std::string>{"# NAME", "# OPTIONS"}
+                       : std::vector<std::string>{"# NAME", "# COMMANDS", "# COMMON OPTIONS"};
+  for (auto const& wanted : wanted_sections) {
     if (std::ranges::find(sections, wanted, &Section::heading) == sections.end()) {
       return fail(ErrorCode::WrongInput, "{}: there is no section '{}'", program.name, wanted);
     }

@@ -111,9 +111,17 @@ TEST(Manual, a_page_of_no_program_is_its_prose) {
 
 TEST(Manual, every_command_and_every_option_of_ours) {
   for (auto const& program : programs()) {
-    auto const page =
-        manual_page(program.name, "# NAME\n# COMMANDS\n# COMMON OPTIONS\n", programs());
+    auto const page = manual_page(
+        program.name,
+        program.is_plain ? "# NAME\n# OPTIONS\n" : "# NAME\n# COMMANDS\n# COMMON OPTIONS\n",
+        programs());
     ASSERT_TRUE(page) << page.error().message;
+    if (program.is_plain) {
+      for (auto const& option : program.commands.front().options) {
+        EXPECT_THAT(section(*page, "# OPTIONS"), HasSubstr("**--" + option.name + "**"));
+      }
+      continue;
+    }
     for (auto const& command : program.commands) {
       if (!command.function) {
         EXPECT_THAT(section(*page, "### Not built yet"), HasSubstr("**" + command.name + "**"));

@@ -68,8 +68,8 @@ Result<void> check_value(Option const& option, std::string const& shown, std::st
 
 class Parser {
  public:
-  Parser(std::vector<Option> const& known, std::vector<std::string> const& argv)
-      : known_(known), argv_(argv) {}
+  Parser(std::vector<Option> const& known, std::vector<std::string> const& argv, Order order)
+      : known_(known), argv_(argv), order_(order) {}
 
   Result<Arguments> parse() {
     for (; at_ < argv_.size(); ++at_) {
@@ -78,10 +78,15 @@ class Parser {
         ++at_;
         break;
       }
-      if (word.size() < 2 || word[0] != '-') break;
+      if (word.size() < 2 || word[0] != '-') {
+        if (order_ == Order::OptionsFirst) break;
+        arguments_.positional_.push_back(word);
+        continue;
+      }
       TRY(word[1] == '-' ? long_option(word) : short_options(word));
     }
-    arguments_.positional_.assign(argv_.begin() + static_cast<std::ptrdiff_t>(at_), argv_.end());
+    auto const rest = argv_.begin() + static_cast<std::ptrdiff_t>(at_);
+    arguments_.positional_.insert(arguments_.positional_.end(), rest, argv_.end());
     return std::move(arguments_);
   }
 
@@ -127,6 +132,7 @@ class Parser {
 
   std::vector<Option> const& known_;
   std::vector<std::string> const& argv_;
+  Order order_;
   std::size_t at_ = 0;
   Arguments arguments_;
 };
@@ -161,8 +167,8 @@ std::string Arguments::last_of(std::vector<std::string> const& names) const {
 }
 
 Result<Arguments> parse_options(std::vector<Option> const& known,
-                                std::vector<std::string> const& argv) {
-  return Parser(known, argv).parse();
+                                std::vector<std::string> const& argv, Order order) {
+  return Parser(known, argv, order).parse();
 }
 
 }  // namespace flotte::cli

@@ -1,5 +1,6 @@
 // Options as Ganeti's parser takes them: -fX, -f X, --long=X, --long X, any unique prefix of a long
-// option, and nothing is an option after the first argument (docs/ganeti.md, "Command lines").
+// option; of most programs nothing is an option after the first argument (docs/ganeti.md, "Command
+// lines").
 // Values; main thread.
 #pragma once
 
@@ -64,8 +65,11 @@ class Arguments {
   std::vector<std::string> positional_;
 };
 
+enum class Order { OptionsFirst, Mixed };
+
 // The error's message is optparse's: "no such option: --frob".
 Result<Arguments> parse_options(std::vector<Option> const& known,
-                                std::vector<std::string> const& argv);
+                                std::vector<std::string> const& argv,
+                                Order order = Order::OptionsFirst);
 
 }  // namespace flotte::cli

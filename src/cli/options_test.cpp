@@ -44,6 +44,15 @@ TEST(Options, nothing_is_an_option_after_the_first_argument) {
   EXPECT_THAT(parsed->positional(), ElementsAre("x", "-f", "--nosuch"));
 }
 
+TEST(Options, some_programs_take_them_anywhere) {
+  auto const parsed =
+      parse_options(known, {"x", "-f", "y", "--output", "a", "--", "-f", "z"}, Order::Mixed);
+  ASSERT_TRUE(parsed);
+  EXPECT_TRUE(parsed->has("force"));
+  EXPECT_EQ(parsed->value("output"), "a");
+  EXPECT_THAT(parsed->positional(), ElementsAre("x", "y", "-f", "z"));
+}
+
 TEST(Options, errors_are_those_of_optparse) {
   EXPECT_EQ(error_of({"--frob"}), "no such option: --frob");
   EXPECT_EQ(error_of({"-z"}), "no such option: -z");

@@ -7,6 +7,8 @@
 
 namespace flotte::net {
 
+// In one line, with its padding.
+std::string to_base64(std::string_view bytes);
 // With its padding, nothing else around; nothing: it is none.
 std::optional<std::string> from_base64(std::string_view text);
 

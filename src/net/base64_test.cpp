@@ -6,12 +6,15 @@ namespace flotte::net {
 namespace {
 
 TEST(Base64, of_rfc_4648_section_10) {
-  EXPECT_EQ(from_base64(""), "");
-  EXPECT_EQ(from_base64("Zg=="), "f");
-  EXPECT_EQ(from_base64("Zm8="), "fo");
-  EXPECT_EQ(from_base64("Zm9v"), "foo");
-  EXPECT_EQ(from_base64("Zm9vYmFy"), "foobar");
-  EXPECT_EQ(from_base64("+/+/"), "\xfb\xff\xbf");
+  for (auto const& [text, bytes] : {std::pair{"", ""},
+                                    {"Zg==", "f"},
+                                    {"Zm8=", "fo"},
+                                    {"Zm9v", "foo"},
+                                    {"Zm9vYmFy", "foobar"},
+                                    {"+/+/", "\xfb\xff\xbf"}}) {
+    EXPECT_EQ(from_base64(text), bytes);
+    EXPECT_EQ(to_base64(bytes), text);
+  }
 }
 
 TEST(Base64, what_is_none) {

@@ -1,7 +1,7 @@
 // Client: HTTP/1.1 to one server, over a Unix socket or mutual TLS, with kept-alive connections.
 //
 // Used by rpc, store (etcd) and cli. Blocking; thread-safe: threads that ask at once use several
-// connections, up to a bound. A program that makes only Unix clients is not linked with OpenSSL.
+// connections, up to a bound. A program that makes only Unix clients is not linked with libssl.
 #pragma once
 
 #include <chrono>
@@ -36,7 +36,9 @@ struct TlsClientOptions {
   std::uint16_t port = 0;
   std::string certificate_file = {};  // PEM: certificate and key; empty: none is shown
   std::string ca_file;                // who signs the server's certificate
-  std::string expected_name;          // must equal its common name or one of its DNS or IP names
+  std::string expected_name = {};     // must equal its common name or one of its DNS or IP names
+  // Instead of a name: it is enough that `ca_file` vouches for the certificate, or holds it.
+  bool takes_any_name = false;
   ClientLimits limits = {};
 };
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "net/certificates.h"
@@ -149,6 +150,46 @@ TEST_F(Tls, refuses_a_server_of_another_name) {
   auto chosen = options(*server);
   chosen.expected_name = "node2";
   expect_refusal(chosen, "the certificate is of 'node1', expected 'node2'");
+}
+
+// As Ganeti's rapi.pem is given to programs: with or without its key, under whatever name it is
+// reached; or the authority that signed it.
+TEST_F(Tls, takes_any_name_where_the_file_vouches_for_the_certificate) {
+  auto const now = SystemClock().wall();
+  auto const own = *make_self_signed_rsa({.common_name = "ganeti.example.com"}, now, Days(10));
+  directory_->write("rapi.pem", own.pem());
+  directory_->write("rapi.crt", own.certificate_pem);
+  auto const other = *make_self_signed_rsa({.common_name = "ganeti.example.com"}, now, Days(10));
+  directory_->write("other.pem", other.pem());
+  auto const node = std::ifstream(file("node.pem"));
+  std::stringstream text;
+  text << node.rdbuf();
+  directory_->write("node.crt", text.str().substr(text.str().find("-----BEGIN CERT")));
+
+  auto const serve_open = [&](std::string const& certificate) {
+    TlsServerOptions const tls{.certificate_file = file(certificate),
+                               .client_certificate = ClientCertificate::None};
+    return *Server::create({.tcp = TcpListen{.tls = tls}}, echo);
+  };
+  auto const trusting = [&](Server const& server, std::string const& ca_file) {
+    return TlsClientOptions{.host = "127.0.0.1",
+                            .port = server.port(),
+                            .ca_file = file(ca_file),
+                            .takes_any_name = true};
+  };
+  auto const self_signed = serve_open("rapi.pem");
+  auto const issued = serve_open("node.pem");
+  for (auto const& [server, ca_file] : {std::pair{self_signed.get(), "rapi.pem"},
+                                        {self_signed.get(), "rapi.crt"},
+                                        {issued.get(), "ca.pem"},
+                                        {issued.get(), "node.crt"}}) {
+    auto const answer = (*Client::create(trusting(*server, ca_file)))->request({}, 10s);
+    EXPECT_TRUE(answer) << ca_file << ": " << answer.error().message;
+  }
+  expect_refusal(trusting(*self_signed, "other.pem"), "TLS verification failed");
+  expect_refusal(trusting(*self_signed, "ca.pem"), "TLS verification failed");
+  expect_refusal(trusting(*issued, "strange-ca.pem"), "TLS verification failed");
+  expect_refusal(trusting(*serve_open("expired.pem"), "ca.pem"), "certificate has expired");
 }
 
 TEST_F(Tls, refuses_a_server_without_tls) {

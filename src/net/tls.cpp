@@ -258,7 +258,7 @@ bool is_address(std::string const& text) {
 
 struct TlsContext::State {
   Context context;
-  std::string expected_name = {};
+  ServerName expected_name = {};
   std::string expected_sha256 = {};  // of the other side's certificate
 
   Io<Session> handshake(int socket, Instant deadline, int (*call)(SSL*)) const;
@@ -299,14 +299,18 @@ Result<std::unique_ptr<TlsContext>> TlsContext::for_peers(Side side, std::string
 
 Result<std::unique_ptr<TlsContext>> TlsContext::for_client(std::string const& certificate_file,
                                                            std::string const& ca_file,
-                                                           std::string expected_name) {
-  if (expected_name.empty()) {
+                                                           ServerName expected_name) {
+  if (expected_name && expected_name->empty()) {
     return fail(ErrorCode::WrongInput, "A TLS client must know the name of its server");
   }
   auto context = TRY(new_context(TLS_client_method()));
   if (!certificate_file.empty())
     TRY(use_certificate(context.get(), certificate_file, certificate_file));
   TRY(trust(context.get(), ca_file, SSL_VERIFY_PEER));
+  // A certificate that is in the file itself needs no other above it.
+  if (!expected_name) {
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.get()), X509_V_FLAG_PARTIAL_CHAIN);
+  }
   return std::unique_ptr<TlsContext>(new TlsContext(std::unique_ptr<State>(
       new State{.context = std::move(context), .expected_name = std::move(expected_name)})));
 }
@@ -322,8 +326,8 @@ Io<Session> TlsContext::State::handshake(int socket, Instant deadline, int (*cal
   BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
   BIO_set_init(bio, 1);
   SSL_set_bio(session.get(), bio, bio);
-  if (!expected_name.empty() && !is_address(expected_name)) {
-    SSL_set_tlsext_host_name(session.get(), expected_name.c_str());
+  if (expected_name && !is_address(*expected_name)) {
+    SSL_set_tlsext_host_name(session.get(), expected_name->c_str());
   }
   auto const done = drive(session.get(), socket, [&] { return deadline; }, call);
   if (!done) return tl::unexpected(done.error());
@@ -360,13 +364,13 @@ Io<std::unique_ptr<Channel>> TlsContext::connect(int socket, Instant deadline) c
   if (!session) return tl::unexpected(session.error());
 
   Certificate const certificate(SSL_get1_peer_certificate(session->get()));
-  auto const is_named = !state_->expected_name.empty();
-  if (is_named && (!certificate || !has_name(certificate.get(), state_->expected_name))) {
+  auto const& expected = state_->expected_name;
+  if (!certificate || (expected && !has_name(certificate.get(), *expected))) {
     auto const shown = certificate ? certificate_common_name(certificate.get()) : "";
     return tl::unexpected(
         IoError{IoError::Kind::Refused,
                 fmt::format("TLS verification failed: the certificate is of '{}', expected '{}'",
-                            shown, state_->expected_name)});
+                            shown, expected.value_or("any"))});
   }
   return std::make_unique<TlsChannel>(std::move(*session), socket);
 }

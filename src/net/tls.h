@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,13 +14,15 @@
 
 namespace flotte::net {
 
+using ServerName = std::optional<std::string>;
+
 class TlsContext {
  public:
   static Result<std::unique_ptr<TlsContext>> for_server(TlsServerOptions const& options);
-  // Empty `certificate_file`: shows none. The server must be `expected_name`.
+  // Empty `certificate_file`: shows none. No name: the server is whoever `ca_file` vouches for.
   static Result<std::unique_ptr<TlsContext>> for_client(std::string const& certificate_file,
                                                         std::string const& ca_file,
-                                                        std::string expected_name);
+                                                        ServerName expected_name);
   // Of one that listens or connects, with PEM texts: its certificate and key, and the only
   // certificate that it takes from the other side.
   enum class Side { Server, Client };

@@ -48,8 +48,9 @@ class TlsConnector final : public Connector {
 }  // namespace
 
 Result<std::unique_ptr<Client>> Client::create(TlsClientOptions options) {
-  auto tls = TRY(TlsContext::for_client(options.certificate_file, options.ca_file,
-                                        std::move(options.expected_name)));
+  auto tls = TRY(TlsContext::for_client(
+      options.certificate_file, options.ca_file,
+      options.takes_any_name ? ServerName() : ServerName(std::move(options.expected_name))));
   return std::unique_ptr<Client>(new Client(
       std::make_unique<TlsConnector>(std::move(tls), std::move(options.host), options.port),
       options.limits));
