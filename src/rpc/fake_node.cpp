@@ -205,6 +205,11 @@ class Deeds : public FakeStorage {
     return fail(ErrorCode::WrongInput, "HMAC is wrong: {}", text);
   }
 
+  static Result<PeerCertificate> peer_certificate(std::string const& text) {
+    if (text.starts_with("certificate")) return PeerCertificate{text};
+    return fail(ErrorCode::WrongInput, "Unable to load X509 CA");
+  }
+
   Result<TransferKey> create_key(TransferKeyCreate const& call) {
     return TransferKey{signature_of("0:Hi, I'm Ganeti"), signature_of(call.key_name),
                        "certificate of " + call.node_name};
@@ -214,19 +219,23 @@ class Deeds : public FakeStorage {
 
   Result<PeerCertificate> check_send(TransferSendCheck const& call) {
     TRY(check_signature(call.key_name, call.key_signature));
-    return PeerCertificate{call.certificate};
+    return peer_certificate(call.certificate);
   }
 
   Result<PeerCertificate> check_receive(TransferReceiveCheck const& call) {
     TRY(check_signature(fmt::format("{}:Hi, I'm Ganeti", call.version), call.handshake));
-    return PeerCertificate{call.certificate};
+    return peer_certificate(call.certificate);
   }
 
   Result<Nothing> send_disks(TransferSend const& call, Progress const& progress) {
     for (std::size_t i = 0; i < call.instance.disks.size(); ++i) {
       TRY(disk_for_copy(call.instance, static_cast<std::int64_t>(i), call.from_snapshot));
     }
-    if (!call.instance.os.empty()) print_lines(progress);
+    if (!call.instance.os.empty()) {
+      constexpr bool any_variant = true;
+      TRY(check_os(call.instance.os, any_variant));
+      print_lines(progress);
+    }
     return Nothing{};
   }
 

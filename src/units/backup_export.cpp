@@ -65,6 +65,9 @@ Result<void> check_asked(opcodes::BackupExport const& op) {
     return fail(ErrorCode::WrongInput, "Exports are of mode 'local' or 'remote', not '{}'",
                 op.mode);
   }
+  if (op.mode == "remote" && op.target_node_uuid) {
+    return fail(ErrorCode::WrongInput, "target_node_uuid is for exports of mode 'local'");
+  }
   if (op.mode == "local" && (op.x509_key_name || op.destination_x509_ca)) {
     return fail(ErrorCode::WrongInput,
                 "x509_key_name and destination_x509_ca are for exports of mode 'remote'");

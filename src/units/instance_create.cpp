@@ -609,8 +609,13 @@ Result<std::string> InstanceCreate::check_source(Op const& op, model::Cluster co
 // On the node that is named, or on whichever has it.
 Result<std::optional<InstanceCreate::Export>> InstanceCreate::find_export(
     Op const& op, model::Cluster const& cluster, jobs::NodeReader& nodes) {
+  auto const is_sent = op.mode == "remote-import";
+  if (!is_sent && (op.source_handshake || op.source_x509_ca || op.source_instance_name)) {
+    return fail(ErrorCode::WrongInput,
+                "source_handshake, source_x509_ca and source_instance_name are for mode "
+                "'remote-import'");
+  }
   if (op.mode != "import") {
-    auto const is_sent = op.mode == "remote-import";
     auto const has_source = op.src_node || op.src_node_uuid || op.src_path;
     if (!has_source && (is_sent || op.compress == "none")) return std::optional<Export>();
     return fail(ErrorCode::WrongInput,

@@ -609,7 +609,7 @@ std::map<std::string, Generator, std::less<>> const& generators() {
       {"OP_INSTANCE_CREATE",
        {.weight = 12,
         .changes_nodes = true,
-        .ways = {{"adopt", adopt}, {"import", import}, {"remote-import", remote_import}},
+        .ways = {{"adopt", adopt}, {"import", import}, {"receive", remote_import}},
         .before = {{"import", backup_first}},
         .make = create}},
       {"OP_BACKUP_EXPORT",

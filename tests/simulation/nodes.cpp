@@ -126,7 +126,8 @@ void SimulatedNodes::follow(NodeId const& node) {
 
 bool SimulatedNodes::writes_to_disks(std::string_view call) {
   for (auto const copies :
-       {rpc::OsCreate::name, rpc::OsRename::name, rpc::ExportDisk::name, rpc::ImportDisk::name}) {
+       {rpc::OsCreate::name, rpc::OsRename::name, rpc::ExportDisk::name, rpc::ImportDisk::name,
+        rpc::TransferSend::name, rpc::TransferReceive::name}) {
     if (call == copies) return true;
   }
   return call.starts_with("blockdev_") && call != rpc::BlockdevFind::name;

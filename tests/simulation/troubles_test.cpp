@@ -58,7 +58,7 @@ constexpr Row rows[] = {
     {"OP_INSTANCE_CREATE", "start script full slow lines name"},
     {"OP_INSTANCE_CREATE/adopt", "start slow lines name"},
     {"OP_INSTANCE_CREATE/import", "start script full slow lines name"},
-    {"OP_INSTANCE_CREATE/remote-import", "start script full slow lines name"},
+    {"OP_INSTANCE_CREATE/receive", "start script full slow lines name"},
     {"OP_BACKUP_EXPORT", "start script silent full slow lines name"},
     {"OP_BACKUP_EXPORT/remove", "script silent slow lines name"},
     {"OP_BACKUP_EXPORT/send", "start script silent full slow lines name"},
@@ -140,7 +140,8 @@ void each_node(World& world, std::function<void(rpc::FakeNodeState&)> const& edi
 
 bool is_os_script(rpc::FakeCall const& call) {
   return call.call == rpc::OsCreate::name || call.call == rpc::OsRename::name ||
-         call.call == rpc::ExportDisk::name || call.call == rpc::ImportDisk::name;
+         call.call == rpc::ExportDisk::name || call.call == rpc::ImportDisk::name ||
+         call.call == rpc::TransferSend::name || call.call == rpc::TransferReceive::name;
 }
 
 // The directories of hooks of which people are told when one fails: those after an operation.
