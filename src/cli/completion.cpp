@@ -100,7 +100,7 @@ _flotte() {
   local last=$((${#words[@]} - 1))
   # As the programs read it: flotte gnt-instance …, and --root DIR first.
   program=${words[0]##*/}
-  if [[ $program == flotte && ${words[1]} && -v _flotte_commands[${words[1]}] && $last -gt 1 ]]; then
+  if [[ $program == flotte && $last -gt 1 && ${words[1]} && ${_flotte_commands["${words[1]}"]+known} ]]; then
     program=${words[1]} at=2
   fi
   if [[ ${words[at]} == --root && $last -gt $((at + 1)) ]]; then

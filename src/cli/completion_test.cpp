@@ -40,6 +40,17 @@ TEST(Completion, tables) {
   EXPECT_THAT(script, Not(HasSubstr("sell")));
 }
 
+TEST(Completion, a_program_without_commands) {
+  Program const pump{"pump",
+                     {{"", "<place> <instance...>", 1, 9, {{'f', "fast", false, ""}}, "", nothing}},
+                     {},
+                     true};
+  auto const script = bash_completion({pump});
+  EXPECT_THAT(script, HasSubstr("['pump']=''\n"));
+  EXPECT_THAT(script, HasSubstr("['pump ']='-f,--fast -h,--help -d,--debug --reason=?'\n"));
+  EXPECT_THAT(script, HasSubstr("['pump ']='? @instance...'\n"));
+}
+
 TEST(Completion, has_every_built_option_of_ours) {
   auto const script = bash_completion(programs());
   for (auto const& program : programs()) {

@@ -252,7 +252,7 @@ def test_a_password_is_the_only_line_of_its_file(clusters, tmp_path, text, says)
 
 
 def test_options_are_ganetis():
-    told = subprocess.run([BIN / "move-instance", "--help"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run([BIN / "flotte", "move-instance", "--help"], capture_output=True, text=True, check=True).stdout
     for option in ("-d, --debug", "-v, --verbose", "-I, --iallocator=", "-B, --backend-parameters=", "-H, --hypervisor-parameters=", "-O, --os-parameters=", "--net=", "--src-rapi-port=",
                    "--src-ca-file=", "--src-username=", "--src-password-file=", "--dest-rapi-port=", "--dest-ca-file=", "--dest-username=", "--dest-password-file=", "--dest-instance-name=",
                    "--dest-primary-node=", "--dest-secondary-node=", "--dest-disk-template=", "--compress=", "-p, --parallel=", "--opportunistic-tries=", "--opportunistic-delay=",

@@ -113,15 +113,27 @@ def test_lists(complete):
     assert complete("gnt-cluster init --enabled-disk-templates=plain,disk") == {"plain,diskless"}
 
 
+def test_a_program_without_commands(complete):
+    assert complete("move-instance --src-c") == complete("flotte move-instance a b --src-c") == {"--src-ca-file="}
+    assert complete("move-instance a b web1.example --compress gz") == {"gzip", "gzip-fast", "gzip-slow"}
+    assert complete("move-instance a --keep-source-instance b web") == {"web1.example", "web2.example"}
+    assert complete("move-instance a b web1.example ma") == {"mail.example"}
+    assert complete("move-instance a ") == set()
+
+
 def test_words(complete):
     assert complete("flotte daemons st") == {"start", "stop", "status"}
     assert complete("gnt-cluster queue ") == {"drain", "undrain", "info"}
+    assert "daemons" in complete("flotte ")
 
 
 def test_names_are_never_evaluated(complete, folder):
     assert r"\$\(touch\$\{IFS\}evil\)" in complete("gnt-instance info ")
     complete("gnt-instance $(touch${IFS}evil) ")
     complete("gnt-instance add -$(touch${IFS}evil) ")
+    complete("flotte $(touch${IFS}evil) x")
+    complete("flotte a[$(touch${IFS}evil)] x")
+    complete("move-instance $(touch${IFS}evil) -$(touch${IFS}evil) x")
     assert not (folder / "evil").exists()
 
 
