@@ -199,8 +199,6 @@ constexpr Golden successes[] = {
      R"([{"OP_ID": "OP_INSTANCE_RECREATE_DISKS", "instance_name": "web1", "disks": [0]}])"},
     {"PUT /2/instances/web1/prepare-export?mode=remote", R"({"mode": "local"})",
      R"([{"OP_ID": "OP_BACKUP_PREPARE", "instance_name": "web1", "mode": "remote"}])"},
-    {"PUT /2/instances/web1/prepare-export", "",
-     R"([{"OP_ID": "OP_BACKUP_PREPARE", "instance_name": "web1", "mode": null}])"},
     {"PUT /2/instances/web1/export", R"({"mode": "local", "destination": "n1"})",
      R"([{"OP_ID": "OP_BACKUP_EXPORT", "instance_name": "web1", "mode": "local",
           "target_node": "n1"}])"},
@@ -335,6 +333,8 @@ constexpr Golden successes[] = {
 
 constexpr Golden refusals[] = {
     // Bodies.
+    {"PUT /2/instances/web1/prepare-export", "",
+     "400 Invalid body parameters: OP_BACKUP_PREPARE: Parameter 'mode' must be str, not null"},
     {"PUT /2/modify", "[]", "400 Body contents: Type is 'list', but 'dict' is expected"},
     {"PUT /2/instances/web1/rename", R"("web2")",
      "400 Body contents: Type is 'str', but 'dict' is expected"},

@@ -178,7 +178,7 @@ def test_what_is_not_built_is_named(api, vm):
                            ("PUT", "/2/filters/58a5e966-2463-4e24-adfe-4ba98a8427f3"), ("DELETE", "/2/filters/58a5e966-2463-4e24-adfe-4ba98a8427f3")):
         assert "filter" in refused(api.ask(method, target, account="rw"), 501).lower()
     for method, target, body in (("PUT", "instances/vm1/migrate", {}), ("PUT", "instances/vm1/failover", {}), ("POST", "instances/vm1/replace-disks", {"mode": "replace_auto"}),
-                                 ("PUT", "instances/vm1/prepare-export?mode=local", None), ("POST", f"nodes/{NODE}/evacuate", {"mode": "all"}),
+                                 ("POST", f"nodes/{NODE}/evacuate", {"mode": "all"}),
                                  ("POST", f"nodes/{NODE}/migrate", {}), ("POST", f"nodes/{NODE}/powercycle", None), ("PUT", f"nodes/{NODE}/storage/repair?storage_type=lvm-vg&name=x", None)):
         refused(api.ask(method, f"/2/{target}", body, "rw"), 501)
 

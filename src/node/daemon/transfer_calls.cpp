@@ -20,25 +20,27 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds connect_time_max{200};
 constexpr std::chrono::milliseconds tell_interval{250};
 
-Failure given_up() {
-  return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError, "The transfer was given up");
+Error given_up() {
+  return {.code = ErrorCode::EnvironmentError,
+          .message = "The transfer was given up",
+          .error_class = ErrorClass::Exec};
 }
 
 // All disks of an instance at the same time, each on a thread; the caller's tells how far they are.
 // As soon as one fails the others are given up: an instance comes whole or not at all.
 class AtOnce {
  public:
-  AtOnce(std::string verb, std::size_t count, rpc::Progress const& progress)
-      : progress_(progress), told_(std::move(verb), 0, progress), states_(count) {}
+  AtOnce(Clock& clock, std::string verb, std::size_t count, rpc::Progress const& progress)
+      : clock_(clock), progress_(progress), told_(std::move(verb), 0, progress), states_(count) {}
 
   // `work`: one disk.
   using Work =
       std::function<Result<void>(std::size_t index, StreamWatcher const&, net::GoesOn const&)>;
   Result<void> run(Work const& work) {
     {
-      std::vector<std::jthread> threads;  // joined on whichever way out
+      Threads threads{*this};
       for (std::size_t i = 0; i < states_.size(); ++i) {
-        threads.emplace_back([this, i, &work] { run_one(i, work); });
+        threads.all.push_back(clock_.start_thread("disk", [this, i, &work] { run_one(i, work); }));
       }
       while (!look()) {
       }
@@ -49,6 +51,18 @@ class AtOnce {
   }
 
  private:
+  // Joined on whichever way out.
+  struct Threads {
+    explicit Threads(AtOnce& owner) : of(owner) {}
+    ~Threads() {
+      if (all.size() < of.states_.size()) of.has_ended_ = true;
+      for (auto& thread : all) of.clock_.join(thread);
+    }
+    Threads(Threads const&) = delete;
+    Threads& operator=(Threads const&) = delete;
+    AtOnce& of;
+    std::vector<std::thread> all = {};
+  };
   struct State {
     std::atomic<std::int64_t> bytes = 0;
     std::atomic<std::int64_t> total = 0;
@@ -105,13 +119,14 @@ class AtOnce {
     if (told_.tell(bytes) && goes_on) return are_done;
     std::lock_guard const guard(mutex_);
     if (!failure_ && !are_done) {
-      failure_ = given_up().value();
+      failure_ = given_up();
     }
     has_ended_ = true;
     return are_done;
   }
 
   static constexpr std::size_t lines_max = 10'000;  // that nobody has taken yet
+  Clock& clock_;
   rpc::Progress const& progress_;
   TransferProgress told_;
   std::vector<State> states_;
@@ -182,7 +197,7 @@ Result<rpc::Nothing> TransferCalls::send(rpc::TransferSend const& call,
     if (call.from_snapshot) TRY(storage_.snapshot_path(spec.name, spec.disks[index]));
     return {};
   };
-  TRY(AtOnce("sending", spec.disks.size(), progress).run(send_one));
+  TRY(AtOnce(compressors_.clock, "sending", spec.disks.size(), progress).run(send_one));
   return rpc::Nothing{};
 }
 
@@ -208,7 +223,7 @@ Result<rpc::Nothing> TransferCalls::receive(rpc::TransferReceive const& call,
   auto const certificate = TRY(keys_.sign_certificate(key.certificate_pem));
   json::object const content{{"disks", std::move(said)}, {"x509_ca", json::string(certificate)}};
   if (progress && !progress(rpc::entry_line("remote-import", content))) {
-    return given_up();
+    return Failure(given_up());
   }
   auto const receive_one = [&](std::size_t index, StreamWatcher const& watcher,
                                net::GoesOn const& goes_on) -> Result<void> {
@@ -222,7 +237,7 @@ Result<rpc::Nothing> TransferCalls::receive(rpc::TransferReceive const& call,
                                 call.compress};
     return receive_disk(transfer, os_, compressors_, *stream, watcher, goes_on);
   };
-  TRY(AtOnce("receiving", spec.disks.size(), progress).run(receive_one));
+  TRY(AtOnce(compressors_.clock, "receiving", spec.disks.size(), progress).run(receive_one));
   return rpc::Nothing{};
 }
 

@@ -14,7 +14,7 @@ class TransferCalls {
   TransferCalls(Paths const& paths, Clock& clock, sys::Processes& processes, InstanceTurns& turns,
                 StorageCalls& storage, OsDefinitions& os)
       : keys_(paths, clock),
-        compressors_{paths, processes},
+        compressors_{paths, clock, processes},
         turns_(turns),
         storage_(storage),
         os_(os) {}

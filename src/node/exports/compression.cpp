@@ -78,7 +78,7 @@ class Filter {
     auto out = TRY(sys::Pipe::open());
     TRY(sys::make_nonblocking(in.write));
     return std::unique_ptr<Filter>(
-        new Filter(with.processes, std::move(argv), std::move(in), std::move(out)));
+        new Filter(with, std::move(argv), std::move(in), std::move(out)));
   }
   ~Filter() {
     is_given_up_ = true;
@@ -124,9 +124,10 @@ class Filter {
   void give_up() { is_given_up_ = true; }
 
  private:
-  Filter(sys::Processes& processes, std::vector<std::string> argv, sys::Pipe in, sys::Pipe out)
+  Filter(Compressors const& with, std::vector<std::string> argv, sys::Pipe in, sys::Pipe out)
       : name_(argv.front()), in_(std::move(in)), out_(std::move(out)) {
-    thread_ = std::thread([this, &processes, argv = std::move(argv)] {
+    auto& processes = with.processes;
+    thread_ = with.clock.start_thread("compressor", [this, &processes, argv = std::move(argv)] {
       result_ = boundary("A compressor", [&] { return run(processes, argv); });
       // Ours; the program's went with it. Who reads or writes is told so.
       in_.read.close();
@@ -157,9 +158,10 @@ class Filter {
 // The caller writes into the program; a thread takes what comes out.
 class CompressedOutlet final : public Outlet {
  public:
-  CompressedOutlet(std::unique_ptr<Filter> filter, std::unique_ptr<Outlet> to, net::GoesOn goes_on)
+  CompressedOutlet(Clock& clock, std::unique_ptr<Filter> filter, std::unique_ptr<Outlet> to,
+                   net::GoesOn goes_on)
       : filter_(std::move(filter)), to_(std::move(to)), goes_on_(std::move(goes_on)) {
-    thread_ = std::thread([this] {
+    thread_ = clock.start_thread("sender", [this] {
       sent_ = boundary("Sending", [this] { return send(); });
       if (!sent_) filter_->give_up();
     });
@@ -214,10 +216,10 @@ class CompressedOutlet final : public Outlet {
 // A thread writes into the program; the caller takes what comes out.
 class DecompressedInlet final : public Inlet {
  public:
-  DecompressedInlet(std::unique_ptr<Filter> filter, std::unique_ptr<Inlet> from,
+  DecompressedInlet(Clock& clock, std::unique_ptr<Filter> filter, std::unique_ptr<Inlet> from,
                     net::GoesOn goes_on)
       : filter_(std::move(filter)), from_(std::move(from)), goes_on_(std::move(goes_on)) {
-    thread_ = std::thread([this] {
+    thread_ = clock.start_thread("receiver", [this] {
       received_ = boundary("Receiving", [this] { return receive(); });
       if (!received_) filter_->give_up();
       filter_->end_writing();
@@ -274,14 +276,15 @@ Result<std::unique_ptr<Outlet>> compressed(Compressors const& with, std::string 
                                            std::unique_ptr<Outlet> to, net::GoesOn goes_on) {
   if (tool == "none") return to;
   auto filter = TRY(Filter::start(with, TRY(command_of(with, tool, Way::Out))));
-  return std::make_unique<CompressedOutlet>(std::move(filter), std::move(to), std::move(goes_on));
+  return std::make_unique<CompressedOutlet>(with.clock, std::move(filter), std::move(to),
+                                            std::move(goes_on));
 }
 
 Result<std::unique_ptr<Inlet>> decompressed(Compressors const& with, std::string const& tool,
                                             std::unique_ptr<Inlet> from, net::GoesOn goes_on) {
   if (tool == "none") return from;
   auto filter = TRY(Filter::start(with, TRY(command_of(with, tool, Way::In))));
-  return std::make_unique<DecompressedInlet>(std::move(filter), std::move(from),
+  return std::make_unique<DecompressedInlet>(with.clock, std::move(filter), std::move(from),
                                              std::move(goes_on));
 }
 

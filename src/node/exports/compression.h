@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/paths.h"
 #include "base/result.h"
 #include "net/peer_stream.h"
@@ -35,6 +36,7 @@ class Inlet {
 // What is needed to run the programs; outlives what is made with it.
 struct Compressors {
   Paths const& paths;
+  Clock& clock;  // starts threads
   sys::Processes& processes;
 };
 
