@@ -43,6 +43,7 @@ Outcome<json::object> settings_of(Call& call) {
   json::object out;
   for (auto const& [option, key] : {std::pair{"enabled-hypervisors", "enabled_hypervisors"},
                                     std::pair{"enabled-disk-templates", "enabled_disk_templates"},
+                                    std::pair{"compression-tools", "compression_tools"},
                                     std::pair{"reserved-lvs", "reserved_lvs"}}) {
     // An empty list is Ganeti's "not given", but for volumes: there are none that aren't ours.
     auto const text = arguments.value(option);
@@ -113,7 +114,6 @@ std::vector<Option> options_for_later() {
           {0, "disk-state", true, "No effect: nothing asks for it"},
           {0, "install-image", true, "No effect: OS scripts run on the node"},
           {0, "zeroing-image", true, "No effect: nothing is exported yet"},
-          {0, "compression-tools", true, "No effect: nothing is moved to other nodes yet"},
           {0, "default-iallocator-params", true, "No effect: hail has none"}};
 }
 
@@ -572,6 +572,7 @@ std::vector<Option> settings_options() {
                integer({'C', "candidate-pool-size", true, "Master candidates wished"}),
                {0, "enabled-hypervisors", true, "Hypervisors, separated by commas"},
                {0, "enabled-disk-templates", true, "Disk templates, separated by commas"},
+               {0, "compression-tools", true, "Programs that may compress what is moved"},
                {0, "file-storage-dir", true, "Where file disks live"},
                {0, "shared-file-storage-dir", true, "Where sharedfile disks live"},
                {'H', "hypervisor-parameters", true, "Hypervisor parameters: kvm:kernel_path="},

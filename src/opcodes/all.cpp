@@ -322,6 +322,8 @@ Fields ClusterSetParams::fields() {
                                              "Patterns of volumes that are not ours."),
       field<&ClusterSetParams::enabled_disk_templates>("enabled_disk_templates",
                                                        "What may be created."),
+      field<&ClusterSetParams::compression_tools>("compression_tools",
+                                                  "What may compress what is moved."),
       field<&ClusterSetParams::file_storage_dir>("file_storage_dir", "Where file disks live."),
       field<&ClusterSetParams::shared_file_storage_dir>("shared_file_storage_dir",
                                                         "Where sharedfile disks live."),
