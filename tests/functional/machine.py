@@ -45,9 +45,9 @@ mount -t sysfs sysfs /sys # that of this network namespace
 hostname "$2"
 ip link set lo up
 ip link add br0 type bridge
-ip address add 192.0.2.1/24 dev br0
+ip address add "$5/24" dev br0
 ip link set br0 up
-{ printf '127.0.0.1 localhost\n192.0.2.1 %s\n192.0.2.9 cluster.lab.test\n' "$2"
+{ printf '127.0.0.1 localhost\n%s %s\n%s9 cluster.lab.test\n' "$5" "$2" "${5%1}"
   for i in $(seq 40); do printf '192.0.2.%s inst%s.lab.test\n' $((100 + i)) "$i"; done; } > /etc/hosts
 sed -i 's/^hosts:.*/hosts: files/' /etc/nsswitch.conf
 mkdir -p /etc/ganeti /srv/ganeti /usr/share/ganeti/os
@@ -70,11 +70,13 @@ wait
 
 
 class Machine:
-    def __init__(self, name="node1.lab.test"):
+    """Its address ends with 1, that of its cluster with 9 in the same place."""
+
+    def __init__(self, name="node1.lab.test", address="192.0.2.1"):
         self._layers = tempfile.TemporaryDirectory(prefix="flotte-test-")
         self._holder = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "unchanged", "--uts", "--net", "--pid", "--fork", "--mount-proc", "--kill-child",
-             "bash", "-c", SETUP, "init", self._layers.name, name, str(ROOT), SETUP],
+             "bash", "-c", SETUP, "init", self._layers.name, name, str(ROOT), SETUP, address],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         if self._holder.stdout.readline() != "ready\n":
             self.close()
@@ -118,6 +120,12 @@ class Machine:
         done = self.run(command, timeout)
         assert done.returncode == exit_code, f"$ {command}\n{done.stdout}{done.stderr}= {done.returncode}"
         return done.stderr
+
+    def join(self, other):
+        """Both bridges become one network."""
+        subprocess.run(["nsenter", "-t", self._init, "-n", "--", "ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", other._init], check=True)
+        for one in (self, other):
+            one.ok("ip link set wire master br0 up")
 
     @contextlib.contextmanager
     def network(self):

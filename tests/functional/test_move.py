@@ -6,7 +6,7 @@ from remote_api import PASSWORD, with_cluster
 
 NOOP = pathlib.Path(__file__).resolve().parents[2] / "os/noop"
 NODE = "node1.lab.test"
-MOVE = (f"printf '{PASSWORD}\\n' > /root/pw; move-instance --src-ca-file /var/lib/ganeti/rapi.pem --src-username rw --src-password-file /root/pw"
+MOVE = (f"mkdir -p /srv/test; printf '{PASSWORD}\\n' > /srv/test/pw; move-instance --src-ca-file /var/lib/ganeti/rapi.pem --src-username rw --src-password-file /srv/test/pw"
         f" 127.0.0.1 127.0.0.1 --dest-primary-node {NODE} --net 0:mac=generate --verbose")
 
 

@@ -13,11 +13,11 @@ CERTIFICATE = "/var/tmp/rapi.crt"
 UUID = "58a5e966-2463-4e24-adfe-4ba98a8427f3"
 
 # What is not built yet answers 501. (why, what is called)
-ONE_NODE, NO_EXPORT, NO_FILTERS = "there is one node", "machines are not sent to other clusters", "jobs have no filters"
+ONE_NODE, NO_FILTERS = "there is one node", "jobs have no filters"
 NOT_YET = {
     "MigrateInstance": (ONE_NODE, ["vm1"]), "FailoverInstance": (ONE_NODE, ["vm1"]), "ReplaceInstanceDisks": (ONE_NODE, ["vm1"]), "MigrateNode": (ONE_NODE, [NODE]),
     "EvacuateNode": (ONE_NODE, [NODE]), "PowercycleNode": ("nodes have no power switch", [NODE]), "ModifyNodeStorageUnits": ("physical volumes are LVM's", [NODE, "lvm-pv", "/dev/vdb"]),
-    "RepairNodeStorageUnits": ("physical volumes are LVM's", [NODE, "lvm-vg", "vms"]), "PrepareExport": (NO_EXPORT, ["vm1", "remote"]),
+    "RepairNodeStorageUnits": ("physical volumes are LVM's", [NODE, "lvm-vg", "vms"]),
     "GetFilters": (NO_FILTERS, []), "GetFilter": (NO_FILTERS, [UUID]), "AddFilter": (NO_FILTERS, [0, [], "PAUSE"]), "ReplaceFilter": (NO_FILTERS, [UUID, 0, [], "PAUSE"]),
     "DeleteFilter": (NO_FILTERS, [UUID]),
 }
@@ -175,6 +175,7 @@ def test_disks_of_a_stopped_machine(client, node):
     done(client, made(client, "web1", start=False))
     assert done(client, client.ActivateInstanceDisks("web1", ignore_size=True))["opresult"][0][0][1] == "disk/0"
     done(client, client.DeactivateInstanceDisks("web1", force=True))
+    assert sorted(done(client, client.PrepareExport("web1", "remote"))["opresult"][0]) == ["handshake", "x509_ca", "x509_key_name"]
     assert done(client, client.ExportInstance("web1", "local", NODE))["opresult"] == [[True, [True]]]
     node.ok("gnt-backup remove web1")
     node.ok("find /srv/ganeti/file-storage -path '*web1*' -type f -delete")
