@@ -458,6 +458,13 @@ Fields ExportRemove::fields() {
   return table;
 }
 
+Fields ExportDiscard::fields() {
+  static constexpr Field table[] = {
+      field<&ExportDiscard::instance>("instance", "Whose."),
+  };
+  return table;
+}
+
 Fields ImportDisk::fields() {
   static constexpr Field table[] = {
       field<&ImportDisk::instance>("instance", "Whose disk."),

@@ -16,10 +16,6 @@ constexpr std::chrono::hours copy_timeout{24};
 
 using Plan = BackupExport::Plan;
 
-std::string new_export(std::string const& instance) {
-  return instance + ".new";
-}
-
 // A snapshot that is as large as its disk can't fill up, but for what LVM notes beside it. Where
 // there is less room a tenth is asked for at least.
 constexpr std::int64_t snapshot_extra_mib = 16;
@@ -149,12 +145,12 @@ Result<void> copy(Plan const& plan, std::string const& node, jobs::JobContext& j
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
     auto const what = fmt::format("{}/{}", plan.snapshots.empty() ? "disk" : "snapshot", i);
     job.log(fmt::format("Exporting {} from {} to {}", what, node, node));
-    dumps.push_back(TRY(job.step(
-        fmt::format("Exporting disk {}", i), plan.node,
-        rpc::ExportDisk{spec, static_cast<std::int64_t>(i), !plan.snapshots.empty()},
-        {.undo = jobs::undo_call(plan.node, rpc::ExportRemove{spec.name, new_export(spec.name)}),
-         .timeout = copy_timeout,
-         .logs_output = true})));
+    dumps.push_back(
+        TRY(job.step(fmt::format("Exporting disk {}", i), plan.node,
+                     rpc::ExportDisk{spec, static_cast<std::int64_t>(i), !plan.snapshots.empty()},
+                     {.undo = jobs::undo_call(plan.node, rpc::ExportDiscard{spec.name}),
+                      .timeout = copy_timeout,
+                      .logs_output = true})));
     job.log(fmt::format("{} finished sending data", what));
   }
   job.log(fmt::format("Finalizing export on {}", node));

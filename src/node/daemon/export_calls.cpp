@@ -66,6 +66,13 @@ void ExportCalls::add_to(rpc::Dispatcher& dispatcher) {
           return Nothing{};
         });
       });
+  dispatcher.on<rpc::ExportDiscard>(
+      [this](rpc::ExportDiscard const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(exports_.discard(call.instance));
+          return Nothing{};
+        });
+      });
   dispatcher.on<rpc::ExportList>([this](rpc::ExportList const&, CallContext const&,
                                         Progress const&) { return exports_.list(); });
   dispatcher.on<rpc::ExportInfo>([this](rpc::ExportInfo const& call, CallContext const&,

@@ -75,29 +75,21 @@ Sums read_sums(std::string const& directory) {
 
 }  // namespace
 
-std::string Exports::new_directory(std::string const& instance) const {
-  return in(directory_, instance + ".new");
+std::string Exports::new_name(std::string const& instance) const {
+  return in(directory_, fmt::format(".{}.new", instance));
 }
 
-// ".new" may be the end of somebody's name.
-Result<void> Exports::check_new(std::string const& instance) const {
+// No link leads there.
+Result<std::string> Exports::new_directory(std::string const& instance) const {
   TRY(check_component(instance, "an instance"));
-  auto const path = new_directory(instance);
+  auto path = new_name(instance);
   if (is_link(path)) return fail(ErrorCode::WrongState, "{} is a link", path);
-  auto const config = read_small(in(path, config_file));
-  if (!config || config->find(fmt::format("\nname = {}.new\n", instance)) == std::string::npos) {
-    return {};
-  }
-  return fail(ErrorCode::WrongState,
-              "{} is the export of the instance {}.new, and where one of {} would be made; "
-              "'gnt-backup remove {}.new' removes it",
-              path, instance, instance, instance);
+  return path;
 }
 
 Result<std::string> Exports::new_dump(std::string const& instance, std::string const& file) const {
   TRY(check_component(file, "a file of an export"));
-  TRY(check_new(instance));
-  auto const directory = new_directory(instance);
+  auto const directory = TRY(new_directory(instance));
   TRY(sys::make_directories(directory_, directory_mode));
   TRY(sys::make_directories(directory, private_mode));
   auto const path = in(directory, file);
@@ -110,8 +102,7 @@ Result<std::string> Exports::new_dump(std::string const& instance, std::string c
 }
 
 Result<void> Exports::finish(rpc::ExportFinish const& call) const {
-  TRY(check_component(call.instance, "an instance"));
-  auto const made = new_directory(call.instance);
+  auto const made = TRY(new_directory(call.instance));
   auto const finished = in(directory_, call.instance);
   auto const config = read_small(in(finished, config_file));
   // Asked again by who did not get the answer; what has its place now is the one of before.
@@ -122,7 +113,6 @@ Result<void> Exports::finish(rpc::ExportFinish const& call) const {
     return fail(ErrorCode::WrongState, "There is no export of {} that could be finished",
                 call.instance);
   }
-  TRY(check_new(call.instance));
   for (auto const& dump : call.dumps) {
     auto const size = size_of_file(in(made, dump.file));
     if (size && *size == dump.size) continue;
@@ -159,8 +149,7 @@ Result<rpc::ExportNames> Exports::list() const {
 
 // What else lies there, such as lost+found, is nobody's export.
 bool Exports::is_export(std::string const& name) const {
-  if (name.starts_with('.')) return false;
-  return name.ends_with(".new") || sys::exists(in(in(directory_, name), config_file));
+  return is_path_component(name) && size_of_file(in(in(directory_, name), config_file));
 }
 
 Result<rpc::ExportContent> Exports::info(std::string const& path) const {
@@ -199,10 +188,24 @@ Result<rpc::ExportContent> Exports::info(std::string const& path) const {
 Result<void> Exports::remove(std::string const& name) const {
   TRY(check_component(name, "an export"));
   auto const path = in(directory_, name);
+  // Under another name first: what is half removed is no export any more, and asked again it goes.
+  auto const gone = in(directory_, fmt::format(".{}.gone", name));
+  TRY(sys::remove_directory(gone));
   if (is_link(path)) return sys::remove_file(path);
   if (!sys::exists(path)) return {};
-  if (is_export(name)) return sys::remove_directory(path);
+  if (is_export(name)) {
+    TRY(sys::move_file(path, gone));
+    return sys::remove_directory(gone);
+  }
   return fail(ErrorCode::WrongState, "{} is no export: it has no {}", path, config_file);
+}
+
+Result<void> Exports::discard(std::string const& instance) const {
+  TRY(check_component(instance, "an instance"));
+  auto const directory = new_name(instance);
+  // That was not made here.
+  if (is_link(directory)) return {};
+  return sys::remove_directory(directory);
 }
 
 Result<sys::Fd> Exports::open_dump(std::string const& directory, std::string const& file) {

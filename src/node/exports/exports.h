@@ -1,6 +1,6 @@
 // Exports of instances on this node: a directory each below <lib>/export, with config.ini and a
 // file a disk (docs/ganeti.md, "Exports"), beside which we keep sizes and checksums. One that is
-// being made is called <instance>.new.
+// being made is called .<instance>.new: no instance's name begins with a dot.
 //
 // What is read may be anybody's: names of files are looked at before they become paths, and links
 // are not followed. Thread-safe; calls about one instance wait for each other.
@@ -20,7 +20,6 @@ class Exports {
   explicit Exports(Paths const& paths) : directory_(paths.exports()) {}
 
   // A file for one disk in the export that is being made, empty and only root's; its path.
-  // WrongState: <instance>.new is the finished export of an instance that has that name.
   Result<std::string> new_dump(std::string const& instance, std::string const& file) const;
   // See rpc::ExportFinish.
   Result<void> finish(rpc::ExportFinish const& call) const;
@@ -28,13 +27,15 @@ class Exports {
   // See rpc::ExportInfo. UnknownEntity where there is none.
   Result<rpc::ExportContent> info(std::string const& path) const;
   Result<void> remove(std::string const& name) const;
+  // What is half made of an instance's export, and that alone.
+  Result<void> discard(std::string const& instance) const;
 
   // A dump, to be read.
   static Result<sys::Fd> open_dump(std::string const& directory, std::string const& file);
 
  private:
-  std::string new_directory(std::string const& instance) const;
-  Result<void> check_new(std::string const& instance) const;
+  std::string new_name(std::string const& instance) const;
+  Result<std::string> new_directory(std::string const& instance) const;
   bool is_export(std::string const& name) const;
   static Result<void> replace(std::string const& finished, std::string const& made);
 
