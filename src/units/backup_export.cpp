@@ -155,7 +155,7 @@ Result<void> copy(Plan const& plan, std::string const& node, jobs::JobContext& j
   }
   job.log(fmt::format("Finalizing export on {}", node));
   TRY(job.step("Finishing the export", plan.node,
-               rpc::ExportFinish{spec.name, plan.config, std::move(dumps)}));
+               rpc::ExportFinish{spec.name, plan.config, std::move(dumps)}, {.logs_output = true}));
   return {};
 }
 

@@ -55,7 +55,10 @@ void ExportCalls::add_to(rpc::Dispatcher& dispatcher) {
   dispatcher.on<rpc::ExportFinish>(
       [this](rpc::ExportFinish const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
-          TRY(exports_.finish(call));
+          auto const warns = [&](std::string_view text) {
+            if (progress) progress(rpc::say_line(fmt::format(" - WARNING: {}", text)));
+          };
+          TRY(exports_.finish(call, warns));
           return Nothing{};
         });
       });

@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <system_error>
+#include <tuple>
 
 #include "schema/schema.h"
 #include "sys/deeds.h"
@@ -75,21 +76,33 @@ Sums read_sums(std::string const& directory) {
 
 }  // namespace
 
-std::string Exports::new_name(std::string const& instance) const {
-  return in(directory_, fmt::format(".{}.new", instance));
+std::string Exports::beside(std::string_view instance, std::string_view what) const {
+  return in(directory_, fmt::format(".{}.{}", instance, what));
 }
 
 // No link leads there.
 Result<std::string> Exports::new_directory(std::string const& instance) const {
   TRY(check_component(instance, "an instance"));
-  auto path = new_name(instance);
+  auto path = beside(instance, "new");
   if (is_link(path)) return fail(ErrorCode::WrongState, "{} is a link", path);
   return path;
+}
+
+// After one that was ended in the middle: what was the export and has no successor is it again.
+Result<void> Exports::settle(std::string const& instance) const {
+  auto const finished = in(directory_, instance);
+  auto const old = beside(instance, "old");
+  if (sys::exists(old) && !sys::exists(finished)) TRY(sys::move_file(old, finished));
+  if (sys::exists(old)) std::ignore = put_away(instance, old);
+  // What could not go then may go now.
+  std::ignore = sys::remove_tree(beside(instance, "gone"));
+  return {};
 }
 
 Result<std::string> Exports::new_dump(std::string const& instance, std::string const& file) const {
   TRY(check_component(file, "a file of an export"));
   auto const directory = TRY(new_directory(instance));
+  TRY(settle(instance));
   TRY(sys::make_directories(directory_, directory_mode));
   TRY(sys::make_directories(directory, private_mode));
   auto const path = in(directory, file);
@@ -101,13 +114,15 @@ Result<std::string> Exports::new_dump(std::string const& instance, std::string c
               std::generic_category().message(errno));
 }
 
-Result<void> Exports::finish(rpc::ExportFinish const& call) const {
+Result<void> Exports::finish(rpc::ExportFinish const& call, Warns const& warns) const {
   auto const made = TRY(new_directory(call.instance));
   auto const finished = in(directory_, call.instance);
+  TRY(settle(call.instance));
   auto const config = read_small(in(finished, config_file));
   // Asked again by who did not get the answer; what has its place now is the one of before.
   if (config && *config == call.config && read_sums(finished).dumps == call.dumps) {
-    return sys::remove_directory(made);
+    if (auto const gone = put_away(call.instance, made); !gone) warns(gone.error().message);
+    return {};
   }
   if (!sys::is_directory(made)) {
     return fail(ErrorCode::WrongState, "There is no export of {} that could be finished",
@@ -122,21 +137,47 @@ Result<void> Exports::finish(rpc::ExportFinish const& call) const {
   // What earlier tries left.
   for (auto const& name : sys::names_in(made)) {
     auto const is_known = std::ranges::find(call.dumps, name, &rpc::Dump::file);
-    if (is_known == call.dumps.end()) TRY(sys::remove_file(in(made, name)));
+    if (is_known == call.dumps.end()) TRY(sys::remove_tree(in(made, name)));
   }
   TRY(sys::write_file(in(made, sums_file), boost::json::serialize(schema::encode(Sums{call.dumps})),
                       file_mode));
   TRY(sys::write_file(in(made, config_file), call.config, file_mode));
-  return replace(finished, made);
+  return replace(call.instance, warns);
 }
 
-// At every instant there is the one of before or the new one. Not every file system can do that.
-Result<void> Exports::replace(std::string const& finished, std::string const& made) {
+// At every instant there is the one of before or the new one. Not every file system can exchange
+// them: there the one of before waits beside.
+Result<void> Exports::replace(std::string const& instance, Warns const& warns) const {
+  auto const finished = in(directory_, instance);
+  auto const made = beside(instance, "new");
   if (is_link(finished)) return fail(ErrorCode::WrongState, "{} is a link", finished);
   if (!sys::exists(finished)) return sys::move_file(made, finished);
-  if (sys::exchange(made, finished) == 0) return sys::remove_directory(made);
-  TRY(sys::remove_directory(finished));
-  return sys::move_file(made, finished);
+  if (!sys::is_directory(finished)) {
+    return fail(ErrorCode::WrongState, "{} is no directory", finished);
+  }
+  auto before = made;
+  if (sys::exchange(made, finished) != 0) {
+    if (errno != EINVAL && errno != ENOSYS) {
+      return fail(ErrorCode::EnvironmentError, "Can't put the new export in the place of {}: {}",
+                  finished, std::generic_category().message(errno));
+    }
+    before = beside(instance, "old");
+    TRY(sys::move_file(finished, before));
+    TRY(sys::move_file(made, finished));
+  }
+  TRY(sys::sync_directory(directory_));
+  if (auto const gone = put_away(instance, before); !gone) warns(gone.error().message);
+  return {};
+}
+
+// It goes, or is out of the way at least.
+Result<void> Exports::put_away(std::string const& instance, std::string const& path) const {
+  auto const gone = sys::remove_tree(path);
+  if (gone) return {};
+  auto const where = beside(instance, "gone");
+  return fail(ErrorCode::EnvironmentError,
+              "What was to go stays in {}, and goes with the next export if it can then: {}",
+              sys::rename(path, where) == 0 ? where : path, gone.error().message);
 }
 
 Result<rpc::ExportNames> Exports::list() const {
@@ -188,24 +229,26 @@ Result<rpc::ExportContent> Exports::info(std::string const& path) const {
 Result<void> Exports::remove(std::string const& name) const {
   TRY(check_component(name, "an export"));
   auto const path = in(directory_, name);
+  TRY(settle(name));
   // Under another name first: what is half removed is no export any more, and asked again it goes.
-  auto const gone = in(directory_, fmt::format(".{}.gone", name));
-  TRY(sys::remove_directory(gone));
+  auto const gone = beside(name, "gone");
+  TRY(sys::remove_tree(gone));
   if (is_link(path)) return sys::remove_file(path);
   if (!sys::exists(path)) return {};
   if (is_export(name)) {
     TRY(sys::move_file(path, gone));
-    return sys::remove_directory(gone);
+    return sys::remove_tree(gone);
   }
   return fail(ErrorCode::WrongState, "{} is no export: it has no {}", path, config_file);
 }
 
 Result<void> Exports::discard(std::string const& instance) const {
   TRY(check_component(instance, "an instance"));
-  auto const directory = new_name(instance);
+  TRY(settle(instance));
+  auto const directory = beside(instance, "new");
   // That was not made here.
   if (is_link(directory)) return {};
-  return sys::remove_directory(directory);
+  return sys::remove_tree(directory);
 }
 
 Result<sys::Fd> Exports::open_dump(std::string const& directory, std::string const& file) {
