@@ -58,6 +58,12 @@ std::vector<std::string> environment_of(Command const& command) {
   return list;
 }
 
+[[noreturn]] void tell_and_exit(int status_fd) {
+  int const reason = errno;
+  (void)!::write(status_fd, &reason, sizeof reason);
+  ::_exit(127);
+}
+
 // Between vfork and exec the memory is the daemon's own, and only async-signal-safe calls are
 // allowed: all that is needed is made before.
 [[noreturn]] void become(Command const& command, char* const* argv, char* const* environment,
@@ -69,25 +75,28 @@ std::vector<std::string> environment_of(Command const& command) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   int const null = ::open("/dev/null", O_RDONLY);
-  ::dup2(null, 0);
-  ::dup2(output, 1);
-  ::dup2(errors, 2);
+  if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(errors, 2) < 0) {
+    tell_and_exit(status_fd);
+  }
   // Out of the way first: the number that one shall have may be another one's now.
-  status_fd = ::fcntl(status_fd, F_DUPFD_CLOEXEC, high_fd);
+  int const moved_status = ::fcntl(status_fd, F_DUPFD_CLOEXEC, high_fd);
+  if (moved_status < 0) tell_and_exit(status_fd);
+  status_fd = moved_status;
   std::array<int, descriptors_max> moved{};
   for (std::size_t i = 0; i < command.descriptors.size(); ++i) {
     moved[i] = ::fcntl(command.descriptors[i].here, F_DUPFD_CLOEXEC, high_fd);
+    if (moved[i] < 0) tell_and_exit(status_fd);
   }
   // Everything above the standard three is closed at exec, but what the caller wants kept.
   ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
-  for (int const fd : command.keep_fds) ::fcntl(fd, F_SETFD, 0);
+  for (int const fd : command.keep_fds) {
+    if (::fcntl(fd, F_SETFD, 0) != 0) tell_and_exit(status_fd);
+  }
   for (std::size_t i = 0; i < command.descriptors.size(); ++i) {
-    ::dup2(moved[i], command.descriptors[i].there);
+    if (::dup2(moved[i], command.descriptors[i].there) < 0) tell_and_exit(status_fd);
   }
   if (::chdir(command.directory.c_str()) == 0) ::execvpe(argv[0], argv, environment);
-  int const reason = errno;
-  (void)!::write(status_fd, &reason, sizeof reason);
-  ::_exit(127);
+  tell_and_exit(status_fd);
 }
 
 // Unlike after a fork, none of the daemon's pages have to be copied. In a function of its own: what
