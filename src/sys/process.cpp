@@ -24,6 +24,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds stop_grace{3000};
 constexpr std::size_t line_bytes_max = 4096;
 constexpr int sink_poll_ms = 250;
+constexpr int end_poll_ms = 20;
 constexpr int high_fd = 100;
 constexpr std::size_t descriptors_max = 8;
 
@@ -188,6 +189,7 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
   Fd const pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   auto deadline = SteadyClock::now() + command.timeout;
   bool has_termed = false;
+  bool has_exited = false;
   bool has_ended = false;
   int wait_status = 0;
   auto const stop = [&] {
@@ -197,10 +199,12 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
   };
   while (!has_ended) {
     std::array<pollfd, 3> fds{pollfd{output.read.get(), POLLIN, 0},
-                              pollfd{errors.read.get(), POLLIN, 0}, pollfd{pidfd.get(), POLLIN, 0}};
+                              pollfd{errors.read.get(), POLLIN, 0},
+                              pollfd{has_exited ? -1 : pidfd.get(), POLLIN, 0}};
     // A silent program is asked for too: an empty line means "go on?".
     auto const polled =
-        ::poll(fds.data(), fds.size(), std::min(milliseconds_until(deadline), sink_poll_ms));
+        ::poll(fds.data(), fds.size(),
+               std::min(milliseconds_until(deadline), has_exited ? end_poll_ms : sink_poll_ms));
     bool goes_on = polled != 0 || has_termed || !sink || sink("");
     for (auto const& [fd, stream] :
          {std::pair{&output.read, &out}, std::pair{&errors.read, &err}}) {
@@ -214,7 +218,9 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
         fd->close();
       }
     }
-    has_ended = ::waitpid(pid, &wait_status, WNOHANG) == pid;
+    if (!has_exited) has_exited = ::waitpid(pid, &wait_status, WNOHANG) == pid;
+    auto const went_well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
+    has_ended = has_exited && (has_termed || !went_well || !command.goes_on || !command.goes_on());
     if (!goes_on && !has_termed) {
       finished.was_stopped = true;
       stop();

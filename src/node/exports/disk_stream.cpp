@@ -54,7 +54,8 @@ Result<std::int64_t> run_export_script(OsDefinitions& os, StreamedDisk const& fr
        .device = from.path(),
        .stream = output->script_end(),
        .size_fd = size_pipe.write.get(),
-       .debug_level = from.debug_level},
+       .debug_level = from.debug_level,
+       .goes_on = [&] { return output->goes_on(); }},
       from.paths, [&](std::string_view line) {
         if (output->has_failed()) return false;
         return line.empty() ? watcher.is_at(output->bytes(), predicted.get()) : watcher.says(line);
@@ -63,7 +64,11 @@ Result<std::int64_t> run_export_script(OsDefinitions& os, StreamedDisk const& fr
   // Where nothing more could be written, the script's failure is only what followed.
   if (!written) return written;
   TRY(done);
-  return written;
+  if (output->is_at_end()) return written;
+  return fail(ErrorCode::EnvironmentError,
+              "The export script ended and left somebody behind who may still write; what came of "
+              "disk {} may not be all",
+              from.index);
 }
 
 Result<std::int64_t> run_import_script(OsDefinitions& os, StreamedDisk const& to, GivePiece give,

@@ -26,13 +26,15 @@ bool is_ready(int fd, short events) {
 
 }  // namespace
 
-Result<std::unique_ptr<ScriptOutput>> ScriptOutput::start(TakePiece take) {
+Result<std::unique_ptr<ScriptOutput>> ScriptOutput::start(TakePiece take,
+                                                          std::chrono::milliseconds quiet_max) {
   auto pipe = TRY(sys::Pipe::open());
-  return std::unique_ptr<ScriptOutput>(new ScriptOutput(std::move(take), std::move(pipe)));
+  return std::unique_ptr<ScriptOutput>(
+      new ScriptOutput(std::move(take), quiet_max, std::move(pipe)));
 }
 
-ScriptOutput::ScriptOutput(TakePiece take, sys::Pipe pipe)
-    : take_(std::move(take)), pipe_(std::move(pipe)), thread_([this] {
+ScriptOutput::ScriptOutput(TakePiece take, std::chrono::milliseconds quiet_max, sys::Pipe pipe)
+    : take_(std::move(take)), quiet_max_(quiet_max), pipe_(std::move(pipe)), thread_([this] {
         result_ = run();
         has_failed_ = !*result_;
         // Whoever writes is told by the pipe that nobody reads.
@@ -41,6 +43,16 @@ ScriptOutput::ScriptOutput(TakePiece take, sys::Pipe pipe)
 
 ScriptOutput::~ScriptOutput() {
   if (thread_.joinable()) std::ignore = finish();
+}
+
+bool ScriptOutput::goes_on() {
+  pipe_.write.close();
+  if (is_at_end_ || has_failed_) return false;
+  auto const now = SteadyClock::now();
+  auto const came = came_.load();
+  if (came != came_before_) quiet_since_ = now;
+  came_before_ = came;
+  return now - quiet_since_ < quiet_max_;
 }
 
 Result<std::int64_t> ScriptOutput::finish() {
@@ -66,7 +78,11 @@ Result<std::size_t> ScriptOutput::read_piece(char* place, std::size_t room) {
     if (got < 0) {
       return fail(ErrorCode::EnvironmentError, "Can't read what the script says: {}", errno_text());
     }
-    if (got == 0) break;
+    if (got == 0) {
+      is_at_end_ = true;
+      break;
+    }
+    came_ += got;
     done += static_cast<std::size_t>(got);
     if (!was_last) continue;
     left_at_end_ -= static_cast<std::size_t>(got);
