@@ -134,3 +134,14 @@ def test_wrong_input(cluster, vm1):
     assert "has no file ../../../../etc/shadow" in cluster.refused("gnt-backup import --no-nics evil")
     cluster.ok(f"cd {EXPORTS}/evil && sed -i 's,../../../../etc/shadow,link,' config.ini && ln -s /etc/shadow link")
     assert "has no file link" in cluster.refused("gnt-backup import --no-nics evil")
+
+
+def test_others_keep_room_where_exports_lie(cluster, vm1):
+    """The controller's store is on the same file system. What a failed one wrote is gone before it is undone."""
+    cluster.ok(f"gnt-backup export -n node1.lab.test vm1 && mount -t tmpfs -o size=64M none {EXPORTS}")
+    cluster.ok("head -c 80M /dev/urandom | dd of=$(ls /srv/ganeti/file-storage/vm1/*.disk0) bs=1M conv=notrunc status=none")
+    refused = cluster.refused("gnt-backup export -n node1.lab.test vm1")
+    assert "Not enough room in" in refused and "3 MiB of them stay so" in refused
+    assert cluster.ok(f"ls -A {EXPORTS}") == ""
+    cluster.ok(f"umount {EXPORTS}")
+    assert cluster.ok("gnt-backup list --no-headers -o export").split() == ["vm1"]

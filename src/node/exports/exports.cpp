@@ -21,6 +21,9 @@ constexpr std::string_view config_file = "config.ini";
 constexpr std::string_view sums_file = "flotte.json";
 constexpr std::size_t config_bytes_max = 1 << 20;
 constexpr std::size_t dumps_max = 1000;
+// Of the file system, for others; of a large one less.
+constexpr std::int64_t reserve_part = 20;
+constexpr MiB reserve_max{256};
 constexpr mode_t directory_mode = 0750;
 constexpr mode_t private_mode = 0700;
 constexpr mode_t file_mode = 0600;
@@ -249,6 +252,16 @@ Result<void> Exports::discard(std::string const& instance) const {
   // That was not made here.
   if (is_link(directory)) return {};
   return sys::remove_tree(directory);
+}
+
+Result<void> Exports::check_room(Bytes more) const {
+  auto const space = TRY(sys::file_system_space(directory_));
+  auto const reserve = std::min(MiB{space.total.value / reserve_part}, reserve_max);
+  if (round_up(more) + reserve <= space.free) return {};
+  return fail(ErrorCode::InsufficientResources,
+              "Not enough room in {}: {} MiB are free, {} MiB of them stay so, {} MiB more are "
+              "needed",
+              directory_, space.free.value, reserve.value, round_up(more).value);
 }
 
 Result<sys::Fd> Exports::open_dump(std::string const& directory, std::string const& file) {

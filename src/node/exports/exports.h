@@ -35,6 +35,10 @@ class Exports {
   // What is half made of an instance's export, and that alone.
   Result<void> discard(std::string const& instance) const;
 
+  // InsufficientResources where so much finds no room, or only in what is left to others: the
+  // controller's store is on the same file system.
+  Result<void> check_room(Bytes more) const;
+
   // A dump, to be read.
   static Result<sys::Fd> open_dump(std::string const& directory, std::string const& file);
 
