@@ -38,6 +38,15 @@ schema::json::object texts(std::map<std::string, std::string> const& all) {
   return out;
 }
 
+// "none" is a value of some parameters; "None" is what Python writes of one that isn't there.
+schema::json::object parameters(std::map<std::string, std::string> const& all) {
+  auto out = texts(all);
+  for (auto const& [key, value] : all) {
+    if (value == none) out.erase(key);
+  }
+  return out;
+}
+
 std::optional<schema::json::object> read_nic(IniFile const& file, std::size_t index) {
   auto const at = [&](std::string_view key) {
     return file.get("instance", fmt::format("nic{}_{}", index, key));
@@ -76,7 +85,7 @@ Result<std::optional<ExportedDisk>> read_disk(IniFile const& file, std::size_t i
 schema::json::object read_backend(IniFile const& file) {
   schema::json::object params;
   if (file.has("backend")) {
-    params = texts(file.all("backend"));
+    params = parameters(file.all("backend"));
   } else {
     for (auto const& row : backend_params()) {
       if (auto const value = file.get("instance", std::string(row.name))) params[row.name] = *value;
@@ -207,13 +216,9 @@ std::optional<std::string> IniFile::get(std::string const& section, std::string 
 }
 
 std::map<std::string, std::string> IniFile::all(std::string const& section) const {
-  std::map<std::string, std::string> out;
   auto const found = sections_.find(section);
-  if (found == sections_.end()) return out;
-  for (auto const& [key, value] : found->second.values) {
-    if (lower_case(value) != "none") out[key] = value;
-  }
-  return out;
+  if (found == sections_.end()) return {};
+  return found->second.values;
 }
 
 Result<ExportedInstance> read_export(std::string_view config) {
@@ -254,7 +259,7 @@ Result<ExportedInstance> read_export(std::string_view config) {
     if (!nic) break;
     out.nics.push_back(*std::move(nic));
   }
-  out.hvparams = texts(file.all("hypervisor"));
+  out.hvparams = parameters(file.all("hypervisor"));
   out.beparams = read_backend(file);
   out.osparams = texts(file.all("os"));
   out.osparams_private = texts(file.all("os_private"));

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "model/params.h"
+
 namespace flotte::model {
 namespace {
 
@@ -108,6 +110,26 @@ TEST(ExportConfig, what_is_written_is_read_again) {
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->text(), file.text());
   EXPECT_EQ(again->get("export", "text"), "50% of\ntwo lines = [x]");
+}
+
+TEST(ExportConfig, none_is_a_value_where_it_is_one) {
+  Cluster cluster;
+  Instance instance{.uuid = InstanceId("i"), .name = "web1"};
+  instance.hypervisor = HypervisorKind::Kvm;
+  for (auto const& param : hypervisor_params(HypervisorKind::Kvm)) {
+    if (enforce_hypervisor(HypervisorKind::Kvm, {{param.name, "none"}})) {
+      instance.hvparams[param.name] = "none";
+    }
+  }
+  EXPECT_TRUE(instance.hvparams.contains("disk_cache"));
+  EXPECT_TRUE(instance.hvparams.contains("security_model"));
+  instance.osparams = {{"filesystem", "none"}, {"extra", "None"}};
+  auto const read = read_export(write_export(cluster, instance, {}, 0));
+  ASSERT_TRUE(read) << read.error().message;
+  for (auto const& [key, value] : without_globals(instance.hvparams)) {
+    EXPECT_EQ(read->hvparams.at(key), value) << std::string_view(key);
+  }
+  EXPECT_EQ(read->osparams, instance.osparams);
 }
 
 TEST(ExportConfig, one_size_of_memory_of_old_releases_stands_for_both) {
