@@ -358,9 +358,16 @@ class Planner {
     auto const& [node, path, dumps, exported] = *facts_.exported;
     plan.import_path = path;
     plan.rename_from = exported.name;
+    for (auto i = exported.disks.size(); i < instance_.disks.size(); ++i) {
+      plan.warnings.push_back(fmt::format("The export has nothing of disk {}: it stays empty", i));
+    }
     for (std::size_t i = 0; i < instance_.disks.size() && i < exported.disks.size(); ++i) {
       auto const& file = exported.disks[i].dump;
-      if (!file) continue;
+      if (!file) {
+        plan.warnings.push_back(
+            fmt::format("The export has nothing of disk {}: it stays empty", i));
+        continue;
+      }
       auto const dump = std::ranges::find(dumps, *file, &rpc::Dump::file);
       if (dump == dumps.end()) {
         return fail(ErrorCode::EnvironmentError, "The export in {} has no file {} of disk {}", path,
@@ -599,8 +606,13 @@ Result<InstanceCreate::Export> InstanceCreate::read_export(std::string const& pa
                                                            jobs::NodeReader& nodes) {
   auto found = TRY(nodes.ask(node, rpc::ExportInfo{path}));
   auto read = model::read_export(found.config);
-  if (read)
+  // It becomes part of a log's name, and what the scripts are told.
+  auto const name = read ? normalized_name(read->name) : Result<std::string>("");
+  if (!name) read = Failure(name.error());
+  if (read) {
+    read->name = *name;
     return Export{node.uuid, std::move(found.path), std::move(found.dumps), *std::move(read)};
+  }
   return fail(read.error().code, "The export in {} can't be imported: config.ini: {}", found.path,
               read.error().message);
 }

@@ -134,6 +134,9 @@ def test_wrong_input(cluster, vm1):
     assert "has no file ../../../../etc/shadow" in cluster.refused("gnt-backup import --no-nics evil")
     cluster.ok(f"cd {EXPORTS}/evil && sed -i 's,../../../../etc/shadow,link,' config.ini && ln -s /etc/shadow link")
     assert "has no file link" in cluster.refused("gnt-backup import --no-nics evil")
+    # Its name becomes part of a log's name.
+    cluster.ok(f"sed -i 's,^name = .*,name = ../../../../root/evil,' {EXPORTS}/evil/config.ini")
+    assert "Invalid hostname '../../../../root/evil'" in cluster.refused("gnt-backup import --no-nics evil")
 
 
 def test_others_keep_room_where_exports_lie(cluster, vm1):
