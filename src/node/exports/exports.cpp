@@ -68,13 +68,19 @@ Result<std::string> read_small(std::string const& path) {
   return sys::read_file(path, config_bytes_max);
 }
 
-// What the file of another version or somebody's hand says is as good as none.
-Sums read_sums(std::string const& directory) {
-  auto const text = read_small(in(directory, sums_file));
-  if (!text) return {};
-  auto const parsed = schema::parse(*text);
-  if (!parsed) return {};
-  return schema::decode<Sums>(*parsed, schema::UnknownKeys::Ignore).value_or(Sums());
+// Those that Ganeti made have none. One that says nothing is no reason to believe the dumps.
+Result<Sums> read_sums(std::string const& directory) {
+  auto const path = in(directory, sums_file);
+  if (!sys::exists(path) && !is_link(path)) return Sums();
+  auto const text = TRY(read_small(path));
+  auto const parsed = schema::parse(text);
+  auto sums = parsed ? schema::decode<Sums>(*parsed, schema::UnknownKeys::Ignore)
+                     : Result<Sums>(Failure(parsed.error()));
+  if (sums) return sums;
+  return fail(ErrorCode::WrongState,
+              "{} can't be read: {}; without it nobody knows whether the dumps are what was "
+              "exported: remove it to import them all the same",
+              path, sums.error().message);
 }
 
 }  // namespace
@@ -123,7 +129,8 @@ Result<void> Exports::finish(rpc::ExportFinish const& call, Warns const& warns) 
   TRY(settle(call.instance));
   auto const config = read_small(in(finished, config_file));
   // Asked again by who did not get the answer; what has its place now is the one of before.
-  if (config && *config == call.config && read_sums(finished).dumps == call.dumps) {
+  if (config && *config == call.config &&
+      read_sums(finished).value_or(Sums()).dumps == call.dumps) {
     if (auto const gone = put_away(call.instance, made); !gone) warns(gone.error().message);
     return {};
   }
@@ -210,7 +217,7 @@ Result<rpc::ExportContent> Exports::info(std::string const& path) const {
                 content.path, config.error().message);
   }
   content.config = *config;
-  auto const sums = read_sums(content.path);
+  auto const sums = TRY(read_sums(content.path));
   for (auto const& name : sys::names_in(content.path)) {
     auto const size = size_of_file(in(content.path, name));
     if (!size || name == config_file || name == sums_file) continue;

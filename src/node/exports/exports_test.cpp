@@ -125,6 +125,19 @@ TEST_F(ExportsTest, a_file_is_no_export) {
   EXPECT_THAT(all_names(), ElementsAre("empty.new", "zzz.new"));
 }
 
+TEST_F(ExportsTest, checksums_that_can_not_be_read_are_not_as_good_as_none) {
+  make("a", "first");
+  std::ofstream(directory_ + "/a/flotte.json") << "{\"dumps\": [{";
+  auto const broken = exports_.info("a");
+  ASSERT_FALSE(broken);
+  EXPECT_THAT(broken.error().message, HasSubstr("/a/flotte.json can't be read"));
+  fs::remove(directory_ + "/a/flotte.json");
+  auto const without = exports_.info("a");
+  ASSERT_TRUE(without) << without.error().message;
+  ASSERT_EQ(without->dumps.size(), 1U);
+  EXPECT_EQ(without->dumps[0].checksum, "");
+}
+
 TEST_F(ExportsTest, asked_twice_it_is_finished_once) {
   make("a", "first");
   make("a", "second");
