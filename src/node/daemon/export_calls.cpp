@@ -22,7 +22,7 @@ StreamWatcher told_of(TransferProgress& told, rpc::Progress const& progress) {
                       std::string_view line) { return !progress || progress(rpc::say_line(line)); },
           .is_at =
               [&told](std::int64_t bytes, std::int64_t total) {
-                told.set_total(total);
+                if (total > 0) told.set_total(total);
                 return told.tell(bytes);
               }};
 }
@@ -39,6 +39,19 @@ Result<rpc::DiskSpec const*> disk_at(rpc::InstanceSpec const& spec, std::int64_t
   auto const count = static_cast<std::int64_t>(spec.disks.size());
   if (index >= 0 && index < count) return &spec.disks[static_cast<std::size_t>(index)];
   return fail(ErrorCode::WrongInput, "Instance {} has no disk {}", spec.name, index);
+}
+
+// A script may write behind the end of a file, and it grows.
+Result<void> check_not_grown(rpc::DiskSpec const& disk, std::string const& path) {
+  auto const size = to_bytes(disk.disk.size);
+  struct stat now{};
+  if (::stat(path.c_str(), &now) != 0 || !S_ISREG(now.st_mode) || now.st_size <= size.value) {
+    return {};
+  }
+  return fail(ErrorCode::WrongInput,
+              "The import script wrote {} bytes onto disk {}, which has {}: make it as large as it "
+              "was when it was exported",
+              now.st_size, disk.index, size.value);
 }
 
 Result<void> check_same(rpc::ImportDisk const& call, rpc::Dump const& found) {
@@ -141,7 +154,7 @@ Result<rpc::Dump> ExportCalls::copy_dump(rpc::DiskSpec const& disk, std::string 
     room = exports_.check_room({});
     return room && (!progress || progress(line));
   };
-  auto const copied = copy_disk({from, dump, &checksum}, goes_on);
+  auto const copied = copy_disk({from, dump, &checksum, size.value}, goes_on);
   TRY(room);
   TRY(copied);
   return rpc::Dump{.size = size, .checksum = checksum.of(size.value)};
@@ -154,7 +167,8 @@ Result<rpc::Dump> ExportCalls::write_dump(StreamedDisk const& from, std::string 
   sys::Fd const file(sys::open_to_write(dump));
   if (file.get() < 0) return cant("write", dump);
   PieceChecksum checksum;
-  TransferProgress told("exporting", 0, progress);
+  // Until the script says how much it will be.
+  TransferProgress told("exporting", to_bytes(from.disk().disk.size).value, progress);
   auto const take = [&](std::int64_t at, std::string_view piece) -> Result<void> {
     checksum.add(at, piece);
     if (is_zeros(piece)) return {};
@@ -177,6 +191,8 @@ Result<rpc::Nothing> ExportCalls::import_disk(rpc::ImportDisk const& call,
     auto const found =
         TRY(read_dump({spec, call.index, paths, call.debug_level}, said, file, progress));
     TRY(check_same(call, found));
+    TRY(check_not_grown(known_at(spec.disks, static_cast<std::size_t>(call.index)),
+                        known_at(paths, static_cast<std::size_t>(call.index))));
     return rpc::Nothing{};
   }
   // By its descriptor: the file that was looked at.
