@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/lookup.h"
@@ -14,16 +15,17 @@ class PredictedSize {
  public:
   explicit PredictedSize(int fd) : fd_(fd) {}
 
-  // 0 as long as nobody knows.
+  // 0 as long as nobody knows. Also what else is written there is read: who writes it must not
+  // wait.
   std::int64_t get() {
-    if (size_ > 0) return size_;
-    char buffer[64];
-    auto const got = ::read(fd_, buffer, sizeof buffer);
-    if (got > 0 && said_.size() < sizeof buffer)
-      said_.append(buffer, static_cast<std::size_t>(got));
+    char buffer[4096];
+    for (ssize_t got = 0; (got = ::read(fd_, buffer, sizeof buffer)) > 0;) {
+      if (said_.size() < sizeof buffer) said_.append(buffer, static_cast<std::size_t>(got));
+    }
     auto const end = said_.find('\n');
-    if (end != std::string::npos) std::from_chars(said_.data(), said_.data() + end, size_);
-    return size_;
+    if (size_ > 0 || end == std::string::npos) return size_;
+    std::from_chars(said_.data(), said_.data() + end, size_);
+    return size_ = std::max<std::int64_t>(size_, 0);
   }
 
  private:
@@ -84,10 +86,22 @@ Result<std::int64_t> run_import_script(OsDefinitions& os, StreamedDisk const& to
                                      return line.empty() ? watcher.is_at(input->bytes(), total)
                                                          : watcher.says(line);
                                    });
-  if (done) return input->finish();
+  auto const goes_on = [&] { return watcher.is_at(input->bytes(), total); };
   // Where nothing more came, the script's failure is only what followed.
-  if (input->has_failed()) TRY(input->finish());
-  return Failure(done.error());
+  if (input->has_failed()) TRY(input->finish(goes_on));
+  TRY(done);
+  auto const all = TRY(input->finish(goes_on));
+  auto const unread = all - input->read_bytes();
+  if (unread == 0) return all;
+  if (unread == all) {
+    return fail(ErrorCode::EnvironmentError,
+                "The import script read nothing of the {} bytes that disk {} had", all, to.index);
+  }
+  watcher.says(
+      fmt::format(" - WARNING: The import script did not read the last {} of the {} bytes "
+                  "that disk {} had",
+                  unread, all, to.index));
+  return all;
 }
 
 }  // namespace flotte::node

@@ -1,6 +1,7 @@
 #include "node/exports/script_stream.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/boundary.h"
 #include "node/storage/checksum.h"
 #include "node/storage/disk_io.h"
 #include "sys/deeds.h"
@@ -35,7 +37,7 @@ Result<std::unique_ptr<ScriptOutput>> ScriptOutput::start(TakePiece take,
 
 ScriptOutput::ScriptOutput(TakePiece take, std::chrono::milliseconds quiet_max, sys::Pipe pipe)
     : take_(std::move(take)), quiet_max_(quiet_max), pipe_(std::move(pipe)), thread_([this] {
-        result_ = run();
+        result_ = boundary("What a script writes", [this] { return run(); });
         has_failed_ = !*result_;
         // Whoever writes is told by the pipe that nobody reads.
         pipe_.read.close();
@@ -112,21 +114,32 @@ Result<std::unique_ptr<ScriptInput>> ScriptInput::start(GivePiece give) {
 
 ScriptInput::ScriptInput(GivePiece give, sys::Pipe pipe)
     : give_(std::move(give)), pipe_(std::move(pipe)), thread_([this] {
-        result_ = run();
+        result_ = boundary("What a script reads", [this] { return run(); });
         has_failed_ = !*result_;
         pipe_.write.close();
+        has_ended_ = true;
       }) {}
 
 ScriptInput::~ScriptInput() {
   is_given_up_ = true;
-  if (thread_.joinable()) std::ignore = finish();
+  if (thread_.joinable()) std::ignore = finish([] { return false; });
 }
 
-Result<std::int64_t> ScriptInput::finish() {
+Result<std::int64_t> ScriptInput::finish(std::function<bool()> const& goes_on) {
+  // What lies in the pipe nobody has read.
+  int left = 0;
+  if (::ioctl(pipe_.read.get(), FIONREAD, &left) == 0) left_in_pipe_ = left;
   pipe_.read.close();
   has_script_ended_ = true;
+  while (!has_ended_ && !is_given_up_) {
+    is_given_up_ = !goes_on();
+    if (!is_given_up_) std::this_thread::sleep_for(std::chrono::milliseconds(poll_ms));
+  }
+  auto const was_given_up = is_given_up_ && !has_ended_;
   thread_.join();
-  return *result_;
+  if (!was_given_up || !*result_) return *result_;
+  return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError,
+                 "The reading of the rest, which the script did not want, was ended");
 }
 
 Result<std::int64_t> ScriptInput::run() {
@@ -144,7 +157,9 @@ Result<std::int64_t> ScriptInput::run() {
       auto const count = sys::write(pipe_.write.get(), content);
       if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (count < 0) is_read = false;
-      if (is_read) content.remove_prefix(static_cast<std::size_t>(count));
+      if (!is_read) continue;
+      content.remove_prefix(static_cast<std::size_t>(count));
+      taken_ += count;
     }
     bytes_ = at;
     if (is_last) break;

@@ -79,8 +79,11 @@ class ScriptInput {
   int script_end() const { return pipe_.read.get(); }
   std::int64_t bytes() const { return bytes_; }
   bool has_failed() const { return has_failed_; }
-  // After the script: takes the rest, too; how many bytes it was.
-  Result<std::int64_t> finish();
+  // After the script: takes the rest, too; how many bytes it was. Asks now and then whether it
+  // shall.
+  Result<std::int64_t> finish(std::function<bool()> const& goes_on);
+  // After that: how many the script has read.
+  std::int64_t read_bytes() const { return taken_ - left_in_pipe_; }
 
  private:
   ScriptInput(GivePiece give, sys::Pipe pipe);
@@ -91,6 +94,9 @@ class ScriptInput {
   std::atomic<std::int64_t> bytes_ = 0;
   std::atomic<bool> has_script_ended_ = false;
   std::atomic<bool> is_given_up_ = false;
+  std::atomic<bool> has_ended_ = false;
+  std::atomic<std::int64_t> taken_ = 0;  // by the pipe
+  std::int64_t left_in_pipe_ = 0;
   std::atomic<bool> has_failed_ = false;
   std::optional<Result<std::int64_t>> result_;
   std::thread thread_;

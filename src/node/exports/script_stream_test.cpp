@@ -63,9 +63,13 @@ class ScriptStreamTest : public ::testing::Test {
     came_ += content;
     return {};
   };
-  std::atomic<bool> is_wanted_ = true;
-  StreamWatcher watcher_{.says = [this](std::string_view) { return is_wanted_.load(); },
-                         .is_at = [this](std::int64_t, std::int64_t) { return is_wanted_.load(); }};
+  std::vector<std::string> said_;
+  StreamWatcher watcher_{.says =
+                             [this](std::string_view line) {
+                               said_.emplace_back(line);
+                               return true;
+                             },
+                         .is_at = [](std::int64_t, std::int64_t) { return true; }};
 };
 
 TEST_F(ScriptStreamTest, all_that_a_script_writes_comes) {
@@ -134,11 +138,57 @@ TEST_F(ScriptStreamTest, a_script_gets_all_of_it) {
   EXPECT_TRUE(contents_of(root_.path() + "/got") == text);
 }
 
-TEST_F(ScriptStreamTest, a_script_need_not_read_all) {
-  script("import", "head -c 5");
+TEST_F(ScriptStreamTest, what_a_script_did_not_read_is_said) {
+  script("import", "head -c 5 > /dev/null");
   auto const done = run_import(std::string(3 * piece, 'y'));
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(*done, static_cast<std::int64_t>(3 * piece));
+  ASSERT_FALSE(said_.empty());
+  EXPECT_THAT(said_.back(), HasSubstr("WARNING: The import script did not read the last"));
+}
+
+TEST_F(ScriptStreamTest, one_that_reads_nothing_has_failed) {
+  script("import", "exit 0");
+  for (auto const size : {std::size_t{5}, 3 * piece}) {
+    auto const done = run_import(std::string(size, 'y'));
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().message,
+              fmt::format("The import script read nothing of the {} bytes that disk 0 had", size));
+  }
+  EXPECT_TRUE(run_import(""));
+}
+
+// Of a large dump that takes long.
+TEST_F(ScriptStreamTest, the_rest_is_not_read_for_whom_nobody_waits) {
+  auto const input = ScriptInput::start([](std::span<char> room) -> Result<std::size_t> {
+    std::this_thread::sleep_for(1ms);
+    return room.size();
+  });
+  ASSERT_TRUE(input);
+  int asked = 0;
+  EXPECT_FALSE((*input)->finish([&] { return ++asked < 3; }));
+  EXPECT_EQ(asked, 3);
+}
+
+TEST_F(ScriptStreamTest, what_is_thrown_is_an_error) {
+  script("export", "yes");
+  take_ = [](std::int64_t, std::string_view) -> Result<void> { throw std::bad_alloc(); };
+  auto const done = run_export();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::InternalError);
+}
+
+TEST_F(ScriptStreamTest, who_says_more_than_a_size_does_not_wait) {
+  script("export", "yes 77 | head -c 1000000 >&$EXP_SIZE_FD; echo end");
+  std::int64_t total = 0;
+  watcher_.is_at = [&](std::int64_t, std::int64_t of) {
+    total = of;
+    return true;
+  };
+  auto const done = run_export();
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(came_, "end\n");
+  EXPECT_EQ(total, 77);
 }
 
 }  // namespace
