@@ -139,6 +139,23 @@ Result<void> restart(Plan const& plan, jobs::JobContext& job) {
   return {};
 }
 
+// A script that does nothing succeeds, too. Whose disks go afterwards has nothing else, and the
+// export of before may be a good one.
+Result<void> check_dumps(Plan const& plan, std::vector<rpc::Dump> const& dumps,
+                         jobs::JobContext& job) {
+  for (std::size_t i = 0; i < dumps.size(); ++i) {
+    if (plan.spec.os.empty() || dumps[i].size > Bytes{0}) continue;
+    auto const says =
+        fmt::format("The export script of {} wrote nothing of disk {}", plan.spec.os, i);
+    if (plan.removes) {
+      return fail(ErrorCode::WrongState,
+                  "{}: the instance is not removed, and an export of before stays", says);
+    }
+    job.warn(fmt::format("{}: it will be empty after an import", says));
+  }
+  return {};
+}
+
 Result<void> copy(Plan const& plan, std::string const& node, jobs::JobContext& job) {
   auto const spec = current_spec(plan);
   std::vector<rpc::Dump> dumps;
@@ -153,6 +170,7 @@ Result<void> copy(Plan const& plan, std::string const& node, jobs::JobContext& j
                       .logs_output = true})));
     job.log(fmt::format("{} finished sending data", what));
   }
+  TRY(check_dumps(plan, dumps, job));
   job.log(fmt::format("Finalizing export on {}", node));
   TRY(job.step("Finishing the export", plan.node,
                rpc::ExportFinish{spec.name, plan.config, std::move(dumps)}, {.logs_output = true}));

@@ -148,3 +148,21 @@ def test_others_keep_room_where_exports_lie(cluster, vm1):
     assert cluster.ok(f"ls -A {EXPORTS}") == ""
     cluster.ok(f"umount {EXPORTS}")
     assert cluster.ok("gnt-backup list --no-headers -o export").split() == ["vm1"]
+
+
+def test_a_script_does_not_write_behind_the_end_of_a_disk(cluster, vm1):
+    cluster.ok("gnt-backup export -n node1.lab.test vm1")
+    refused = cluster.refused("gnt-backup import --src-dir vm1 --net 0:link=br0 --disk 0:size=512M --disk 1:size=4M vm2")
+    assert "The import script wrote 8388608 bytes onto disk 1, which has 4194304" in refused
+    assert cluster.ok("gnt-instance list --no-headers -o name").split() == ["vm1"]
+    assert cluster.ok("ls /srv/ganeti/file-storage").split() == ["vm1"]
+
+
+def test_a_script_that_does_nothing_takes_nothing_away(cluster, vm1):
+    cluster.ok("gnt-backup export -n node1.lab.test vm1")
+    cluster.ok("gnt-instance modify --os-type=noop vm1")
+    assert "The export script of noop wrote nothing of disk 0: the instance is not removed" in cluster.refused("gnt-backup export -n node1.lab.test --remove-instance vm1")
+    assert cluster.ok("gnt-instance list --no-headers -o name,os vm1").split() == ["vm1", "noop"]
+    assert "os = raw" in cluster.ok(f"cat {EXPORTS}/vm1/config.ini")
+    assert get(cluster, "vm1") == "precious"
+    assert "WARNING: The export script of noop wrote nothing of disk 1" in cluster.ok("gnt-backup export -n node1.lab.test vm1")
