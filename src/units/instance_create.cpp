@@ -1,9 +1,11 @@
 #include "units/instance_create.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 
 #include "base/lookup.h"
+#include "base/paths.h"
 #include "jobs/job_context.h"
 #include "model/disk_templates.h"
 #include "model/hypervisor_rules.h"
@@ -25,6 +27,20 @@ constexpr std::chrono::hours os_timeout{24};
 
 bool adopts(json::object const& disk) {
   return disk.contains("adopt");
+}
+
+// Of what is imported: a shell completes "web1" to "web1/".
+std::string source_of(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return std::string(path);
+}
+
+// Whose export lies there, however it is named; a directory elsewhere is nobody's.
+std::optional<std::string> export_at(std::string const& source) {
+  if (!source.starts_with('/')) return source;
+  auto const path = std::filesystem::path(source).lexically_normal();
+  if (!path.parent_path().string().ends_with(Paths().exports())) return std::nullopt;
+  return path.filename().string();
 }
 
 // Everything that plan() works out, in the order in which it is worked out.
@@ -546,9 +562,9 @@ Result<jobs::LockSet> InstanceCreate::locks(Op const& op, model::Cluster const& 
   auto const name = TRY(normalized_name(op.instance_name));
   jobs::LockSet locks{jobs::exclusive(jobs::LockLevel::Instance, name)};
   // Nobody makes its export anew or removes it meanwhile.
-  if (auto const source = op.src_path.value_or(name);
-      op.mode == "import" && source != name && !source.starts_with('/')) {
-    locks.push_back(jobs::shared(jobs::LockLevel::Instance, source));
+  if (auto const source = export_at(source_of(op.src_path.value_or(name)));
+      op.mode == "import" && source && *source != name) {
+    locks.push_back(jobs::shared(jobs::LockLevel::Instance, *source));
   }
   if (!op.pnode) {
     locks.push_back(jobs::all_shared(jobs::LockLevel::Node));
@@ -577,7 +593,7 @@ Result<std::optional<InstanceCreate::Export>> InstanceCreate::find_export(
     return fail(ErrorCode::WrongInput,
                 "src_node, src_node_uuid, src_path and compress are for mode 'import'");
   }
-  auto const path = op.src_path.value_or(TRY(normalized_name(op.instance_name)));
+  auto const path = source_of(op.src_path.value_or(TRY(normalized_name(op.instance_name))));
   TRY(check_compression(cluster.settings(), op.compress));
   if (op.src_node_uuid && !op.src_node) {
     return fail(ErrorCode::WrongInput, "src_node_uuid is for where src_node is given");
@@ -592,13 +608,21 @@ Result<std::optional<InstanceCreate::Export>> InstanceCreate::find_export(
                 "Importing an instance from a path requires a source node option; --src-node");
   }
   auto const online = cluster.online_nodes();
+  std::string silent;
   for (auto const& [id, answer] : TRY(nodes.ask_all(online, rpc::ExportList{}))) {
-    if (!answer || std::ranges::find(answer->names, path) == answer->names.end()) continue;
-    return read_export(path, *TRY(cluster.node(id)), nodes);
+    auto const node = TRY(cluster.node(id));
+    if (!answer) {
+      silent +=
+          fmt::format("; node {} did not say what it has: {}", node->name, answer.error().message);
+      continue;
+    }
+    if (std::ranges::find(answer->names, path) == answer->names.end()) continue;
+    return read_export(path, *node, nodes);
   }
   return fail(ErrorCode::WrongInput,
-              "No export found for relative path {}; 'gnt-backup list' shows those that there are",
-              path);
+              "No export found for relative path {}; 'gnt-backup list' shows those that there "
+              "are{}",
+              path, silent);
 }
 
 Result<InstanceCreate::Export> InstanceCreate::read_export(std::string const& path,

@@ -401,5 +401,29 @@ TEST(InstanceCreate, a_number_is_no_larger_a_size_than_a_text) {
   EXPECT_EQ(error_of(op), "The amount '9223372036854775807' is too large");
 }
 
+// Nobody makes it anew or removes it meanwhile.
+TEST(InstanceCreate, locks_the_export_however_it_is_named) {
+  auto const locked = [](std::string const& source) {
+    opcodes::InstanceCreate op;
+    op.instance_name = "web1.example";
+    op.mode = "import";
+    op.src_path = source;
+    std::vector<std::string> names;
+    auto const locks = InstanceCreate::locks(op, a_cluster()).value();
+    for (auto const& lock : locks) {
+      if (lock.level == jobs::LockLevel::Instance) names.push_back(lock.name);
+    }
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  for (auto const* source :
+       {"web0", "web0/", "/var/lib/ganeti/export/web0", "/var/lib/ganeti/export/web0//",
+        "/var/lib/ganeti/../ganeti/export/./web0"}) {
+    EXPECT_EQ(locked(source), Names({"web1.example", "web0"})) << source;
+  }
+  EXPECT_EQ(locked("/root/web0"), Names({"web1.example"}));
+  EXPECT_EQ(locked("web1.example/"), Names({"web1.example"}));
+}
+
 }  // namespace
 }  // namespace flotte::units

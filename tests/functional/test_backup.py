@@ -85,7 +85,7 @@ def test_scripts_of_the_os(cluster, vm1):
     assert "exporting disk 0" in said
     uuid = first_uuid(cluster)
     assert cluster.ok(f"cat {EXPORTS}/vm1/{uuid}").strip() == "suoicerp"
-    said = cluster.ok("gnt-backup import --src-dir vm1 --net 0:link=br0 vm2")
+    said = cluster.ok("gnt-backup import --src-dir vm1/ --net 0:link=br0 vm2")
     assert "called vm1, now vm2" in said
     assert get(cluster, "vm2") == "precious"
     cluster.ok("rm -r /srv/ganeti/os/turned")
