@@ -1,7 +1,6 @@
 #include "node/exports/script_stream.h"
 
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -127,8 +126,7 @@ ScriptInput::~ScriptInput() {
 
 Result<std::int64_t> ScriptInput::finish(std::function<bool()> const& goes_on) {
   // What lies in the pipe nobody has read.
-  int left = 0;
-  if (::ioctl(pipe_.read.get(), FIONREAD, &left) == 0) left_in_pipe_ = left;
+  left_in_pipe_ = sys::bytes_waiting(pipe_.read);
   pipe_.read.close();
   has_script_ended_ = true;
   while (!has_ended_ && !is_given_up_) {
