@@ -1,8 +1,10 @@
 #include "model/export_config.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/lookup.h"
+#include "base/size.h"
 #include "base/text.h"
 #include "model/params.h"
 
@@ -38,6 +40,15 @@ schema::json::object texts(std::map<std::string, std::string> const& all) {
   return out;
 }
 
+// "none" is a value of some parameters; "None" is what Python writes of one that isn't there.
+schema::json::object parameters(std::map<std::string, std::string> const& all) {
+  auto out = texts(all);
+  for (auto const& [key, value] : all) {
+    if (value == none) out.erase(key);
+  }
+  return out;
+}
+
 std::optional<schema::json::object> read_nic(IniFile const& file, std::size_t index) {
   auto const at = [&](std::string_view key) {
     return file.get("instance", fmt::format("nic{}_{}", index, key));
@@ -67,16 +78,52 @@ Result<std::optional<ExportedDisk>> read_disk(IniFile const& file, std::size_t i
     if (!number || *number <= 0) {
       return fail(ErrorCode::WrongInput, "disk{}_size is '{}', which is no size", index, *size);
     }
+    TRY(parse_size(*size));
     disk.size = MiB{*number};
   }
   return std::optional(std::move(disk));
+}
+
+// The numbers of all that are there: "disk3_size" is of 3.
+std::set<std::size_t> numbers_of(IniFile const& file, std::string_view kind,
+                                 std::vector<std::string_view> const& keys) {
+  std::set<std::size_t> numbers;
+  for (auto const& [key, value] : file.all("instance")) {
+    auto const rest = key.starts_with(kind) ? std::string_view(key).substr(kind.size()) : "";
+    auto const underline = rest.find('_');
+    if (underline == std::string_view::npos) continue;
+    auto const number = whole_number(rest.substr(0, underline));
+    auto const is_one = std::ranges::find(keys, rest.substr(underline + 1)) != keys.end();
+    if (is_one && number && *number >= 0 && file.get("instance", key)) {
+      numbers.insert(static_cast<std::size_t>(*number));
+    }
+  }
+  return numbers;
+}
+
+// All that it says it has, without a gap.
+Result<void> check_count(IniFile const& file, std::string_view kind, std::size_t count,
+                         std::vector<std::string_view> const& keys) {
+  auto const numbers = numbers_of(file, kind, keys);
+  if (numbers.size() > devices_max) {
+    return fail(ErrorCode::WrongInput, "It has {} {}s, and an instance has at most {}",
+                numbers.size(), kind, devices_max);
+  }
+  if (!numbers.empty() && *numbers.rbegin() >= count) {
+    return fail(ErrorCode::WrongInput, "{} {} is missing, and {} {} is there", kind, count, kind,
+                *numbers.rbegin());
+  }
+  auto const said = file.get("instance", fmt::format("{}_count", kind));
+  if (!said || whole_number(*said) == static_cast<std::int64_t>(count)) return {};
+  return fail(ErrorCode::WrongInput, "{}_count is '{}', and {} of them are there", kind, *said,
+              count);
 }
 
 // Ganeti before 2.6 knew one size of memory.
 schema::json::object read_backend(IniFile const& file) {
   schema::json::object params;
   if (file.has("backend")) {
-    params = texts(file.all("backend"));
+    params = parameters(file.all("backend"));
   } else {
     for (auto const& row : backend_params()) {
       if (auto const value = file.get("instance", std::string(row.name))) params[row.name] = *value;
@@ -207,13 +254,9 @@ std::optional<std::string> IniFile::get(std::string const& section, std::string 
 }
 
 std::map<std::string, std::string> IniFile::all(std::string const& section) const {
-  std::map<std::string, std::string> out;
   auto const found = sections_.find(section);
-  if (found == sections_.end()) return out;
-  for (auto const& [key, value] : found->second.values) {
-    if (lower_case(value) != "none") out[key] = value;
-  }
-  return out;
+  if (found == sections_.end()) return {};
+  return found->second.values;
 }
 
 Result<ExportedInstance> read_export(std::string_view config) {
@@ -254,7 +297,9 @@ Result<ExportedInstance> read_export(std::string_view config) {
     if (!nic) break;
     out.nics.push_back(*std::move(nic));
   }
-  out.hvparams = texts(file.all("hypervisor"));
+  TRY(check_count(file, "disk", out.disks.size(), {"size", "dump"}));
+  TRY(check_count(file, "nic", out.nics.size(), {"mac"}));
+  out.hvparams = parameters(file.all("hypervisor"));
   out.beparams = read_backend(file);
   out.osparams = texts(file.all("os"));
   out.osparams_private = texts(file.all("os_private"));

@@ -23,7 +23,7 @@ class IniFile {
   bool has(std::string const& section) const { return sections_.contains(section); }
   // None where it is missing, or "None" as Python writes what isn't there.
   std::optional<std::string> get(std::string const& section, std::string const& key) const;
-  // All of a section, without those that are "None".
+  // All of a section, as it stands there.
   std::map<std::string, std::string> all(std::string const& section) const;
 
  private:

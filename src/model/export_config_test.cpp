@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "model/params.h"
+
 namespace flotte::model {
 namespace {
 
@@ -110,6 +112,26 @@ TEST(ExportConfig, what_is_written_is_read_again) {
   EXPECT_EQ(again->get("export", "text"), "50% of\ntwo lines = [x]");
 }
 
+TEST(ExportConfig, none_is_a_value_where_it_is_one) {
+  Cluster cluster;
+  Instance instance{.uuid = InstanceId("i"), .name = "web1"};
+  instance.hypervisor = HypervisorKind::Kvm;
+  for (auto const& param : hypervisor_params(HypervisorKind::Kvm)) {
+    if (enforce_hypervisor(HypervisorKind::Kvm, {{param.name, "none"}})) {
+      instance.hvparams[param.name] = "none";
+    }
+  }
+  EXPECT_TRUE(instance.hvparams.contains("disk_cache"));
+  EXPECT_TRUE(instance.hvparams.contains("security_model"));
+  instance.osparams = {{"filesystem", "none"}, {"extra", "None"}};
+  auto const read = read_export(write_export(cluster, instance, {}, 0));
+  ASSERT_TRUE(read) << read.error().message;
+  for (auto const& [key, value] : without_globals(instance.hvparams)) {
+    EXPECT_EQ(read->hvparams.at(key), value) << std::string_view(key);
+  }
+  EXPECT_EQ(read->osparams, instance.osparams);
+}
+
 TEST(ExportConfig, one_size_of_memory_of_old_releases_stands_for_both) {
   auto const read = read_export(
       "[export]\nversion = 0\nos = noop\n[instance]\nname = web1\nmemory = 256\nvcpus = 1\n");
@@ -134,6 +156,33 @@ TEST(ExportConfig, what_is_wrong_is_named) {
   EXPECT_THAT(why("[export]\nversion = 0\ncompression = gzip\n[instance]\nname = x\n"),
               HasSubstr("compressed by 'gzip'"));
   EXPECT_THAT(why("[export\n"), HasSubstr("Line 1: '[' without ']'"));
+}
+
+TEST(ExportConfig, one_that_has_not_all_that_it_says_is_refused) {
+  auto const why = [](std::string const& devices) {
+    auto const read = read_export("[export]\nversion = 0\n[instance]\nname = x\n" + devices);
+    return read ? std::string("(fine)") : read.error().message;
+  };
+  EXPECT_EQ(why("disk0_size = 4\ndisk1_size = 4\ndisk_count = 2\nnic_count = 0\n"), "(fine)");
+  EXPECT_EQ(why("disk0_size = 4\ndisk_count = 2\n"), "disk_count is '2', and 1 of them are there");
+  EXPECT_EQ(why("disk0_size = 4\ndisk_count = many\n"),
+            "disk_count is 'many', and 1 of them are there");
+  EXPECT_EQ(why("disk0_size = 4\ndisk2_size = 4\n"), "disk 1 is missing, and disk 2 is there");
+  EXPECT_EQ(why("disk2_dump = x\n"), "disk 0 is missing, and disk 2 is there");
+  EXPECT_EQ(why("nic0_mac = aa:00:00:00:00:01\nnic_count = 2\n"),
+            "nic_count is '2', and 1 of them are there");
+  EXPECT_EQ(why("nic1_mac = aa:00:00:00:00:01\nnic_count = 1\n"),
+            "nic 0 is missing, and nic 1 is there");
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += fmt::format("disk{}_size = 4\n", i);
+  EXPECT_EQ(why(many), "It has 17 disks, and an instance has at most 16");
+}
+
+TEST(ExportConfig, no_disk_is_larger_than_a_text_may_say) {
+  auto const read = read_export(
+      "[export]\nversion = 0\n[instance]\nname = x\ndisk0_size = 9223372036854775807\n");
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().message, HasSubstr("too large"));
 }
 
 }  // namespace

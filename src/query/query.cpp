@@ -6,6 +6,7 @@
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/serialize.hpp>
 #include <cmath>
+#include <set>
 
 #include "base/text.h"
 
@@ -252,8 +253,9 @@ Result<std::vector<Row>> rows_of(Request const& request, model::Cluster const& c
     }
   } else if (request.what == "export") {
     auto const lookup = [&](auto const& name) { return cluster.node(std::string_view(name)); };
+    std::set<NodeId> seen;  // named twice it has its exports once
     for (auto const* one : TRY(chosen(request, "Node", cluster.nodes(), lookup))) {
-      add_exports(cluster, live, *one, rows);
+      if (seen.insert(one->uuid).second) add_exports(cluster, live, *one, rows);
     }
   } else {
     for (auto const& object : objects) {

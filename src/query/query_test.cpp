@@ -313,6 +313,9 @@ TEST_F(Exports, a_node_without_one_has_no_row) {
 TEST_F(Exports, are_those_of_the_nodes_that_are_named) {
   EXPECT_EQ(listed({{"names", json::array{"node1"}}, {"fields", json::array{"export"}}}),
             R"([[[0,"web1.example"]],[[0,"old.example"]]])");
+  EXPECT_EQ(
+      listed({{"names", json::array{"node1", "node1.example"}}, {"fields", json::array{"export"}}}),
+      R"([[[0,"web1.example"]],[[0,"old.example"]]])");
   EXPECT_EQ(listed({{"names", json::array{"web1"}}}), "Node name web1 not found");
 }
 

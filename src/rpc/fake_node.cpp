@@ -121,6 +121,8 @@ class Deeds : public FakeStorage {
     return Nothing{};
   }
 
+  static std::string half_made(std::string const& instance) { return "." + instance + ".new"; }
+
   Result<Dump> export_disk(ExportDisk const& call, Progress const& progress) {
     auto const& spec = call.instance;
     auto const& disk = *TRY(disk_for_copy(spec, call.index, call.from_snapshot));
@@ -135,7 +137,7 @@ class Deeds : public FakeStorage {
     Dump dump{.file = disk.disk.uuid.text(),
               .size = to_bytes(disk.size),
               .checksum = "of " + disk.installed_os};
-    auto& dumps = state_.exports[spec.name + ".new"].dumps;
+    auto& dumps = state_.exports[half_made(spec.name)].dumps;
     std::erase_if(dumps, [&](Dump const& one) { return one.file == dump.file; });
     dumps.push_back(dump);
     return dump;
@@ -148,22 +150,24 @@ class Deeds : public FakeStorage {
                          finished->second.config == call.config &&
                          finished->second.dumps == call.dumps;
     if (is_done) {
-      state_.exports.erase(call.instance + ".new");
+      state_.exports.erase(half_made(call.instance));
       return Nothing{};
     }
-    auto const made = state_.exports.find(call.instance + ".new");
+    auto const made = state_.exports.find(half_made(call.instance));
     if (made == state_.exports.end()) {
       return fail(ErrorCode::WrongState, "There is no export of {} that could be finished",
                   call.instance);
     }
     state_.exports[call.instance] = {call.config, call.dumps};
-    state_.exports.erase(call.instance + ".new");
+    state_.exports.erase(half_made(call.instance));
     return Nothing{};
   }
 
   Result<ExportNames> list_exports() {
     ExportNames list;
-    for (auto const& [name, content] : state_.exports) list.names.push_back(name);
+    for (auto const& [name, content] : state_.exports) {
+      if (is_path_component(name)) list.names.push_back(name);
+    }
     return list;
   }
 
@@ -178,7 +182,13 @@ class Deeds : public FakeStorage {
   }
 
   Result<Nothing> remove_export(ExportRemove const& call) {
+    TRY(check_name(call.export_name));
     state_.exports.erase(call.export_name);
+    return Nothing{};
+  }
+
+  Result<Nothing> discard_export(ExportDiscard const& call) {
+    state_.exports.erase(half_made(call.instance));
     return Nothing{};
   }
 
@@ -227,16 +237,19 @@ class Deeds : public FakeStorage {
     return peer_certificate(call.certificate);
   }
 
-  Result<Nothing> send_disks(TransferSend const& call, Progress const& progress) {
+  Result<TransferSent> send_disks(TransferSend const& call, Progress const& progress) {
+    TransferSent sent;
     for (std::size_t i = 0; i < call.instance.disks.size(); ++i) {
-      TRY(disk_for_copy(call.instance, static_cast<std::int64_t>(i), call.from_snapshot));
+      auto const& disk =
+          *TRY(disk_for_copy(call.instance, static_cast<std::int64_t>(i), call.from_snapshot));
+      sent.sizes.push_back(to_bytes(disk.size));
     }
     if (!call.instance.os.empty()) {
       constexpr bool any_variant = true;
       TRY(check_os(call.instance.os, any_variant));
       print_lines(progress);
     }
-    return Nothing{};
+    return sent;
   }
 
   Result<Nothing> receive_disks(TransferReceive const& call, Progress const& progress) {
@@ -627,6 +640,7 @@ struct FakeNode::Machine {
     on_bare<ExportList>(&Deeds::list_exports);
     on<ExportInfo>(&Deeds::export_info);
     on<ExportRemove>(&Deeds::remove_export);
+    on<ExportDiscard>(&Deeds::discard_export);
     on_long<ImportDisk>(&Deeds::import_disk);
     on<TransferKeyCreate>(&Deeds::create_key);
     on<TransferKeyRemove>(&Deeds::remove_key);

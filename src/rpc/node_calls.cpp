@@ -458,6 +458,13 @@ Fields ExportRemove::fields() {
   return table;
 }
 
+Fields ExportDiscard::fields() {
+  static constexpr Field table[] = {
+      field<&ExportDiscard::instance>("instance", "Whose."),
+  };
+  return table;
+}
+
 Fields ImportDisk::fields() {
   static constexpr Field table[] = {
       field<&ImportDisk::instance>("instance", "Whose disk."),
@@ -536,6 +543,13 @@ Fields TransferReceiveCheck::fields() {
       field<&TransferReceiveCheck::handshake>("handshake", "Of the handshake."),
       field<&TransferReceiveCheck::certificate>("certificate", "The source's, signed."),
       field<&TransferReceiveCheck::compress>("compress", "How disks are compressed."),
+  };
+  return table;
+}
+
+Fields TransferSent::fields() {
+  static constexpr Field table[] = {
+      field<&TransferSent::sizes>("sizes", "Bytes of each disk."),
   };
   return table;
 }

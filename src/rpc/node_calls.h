@@ -482,9 +482,9 @@ struct Dump {
   static schema::Fields fields();
 };
 
-// Writes the content of a disk into the export that is being made, <instance>.new: by the OS
-// definition's export script or, where the instance has no OS, as it is. Of a running instance
-// the snapshot is read, else the disk, which must be assembled.
+// Writes the content of a disk into the export that is being made: by the OS definition's export
+// script or, where the instance has no OS, as it is. Of a running instance the snapshot is read,
+// else the disk, which must be assembled.
 struct ExportDisk {
   static constexpr std::string_view name = "export_disk";
   using Reply = Dump;
@@ -541,7 +541,16 @@ struct ExportRemove {
   static constexpr std::string_view name = "export_remove";
   using Reply = Nothing;
   std::string instance;     // whose turn it is
-  std::string export_name;  // its own, or the one that is being made: "web1.new"
+  std::string export_name;  // finished
+
+  static schema::Fields fields();
+};
+
+// What ExportDisk wrote and nobody finished goes; a finished one stays.
+struct ExportDiscard {
+  static constexpr std::string_view name = "export_discard";
+  using Reply = Nothing;
+  std::string instance;
 
   static schema::Fields fields();
 };
@@ -642,10 +651,16 @@ struct TransferReceiveCheck {
   static schema::Fields fields();
 };
 
+struct TransferSent {
+  std::vector<Bytes> sizes;  // of what each disk gave
+
+  static schema::Fields fields();
+};
+
 // Sends all disks of an instance at the same time, each as ExportDisk would write it.
 struct TransferSend {
   static constexpr std::string_view name = "transfer_send";
-  using Reply = Nothing;
+  using Reply = TransferSent;
   InstanceSpec instance;
   bool from_snapshot = false;
   std::string key_name;

@@ -45,14 +45,13 @@ bool forget(std::string const& path) {
 }
 
 Result<void> sync_directory_of(std::string const& path) {
-  auto const directory = std::filesystem::path(path).parent_path().string();
-  int const fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return failed("Can't open", directory);
-  bool const synced = ::fsync(fd) == 0;
-  auto const reason = errno;
-  ::close(fd);
-  errno = reason;
-  return synced ? Result<void>() : failed("Can't sync", directory);
+  return sync_directory(std::filesystem::path(path).parent_path().string());
+}
+
+bool is_mounted(std::string const& path) {
+  struct statx now{};
+  return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, 0, &now) == 0 &&
+         (now.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
 }  // namespace
@@ -156,6 +155,27 @@ Result<void> remove_directory(std::string const& path) {
   for (auto const& name : names_in(path)) TRY(remove_file(path + "/" + name));
   if (rmdir(path) == 0 || errno == ENOENT) return {};
   return failed("Can't remove", path);
+}
+
+Result<void> remove_tree(std::string const& path) {
+  struct stat now{};
+  if (::lstat(path.c_str(), &now) != 0 || !S_ISDIR(now.st_mode)) return remove_file(path);
+  if (is_mounted(path)) {
+    return fail(ErrorCode::EnvironmentError, "Can't remove {}: something is mounted there", path);
+  }
+  for (auto const& name : names_in(path)) TRY(remove_tree(path + "/" + name));
+  if (rmdir(path) == 0 || errno == ENOENT) return {};
+  return failed("Can't remove", path);
+}
+
+Result<void> sync_directory(std::string const& path) {
+  int const fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return failed("Can't open", path);
+  bool const synced = ::fsync(fd) == 0;
+  auto const reason = errno;
+  ::close(fd);
+  errno = reason;
+  return synced ? Result<void>() : failed("Can't sync", path);
 }
 
 Result<LogFile> LogFile::open(std::string const& path, mode_t mode) {

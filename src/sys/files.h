@@ -31,6 +31,10 @@ Result<void> write_link(std::string const& path, std::string const& target);
 Result<void> make_directories(std::string const& path, mode_t mode);
 // With the files in it.
 Result<void> remove_directory(std::string const& path);
+// With all that is in it. Links are not followed, and what is mounted there stays: an error.
+Result<void> remove_tree(std::string const& path);
+// What was moved there or away from there stays so.
+Result<void> sync_directory(std::string const& path);
 bool exists(std::string const& path);
 // Also behind a link; one that leads nowhere or in a circle is none.
 bool is_directory(std::string const& path);

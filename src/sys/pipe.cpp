@@ -1,6 +1,7 @@
 #include "sys/pipe.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -35,6 +36,11 @@ Result<Pipe> Pipe::open() {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return cant_make_pipe();
   return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+std::int64_t bytes_waiting(Fd const& read_end) {
+  int count = 0;
+  return ::ioctl(read_end.get(), FIONREAD, &count) == 0 ? count : 0;
 }
 
 Result<void> make_nonblocking(Fd const& fd) {

@@ -2,6 +2,8 @@
 // another thread than the other one.
 #pragma once
 
+#include <cstdint>
+
 #include "base/result.h"
 
 namespace flotte::sys {
@@ -26,6 +28,9 @@ struct Pipe {
   // Both ends are closed at exec.
   static Result<Pipe> open();
 };
+
+// That were written and nobody has read.
+std::int64_t bytes_waiting(Fd const& read_end);
 
 // Who reads or writes it is not made to wait.
 Result<void> make_nonblocking(Fd const& fd);

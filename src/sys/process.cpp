@@ -24,6 +24,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds stop_grace{3000};
 constexpr std::size_t line_bytes_max = 4096;
 constexpr int sink_poll_ms = 250;
+constexpr int end_poll_ms = 20;
 constexpr int high_fd = 100;
 constexpr std::size_t descriptors_max = 8;
 
@@ -58,6 +59,12 @@ std::vector<std::string> environment_of(Command const& command) {
   return list;
 }
 
+[[noreturn]] void tell_and_exit(int status_fd) {
+  int const reason = errno;
+  (void)!::write(status_fd, &reason, sizeof reason);
+  ::_exit(127);
+}
+
 // Between vfork and exec the memory is the daemon's own, and only async-signal-safe calls are
 // allowed: all that is needed is made before.
 [[noreturn]] void become(Command const& command, char* const* argv, char* const* environment,
@@ -69,25 +76,28 @@ std::vector<std::string> environment_of(Command const& command) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   int const null = ::open("/dev/null", O_RDONLY);
-  ::dup2(null, 0);
-  ::dup2(output, 1);
-  ::dup2(errors, 2);
+  if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(errors, 2) < 0) {
+    tell_and_exit(status_fd);
+  }
   // Out of the way first: the number that one shall have may be another one's now.
-  status_fd = ::fcntl(status_fd, F_DUPFD_CLOEXEC, high_fd);
+  int const moved_status = ::fcntl(status_fd, F_DUPFD_CLOEXEC, high_fd);
+  if (moved_status < 0) tell_and_exit(status_fd);
+  status_fd = moved_status;
   std::array<int, descriptors_max> moved{};
   for (std::size_t i = 0; i < command.descriptors.size(); ++i) {
     moved[i] = ::fcntl(command.descriptors[i].here, F_DUPFD_CLOEXEC, high_fd);
+    if (moved[i] < 0) tell_and_exit(status_fd);
   }
   // Everything above the standard three is closed at exec, but what the caller wants kept.
   ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
-  for (int const fd : command.keep_fds) ::fcntl(fd, F_SETFD, 0);
+  for (int const fd : command.keep_fds) {
+    if (::fcntl(fd, F_SETFD, 0) != 0) tell_and_exit(status_fd);
+  }
   for (std::size_t i = 0; i < command.descriptors.size(); ++i) {
-    ::dup2(moved[i], command.descriptors[i].there);
+    if (::dup2(moved[i], command.descriptors[i].there) < 0) tell_and_exit(status_fd);
   }
   if (::chdir(command.directory.c_str()) == 0) ::execvpe(argv[0], argv, environment);
-  int const reason = errno;
-  (void)!::write(status_fd, &reason, sizeof reason);
-  ::_exit(127);
+  tell_and_exit(status_fd);
 }
 
 // Unlike after a fork, none of the daemon's pages have to be copied. In a function of its own: what
@@ -179,6 +189,7 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
   Fd const pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   auto deadline = SteadyClock::now() + command.timeout;
   bool has_termed = false;
+  bool has_exited = false;
   bool has_ended = false;
   int wait_status = 0;
   auto const stop = [&] {
@@ -188,10 +199,12 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
   };
   while (!has_ended) {
     std::array<pollfd, 3> fds{pollfd{output.read.get(), POLLIN, 0},
-                              pollfd{errors.read.get(), POLLIN, 0}, pollfd{pidfd.get(), POLLIN, 0}};
+                              pollfd{errors.read.get(), POLLIN, 0},
+                              pollfd{has_exited ? -1 : pidfd.get(), POLLIN, 0}};
     // A silent program is asked for too: an empty line means "go on?".
     auto const polled =
-        ::poll(fds.data(), fds.size(), std::min(milliseconds_until(deadline), sink_poll_ms));
+        ::poll(fds.data(), fds.size(),
+               std::min(milliseconds_until(deadline), has_exited ? end_poll_ms : sink_poll_ms));
     bool goes_on = polled != 0 || has_termed || !sink || sink("");
     for (auto const& [fd, stream] :
          {std::pair{&output.read, &out}, std::pair{&errors.read, &err}}) {
@@ -205,7 +218,9 @@ Result<Finished> SystemProcesses::run(Command const& command, LineSink const& si
         fd->close();
       }
     }
-    has_ended = ::waitpid(pid, &wait_status, WNOHANG) == pid;
+    if (!has_exited) has_exited = ::waitpid(pid, &wait_status, WNOHANG) == pid;
+    auto const went_well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
+    has_ended = has_exited && (has_termed || !went_well || !command.goes_on || !command.goes_on());
     if (!goes_on && !has_termed) {
       finished.was_stopped = true;
       stop();

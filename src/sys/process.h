@@ -33,6 +33,9 @@ struct Command {
   // Descriptors that the child inherits under the number they have here.
   std::vector<int> keep_fds = {};
   std::vector<Descriptor> descriptors = {};
+  // Whether what it left running in its group when it ended well still has to do; asked again and
+  // again. Empty: it is ended at once.
+  std::function<bool()> goes_on = {};
   // A file that tells who runs while it runs (sessions.h); empty: nobody needs to know.
   std::string session_record = {};
 };

@@ -118,6 +118,19 @@ TEST(Process, hears_signals_although_the_daemon_does_not) {
   EXPECT_EQ(finished->output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }
 
+// Else it would write into the log what is somebody's disk.
+TEST(Process, without_a_descriptor_that_it_should_have_it_does_not_run) {
+  SystemProcesses processes;
+  auto command = shell("echo precious");
+  command.descriptors = {{-1, 1}};
+  auto const given = processes.run(command);
+  ASSERT_FALSE(given);
+  EXPECT_EQ(given.error().message, "Can't run /bin/sh: Bad file descriptor");
+  command.descriptors.clear();
+  command.keep_fds = {-1};
+  EXPECT_FALSE(processes.run(command));
+}
+
 TEST(Process, inherits_nothing_but_what_is_kept) {
   SystemProcesses processes;
   auto const finished = processes.run(shell("ls /proc/self/fd | wc -l"));

@@ -17,10 +17,6 @@ constexpr std::chrono::hours copy_timeout{24};
 
 using Plan = BackupExport::Plan;
 
-std::string new_export(std::string const& instance) {
-  return instance + ".new";
-}
-
 // A snapshot that is as large as its disk can't fill up, but for what LVM notes beside it. Where
 // there is less room a tenth is asked for at least.
 constexpr std::int64_t snapshot_extra_mib = 16;
@@ -162,17 +158,36 @@ Result<void> restart(Plan const& plan, jobs::JobContext& job) {
   return {};
 }
 
+// A script that does nothing succeeds, too. Whose disks go afterwards has nothing else, and the
+// export of before may be a good one.
+Result<void> check_written(Plan const& plan, std::vector<Bytes> const& sizes,
+                           jobs::JobContext& job) {
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (plan.spec.os.empty() || sizes[i] > Bytes{0}) continue;
+    auto const says =
+        fmt::format("The export script of {} wrote nothing of disk {}", plan.spec.os, i);
+    if (plan.removes) {
+      return fail(ErrorCode::WrongState,
+                  "{}: the instance is not removed, and what there was before stays", says);
+    }
+    job.warn(fmt::format("{}: it will be empty after an import", says));
+  }
+  return {};
+}
+
 Result<void> send(Plan const& plan, jobs::JobContext& job) {
   for (std::size_t i = 0; i < plan.peers.size(); ++i) {
     job.log(fmt::format("Sending disk/{} to {}:{}", i, plan.peers[i].host, plan.peers[i].port));
   }
-  TRY(job.step("Sending the disks", plan.node,
-               rpc::TransferSend{current_spec(plan), !plan.snapshots.empty(), plan.key_name,
-                                 plan.peer_certificate, plan.compress, plan.peers},
-               {.timeout = copy_timeout, .logs_output = true}));
+  auto const sent =
+      TRY(job.step("Sending the disks", plan.node,
+                   rpc::TransferSend{current_spec(plan), !plan.snapshots.empty(), plan.key_name,
+                                     plan.peer_certificate, plan.compress, plan.peers},
+                   {.timeout = copy_timeout, .logs_output = true}));
   for (std::size_t i = 0; i < plan.peers.size(); ++i) {
     job.log(fmt::format("disk/{} finished sending data", i));
   }
+  TRY(check_written(plan, sent.sizes, job));
   TRY(job.step("Removing the key", plan.node, rpc::TransferKeyRemove{plan.key_name}));
   return {};
 }
@@ -184,17 +199,20 @@ Result<void> copy(Plan const& plan, std::string const& node, jobs::JobContext& j
   for (std::size_t i = 0; i < spec.disks.size(); ++i) {
     auto const what = fmt::format("{}/{}", plan.snapshots.empty() ? "disk" : "snapshot", i);
     job.log(fmt::format("Exporting {} from {} to {}", what, node, node));
-    dumps.push_back(TRY(job.step(
-        fmt::format("Exporting disk {}", i), plan.node,
-        rpc::ExportDisk{spec, static_cast<std::int64_t>(i), !plan.snapshots.empty()},
-        {.undo = jobs::undo_call(plan.node, rpc::ExportRemove{spec.name, new_export(spec.name)}),
-         .timeout = copy_timeout,
-         .logs_output = true})));
+    dumps.push_back(
+        TRY(job.step(fmt::format("Exporting disk {}", i), plan.node,
+                     rpc::ExportDisk{spec, static_cast<std::int64_t>(i), !plan.snapshots.empty()},
+                     {.undo = jobs::undo_call(plan.node, rpc::ExportDiscard{spec.name}),
+                      .timeout = copy_timeout,
+                      .logs_output = true})));
     job.log(fmt::format("{} finished sending data", what));
   }
+  std::vector<Bytes> sizes;
+  for (auto const& dump : dumps) sizes.push_back(dump.size);
+  TRY(check_written(plan, sizes, job));
   job.log(fmt::format("Finalizing export on {}", node));
   TRY(job.step("Finishing the export", plan.node,
-               rpc::ExportFinish{spec.name, plan.config, std::move(dumps)}));
+               rpc::ExportFinish{spec.name, plan.config, std::move(dumps)}, {.logs_output = true}));
   return {};
 }
 

@@ -35,7 +35,11 @@ Result<MiB> size_of(json::object const& given, std::size_t index) {
     return fail(ErrorCode::WrongInput, "Missing required parameter 'size'; give it to disk {}",
                 index);
   }
-  if (size->is_int64() && size->get_int64() > 0) return MiB{size->get_int64()};
+  if (size->is_int64() && size->get_int64() > 0) {
+    // As large as a text may say, and no larger.
+    TRY(parse_size(std::to_string(size->get_int64())));
+    return MiB{size->get_int64()};
+  }
   if (size->is_string()) return parse_size(std::string_view(size->get_string()));
   return fail(ErrorCode::WrongInput, "Invalid disk size '{}' of disk {}",
               size->is_int64() ? std::to_string(size->get_int64()) : "?", index);

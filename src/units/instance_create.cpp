@@ -1,9 +1,11 @@
 #include "units/instance_create.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 
 #include "base/lookup.h"
+#include "base/paths.h"
 #include "jobs/job_context.h"
 #include "model/disk_templates.h"
 #include "model/hypervisor_rules.h"
@@ -28,6 +30,20 @@ constexpr std::chrono::seconds connect_timeout{180};
 
 bool adopts(json::object const& disk) {
   return disk.contains("adopt");
+}
+
+// Of what is imported: a shell completes "web1" to "web1/".
+std::string source_of(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return std::string(path);
+}
+
+// Whose export lies there, however it is named; a directory elsewhere is nobody's.
+std::optional<std::string> export_at(std::string const& source) {
+  if (!source.starts_with('/')) return source;
+  auto const path = std::filesystem::path(source).lexically_normal();
+  if (!path.parent_path().string().ends_with(Paths().exports())) return std::nullopt;
+  return path.filename().string();
 }
 
 // Everything that plan() works out, in the order in which it is worked out.
@@ -369,9 +385,16 @@ class Planner {
     auto const& [node, path, dumps, exported] = *facts_.exported;
     plan.import_path = path;
     plan.rename_from = exported.name;
+    for (auto i = exported.disks.size(); i < instance_.disks.size(); ++i) {
+      plan.warnings.push_back(fmt::format("The export has nothing of disk {}: it stays empty", i));
+    }
     for (std::size_t i = 0; i < instance_.disks.size() && i < exported.disks.size(); ++i) {
       auto const& file = exported.disks[i].dump;
-      if (!file) continue;
+      if (!file) {
+        plan.warnings.push_back(
+            fmt::format("The export has nothing of disk {}: it stays empty", i));
+        continue;
+      }
       auto const dump = std::ranges::find(dumps, *file, &rpc::Dump::file);
       if (dump == dumps.end()) {
         return fail(ErrorCode::EnvironmentError, "The export in {} has no file {} of disk {}", path,
@@ -570,9 +593,9 @@ Result<jobs::LockSet> InstanceCreate::locks(Op const& op, model::Cluster const& 
   auto const name = TRY(normalized_name(op.instance_name));
   jobs::LockSet locks{jobs::exclusive(jobs::LockLevel::Instance, name)};
   // Nobody makes its export anew or removes it meanwhile.
-  if (auto const source = op.src_path.value_or(name);
-      op.mode == "import" && source != name && !source.starts_with('/')) {
-    locks.push_back(jobs::shared(jobs::LockLevel::Instance, source));
+  if (auto const source = export_at(source_of(op.src_path.value_or(name)));
+      op.mode == "import" && source && *source != name) {
+    locks.push_back(jobs::shared(jobs::LockLevel::Instance, *source));
   }
   if (!op.pnode) {
     locks.push_back(jobs::all_shared(jobs::LockLevel::Node));
@@ -621,7 +644,7 @@ Result<std::optional<InstanceCreate::Export>> InstanceCreate::find_export(
     return fail(ErrorCode::WrongInput,
                 "src_node, src_node_uuid, src_path and compress are for mode 'import'");
   }
-  auto const path = op.src_path.value_or(TRY(normalized_name(op.instance_name)));
+  auto const path = source_of(op.src_path.value_or(TRY(normalized_name(op.instance_name))));
   TRY(check_compression(cluster.settings(), op.compress));
   if (op.src_node_uuid && !op.src_node) {
     return fail(ErrorCode::WrongInput, "src_node_uuid is for where src_node is given");
@@ -636,13 +659,21 @@ Result<std::optional<InstanceCreate::Export>> InstanceCreate::find_export(
                 "Importing an instance from a path requires a source node option; --src-node");
   }
   auto const online = cluster.online_nodes();
+  std::string silent;
   for (auto const& [id, answer] : TRY(nodes.ask_all(online, rpc::ExportList{}))) {
-    if (!answer || std::ranges::find(answer->names, path) == answer->names.end()) continue;
-    return read_export(path, *TRY(cluster.node(id)), nodes);
+    auto const node = TRY(cluster.node(id));
+    if (!answer) {
+      silent +=
+          fmt::format("; node {} did not say what it has: {}", node->name, answer.error().message);
+      continue;
+    }
+    if (std::ranges::find(answer->names, path) == answer->names.end()) continue;
+    return read_export(path, *node, nodes);
   }
   return fail(ErrorCode::WrongInput,
-              "No export found for relative path {}; 'gnt-backup list' shows those that there are",
-              path);
+              "No export found for relative path {}; 'gnt-backup list' shows those that there "
+              "are{}",
+              path, silent);
 }
 
 Result<InstanceCreate::Export> InstanceCreate::read_export(std::string const& path,
@@ -650,8 +681,13 @@ Result<InstanceCreate::Export> InstanceCreate::read_export(std::string const& pa
                                                            jobs::NodeReader& nodes) {
   auto found = TRY(nodes.ask(node, rpc::ExportInfo{path}));
   auto read = model::read_export(found.config);
-  if (read)
+  // It becomes part of a log's name, and what the scripts are told.
+  auto const name = read ? normalized_name(read->name) : Result<std::string>("");
+  if (!name) read = Failure(name.error());
+  if (read) {
+    read->name = *name;
     return Export{node.uuid, std::move(found.path), std::move(found.dumps), *std::move(read)};
+  }
   return fail(read.error().code, "The export in {} can't be imported: config.ini: {}", found.path,
               read.error().message);
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "model/params.h"
 
 namespace flotte::units {
@@ -367,6 +369,60 @@ TEST(InstanceCreate, bad_input_is_named) {
   EXPECT_EQ(error_of(op),
             "Not enough disk space on target node n1.example vg vms: required 30720 MiB, available "
             "20480 MiB");
+}
+
+InstanceCreate::Facts an_export() {
+  auto facts = some_facts();
+  model::ExportedInstance exported{.name = "web0.example", .disk_template = "file"};
+  exported.disks = {{.size = MiB{1024}, .dump = "first"}, {.size = MiB{512}}};
+  facts.exported = {NodeId("node-1"), "/exports/web0", {{"first", to_bytes({1024})}}, exported};
+  return facts;
+}
+
+TEST(InstanceCreate, warns_of_each_disk_that_an_export_has_nothing_of) {
+  opcodes::InstanceCreate op;
+  op.instance_name = "web1.example";
+  op.mode = "import";
+  op.ignore_ipolicy = true;
+  auto const plan = InstanceCreate::plan(op, a_cluster(), an_export());
+  ASSERT_TRUE(plan) << plan.error().message;
+  ASSERT_EQ(plan->imports.size(), 1U);
+  EXPECT_EQ(plan->warnings,
+            std::vector<std::string>({"The export has nothing of disk 1: it stays empty"}));
+  op.disks = {{{"size", 1024}}, {{"size", 512}}, {{"size", 8}}};
+  auto const more = InstanceCreate::plan(op, a_cluster(), an_export());
+  ASSERT_TRUE(more) << more.error().message;
+  EXPECT_EQ(more->warnings.size(), 2U);
+}
+
+TEST(InstanceCreate, a_number_is_no_larger_a_size_than_a_text) {
+  auto op = an_opcode();
+  op.disks = {{{"size", std::numeric_limits<std::int64_t>::max()}}};
+  EXPECT_EQ(error_of(op), "The amount '9223372036854775807' is too large");
+}
+
+// Nobody makes it anew or removes it meanwhile.
+TEST(InstanceCreate, locks_the_export_however_it_is_named) {
+  auto const locked = [](std::string const& source) {
+    opcodes::InstanceCreate op;
+    op.instance_name = "web1.example";
+    op.mode = "import";
+    op.src_path = source;
+    std::vector<std::string> names;
+    auto const locks = InstanceCreate::locks(op, a_cluster()).value();
+    for (auto const& lock : locks) {
+      if (lock.level == jobs::LockLevel::Instance) names.push_back(lock.name);
+    }
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  for (auto const* source :
+       {"web0", "web0/", "/var/lib/ganeti/export/web0", "/var/lib/ganeti/export/web0//",
+        "/var/lib/ganeti/../ganeti/export/./web0"}) {
+    EXPECT_EQ(locked(source), Names({"web1.example", "web0"})) << source;
+  }
+  EXPECT_EQ(locked("/root/web0"), Names({"web1.example"}));
+  EXPECT_EQ(locked("web1.example/"), Names({"web1.example"}));
 }
 
 }  // namespace

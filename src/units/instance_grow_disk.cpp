@@ -37,6 +37,7 @@ Result<InstanceGrowDisk::Plan> InstanceGrowDisk::plan(Op const& op, model::Clust
   }
   auto const index = static_cast<std::size_t>(op.disk);
   auto const& disk = instance->disks[index];
+  if (op.amount > 0) TRY(parse_size(std::to_string(op.amount)));  // not larger than a text may say
   auto const size = op.absolute ? MiB{op.amount} : disk.size + MiB{op.amount};
   auto const amount = size - disk.size;
   if (op.amount < 0 || amount.value < 0) {

@@ -85,7 +85,7 @@ def test_scripts_of_the_os(cluster, vm1):
     assert "exporting disk 0" in said
     uuid = first_uuid(cluster)
     assert cluster.ok(f"cat {EXPORTS}/vm1/{uuid}").strip() == "suoicerp"
-    said = cluster.ok("gnt-backup import --src-dir vm1 --net 0:link=br0 vm2")
+    said = cluster.ok("gnt-backup import --src-dir vm1/ --net 0:link=br0 vm2")
     assert "called vm1, now vm2" in said
     assert get(cluster, "vm2") == "precious"
     cluster.ok("rm -r /srv/ganeti/os/turned")
@@ -134,3 +134,35 @@ def test_wrong_input(cluster, vm1):
     assert "has no file ../../../../etc/shadow" in cluster.refused("gnt-backup import --no-nics evil")
     cluster.ok(f"cd {EXPORTS}/evil && sed -i 's,../../../../etc/shadow,link,' config.ini && ln -s /etc/shadow link")
     assert "has no file link" in cluster.refused("gnt-backup import --no-nics evil")
+    # Its name becomes part of a log's name.
+    cluster.ok(f"sed -i 's,^name = .*,name = ../../../../root/evil,' {EXPORTS}/evil/config.ini")
+    assert "Invalid hostname '../../../../root/evil'" in cluster.refused("gnt-backup import --no-nics evil")
+
+
+def test_others_keep_room_where_exports_lie(cluster, vm1):
+    """The controller's store is on the same file system. What a failed one wrote is gone before it is undone."""
+    cluster.ok(f"gnt-backup export -n node1.lab.test vm1 && mount -t tmpfs -o size=64M none {EXPORTS}")
+    cluster.ok("head -c 80M /dev/urandom | dd of=$(ls /srv/ganeti/file-storage/vm1/*.disk0) bs=1M conv=notrunc status=none")
+    refused = cluster.refused("gnt-backup export -n node1.lab.test vm1")
+    assert "Not enough room in" in refused and "3 MiB of them stay so" in refused
+    assert cluster.ok(f"ls -A {EXPORTS}") == ""
+    cluster.ok(f"umount {EXPORTS}")
+    assert cluster.ok("gnt-backup list --no-headers -o export").split() == ["vm1"]
+
+
+def test_a_script_does_not_write_behind_the_end_of_a_disk(cluster, vm1):
+    cluster.ok("gnt-backup export -n node1.lab.test vm1")
+    refused = cluster.refused("gnt-backup import --src-dir vm1 --net 0:link=br0 --disk 0:size=512M --disk 1:size=4M vm2")
+    assert "The import script wrote 8388608 bytes onto disk 1, which has 4194304" in refused
+    assert cluster.ok("gnt-instance list --no-headers -o name").split() == ["vm1"]
+    assert cluster.ok("ls /srv/ganeti/file-storage").split() == ["vm1"]
+
+
+def test_a_script_that_does_nothing_takes_nothing_away(cluster, vm1):
+    cluster.ok("gnt-backup export -n node1.lab.test vm1")
+    cluster.ok("gnt-instance modify --os-type=noop vm1")
+    assert "The export script of noop wrote nothing of disk 0: the instance is not removed" in cluster.refused("gnt-backup export -n node1.lab.test --remove-instance vm1")
+    assert cluster.ok("gnt-instance list --no-headers -o name,os vm1").split() == ["vm1", "noop"]
+    assert "os = raw" in cluster.ok(f"cat {EXPORTS}/vm1/config.ini")
+    assert get(cluster, "vm1") == "precious"
+    assert "WARNING: The export script of noop wrote nothing of disk 1" in cluster.ok("gnt-backup export -n node1.lab.test vm1")

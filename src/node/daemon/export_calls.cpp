@@ -1,6 +1,9 @@
 #include "node/daemon/export_calls.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <tuple>
 
 #include "base/lookup.h"
 #include "node/storage/disk_copy.h"
@@ -8,6 +11,7 @@
 #include "node/storage/transfer_progress.h"
 #include "rpc/wire.h"
 #include "sys/deeds.h"
+#include "sys/files.h"
 
 namespace flotte::node {
 namespace {
@@ -18,9 +22,17 @@ StreamWatcher told_of(TransferProgress& told, rpc::Progress const& progress) {
                       std::string_view line) { return !progress || progress(rpc::say_line(line)); },
           .is_at =
               [&told](std::int64_t bytes, std::int64_t total) {
-                told.set_total(total);
+                if (total > 0) told.set_total(total);
                 return told.tell(bytes);
               }};
+}
+
+// Of a device nobody knows how much there is in it.
+Bytes bytes_in_file(std::string const& path) {
+  constexpr std::int64_t block_bytes = 512;
+  struct stat now{};
+  if (::stat(path.c_str(), &now) != 0 || !S_ISREG(now.st_mode)) return {};
+  return {now.st_blocks * block_bytes};
 }
 
 Result<rpc::DiskSpec const*> disk_at(rpc::InstanceSpec const& spec, std::int64_t index) {
@@ -55,7 +67,10 @@ void ExportCalls::add_to(rpc::Dispatcher& dispatcher) {
   dispatcher.on<rpc::ExportFinish>(
       [this](rpc::ExportFinish const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
-          TRY(exports_.finish(call));
+          auto const warns = [&](std::string_view text) {
+            if (progress) progress(rpc::say_line(fmt::format(" - WARNING: {}", text)));
+          };
+          TRY(exports_.finish(call, warns));
           return Nothing{};
         });
       });
@@ -63,6 +78,13 @@ void ExportCalls::add_to(rpc::Dispatcher& dispatcher) {
       [this](rpc::ExportRemove const& call, CallContext const&, Progress const& progress) {
         return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
           TRY(exports_.remove(call.export_name));
+          return Nothing{};
+        });
+      });
+  dispatcher.on<rpc::ExportDiscard>(
+      [this](rpc::ExportDiscard const& call, CallContext const&, Progress const& progress) {
+        return turns_.take(call.instance, progress, [&]() -> Result<Nothing> {
+          TRY(exports_.discard(call.instance));
           return Nothing{};
         });
       });
@@ -79,20 +101,12 @@ Result<rpc::Dump> ExportCalls::export_disk(rpc::ExportDisk const& call,
   auto const paths = TRY(storage_.copied_paths(spec, call.from_snapshot));
   auto const file = disk.disk.uuid.text();
   auto const dump = TRY(exports_.new_dump(spec.name, file));
-  auto written = [&]() -> Result<rpc::Dump> {
-    if (!spec.os.empty()) {
-      return write_dump({spec, call.index, paths, call.debug_level}, dump, progress);
-    }
-    auto const size = to_bytes(disk.disk.size);
-    if (sys::truncate(dump, size.value) != 0) {
-      return fail(ErrorCode::EnvironmentError, "Can't write {}: {}", dump,
-                  std::generic_category().message(errno));
-    }
-    PieceChecksum checksum;
-    TRY(copy_disk({known_at(paths, static_cast<std::size_t>(call.index)), dump, &checksum},
-                  progress));
-    return rpc::Dump{.size = size, .checksum = checksum.of(size.value)};
-  }();
+  auto written =
+      spec.os.empty()
+          ? copy_dump(disk, known_at(paths, static_cast<std::size_t>(call.index)), dump, progress)
+          : write_dump({spec, call.index, paths, call.debug_level}, dump, progress);
+  // Part of it is worth nothing, and others may be waiting for the room.
+  if (!written) std::ignore = sys::remove_file(dump);
   // One that was lost meanwhile is the reason of whatever else went wrong, and what came out of it
   // is worth nothing.
   if (call.from_snapshot) TRY(storage_.snapshot_path(spec.name, disk));
@@ -101,16 +115,36 @@ Result<rpc::Dump> ExportCalls::export_disk(rpc::ExportDisk const& call,
   return written;
 }
 
+Result<rpc::Dump> ExportCalls::copy_dump(rpc::DiskSpec const& disk, std::string const& from,
+                                         std::string const& dump, rpc::Progress const& progress) {
+  TRY(exports_.check_room(bytes_in_file(from)));
+  auto const size = to_bytes(disk.disk.size);
+  if (sys::truncate(dump, size.value) != 0) return cant("write", dump);
+  PieceChecksum checksum;
+  Result<void> room;
+  auto const goes_on = [&](std::string_view line) {
+    room = exports_.check_room({});
+    return room && (!progress || progress(line));
+  };
+  auto const copied = copy_disk({from, dump, &checksum, size.value}, goes_on);
+  TRY(room);
+  TRY(copied);
+  return rpc::Dump{.size = size, .checksum = checksum.of(size.value)};
+}
+
 // Zeros take no room in it.
 Result<rpc::Dump> ExportCalls::write_dump(StreamedDisk const& from, std::string const& dump,
                                           rpc::Progress const& progress) {
+  TRY(exports_.check_room({}));
   sys::Fd const file(sys::open_to_write(dump));
   if (file.get() < 0) return cant("write", dump);
   PieceChecksum checksum;
-  TransferProgress told("exporting", 0, progress);
+  // Until the script says how much it will be.
+  TransferProgress told("exporting", to_bytes(from.disk().disk.size).value, progress);
   auto const take = [&](std::int64_t at, std::string_view piece) -> Result<void> {
     checksum.add(at, piece);
     if (is_zeros(piece)) return {};
+    TRY(exports_.check_room({static_cast<std::int64_t>(piece.size())}));
     return write_at(file.get(), piece, at, dump);
   };
   auto const size = TRY(run_export_script(os_, from, take, told_of(told, progress)));

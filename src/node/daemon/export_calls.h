@@ -18,6 +18,8 @@ class ExportCalls {
 
  private:
   Result<rpc::Dump> export_disk(rpc::ExportDisk const& call, rpc::Progress const& progress);
+  Result<rpc::Dump> copy_dump(rpc::DiskSpec const& disk, std::string const& from,
+                              std::string const& dump, rpc::Progress const& progress);
   Result<rpc::Dump> write_dump(StreamedDisk const& from, std::string const& dump,
                                rpc::Progress const& progress);
   Result<rpc::Nothing> import_disk(rpc::ImportDisk const& call, rpc::Progress const& progress);

@@ -140,7 +140,7 @@ std::vector<Call> export_made(Paths const& paths) {
 }
 std::vector<Call> export_gone(Paths const& paths) {
   auto calls = disk_gone(paths);
-  calls.push_back(call(rpc::ExportRemove{"web1", "web1.new"}));
+  calls.push_back(call(rpc::ExportDiscard{"web1"}));
   calls.push_back(call(rpc::ExportRemove{"web1", "web1"}));
   return calls;
 }
@@ -319,13 +319,19 @@ constexpr Row rows[] = {
      [](Paths const& p) {
        return Case{export_made(p), call(rpc::ExportInfo{"web1"}), export_gone(p)};
      }},
+    {"export_discard",
+     [](Paths const& p) {
+       return Case{export_made(p), call(rpc::ExportDiscard{"web1"}), export_gone(p)};
+     }},
     {"export_remove",
      [](Paths const& p) {
-       return Case{export_made(p), call(rpc::ExportRemove{"web1", "web1.new"}), export_gone(p)};
+       auto before = export_made(p);
+       before.push_back(call(rpc::ExportFinish{"web1", "[export]\n", {dump(p)}}));
+       return Case{before, call(rpc::ExportRemove{"web1", "web1"}), export_gone(p)};
      }},
     {"import_disk",
      [](Paths const& p) {
-       auto const from = p.exports() + "/web1.new";
+       auto const from = p.exports() + "/.web1.new";
        return Case{export_made(p), call(rpc::ImportDisk{without_os(p), 0, from, dump(p)}),
                    export_gone(p)};
      }},

@@ -175,8 +175,8 @@ void TransferCalls::add_to(rpc::Dispatcher& dispatcher) {
       });
 }
 
-Result<rpc::Nothing> TransferCalls::send(rpc::TransferSend const& call,
-                                         rpc::Progress const& progress) {
+Result<rpc::TransferSent> TransferCalls::send(rpc::TransferSend const& call,
+                                              rpc::Progress const& progress) {
   auto const& spec = call.instance;
   if (call.peers.size() != spec.disks.size()) {
     return fail(ErrorCode::WrongInput, "{} destinations for {} disks", call.peers.size(),
@@ -184,6 +184,7 @@ Result<rpc::Nothing> TransferCalls::send(rpc::TransferSend const& call,
   }
   auto const paths = TRY(storage_.copied_paths(spec, call.from_snapshot));
   net::PeerCertificates const certificates{TRY(keys_.load(call.key_name)), call.peer_certificate};
+  rpc::TransferSent sent{std::vector<Bytes>(spec.disks.size())};
   auto const send_one = [&](std::size_t index, StreamWatcher const& watcher,
                             net::GoesOn const& goes_on) -> Result<void> {
     auto const& peer = call.peers[index];
@@ -192,13 +193,13 @@ Result<rpc::Nothing> TransferCalls::send(rpc::TransferSend const& call,
     DiskTransfer const transfer{{spec, static_cast<std::int64_t>(index), paths, call.debug_level},
                                 peer.magic,
                                 call.compress};
-    TRY(send_disk(transfer, os_, compressors_, *stream, watcher, goes_on));
+    sent.sizes[index] = {TRY(send_disk(transfer, os_, compressors_, *stream, watcher, goes_on))};
     // One that was lost meanwhile was not what was sent.
     if (call.from_snapshot) TRY(storage_.snapshot_path(spec.name, spec.disks[index]));
     return {};
   };
   TRY(AtOnce(compressors_.clock, "sending", spec.disks.size(), progress).run(send_one));
-  return rpc::Nothing{};
+  return sent;
 }
 
 Result<rpc::Nothing> TransferCalls::receive(rpc::TransferReceive const& call,

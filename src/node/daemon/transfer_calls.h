@@ -22,7 +22,7 @@ class TransferCalls {
   void add_to(rpc::Dispatcher& dispatcher);
 
  private:
-  Result<rpc::Nothing> send(rpc::TransferSend const& call, rpc::Progress const& progress);
+  Result<rpc::TransferSent> send(rpc::TransferSend const& call, rpc::Progress const& progress);
   Result<rpc::Nothing> receive(rpc::TransferReceive const& call, rpc::Progress const& progress);
 
   TransferKeys keys_;

@@ -1,7 +1,9 @@
 #include "node/exports/disk_stream.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/lookup.h"
@@ -14,16 +16,17 @@ class PredictedSize {
  public:
   explicit PredictedSize(int fd) : fd_(fd) {}
 
-  // 0 as long as nobody knows.
+  // 0 as long as nobody knows. Also what else is written there is read: who writes it must not
+  // wait.
   std::int64_t get() {
-    if (size_ > 0) return size_;
-    char buffer[64];
-    auto const got = ::read(fd_, buffer, sizeof buffer);
-    if (got > 0 && said_.size() < sizeof buffer)
-      said_.append(buffer, static_cast<std::size_t>(got));
+    char buffer[4096];
+    for (ssize_t got = 0; (got = ::read(fd_, buffer, sizeof buffer)) > 0;) {
+      if (said_.size() < sizeof buffer) said_.append(buffer, static_cast<std::size_t>(got));
+    }
     auto const end = said_.find('\n');
-    if (end != std::string::npos) std::from_chars(said_.data(), said_.data() + end, size_);
-    return size_;
+    if (size_ > 0 || end == std::string::npos) return size_;
+    std::from_chars(said_.data(), said_.data() + end, size_);
+    return size_ = std::max<std::int64_t>(size_, 0);
   }
 
  private:
@@ -31,6 +34,19 @@ class PredictedSize {
   std::string said_;
   std::int64_t size_ = 0;
 };
+
+// A script may write behind the end of a file, and it grows.
+Result<void> check_not_grown(rpc::DiskSpec const& disk, std::string const& path) {
+  auto const size = to_bytes(disk.disk.size);
+  struct stat now{};
+  if (::stat(path.c_str(), &now) != 0 || !S_ISREG(now.st_mode) || now.st_size <= size.value) {
+    return {};
+  }
+  return fail(ErrorCode::WrongInput,
+              "The import script wrote {} bytes onto disk {}, which has {}: make it as large as it "
+              "was when it was exported",
+              now.st_size, disk.index, size.value);
+}
 
 }  // namespace
 
@@ -54,7 +70,8 @@ Result<std::int64_t> run_export_script(OsDefinitions& os, StreamedDisk const& fr
        .device = from.path(),
        .stream = output->script_end(),
        .size_fd = size_pipe.write.get(),
-       .debug_level = from.debug_level},
+       .debug_level = from.debug_level,
+       .goes_on = [&] { return output->goes_on(); }},
       from.paths, [&](std::string_view line) {
         if (output->has_failed()) return false;
         return line.empty() ? watcher.is_at(output->bytes(), predicted.get()) : watcher.says(line);
@@ -63,7 +80,11 @@ Result<std::int64_t> run_export_script(OsDefinitions& os, StreamedDisk const& fr
   // Where nothing more could be written, the script's failure is only what followed.
   if (!written) return written;
   TRY(done);
-  return written;
+  if (output->is_at_end()) return written;
+  return fail(ErrorCode::EnvironmentError,
+              "The export script ended and left somebody behind who may still write; what came of "
+              "disk {} may not be all",
+              from.index);
 }
 
 Result<std::int64_t> run_import_script(OsDefinitions& os, StreamedDisk const& to, GivePiece give,
@@ -79,10 +100,23 @@ Result<std::int64_t> run_import_script(OsDefinitions& os, StreamedDisk const& to
                                      return line.empty() ? watcher.is_at(input->bytes(), total)
                                                          : watcher.says(line);
                                    });
-  if (done) return input->finish();
+  auto const goes_on = [&] { return watcher.is_at(input->bytes(), total); };
   // Where nothing more came, the script's failure is only what followed.
-  if (input->has_failed()) TRY(input->finish());
-  return Failure(done.error());
+  if (input->has_failed()) TRY(input->finish(goes_on));
+  TRY(done);
+  auto const all = TRY(input->finish(goes_on));
+  TRY(check_not_grown(to.disk(), to.path()));
+  auto const unread = all - input->read_bytes();
+  if (unread == 0) return all;
+  if (unread == all) {
+    return fail(ErrorCode::EnvironmentError,
+                "The import script read nothing of the {} bytes that disk {} had", all, to.index);
+  }
+  watcher.says(
+      fmt::format(" - WARNING: The import script did not read the last {} of the {} bytes "
+                  "that disk {} had",
+                  unread, all, to.index));
+  return all;
 }
 
 }  // namespace flotte::node

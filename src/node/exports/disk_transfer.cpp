@@ -196,9 +196,9 @@ std::string new_magic(Random& random) {
   return fmt::format("{}{}", our_magic, net::random_secret(random, magic_bytes));
 }
 
-Result<void> send_disk(DiskTransfer const& transfer, OsDefinitions& os,
-                       Compressors const& compressors, net::PeerStream& stream,
-                       StreamWatcher const& watcher, net::GoesOn const& goes_on) {
+Result<std::int64_t> send_disk(DiskTransfer const& transfer, OsDefinitions& os,
+                               Compressors const& compressors, net::PeerStream& stream,
+                               StreamWatcher const& watcher, net::GoesOn const& goes_on) {
   auto const outlet = TRY(compressed(compressors, transfer.compress,
                                      std::make_unique<StreamOutlet>(stream, goes_on), goes_on));
   TRY(outlet->write(fmt::format("M={}", transfer.magic)));
@@ -207,9 +207,12 @@ Result<void> send_disk(DiskTransfer const& transfer, OsDefinitions& os,
   auto const sent = disk.instance.os.empty() ? TRY(send_content(disk, *outlet, watcher))
                                              : TRY(run_export_script(os, disk, take, watcher));
   TRY(outlet->finish());
-  if (transfer.magic.starts_with(our_magic)) return hear_stored(stream, sent, goes_on);
-  hear_goodbye(stream, goes_on);
-  return {};
+  if (transfer.magic.starts_with(our_magic)) {
+    TRY(hear_stored(stream, sent, goes_on));
+  } else {
+    hear_goodbye(stream, goes_on);
+  }
+  return sent;
 }
 
 Result<void> receive_disk(DiskTransfer const& transfer, OsDefinitions& os,

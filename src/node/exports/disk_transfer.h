@@ -21,9 +21,10 @@ struct DiskTransfer {
 
 std::string new_magic(Random& random);
 
-Result<void> send_disk(DiskTransfer const& transfer, OsDefinitions& os,
-                       Compressors const& compressors, net::PeerStream& stream,
-                       StreamWatcher const& watcher, net::GoesOn const& goes_on);
+// How many bytes the disk gave.
+Result<std::int64_t> send_disk(DiskTransfer const& transfer, OsDefinitions& os,
+                               Compressors const& compressors, net::PeerStream& stream,
+                               StreamWatcher const& watcher, net::GoesOn const& goes_on);
 Result<void> receive_disk(DiskTransfer const& transfer, OsDefinitions& os,
                           Compressors const& compressors, net::PeerStream& stream,
                           StreamWatcher const& watcher, net::GoesOn const& goes_on);

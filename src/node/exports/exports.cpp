@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <system_error>
+#include <tuple>
 
 #include "schema/schema.h"
 #include "sys/deeds.h"
@@ -20,6 +21,9 @@ constexpr std::string_view config_file = "config.ini";
 constexpr std::string_view sums_file = "flotte.json";
 constexpr std::size_t config_bytes_max = 1 << 20;
 constexpr std::size_t dumps_max = 1000;
+// Of the file system, for others; of a large one less.
+constexpr std::int64_t reserve_part = 20;
+constexpr MiB reserve_max{256};
 constexpr mode_t directory_mode = 0750;
 constexpr mode_t private_mode = 0700;
 constexpr mode_t file_mode = 0600;
@@ -64,40 +68,50 @@ Result<std::string> read_small(std::string const& path) {
   return sys::read_file(path, config_bytes_max);
 }
 
-// What the file of another version or somebody's hand says is as good as none.
-Sums read_sums(std::string const& directory) {
-  auto const text = read_small(in(directory, sums_file));
-  if (!text) return {};
-  auto const parsed = schema::parse(*text);
-  if (!parsed) return {};
-  return schema::decode<Sums>(*parsed, schema::UnknownKeys::Ignore).value_or(Sums());
+// Those that Ganeti made have none. One that says nothing is no reason to believe the dumps.
+Result<Sums> read_sums(std::string const& directory) {
+  auto const path = in(directory, sums_file);
+  if (!sys::exists(path) && !is_link(path)) return Sums();
+  auto const text = TRY(read_small(path));
+  auto const parsed = schema::parse(text);
+  auto sums = parsed ? schema::decode<Sums>(*parsed, schema::UnknownKeys::Ignore)
+                     : Result<Sums>(Failure(parsed.error()));
+  if (sums) return sums;
+  return fail(ErrorCode::WrongState,
+              "{} can't be read: {}; without it nobody knows whether the dumps are what was "
+              "exported: remove it to import them all the same",
+              path, sums.error().message);
 }
 
 }  // namespace
 
-std::string Exports::new_directory(std::string const& instance) const {
-  return in(directory_, instance + ".new");
+std::string Exports::beside(std::string_view instance, std::string_view what) const {
+  return in(directory_, fmt::format(".{}.{}", instance, what));
 }
 
-// ".new" may be the end of somebody's name.
-Result<void> Exports::check_new(std::string const& instance) const {
+// No link leads there.
+Result<std::string> Exports::new_directory(std::string const& instance) const {
   TRY(check_component(instance, "an instance"));
-  auto const path = new_directory(instance);
+  auto path = beside(instance, "new");
   if (is_link(path)) return fail(ErrorCode::WrongState, "{} is a link", path);
-  auto const config = read_small(in(path, config_file));
-  if (!config || config->find(fmt::format("\nname = {}.new\n", instance)) == std::string::npos) {
-    return {};
-  }
-  return fail(ErrorCode::WrongState,
-              "{} is the export of the instance {}.new, and where one of {} would be made; "
-              "'gnt-backup remove {}.new' removes it",
-              path, instance, instance, instance);
+  return path;
+}
+
+// After one that was ended in the middle: what was the export and has no successor is it again.
+Result<void> Exports::settle(std::string const& instance) const {
+  auto const finished = in(directory_, instance);
+  auto const old = beside(instance, "old");
+  if (sys::exists(old) && !sys::exists(finished)) TRY(sys::move_file(old, finished));
+  if (sys::exists(old)) std::ignore = put_away(instance, old);
+  // What could not go then may go now.
+  std::ignore = sys::remove_tree(beside(instance, "gone"));
+  return {};
 }
 
 Result<std::string> Exports::new_dump(std::string const& instance, std::string const& file) const {
   TRY(check_component(file, "a file of an export"));
-  TRY(check_new(instance));
-  auto const directory = new_directory(instance);
+  auto const directory = TRY(new_directory(instance));
+  TRY(settle(instance));
   TRY(sys::make_directories(directory_, directory_mode));
   TRY(sys::make_directories(directory, private_mode));
   auto const path = in(directory, file);
@@ -109,20 +123,21 @@ Result<std::string> Exports::new_dump(std::string const& instance, std::string c
               std::generic_category().message(errno));
 }
 
-Result<void> Exports::finish(rpc::ExportFinish const& call) const {
-  TRY(check_component(call.instance, "an instance"));
-  auto const made = new_directory(call.instance);
+Result<void> Exports::finish(rpc::ExportFinish const& call, Warns const& warns) const {
+  auto const made = TRY(new_directory(call.instance));
   auto const finished = in(directory_, call.instance);
+  TRY(settle(call.instance));
   auto const config = read_small(in(finished, config_file));
   // Asked again by who did not get the answer; what has its place now is the one of before.
-  if (config && *config == call.config && read_sums(finished).dumps == call.dumps) {
-    return sys::remove_directory(made);
+  if (config && *config == call.config &&
+      read_sums(finished).value_or(Sums()).dumps == call.dumps) {
+    if (auto const gone = put_away(call.instance, made); !gone) warns(gone.error().message);
+    return {};
   }
   if (!sys::is_directory(made)) {
     return fail(ErrorCode::WrongState, "There is no export of {} that could be finished",
                 call.instance);
   }
-  TRY(check_new(call.instance));
   for (auto const& dump : call.dumps) {
     auto const size = size_of_file(in(made, dump.file));
     if (size && *size == dump.size) continue;
@@ -132,21 +147,47 @@ Result<void> Exports::finish(rpc::ExportFinish const& call) const {
   // What earlier tries left.
   for (auto const& name : sys::names_in(made)) {
     auto const is_known = std::ranges::find(call.dumps, name, &rpc::Dump::file);
-    if (is_known == call.dumps.end()) TRY(sys::remove_file(in(made, name)));
+    if (is_known == call.dumps.end()) TRY(sys::remove_tree(in(made, name)));
   }
   TRY(sys::write_file(in(made, sums_file), boost::json::serialize(schema::encode(Sums{call.dumps})),
                       file_mode));
   TRY(sys::write_file(in(made, config_file), call.config, file_mode));
-  return replace(finished, made);
+  return replace(call.instance, warns);
 }
 
-// At every instant there is the one of before or the new one. Not every file system can do that.
-Result<void> Exports::replace(std::string const& finished, std::string const& made) {
+// At every instant there is the one of before or the new one. Not every file system can exchange
+// them: there the one of before waits beside.
+Result<void> Exports::replace(std::string const& instance, Warns const& warns) const {
+  auto const finished = in(directory_, instance);
+  auto const made = beside(instance, "new");
   if (is_link(finished)) return fail(ErrorCode::WrongState, "{} is a link", finished);
   if (!sys::exists(finished)) return sys::move_file(made, finished);
-  if (sys::exchange(made, finished) == 0) return sys::remove_directory(made);
-  TRY(sys::remove_directory(finished));
-  return sys::move_file(made, finished);
+  if (!sys::is_directory(finished)) {
+    return fail(ErrorCode::WrongState, "{} is no directory", finished);
+  }
+  auto before = made;
+  if (sys::exchange(made, finished) != 0) {
+    if (errno != EINVAL && errno != ENOSYS) {
+      return fail(ErrorCode::EnvironmentError, "Can't put the new export in the place of {}: {}",
+                  finished, std::generic_category().message(errno));
+    }
+    before = beside(instance, "old");
+    TRY(sys::move_file(finished, before));
+    TRY(sys::move_file(made, finished));
+  }
+  TRY(sys::sync_directory(directory_));
+  if (auto const gone = put_away(instance, before); !gone) warns(gone.error().message);
+  return {};
+}
+
+// It goes, or is out of the way at least.
+Result<void> Exports::put_away(std::string const& instance, std::string const& path) const {
+  auto const gone = sys::remove_tree(path);
+  if (gone) return {};
+  auto const where = beside(instance, "gone");
+  return fail(ErrorCode::EnvironmentError,
+              "What was to go stays in {}, and goes with the next export if it can then: {}",
+              sys::rename(path, where) == 0 ? where : path, gone.error().message);
 }
 
 Result<rpc::ExportNames> Exports::list() const {
@@ -159,8 +200,7 @@ Result<rpc::ExportNames> Exports::list() const {
 
 // What else lies there, such as lost+found, is nobody's export.
 bool Exports::is_export(std::string const& name) const {
-  if (name.starts_with('.')) return false;
-  return name.ends_with(".new") || sys::exists(in(in(directory_, name), config_file));
+  return is_path_component(name) && size_of_file(in(in(directory_, name), config_file));
 }
 
 Result<rpc::ExportContent> Exports::info(std::string const& path) const {
@@ -177,7 +217,7 @@ Result<rpc::ExportContent> Exports::info(std::string const& path) const {
                 content.path, config.error().message);
   }
   content.config = *config;
-  auto const sums = read_sums(content.path);
+  auto const sums = TRY(read_sums(content.path));
   for (auto const& name : sys::names_in(content.path)) {
     auto const size = size_of_file(in(content.path, name));
     if (!size || name == config_file || name == sums_file) continue;
@@ -199,10 +239,36 @@ Result<rpc::ExportContent> Exports::info(std::string const& path) const {
 Result<void> Exports::remove(std::string const& name) const {
   TRY(check_component(name, "an export"));
   auto const path = in(directory_, name);
+  TRY(settle(name));
+  // Under another name first: what is half removed is no export any more, and asked again it goes.
+  auto const gone = beside(name, "gone");
+  TRY(sys::remove_tree(gone));
   if (is_link(path)) return sys::remove_file(path);
   if (!sys::exists(path)) return {};
-  if (is_export(name)) return sys::remove_directory(path);
+  if (is_export(name)) {
+    TRY(sys::move_file(path, gone));
+    return sys::remove_tree(gone);
+  }
   return fail(ErrorCode::WrongState, "{} is no export: it has no {}", path, config_file);
+}
+
+Result<void> Exports::discard(std::string const& instance) const {
+  TRY(check_component(instance, "an instance"));
+  TRY(settle(instance));
+  auto const directory = beside(instance, "new");
+  // That was not made here.
+  if (is_link(directory)) return {};
+  return sys::remove_tree(directory);
+}
+
+Result<void> Exports::check_room(Bytes more) const {
+  auto const space = TRY(sys::file_system_space(directory_));
+  auto const reserve = std::min(MiB{space.total.value / reserve_part}, reserve_max);
+  if (round_up(more) + reserve <= space.free) return {};
+  return fail(ErrorCode::InsufficientResources,
+              "Not enough room in {}: {} MiB are free, {} MiB of them stay so, {} MiB more are "
+              "needed",
+              directory_, space.free.value, reserve.value, round_up(more).value);
 }
 
 Result<sys::Fd> Exports::open_dump(std::string const& directory, std::string const& file) {

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/boundary.h"
 #include "node/storage/checksum.h"
 #include "node/storage/disk_io.h"
 #include "sys/deeds.h"
@@ -26,14 +27,16 @@ bool is_ready(int fd, short events) {
 
 }  // namespace
 
-Result<std::unique_ptr<ScriptOutput>> ScriptOutput::start(TakePiece take) {
+Result<std::unique_ptr<ScriptOutput>> ScriptOutput::start(TakePiece take,
+                                                          std::chrono::milliseconds quiet_max) {
   auto pipe = TRY(sys::Pipe::open());
-  return std::unique_ptr<ScriptOutput>(new ScriptOutput(std::move(take), std::move(pipe)));
+  return std::unique_ptr<ScriptOutput>(
+      new ScriptOutput(std::move(take), quiet_max, std::move(pipe)));
 }
 
-ScriptOutput::ScriptOutput(TakePiece take, sys::Pipe pipe)
-    : take_(std::move(take)), pipe_(std::move(pipe)), thread_([this] {
-        result_ = run();
+ScriptOutput::ScriptOutput(TakePiece take, std::chrono::milliseconds quiet_max, sys::Pipe pipe)
+    : take_(std::move(take)), quiet_max_(quiet_max), pipe_(std::move(pipe)), thread_([this] {
+        result_ = boundary("What a script writes", [this] { return run(); });
         has_failed_ = !*result_;
         // Whoever writes is told by the pipe that nobody reads.
         pipe_.read.close();
@@ -41,6 +44,16 @@ ScriptOutput::ScriptOutput(TakePiece take, sys::Pipe pipe)
 
 ScriptOutput::~ScriptOutput() {
   if (thread_.joinable()) std::ignore = finish();
+}
+
+bool ScriptOutput::goes_on() {
+  pipe_.write.close();
+  if (is_at_end_ || has_failed_) return false;
+  auto const now = SteadyClock::now();
+  auto const came = came_.load();
+  if (came != came_before_) quiet_since_ = now;
+  came_before_ = came;
+  return now - quiet_since_ < quiet_max_;
 }
 
 Result<std::int64_t> ScriptOutput::finish() {
@@ -66,7 +79,11 @@ Result<std::size_t> ScriptOutput::read_piece(char* place, std::size_t room) {
     if (got < 0) {
       return fail(ErrorCode::EnvironmentError, "Can't read what the script says: {}", errno_text());
     }
-    if (got == 0) break;
+    if (got == 0) {
+      is_at_end_ = true;
+      break;
+    }
+    came_ += got;
     done += static_cast<std::size_t>(got);
     if (!was_last) continue;
     left_at_end_ -= static_cast<std::size_t>(got);
@@ -96,21 +113,31 @@ Result<std::unique_ptr<ScriptInput>> ScriptInput::start(GivePiece give) {
 
 ScriptInput::ScriptInput(GivePiece give, sys::Pipe pipe)
     : give_(std::move(give)), pipe_(std::move(pipe)), thread_([this] {
-        result_ = run();
+        result_ = boundary("What a script reads", [this] { return run(); });
         has_failed_ = !*result_;
         pipe_.write.close();
+        has_ended_ = true;
       }) {}
 
 ScriptInput::~ScriptInput() {
   is_given_up_ = true;
-  if (thread_.joinable()) std::ignore = finish();
+  if (thread_.joinable()) std::ignore = finish([] { return false; });
 }
 
-Result<std::int64_t> ScriptInput::finish() {
+Result<std::int64_t> ScriptInput::finish(std::function<bool()> const& goes_on) {
+  // What lies in the pipe nobody has read.
+  left_in_pipe_ = sys::bytes_waiting(pipe_.read);
   pipe_.read.close();
   has_script_ended_ = true;
+  while (!has_ended_ && !is_given_up_) {
+    is_given_up_ = !goes_on();
+    if (!is_given_up_) std::this_thread::sleep_for(std::chrono::milliseconds(poll_ms));
+  }
+  auto const was_given_up = is_given_up_ && !has_ended_;
   thread_.join();
-  return *result_;
+  if (!was_given_up || !*result_) return *result_;
+  return fail_as(ErrorClass::Exec, ErrorCode::EnvironmentError,
+                 "The reading of the rest, which the script did not want, was ended");
 }
 
 Result<std::int64_t> ScriptInput::run() {
@@ -128,7 +155,9 @@ Result<std::int64_t> ScriptInput::run() {
       auto const count = sys::write(pipe_.write.get(), content);
       if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (count < 0) is_read = false;
-      if (is_read) content.remove_prefix(static_cast<std::size_t>(count));
+      if (!is_read) continue;
+      content.remove_prefix(static_cast<std::size_t>(count));
+      taken_ += count;
     }
     bytes_ = at;
     if (is_last) break;

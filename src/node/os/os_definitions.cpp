@@ -234,16 +234,16 @@ Result<void> OsDefinitions::export_disk(rpc::InstanceSpec const& spec, Transfer 
                                         std::vector<std::string> const& disk_paths,
                                         sys::LineSink const& sink) {
   auto const os = TRY(find(spec.os));
-  return run(
-      {.name = "export",
-       .log_name = fmt::format("export-{}-{}-disk{}", os.name, spec.name, transfer.index),
-       .environment = {{"EXPORT_DEVICE", transfer.device},
-                       {"EXPORT_DISK_PATH", transfer.device},
-                       {"EXPORT_INDEX", std::to_string(transfer.index)},
-                       {"EXP_SIZE_FD", std::to_string(export_size_fd)}},
-       .debug_level = transfer.debug_level,
-       .descriptors = {{transfer.stream, STDOUT_FILENO}, {transfer.size_fd, export_size_fd}}},
-      spec, os, disk_paths, sink);
+  return run({.name = "export",
+              .log_name = fmt::format("export-{}-{}-disk{}", os.name, spec.name, transfer.index),
+              .environment = {{"EXPORT_DEVICE", transfer.device},
+                              {"EXPORT_DISK_PATH", transfer.device},
+                              {"EXPORT_INDEX", std::to_string(transfer.index)},
+                              {"EXP_SIZE_FD", std::to_string(export_size_fd)}},
+              .debug_level = transfer.debug_level,
+              .descriptors = {{transfer.stream, STDOUT_FILENO}, {transfer.size_fd, export_size_fd}},
+              .goes_on = transfer.goes_on},
+             spec, os, disk_paths, sink);
 }
 
 Result<void> OsDefinitions::import_disk(rpc::InstanceSpec const& spec, Transfer const& transfer,
@@ -290,6 +290,7 @@ Result<void> OsDefinitions::run(Script const& script, rpc::InstanceSpec const& s
                                         .directory = os.path,
                                         .timeout = script_timeout,
                                         .descriptors = script.descriptors,
+                                        .goes_on = script.goes_on,
                                         .session_record = session},
                                        take);
   if (finished && finished->is_success()) return {};

@@ -29,13 +29,15 @@ class OsDefinitions {
 
   // Runs `export` for the disk `index`, or `import`, in the same way. The script finds the disk at
   // `device`. Its content is what `export` writes to `stream` and `import` reads from there; what
-  // is written to `size_fd` is how many bytes it will be, for who is curious.
+  // is written to `size_fd` is how many bytes it will be, for who is curious. What `export` left
+  // running may go on as long as `goes_on` says so.
   struct Transfer {
     std::int64_t index = 0;
     std::string device;
     int stream = -1;
     int size_fd = -1;
     std::int64_t debug_level = 0;
+    std::function<bool()> goes_on = {};
   };
   Result<void> export_disk(rpc::InstanceSpec const& spec, Transfer const& transfer,
                            std::vector<std::string> const& disk_paths, sys::LineSink const& sink);
@@ -53,6 +55,7 @@ class OsDefinitions {
     std::map<std::string, std::string> environment = {};  // beside what all scripts get
     std::int64_t debug_level = 0;
     std::vector<sys::Descriptor> descriptors = {};
+    std::function<bool()> goes_on = {};
   };
   Result<void> run(Script const& script, rpc::InstanceSpec const& spec, rpc::OsDefinition const& os,
                    std::vector<std::string> const& disk_paths, sys::LineSink const& sink);

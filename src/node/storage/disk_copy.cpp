@@ -41,6 +41,7 @@ class OpenDisk {
     return {};
   }
 
+  void end_at(off_t bytes) { bytes_ = std::min(bytes_, bytes); }
   std::string const& path() const { return path_; }
   off_t bytes() const { return bytes_; }
   bool is_file() const { return is_file_; }
@@ -60,10 +61,12 @@ class Copier {
       : from_(copy.from, sys::open_to_read(copy.from)),
         to_(copy.to, sys::open_to_write(copy.to)),
         checksum_(copy.checksum),
+        bytes_max_(copy.bytes_max),
         told_("copying", 0, progress) {}
 
   Result<void> run() {
     TRY(from_.look());
+    from_.end_at(bytes_max_);
     TRY(to_.look());
     if (from_.bytes() > to_.bytes()) {
       return fail(ErrorCode::WrongInput, "{} has {} bytes, {} only {}", from_.path(), from_.bytes(),
@@ -144,6 +147,7 @@ class Copier {
   OpenDisk from_;
   OpenDisk to_;
   PieceChecksum* checksum_;
+  off_t bytes_max_;
   TransferProgress told_;
   off_t reported_ = 0;
 };

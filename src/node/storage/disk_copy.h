@@ -2,6 +2,8 @@
 // thread-safe.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "base/result.h"
@@ -14,6 +16,8 @@ struct DiskCopy {
   std::string from;  // files or devices
   std::string to;    // as large at least; what is behind the end of `from` becomes zeros
   PieceChecksum* checksum = nullptr;  // gets what is read
+  // No more of `from` than that: a volume may be larger than its disk.
+  std::int64_t bytes_max = std::numeric_limits<std::int64_t>::max();
 };
 
 // A repeated copy is as good as one that was not disturbed. A file stays sparse where there are

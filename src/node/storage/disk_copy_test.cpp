@@ -91,6 +91,26 @@ TEST_F(DiskCopyTest, a_smaller_target_and_a_missing_one_are_refused) {
             fmt::format("Can't open {}: No such file or directory", copy_.to));
 }
 
+// LVM rounds up.
+TEST_F(DiskCopyTest, a_source_may_be_larger_than_its_disk) {
+  make(copy_.from, 4 * mib);
+  put(copy_.from, 2 * mib - 4, "last of it");
+  make(copy_.to, 2 * mib);
+  PieceChecksum checksum;
+  copy_.bytes_max = 2 * mib;
+  copy_.checksum = &checksum;
+  auto const done = copy_disk(copy_, {});
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_TRUE(contents_of(copy_.to).ends_with(std::string("\0last", 5)));
+  EXPECT_EQ(contents_of(copy_.to).size(), 2U * mib);
+  // As of one that is as large as the disk.
+  auto of_copy = DiskCopy{copy_.to, copy_.from};
+  PieceChecksum again;
+  of_copy.checksum = &again;
+  ASSERT_TRUE(copy_disk(of_copy, {}));
+  EXPECT_EQ(checksum.of(2 * mib), again.of(2 * mib));
+}
+
 TEST_F(DiskCopyTest, it_ends_when_nobody_wants_it) {
   make(copy_.from, 70 * mib);
   put(copy_.from, 0, std::string(66 * mib, 'x'));

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::chrono::milliseconds pause{250};
 constexpr double bytes_per_mib = 1024.0 * 1024.0;
+constexpr double seconds_max = 1e9;  // a script may say that there will be any number of bytes
 constexpr std::int64_t minute = 60;
 constexpr std::int64_t hour = 3600;
 
@@ -27,7 +28,7 @@ std::string transfer_text(std::string const& verb, std::int64_t bytes_done,
   auto const rate = static_cast<double>(bytes_done) / seconds;
   auto text = fmt::format("{}, {:.1f} MiB/s", verb, rate / bytes_per_mib);
   if (bytes_total > bytes_done) {
-    auto const left = static_cast<double>(bytes_total - bytes_done) / rate;
+    auto const left = std::min(static_cast<double>(bytes_total - bytes_done) / rate, seconds_max);
     text += fmt::format(", {} left", duration_text(static_cast<std::int64_t>(left) + 1));
   }
   return text;
