@@ -22,6 +22,7 @@ constexpr auto unreachable_max_before = 10s;
 constexpr std::int64_t undo_offset = 500'000;
 constexpr std::int64_t steps_max = 10'000;
 constexpr int undo_tries_max = 8;
+constexpr int undo_seen_to_tries_max = 2;
 constexpr int silences_max = 4;
 // Who drew what another job has drawn too. More often it was not drawn but asked for.
 constexpr int draws_max = 4;
@@ -299,7 +300,7 @@ void Execution::undo_all(Error const& error) {
     if (has_stopped_) return;
     if (!undone) {
       warn(fmt::format("Could not undo \"{}\": {}", step.says, undone.error().message));
-      journal_.plan.stuck.push_back(static_cast<std::int64_t>(i));
+      if (!step.undo->is_seen_to) journal_.plan.stuck.push_back(static_cast<std::int64_t>(i));
     }
   }
 }
@@ -335,7 +336,8 @@ Result<void> Execution::undo_step(Undo const& undo, std::size_t step) {
   int silences = 0;
   for (int tries = 1;; ++tries) {
     auto undone = try_undo(undo, step, number);
-    if (undone || has_stopped_ || tries >= undo_tries_max) return undone;
+    auto const tries_max = undo.is_seen_to ? undo_seen_to_tries_max : undo_tries_max;
+    if (undone || has_stopped_ || tries >= tries_max) return undone;
     auto const is_silent = undone.error().error_class == ErrorClass::Unreachable;
     if (!is_silent || ++silences >= silences_max) ++number;
     queue_.seams_.clock.sleep_for(pause);

@@ -41,6 +41,7 @@ class Execution final : public JobContext {
                       std::function<Result<void>(store::ClusterEdit&)> const& edit,
                       std::optional<Undo> undo) override;
   Result<void> keep() override;
+  void hold_cancel(bool holds) override { is_held_ = holds; }
   void log(std::string text) override;
   Result<json::array> submit(std::vector<json::array> jobs) override;
   std::vector<HookReport> run_post_hooks() override;
@@ -75,7 +76,7 @@ class Execution final : public JobContext {
   void log_entry(json::object const& entry);
   bool take_line(std::string_view line, bool logs_output);
   bool is_cancel_wanted() const;
-  bool can_be_canceled() const { return !is_kept_; }
+  bool can_be_canceled() const { return !is_kept_ && !is_held_; }
   bool is_stopping() const;
   // Another controller goes on with this job: nothing may be undone.
   template <class T>
@@ -110,6 +111,7 @@ class Execution final : public JobContext {
   std::size_t first_unsaved_ = 0;  // the first step whose record differs from the stored one
   std::size_t next_step_ = 0;
   bool is_kept_ = false;
+  bool is_held_ = false;
   bool has_stopped_ = false;
   bool needs_other_locks_ = false;
   Unit const* unit_ = nullptr;

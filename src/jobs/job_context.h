@@ -45,6 +45,9 @@ struct Undo {
   std::optional<CallData> call;
   std::optional<InstanceId> remove_instance;
   std::optional<model::Instance> put_instance;
+  // Where it fails somebody else sees to it, as the watcher to what should run: nothing is kept of
+  // the job for that.
+  bool is_seen_to = false;
 
   static schema::Fields fields();
 };
@@ -83,6 +86,10 @@ class JobContext {
 
   // What was done so far stays, whatever fails later, and a wish to cancel comes too late.
   virtual Result<void> keep() = 0;
+
+  // A wish to cancel waits as long as this holds: for what must not be left in its middle, where
+  // nobody knows yet how to undo it.
+  virtual void hold_cancel(bool holds) = 0;
 
   // A line for the waiting command and the job's log; info() is marked as Ganeti marks it: " -
   // INFO: ".

@@ -41,6 +41,7 @@ Fields Undo::fields() {
   static constexpr Field table[] = {
       field<&Undo::call>("call", "A node call."),
       field<&Undo::remove_instance>("remove_instance", "An instance to take out again."),
+      field<&Undo::is_seen_to>("is_seen_to", "Somebody else sees to it where it fails."),
       field<&Undo::put_instance>("put_instance", "An instance to put back as it was."),
   };
   return table;

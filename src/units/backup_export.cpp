@@ -119,23 +119,50 @@ Result<model::NodePtr> target_of(opcodes::BackupExport const& op, model::Cluster
   return target;
 }
 
-// Once it was stopped, its disks and its guest are of the next start.
+// Once it was stopped, its disks and its guest are of the next start. Of one that goes there is
+// none.
 rpc::InstanceSpec current_spec(Plan const& plan) {
   auto spec = plan.spec;
-  if (plan.stops) ++spec.epoch;
+  if (plan.stops && !plan.removes) ++spec.epoch;
   return spec;
 }
 
-// Whatever fails or is canceled from here on: one that should run and doesn't is started again,
-// here or by the watcher.
+// What should run and was stopped runs again, whatever fails or is canceled from here on.
+std::optional<jobs::Undo> start_again(Plan const& plan) {
+  if (!plan.was_wished) return std::nullopt;
+  auto undo = jobs::undo_call(plan.node, rpc::InstanceStart{current_spec(plan), false});
+  undo.is_seen_to = true;
+  return undo;
+}
+
 Result<void> stop(Plan const& plan, jobs::JobContext& job) {
   // The wish first, so that nobody starts it again.
   if (plan.removes) TRY(record_down(job, plan.instance, {}));
   if (!plan.stops) return {};
   job.log(fmt::format("Shutting down instance {}", plan.spec.name));
   // Not its disks: they are read, and opened again.
-  TRY(shut_down(job, plan.node, plan.spec, plan.timeout_s));
-  return record_next_start(job, plan.instance, current_spec(plan).epoch);
+  if (plan.removes) {
+    return shut_down(job, plan.node, plan.spec, plan.timeout_s, start_again(plan));
+  }
+  // It can't be told how to start it again before it has stopped.
+  job.hold_cancel(true);
+  auto stopped = shut_down(job, plan.node, plan.spec, plan.timeout_s);
+  if (stopped) {
+    stopped = record_next_start(job, plan.instance, current_spec(plan).epoch, start_again(plan));
+  }
+  job.hold_cancel(false);
+  return stopped;
+}
+
+// Somebody else's that are active stay so, whatever becomes of the export.
+Result<void> activate(Plan const& plan, jobs::JobContext& job) {
+  job.log(fmt::format("Activating disks for {}", plan.spec.name));
+  if (!plan.leaves_active) return activate_disks(job, plan.node, plan.spec);
+  for (auto const& disk : plan.spec.disks) {
+    TRY(job.step(fmt::format("Activating disk {} of {}", disk.index, plan.spec.name), plan.node,
+                 rpc::BlockdevAssemble{plan.spec.name, disk, plan.spec.epoch}));
+  }
+  return {};
 }
 
 Result<void> take_snapshots(Plan const& plan, std::string const& node, jobs::JobContext& job) {
@@ -232,6 +259,24 @@ Result<void> remove(Plan const& plan, jobs::JobContext& job) {
   return forget_instance(job, plan.instance);
 }
 
+Result<void> export_stopped(Plan const& plan, jobs::JobContext& job) {
+  auto const node = plan.spec.primary_node;
+  if (plan.activates) TRY(activate(plan, job));
+  auto ready = take_snapshots(plan, node, job);
+  // It runs again as soon as it can, also where its disks could not be copied.
+  if (plan.snapshots.empty()) ready = copy(plan, node, job);
+  if (plan.restarts) TRY(restart(plan, job));
+  TRY(ready);
+  if (!plan.snapshots.empty()) TRY(copy(plan, node, job));
+  TRY(remove_snapshots(plan, node, job));
+  auto const is_left_active = plan.leaves_active && !plan.removes;
+  if ((plan.activates && !is_left_active) || (plan.stops && !plan.restarts)) {
+    job.log(fmt::format("Deactivating disks for {}", plan.spec.name));
+    TRY(deactivate_disks(job, plan.node, plan.spec));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<jobs::LockSet> BackupExport::locks(Op const& op, model::Cluster const& cluster) {
@@ -279,7 +324,9 @@ Result<BackupExport::Plan> BackupExport::plan(Op const& op, model::Cluster const
             .node = instance->primary_node,
             .spec = instance_spec(cluster, *instance),
             .stops = is_running && op.shutdown,
+            .was_wished = is_running && op.shutdown && is_up,
             .activates = !is_running,
+            .leaves_active = !is_running && instance->disks_active,
             .removes = op.remove_instance,
             .ignore_failures = op.ignore_remove_failures,
             .timeout_s = op.shutdown_timeout};
@@ -330,23 +377,14 @@ Result<jobs::Hooks> BackupExport::hooks(Op const& op, model::Cluster const& clus
 }
 
 Result<json::value> BackupExport::apply(Plan const& plan, jobs::JobContext& job) {
-  auto const node = plan.spec.primary_node;
   for (auto const& warning : plan.warnings) job.warn(warning);
   TRY(stop(plan, job));
-  if (plan.activates) {
-    job.log(fmt::format("Activating disks for {}", plan.spec.name));
-    TRY(activate_disks(job, plan.node, plan.spec));
-  }
-  auto ready = take_snapshots(plan, node, job);
-  // It runs again as soon as it can, also where its disks could not be copied.
-  if (plan.snapshots.empty()) ready = copy(plan, node, job);
-  if (plan.restarts) TRY(restart(plan, job));
-  TRY(ready);
-  if (!plan.snapshots.empty()) TRY(copy(plan, node, job));
-  TRY(remove_snapshots(plan, node, job));
-  if (plan.activates || (plan.stops && !plan.restarts)) {
-    job.log(fmt::format("Deactivating disks for {}", plan.spec.name));
-    TRY(deactivate_disks(job, plan.node, plan.spec));
+  auto const exported = export_stopped(plan, job);
+  if (!exported) {
+    if (plan.was_wished) {
+      job.log(fmt::format("Instance {} is started again where it does not run", plan.spec.name));
+    }
+    return Failure(exported.error());
   }
   if (plan.removes) TRY(remove(plan, job));
   return json::array{true, json::array(plan.spec.disks.size(), json::value(true))};
@@ -365,6 +403,8 @@ schema::Fields BackupExport::Plan::fields() {
       field<&Plan::compress>("compress", "How they are compressed."),
       field<&Plan::stops>("stops", "Whether it is stopped first."),
       field<&Plan::restarts>("restarts", "Whether it is started again."),
+      field<&Plan::was_wished>("was_wished", "Whether it was to run."),
+      field<&Plan::leaves_active>("leaves_active", "Whether its disks were in use before."),
       field<&Plan::activates>("activates", "Whether its disks are not in use."),
       field<&Plan::snapshots>("snapshots", "Room of each disk's snapshot."),
       field<&Plan::removes>("removes", "Whether it is removed afterwards."),

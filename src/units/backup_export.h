@@ -28,7 +28,9 @@ struct BackupExport {
     std::string compress;
     bool stops = false;
     bool restarts = false;
-    bool activates = false;      // its disks: it doesn't run
+    bool was_wished = false;  // that it runs: where it was stopped and all is undone it does again
+    bool activates = false;   // its disks: it doesn't run
+    bool leaves_active = false;  // they were before
     std::vector<MiB> snapshots;  // room for what changes meanwhile, of each disk; or none
     bool removes = false;
     bool ignore_failures = false;

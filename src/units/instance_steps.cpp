@@ -144,10 +144,10 @@ Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
 }
 
 Result<void> shut_down(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
-                       std::int64_t timeout_s) {
+                       std::int64_t timeout_s, std::optional<jobs::Undo> undo) {
   TRY(job.step(fmt::format("Stopping {}", spec.name), node,
                rpc::InstanceShutdown{spec.name, spec.hypervisor, timeout_s},
-               {.timeout = std::chrono::seconds(timeout_s) + stop_slack}));
+               {.undo = std::move(undo), .timeout = std::chrono::seconds(timeout_s) + stop_slack}));
   return {};
 }
 
@@ -157,13 +157,17 @@ Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::Insta
   return deactivate_disks(job, node, spec);
 }
 
-Result<void> record_next_start(jobs::JobContext& job, InstanceId const& id, std::int64_t epoch) {
-  return job.commit("Recording its next start", [&](store::ClusterEdit& edit) -> Result<void> {
-    auto instance = TRY(edit.get(id));
-    instance.epoch = epoch;
-    edit.put(std::move(instance));
-    return {};
-  });
+Result<void> record_next_start(jobs::JobContext& job, InstanceId const& id, std::int64_t epoch,
+                               std::optional<jobs::Undo> undo) {
+  return job.commit(
+      "Recording its next start",
+      [&](store::ClusterEdit& edit) -> Result<void> {
+        auto instance = TRY(edit.get(id));
+        instance.epoch = epoch;
+        edit.put(std::move(instance));
+        return {};
+      },
+      std::move(undo));
 }
 
 Result<void> forget_instance(jobs::JobContext& job, InstanceId const& id) {

@@ -55,14 +55,15 @@ Result<void> record_down(jobs::JobContext& job, InstanceId const& id,
                          std::optional<model::AdminStateSource> source);
 // ACPI, the plug after the timeout; its disks stay active.
 Result<void> shut_down(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
-                       std::int64_t timeout_s);
+                       std::int64_t timeout_s, std::optional<jobs::Undo> undo = {});
 // The same, then the disks.
 Result<void> stop_instance(jobs::JobContext& job, NodeId const& node, rpc::InstanceSpec const& spec,
                            std::int64_t timeout_s);
 
 // The epoch of the next start of one that was stopped for it. Not before it is: one that does not
 // stop goes on with the epoch that it was started with, and its disks must not get a later one.
-Result<void> record_next_start(jobs::JobContext& job, InstanceId const& id, std::int64_t epoch);
+Result<void> record_next_start(jobs::JobContext& job, InstanceId const& id, std::int64_t epoch,
+                               std::optional<jobs::Undo> undo = {});
 // It is no longer configured.
 Result<void> forget_instance(jobs::JobContext& job, InstanceId const& id);
 // Its disks are gone. With `ignore_failures` one that stays behind is named and the rest goes on.

@@ -21,6 +21,7 @@ class NotingJob final : public jobs::JobContext {
     done.emplace_back("keep");
     return {};
   }
+  void hold_cancel(bool) override {}
   void log(std::string text) override { told.push_back(std::move(text)); }
   Result<json::array> submit(std::vector<json::array>) override { return json::array(); }
   std::vector<jobs::HookReport> run_post_hooks() override { return {}; }

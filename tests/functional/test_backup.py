@@ -166,3 +166,34 @@ def test_a_script_that_does_nothing_takes_nothing_away(cluster, vm1):
     assert "os = raw" in cluster.ok(f"cat {EXPORTS}/vm1/config.ini")
     assert get(cluster, "vm1") == "precious"
     assert "WARNING: The export script of noop wrote nothing of disk 1" in cluster.ok("gnt-backup export -n node1.lab.test vm1")
+
+
+@pytest.mark.parametrize("option", ["", "--remove-instance"])
+def test_what_was_stopped_runs_again_when_it_is_canceled(cluster, vm1, option):
+    """By the job itself: nobody watches."""
+    cluster.ok("gnt-cluster watcher pause 1h && cp -r /usr/share/ganeti/os/raw /usr/share/ganeti/os/slow")
+    cluster.write("/usr/share/ganeti/os/slow/export", b"#!/bin/sh\nexec sleep 600\n")
+    cluster.ok("gnt-instance modify --os-type=slow vm1 && gnt-instance start vm1")
+    job = cluster.ok(f"gnt-backup export --submit --print-jobid -n node1.lab.test --long-sleep {option} vm1").strip()
+    cluster.wait_until("pgrep -f 'sleep 600'")
+    assert cluster.ok("gnt-instance list --no-headers -o oper_state vm1").strip() == "N"
+    cluster.ok(f"gnt-job cancel {job}; gnt-job wait {job} || true")
+    assert cluster.ok(f"gnt-job list --no-headers -o status {job}").strip() == "canceled"
+    assert cluster.ok("gnt-instance list --no-headers -o status vm1").strip() == "running"
+    assert "Instance vm1 is started again" in cluster.ok(f"gnt-job info {job}")
+    assert cluster.ok(f"ls -A {EXPORTS}") == ""
+    cluster.ok("gnt-cluster watcher continue; gnt-cluster verify; rm -r /usr/share/ganeti/os/slow")
+
+
+def test_what_was_stopped_runs_again_when_the_export_fails(cluster, vm1):
+    cluster.ok("gnt-cluster watcher pause 1h && gnt-instance modify --os-type=noop vm1 && gnt-instance start vm1")
+    assert "the instance is not removed" in cluster.refused("gnt-backup export -n node1.lab.test --long-sleep --remove-instance vm1")
+    assert cluster.ok("gnt-instance list --no-headers -o status vm1").strip() == "running"
+    cluster.ok("gnt-cluster watcher continue && gnt-cluster verify")
+
+
+def test_disks_that_are_active_stay_so(cluster, vm1):
+    cluster.ok("gnt-instance activate-disks vm1 && gnt-backup export -n node1.lab.test vm1")
+    assert len(cluster.ok("ls /var/run/ganeti/instance-disks/").split()) == 2
+    cluster.ok("gnt-instance deactivate-disks vm1 && gnt-backup export -n node1.lab.test vm1")
+    assert cluster.ok("ls /var/run/ganeti/instance-disks/") == ""
