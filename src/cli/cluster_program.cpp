@@ -43,6 +43,7 @@ Outcome<json::object> settings_of(Call& call) {
   json::object out;
   for (auto const& [option, key] : {std::pair{"enabled-hypervisors", "enabled_hypervisors"},
                                     std::pair{"enabled-disk-templates", "enabled_disk_templates"},
+                                    std::pair{"compression-tools", "compression_tools"},
                                     std::pair{"reserved-lvs", "reserved_lvs"}}) {
     // An empty list is Ganeti's "not given", but for volumes: there are none that aren't ours.
     auto const text = arguments.value(option);
@@ -113,7 +114,6 @@ std::vector<Option> options_for_later() {
           {0, "disk-state", true, "No effect: nothing asks for it"},
           {0, "install-image", true, "No effect: OS scripts run on the node"},
           {0, "zeroing-image", true, "No effect: nothing is exported yet"},
-          {0, "compression-tools", true, "No effect: nothing is moved to other nodes yet"},
           {0, "default-iallocator-params", true, "No effect: hail has none"}};
 }
 
@@ -584,6 +584,7 @@ std::vector<Option> settings_options() {
                {0, "prealloc-wipe-disks", true, "yes or no"},
                {0, "maintain-node-health", true, "yes or no"},
                {0, "user-shutdown", true, "yes or no"},
+               {0, "compression-tools", true, "What may compress disks on their way: gzip,lzop"},
                {0, "node-parameters", true, "Node parameters: ssh_port=22"},
                {'D', "disk-parameters", true, "Disk parameters: plain:stripes=1"},
                {0, "ipolicy-std-specs", true, "Instance policy: the standard"},

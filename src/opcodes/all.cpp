@@ -330,6 +330,7 @@ Fields ClusterSetParams::fields() {
                                                "OS definitions to refuse or allow."),
       field<&ClusterSetParams::enabled_user_shutdown>("enabled_user_shutdown",
                                                       "Whether guests may switch themselves off."),
+      field<&ClusterSetParams::compression_tools>("compression_tools", "Allowed for transfers."),
   };
   return table;
 }

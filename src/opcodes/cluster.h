@@ -38,6 +38,7 @@ struct ClusterSetParams {
   std::optional<std::string> file_storage_dir;
   std::optional<std::string> shared_file_storage_dir;
   std::optional<bool> enabled_user_shutdown;
+  std::optional<std::vector<std::string>> compression_tools;
   std::optional<json::array> hidden_os;       // [["add" or "remove", name], ...]
   std::optional<json::array> blacklisted_os;  // the same
 

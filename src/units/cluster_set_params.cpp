@@ -447,6 +447,10 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   take(op.file_storage_dir, settings.file_storage_dir);
   take(op.shared_file_storage_dir, settings.shared_file_storage_dir);
   take(op.enabled_user_shutdown, settings.enabled_user_shutdown);
+  if (op.compression_tools) {
+    TRY(model::check_compression_tools(*op.compression_tools));
+    settings.compression_tools = *op.compression_tools;
+  }
   TRY(check_numbers(settings));
   if (op.enabled_disk_templates || op.vg_name || op.file_storage_dir ||
       op.shared_file_storage_dir) {
