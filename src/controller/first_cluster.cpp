@@ -57,6 +57,7 @@ Result<void> check(model::Settings const& settings) {
   if (settings.enabled_disk_templates.empty()) {
     return fail(ErrorCode::WrongInput, "At least one disk template must be enabled");
   }
+  TRY(model::check_compression_tools(settings.compression_tools));
   for (auto const one : settings.enabled_disk_templates) {
     auto const name = schema::name_of(one);
     if (model::traits_of(one).needs_group && settings.volume_group_name.empty()) {

@@ -42,6 +42,29 @@ auto by_name(Map const& objects) {
 
 }  // namespace
 
+Result<void> check_compression_tools(std::vector<std::string> const& tools) {
+  for (auto const& tool : tools) {
+    auto const is_plain = !tool.empty() && std::ranges::all_of(tool, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '-' || c == '_';
+    });
+    if (is_plain) continue;
+    return fail(ErrorCode::WrongInput,
+                "The tools '{}' contain illegal characters: only alphanumeric values, dashes, and "
+                "underscores are allowed",
+                tool);
+  }
+  if (std::ranges::find(tools, "gzip") == tools.end()) {
+    return fail(ErrorCode::WrongInput,
+                "For compatibility reasons, the gzip utility must be present among the "
+                "compression tools");
+  }
+  if (std::ranges::find(tools, "none") == tools.end()) return {};
+  return fail(ErrorCode::WrongInput,
+              "none is a reserved value used for no compression, and cannot be used as the name "
+              "of a tool");
+}
+
 Result<InstancePtr> Cluster::instance(std::string_view name_or_uuid) const {
   auto const name = lower_case(std::string(name_or_uuid));
   if (auto const exact = names_.find(name); exact != names_.end()) {

@@ -68,6 +68,9 @@ struct Settings {
   static schema::Fields fields();
 };
 
+// What may be named to compress disks on their way to other nodes and clusters.
+Result<void> check_compression_tools(std::vector<std::string> const& tools);
+
 using InstancePtr = Ptr<Instance>;
 using NodePtr = Ptr<Node>;
 using GroupPtr = Ptr<Group>;

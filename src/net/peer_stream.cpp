@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <thread>
 #include <tuple>
 
@@ -18,6 +19,7 @@ constexpr std::chrono::milliseconds look_interval{250};
 constexpr std::chrono::seconds handshake_max{10};
 constexpr std::chrono::seconds attempt_max{20};
 constexpr std::chrono::seconds retry_interval{1};
+constexpr std::chrono::seconds last_words_max{1};
 
 Failure given_up() {
   return fail(ErrorCode::EnvironmentError, "It was given up");
@@ -62,7 +64,7 @@ class TlsPeerStream final : public PeerStream {
       auto const count = connection_.channel->write_some(bytes);
       if (!count) {
         return fail(ErrorCode::EnvironmentError, "Can't write to the other side: {}",
-                    count.error().text);
+                    why_it_hung_up(count.error()));
       }
       bytes.remove_prefix(*count);
       if (*count > 0) continue;
@@ -76,6 +78,15 @@ class TlsPeerStream final : public PeerStream {
   void end_writing() override { connection_.channel->end_writing(); }
 
  private:
+  // Who refuses a certificate says so after this side's handshake is over, and hangs up.
+  std::string why_it_hung_up(IoError const& seen) {
+    if (seen.kind != IoError::Kind::Closed) return seen.text;
+    std::array<char, 64> room{};
+    auto const said = connection_.channel->read_some(room, deadline_after(last_words_max));
+    auto const is_refused = !said && said.error().kind == IoError::Kind::Refused;
+    return is_refused ? said.error().text : seen.text;
+  }
+
   std::shared_ptr<TlsContext const> tls_;
   Connection connection_;
 };

@@ -322,8 +322,6 @@ Fields ClusterSetParams::fields() {
                                              "Patterns of volumes that are not ours."),
       field<&ClusterSetParams::enabled_disk_templates>("enabled_disk_templates",
                                                        "What may be created."),
-      field<&ClusterSetParams::compression_tools>("compression_tools",
-                                                  "What may compress what is moved."),
       field<&ClusterSetParams::file_storage_dir>("file_storage_dir", "Where file disks live."),
       field<&ClusterSetParams::shared_file_storage_dir>("shared_file_storage_dir",
                                                         "Where sharedfile disks live."),
@@ -332,6 +330,7 @@ Fields ClusterSetParams::fields() {
                                                "OS definitions to refuse or allow."),
       field<&ClusterSetParams::enabled_user_shutdown>("enabled_user_shutdown",
                                                       "Whether guests may switch themselves off."),
+      field<&ClusterSetParams::compression_tools>("compression_tools", "Allowed for transfers."),
   };
   return table;
 }

@@ -35,10 +35,10 @@ struct ClusterSetParams {
   std::optional<std::int64_t> master_netmask;
   std::optional<std::vector<std::string>> reserved_lvs;
   std::optional<std::vector<model::DiskTemplate>> enabled_disk_templates;
-  std::optional<std::vector<std::string>> compression_tools;
   std::optional<std::string> file_storage_dir;
   std::optional<std::string> shared_file_storage_dir;
   std::optional<bool> enabled_user_shutdown;
+  std::optional<std::vector<std::string>> compression_tools;
   std::optional<json::array> hidden_os;       // [["add" or "remove", name], ...]
   std::optional<json::array> blacklisted_os;  // the same
 

@@ -210,7 +210,9 @@ Result<void> send(Plan const& plan, jobs::JobContext& job) {
       TRY(job.step("Sending the disks", plan.node,
                    rpc::TransferSend{current_spec(plan), !plan.snapshots.empty(), plan.key_name,
                                      plan.peer_certificate, plan.compress, plan.peers},
-                   {.timeout = copy_timeout, .logs_output = true}));
+                   {.undo = jobs::undo_call(plan.node, rpc::TransferKeyRemove{plan.key_name}),
+                    .timeout = copy_timeout,
+                    .logs_output = true}));
   for (std::size_t i = 0; i < plan.peers.size(); ++i) {
     job.log(fmt::format("disk/{} finished sending data", i));
   }

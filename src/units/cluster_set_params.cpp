@@ -323,32 +323,6 @@ Result<std::vector<std::string>> check_starts(model::Settings const& before,
   return warnings;
 }
 
-// Others would be options or paths of a command line that root runs.
-Result<void> check_compression_tools(std::vector<std::string> const& tools) {
-  std::vector<std::string_view> odd;
-  for (auto const& tool : tools) {
-    auto const is_plain = re2::RE2::FullMatch(tool, "[_a-zA-Z0-9][-_a-zA-Z0-9]*");
-    if (!is_plain) odd.push_back(tool);
-  }
-  if (!odd.empty()) {
-    return fail(ErrorCode::WrongInput,
-                "The tools '{}' contain illegal characters: only alphanumeric values, dashes, and "
-                "underscores are allowed",
-                fmt::join(odd, ", "));
-  }
-  if (std::ranges::find(tools, "gzip") == tools.end()) {
-    return fail(ErrorCode::WrongInput,
-                "For compatibility reasons, the gzip utility must be present among the compression "
-                "tools");
-  }
-  if (std::ranges::find(tools, "none") != tools.end()) {
-    return fail(ErrorCode::WrongInput,
-                "none is a reserved value used for no compression, and cannot be used as the name "
-                "of a tool");
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<jobs::LockSet> ClusterSetParams::locks(Op const&, model::Cluster const&) {
@@ -470,11 +444,13 @@ Result<ClusterSetParams::Plan> ClusterSetParams::plan(Op const& op, model::Clust
   take(op.master_netdev, settings.master_netdev);
   take(op.master_netmask, settings.master_netmask);
   take(op.reserved_lvs, settings.reserved_lvs);
-  if (op.compression_tools) TRY(check_compression_tools(*op.compression_tools));
-  take(op.compression_tools, settings.compression_tools);
   take(op.file_storage_dir, settings.file_storage_dir);
   take(op.shared_file_storage_dir, settings.shared_file_storage_dir);
   take(op.enabled_user_shutdown, settings.enabled_user_shutdown);
+  if (op.compression_tools) {
+    TRY(model::check_compression_tools(*op.compression_tools));
+    settings.compression_tools = *op.compression_tools;
+  }
   TRY(check_numbers(settings));
   if (op.enabled_disk_templates || op.vg_name || op.file_storage_dir ||
       op.shared_file_storage_dir) {

@@ -181,11 +181,13 @@ def test_init_does_what_its_options_ask():
     made = Machine()
     try:
         init = re.sub(r"--ipolicy-bounds-specs=\S+", "--specs-mem-size=min=64M,max=2G,std=256 --specs-cpu-count=max=3 --specs-disk-size=min=16M", INIT)
-        init = init.replace("gnt-cluster init", "gnt-cluster init --primary-ip-version=4 -s 127.0.0.1 --ssh-key-type=rsa --compression-tools=gzip --no-ssh-init")
+        init = init.replace("gnt-cluster init", "gnt-cluster init --primary-ip-version=4 -s 127.0.0.1 --ssh-key-type=rsa --compression-tools=gzip,lzop --no-ssh-init")
         done = made.run(init)
         assert done.returncode == 0, done.stderr
         assert done.stderr == "Note: --ssh-key-type: No effect: no SSH keys are made for other nodes yet\n"
-        assert "compression tools: \n    - gzip\n" in made.ok("gnt-cluster info")
+        assert "compression tools: gzip, lzop" in made.ok("gnt-cluster info")
+        assert "gzip utility must be present" in made.refused("gnt-cluster modify --compression-tools=lzop")
+        assert "illegal characters" in made.refused("gnt-cluster modify --compression-tools=gzip,/bin/sh")
         assert made.ok("gnt-node list --no-headers -o sip").strip() == "127.0.0.1"
         said = made.ok("gnt-cluster show-ispecs-cmd")
         assert "cpu-count=1,disk-count=1,disk-size=1024,memory-size=256" in said

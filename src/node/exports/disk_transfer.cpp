@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view our_magic = "flotte-";
 constexpr std::string_view stored = "stored ";
 constexpr std::size_t magic_bytes = 20;
-// Ganeti's programs end when they are ready; nothing depends on it.
+// Ganeti's programs end when they have read all. One that takes longer has other reasons.
 constexpr std::chrono::seconds goodbye_max{60};
 
 class StreamOutlet final : public Outlet {
@@ -120,31 +120,29 @@ Result<std::int64_t> receive_content(StreamedDisk const& to, Inlet& from,
   auto const size = size_of(to);
   auto const has_holes = is_file(file.get());
   std::string piece(static_cast<std::size_t>(piece_bytes), '\0');
-  std::int64_t received = 0;
   for (std::int64_t at = 0;;) {
     auto const got = static_cast<std::int64_t>(TRY(fill(from, piece)));
     if (at + got > size) {
       return fail(ErrorCode::WrongInput, "Disk {} has {} MiB, and more than that came", to.index,
                   to.disk().disk.size.value);
     }
-    received += got;
-    // What is behind the end is as empty as it is at the source.
     auto const is_last = got < piece_bytes;
-    std::fill(piece.begin() + got, piece.end(), '\0');
-    auto const length = std::min<std::int64_t>(piece_bytes, size - at);
-    auto const content = std::string_view(piece).substr(0, static_cast<std::size_t>(length));
-    if (length > 0) {
-      TRY(is_zeros(content) ? write_zeros(file.get(), has_holes, at, at + length, to.path())
+    auto const content = std::string_view(piece).substr(0, static_cast<std::size_t>(got));
+    if (got > 0) {
+      TRY(is_zeros(content) ? write_zeros(file.get(), has_holes, at, at + got, to.path())
                             : write_at(file.get(), content, at, to.path()));
     }
-    at += length;
+    at += got;
     if (!watcher.is_at(at, size)) return fail(ErrorCode::EnvironmentError, "It was given up");
     if (!is_last) continue;
-    for (; at < size; at += piece_bytes) {
-      TRY(write_zeros(file.get(), has_holes, at, std::min<std::int64_t>(at + piece_bytes, size),
-                      to.path()));
+    // Where only a part of Ganeti's sender was killed, the stream ends as if it were complete.
+    if (at < size) {
+      return fail(ErrorCode::EnvironmentError,
+                  "Disk {} has {} MiB, but only {} bytes came: the source stopped too early, see "
+                  "what its job says",
+                  to.index, to.disk().disk.size.value, at);
     }
-    return received;
+    return at;
   }
 }
 
@@ -181,12 +179,18 @@ Result<void> hear_stored(net::PeerStream& stream, std::int64_t bytes, net::GoesO
               bytes);
 }
 
-void hear_goodbye(net::PeerStream& stream, net::GoesOn const& goes_on) {
+// What is small was written also to one who refused it, or broke off.
+Result<void> hear_goodbye(net::PeerStream& stream, net::GoesOn const& goes_on) {
   auto const until = std::chrono::steady_clock::now() + goodbye_max;
   std::array<char, 64> room{};
   auto const in_time = [&] { return goes_on() && std::chrono::steady_clock::now() < until; };
-  for (auto count = stream.read(room, in_time); count && *count > 0;) {
-    count = stream.read(room, in_time);
+  for (;;) {
+    auto const count = stream.read(room, in_time);
+    if (count && *count > 0) continue;
+    if (count || !in_time()) return {};
+    return fail(ErrorCode::EnvironmentError,
+                "The destination did not take all of it: see what its job says ({})",
+                count.error().message);
   }
 }
 
@@ -210,7 +214,7 @@ Result<std::int64_t> send_disk(DiskTransfer const& transfer, OsDefinitions& os,
   if (transfer.magic.starts_with(our_magic)) {
     TRY(hear_stored(stream, sent, goes_on));
   } else {
-    hear_goodbye(stream, goes_on);
+    TRY(hear_goodbye(stream, goes_on));
   }
   return sent;
 }
