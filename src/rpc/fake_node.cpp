@@ -635,6 +635,7 @@ struct FakeNode::Machine {
     on_bare<NodeVolumes>(&Deeds::volumes);
     on<BlockdevSnapshot>(&Deeds::snapshot);
     on<BlockdevSnapshotRemove>(&Deeds::remove_snapshot);
+    on<ExportCheck>([](Deeds&, ExportCheck const&) -> Result<Nothing> { return Nothing{}; });
     on_long<ExportDisk>(&Deeds::export_disk);
     on<ExportFinish>(&Deeds::finish_export);
     on_bare<ExportList>(&Deeds::list_exports);

@@ -408,6 +408,14 @@ Fields Dump::fields() {
   return table;
 }
 
+Fields ExportCheck::fields() {
+  static constexpr Field table[] = {
+      field<&ExportCheck::instance>("instance", "Whose export."),
+      field<&ExportCheck::copied>("copied", "Files that are copied as they are."),
+  };
+  return table;
+}
+
 Fields ExportDisk::fields() {
   static constexpr Field table[] = {
       field<&ExportDisk::instance>("instance", "Whose disk."),

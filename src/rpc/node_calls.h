@@ -482,6 +482,17 @@ struct Dump {
   static schema::Fields fields();
 };
 
+// Looks only: whether an export of the instance can be made here, before anything is stopped for
+// it.
+struct ExportCheck {
+  static constexpr std::string_view name = "export_check";
+  using Reply = Nothing;
+  std::string instance;
+  std::vector<std::string> copied;  // files whose content must find room
+
+  static schema::Fields fields();
+};
+
 // Writes the content of a disk into the export that is being made: by the OS definition's export
 // script or, where the instance has no OS, as it is. Of a running instance the snapshot is read,
 // else the disk, which must be assembled.

@@ -48,12 +48,6 @@ Result<void> sync_directory_of(std::string const& path) {
   return sync_directory(std::filesystem::path(path).parent_path().string());
 }
 
-bool is_mounted(std::string const& path) {
-  struct statx now{};
-  return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, 0, &now) == 0 &&
-         (now.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
 }  // namespace
 
 Result<std::string> read_file(std::string const& path, std::size_t bytes_max) {
@@ -206,6 +200,12 @@ bool exists(std::string const& path) {
 bool is_directory(std::string const& path) {
   struct stat status{};
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool is_mounted(std::string const& path) {
+  struct statx now{};
+  return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, 0, &now) == 0 &&
+         (now.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
 std::vector<std::string> names_in(std::string const& directory) {

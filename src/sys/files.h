@@ -38,6 +38,8 @@ Result<void> sync_directory(std::string const& path);
 bool exists(std::string const& path);
 // Also behind a link; one that leads nowhere or in a circle is none.
 bool is_directory(std::string const& path);
+// Something is mounted there.
+bool is_mounted(std::string const& path);
 // What lies in a directory, sorted; nothing where there is none, or it can't be read.
 std::vector<std::string> names_in(std::string const& directory);
 // Another text as soon as the file is another one, or was written; the path alone where none is.

@@ -279,6 +279,27 @@ Result<void> export_stopped(Plan const& plan, jobs::JobContext& job) {
   return {};
 }
 
+// What is cheap to find out before it is stopped: its disks are there. What is to be asked of the
+// place for its export.
+Result<rpc::ExportCheck> check_disks(model::Cluster const& cluster, model::Instance const& instance,
+                                     bool is_running, jobs::NodeReader& nodes) {
+  auto const node = TRY(cluster.node(instance.primary_node));
+  auto const disks = disk_specs(cluster, instance);
+  auto const found = TRY(nodes.ask(*node, rpc::BlockdevFind{instance.name, disks})).devices;
+  rpc::ExportCheck check{instance.name};
+  for (std::size_t i = 0; i < disks.size(); ++i) {
+    auto const is_there = i < found.size() && found[i] && (found[i]->is_active || !is_running);
+    if (!is_there) {
+      return fail(ErrorCode::WrongState,
+                  "Disk {} of instance {} isn't there on node {}, or not where it is started from; "
+                  "'gnt-cluster verify' says more",
+                  i, instance.name, node->name);
+    }
+    if (instance.os.empty()) check.copied.push_back(found[i]->path);
+  }
+  return check;
+}
+
 }  // namespace
 
 Result<jobs::LockSet> BackupExport::locks(Op const& op, model::Cluster const& cluster) {
@@ -296,8 +317,11 @@ Result<BackupExport::Facts> BackupExport::inspect(Op const& op, model::Cluster c
   Facts facts{.running = TRY(find_running(cluster, *instance, nodes)),
               .node = TRY(nodes.ask(*node, rpc::NodeInfo{})),
               .now = std::chrono::duration<double>(nodes.now().time_since_epoch()).count()};
+  auto const check = TRY(check_disks(cluster, *instance, facts.running.has_value(), nodes));
   if (op.mode == "remote") {
     facts.peer_certificate = TRY(nodes.ask(*node, TRY(read_destination(op)))).certificate;
+  } else {
+    TRY(nodes.ask(*node, check));
   }
   // Before it is stopped.
   if (facts.running && op.shutdown && !op.remove_instance) {

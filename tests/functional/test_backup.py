@@ -197,3 +197,21 @@ def test_disks_that_are_active_stay_so(cluster, vm1):
     assert len(cluster.ok("ls /var/run/ganeti/instance-disks/").split()) == 2
     cluster.ok("gnt-instance deactivate-disks vm1 && gnt-backup export -n node1.lab.test vm1")
     assert cluster.ok("ls /var/run/ganeti/instance-disks/") == ""
+
+
+def test_what_is_in_the_way_is_found_before_it_is_stopped(cluster, vm1):
+    cluster.ok("gnt-instance start vm1")
+    export = "gnt-backup export -n node1.lab.test --long-sleep vm1"
+    cluster.ok(f"mkdir -p {EXPORTS} && mount -t tmpfs -o ro,size=16M none {EXPORTS}")
+    assert "Read-only file system" in cluster.refused(export)
+    cluster.ok(f"umount {EXPORTS} && ln -s /root {EXPORTS}/vm1")
+    assert "/vm1 is a link" in cluster.refused(export)
+    cluster.ok(f"rm {EXPORTS}/vm1 && mkdir {EXPORTS}/vm1 && mount -t tmpfs none {EXPORTS}/vm1")
+    assert "Something is mounted at" in cluster.refused(export)
+    cluster.ok(f"umount {EXPORTS}/vm1 && rmdir {EXPORTS}/vm1")
+    disk = cluster.ok("ls /srv/ganeti/file-storage/vm1/*.disk1").strip()
+    cluster.ok(f"mv {disk} /root/away")
+    assert "Disk 1 of instance vm1 isn't there" in cluster.refused(export)
+    cluster.ok(f"mv /root/away {disk}")
+    assert cluster.ok("gnt-instance list --no-headers -o status vm1").strip() == "running"
+    assert "Shutting down instance vm1" in cluster.ok(export)

@@ -56,6 +56,14 @@ void ExportCalls::add_to(rpc::Dispatcher& dispatcher) {
   using rpc::CallContext;
   using rpc::Nothing;
   using rpc::Progress;
+  dispatcher.on<rpc::ExportCheck>(
+      [this](rpc::ExportCheck const& call, CallContext const&, Progress const&) -> Result<Nothing> {
+        Bytes room;
+        for (auto const& path : call.copied) room = room + bytes_in_file(path);
+        TRY(exports_.check(call.instance));
+        TRY(exports_.check_room(room));
+        return Nothing{};
+      });
   dispatcher.on<rpc::ExportDisk>([this](rpc::ExportDisk const& call, CallContext const&,
                                         Progress const& progress) {
     return turns_.take(call.instance.name, progress, [&] { return export_disk(call, progress); });

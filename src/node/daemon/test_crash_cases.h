@@ -300,6 +300,10 @@ constexpr Row rows[] = {
      [](Paths const& p) {
        return Case{disk_made(p), call(rpc::BlockdevSnapshotRemove{"web1", disk(p)}), disk_gone(p)};
      }},
+    {"export_check",
+     [](Paths const& p) {
+       return Case{export_made(p), call(rpc::ExportCheck{"web1"}), export_gone(p)};
+     }},
     {"export_disk",
      [](Paths const& p) {
        return Case{disk_active(p), call(rpc::ExportDisk{without_os(p), 0}), export_gone(p)};

@@ -108,6 +108,30 @@ Result<void> Exports::settle(std::string const& instance) const {
   return {};
 }
 
+Result<void> Exports::check(std::string const& instance) const {
+  TRY(new_directory(instance));
+  auto const finished = in(directory_, instance);
+  for (auto const& path : {directory_, finished}) {
+    if (sys::exists(path) && !sys::is_directory(path)) {
+      return fail(ErrorCode::WrongState, "{} is no directory", path);
+    }
+  }
+  if (is_link(finished)) return fail(ErrorCode::WrongState, "{} is a link", finished);
+  if (sys::is_mounted(finished)) {
+    return fail(ErrorCode::WrongState,
+                "Something is mounted at {}, and another export can't take its place", finished);
+  }
+  auto const where = sys::exists(directory_) ? directory_ : parent();
+  if (::access(where.c_str(), W_OK | X_OK) == 0) return {};
+  return fail(ErrorCode::EnvironmentError, "Can't write to {}: {}", where,
+              std::generic_category().message(errno));
+}
+
+// There may have been no export yet.
+std::string Exports::parent() const {
+  return directory_.substr(0, directory_.rfind('/'));
+}
+
 Result<std::string> Exports::new_dump(std::string const& instance, std::string const& file) const {
   TRY(check_component(file, "a file of an export"));
   auto const directory = TRY(new_directory(instance));
@@ -262,7 +286,7 @@ Result<void> Exports::discard(std::string const& instance) const {
 }
 
 Result<void> Exports::check_room(Bytes more) const {
-  auto const space = TRY(sys::file_system_space(directory_));
+  auto const space = TRY(sys::file_system_space(sys::exists(directory_) ? directory_ : parent()));
   auto const reserve = std::min(MiB{space.total.value / reserve_part}, reserve_max);
   if (round_up(more) + reserve <= space.free) return {};
   return fail(ErrorCode::InsufficientResources,

@@ -23,6 +23,8 @@ class Exports {
  public:
   explicit Exports(Paths const& paths) : directory_(paths.exports()) {}
 
+  // Whether one can be made: what is in the way of it is found before anything is done.
+  Result<void> check(std::string const& instance) const;
   // A file for one disk in the export that is being made, empty and only root's; its path.
   Result<std::string> new_dump(std::string const& instance, std::string const& file) const;
   // See rpc::ExportFinish. Warns where it is finished and something stays behind.
@@ -43,6 +45,7 @@ class Exports {
   static Result<sys::Fd> open_dump(std::string const& directory, std::string const& file);
 
  private:
+  std::string parent() const;
   std::string beside(std::string_view instance, std::string_view what) const;
   Result<std::string> new_directory(std::string const& instance) const;
   Result<void> settle(std::string const& instance) const;

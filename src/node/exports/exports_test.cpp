@@ -211,6 +211,28 @@ TEST_F(ExportsTest, an_old_one_that_can_not_go_is_no_failure) {
   EXPECT_THAT(all_names(), ElementsAre("a"));
 }
 
+TEST_F(ExportsTest, what_is_in_the_way_of_one_is_found_before) {
+  fs::create_directories(fs::path(directory_).parent_path());
+  EXPECT_TRUE(exports_.check("a"));
+  EXPECT_TRUE(exports_.check_room({}));
+  make("a", "first");
+  EXPECT_TRUE(exports_.check("a"));
+  auto const why = [&] {
+    auto const checked = exports_.check("b");
+    return checked ? std::string() : checked.error().message;
+  };
+  std::ofstream(directory_ + "/b") << "a file";
+  EXPECT_THAT(why(), HasSubstr("/b is no directory"));
+  fs::remove(directory_ + "/b");
+  fs::create_directory_symlink(directory_ + "/a", directory_ + "/b");
+  EXPECT_THAT(why(), HasSubstr("/b is a link"));
+  fs::rename(directory_ + "/b", directory_ + "/.b.new");
+  EXPECT_THAT(why(), HasSubstr("/.b.new is a link"));
+  fs::remove(directory_ + "/.b.new");
+  EXPECT_EQ(why(), "");
+  EXPECT_FALSE(exports_.check("../b"));
+}
+
 TEST_F(ExportsTest, a_link_is_not_followed) {
   make("a", "first");
   fs::create_directories(root_.path() + "/elsewhere");
