@@ -39,7 +39,7 @@ PACKAGES = "tests/lab/test_packages.py tests/lab/test_survival.py tests/lab/test
 OS = "tests/os tests/lab/test_debian_definitions.py"
 VERIFY = "tests/functional/test_verify.py tests/lab/test_verify_on_volumes.py"
 RENEWAL = "tests/functional/test_renew_crypto.py"
-MOVE = "tests/functional/test_move_instance.py"
+MOVE = "tests/functional/test_move_instance.py tests/functional/test_move_ganeti.py"
 EVERYTHING = "tests"
 BLACK_BOX = [
     ("src/base/*", EVERYTHING), ("src/schema/*", EVERYTHING), ("src/model/*", EVERYTHING), ("src/rpc/*", EVERYTHING), ("src/bin/*", EVERYTHING),
@@ -49,11 +49,11 @@ BLACK_BOX = [
     ("src/cli/rapi_users*", "tests/functional/test_rapi_accounts.py"), ("src/cli/renew_crypto*", RENEWAL), ("src/cli/move*", MOVE), ("src/cli/rapi_client*", MOVE), ("src/cli/remote_cluster*", MOVE), ("src/cli/answers*", MOVE), ("src/cli/*world*", MOVE), ("src/node/daemon/cluster_keys*", f"{RENEWAL} {VERIFY}"),
     ("src/cli/*", f"{COMMANDS} tests/functional/test_devices.py tests/functional/test_verify.py tests/lab/test_manual.py tests/lab/test_first_evening.py"),
     ("src/placement/*", COMMANDS), ("src/units/*verify*", VERIFY), ("src/units/*hooks*", HOOKS), ("src/units/*", f"{COMMANDS} {STORAGE} {GUESTS} {HOOKS} {VERIFY}"),
-    ("src/node/storage/*", STORAGE), ("src/node/hypervisor/*", GUESTS), ("src/node/network/*", NETWORK), ("src/node/hooks/*", HOOKS),
+    ("src/node/storage/*", STORAGE), ("src/node/exports/*", f"{STORAGE} {MOVE}"), ("src/node/daemon/transfer*", MOVE), ("src/node/hypervisor/*", GUESTS), ("src/node/network/*", NETWORK), ("src/node/hooks/*", HOOKS),
     ("src/node/os/*", f"{OS} tests/functional/test_commands.py tests/functional/test_bad_input.py"), ("src/node/*", f"{STORAGE} {GUESTS} {NETWORK} {VERIFY} {DAEMONS}"),
     ("src/CMakeLists.txt", ""), ("os/*", OS), ("debian/*", PACKAGES), ("tools/package", PACKAGES), ("tools/man-pages", PACKAGES), ("tools/first-evening", "tests/lab/test_first_evening.py"),
     ("tests/functional/test_*", "{}"), ("tests/functional/transcript/*", "tests/functional/test_transcript.py"), ("tests/functional/random_kills.py", "tests/functional/test_random_kills.py tests/lab/test_random_kills_on_volumes.py"),
-    ("tests/functional/fake_ganeti.py", MOVE), ("tests/functional/rapi_client.py", "tests/functional/test_rapi_client.py"), ("tests/functional/remote_api.py", REMOTE), ("docs/remote-api.md", "tests/functional/test_rapi_docs.py"),
+    ("tests/functional/fake_ganeti.py", MOVE), ("tests/functional/ganeti_peer.py", "tests/functional/test_move_ganeti.py"), ("tests/functional/rapi_client.py", "tests/functional/test_rapi_client.py"), ("tests/functional/remote_api.py", REMOTE), ("docs/remote-api.md", "tests/functional/test_rapi_docs.py"),
     ("tests/functional/*", "tests/functional"), ("tests/lab/test_*", "{}"), ("tests/lab/evening.py", "tests/lab/test_first_evening.py"), ("tests/lab/image/*", "tests/lab/test_image.py tests/lab"),
     ("tests/lab/*", "tests/lab"), ("tests/os/*", "tests/os"), ("tests/volumes/*", "tests/volumes"), ("tests/conftest.py", EVERYTHING), ("docs/a-first-evening.md", "tests/lab/test_first_evening.py"),
     ("tests/simulation/*", ""), ("tests/style/*", ""), ("tests/*", ""), ("*", ""),

@@ -41,6 +41,11 @@ Result<void> wait_within(int socket, Wait what, Instant until, GoesOn const& goe
   }
 }
 
+std::string with_advice(IoError const& error) {
+  return error.kind == IoError::Kind::Closed ? error.text + ", see what the job there says"
+                                             : error.text;
+}
+
 class TlsPeerStream final : public PeerStream {
  public:
   // What the context made must not outlive it.
@@ -53,7 +58,7 @@ class TlsPeerStream final : public PeerStream {
       if (count) return *count;
       if (count.error().kind != IoError::Kind::Timeout) {
         return fail(ErrorCode::EnvironmentError, "Can't read from the other side: {}",
-                    count.error().text);
+                    with_advice(count.error()));
       }
       if (!goes_on()) return given_up();
     }
@@ -84,7 +89,7 @@ class TlsPeerStream final : public PeerStream {
     std::array<char, 64> room{};
     auto const said = connection_.channel->read_some(room, deadline_after(last_words_max));
     auto const is_refused = !said && said.error().kind == IoError::Kind::Refused;
-    return is_refused ? said.error().text : seen.text;
+    return with_advice(is_refused ? said.error() : seen);
   }
 
   std::shared_ptr<TlsContext const> tls_;

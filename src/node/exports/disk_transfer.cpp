@@ -123,7 +123,7 @@ Result<std::int64_t> receive_content(StreamedDisk const& to, Inlet& from,
   for (std::int64_t at = 0;;) {
     auto const got = static_cast<std::int64_t>(TRY(fill(from, piece)));
     if (at + got > size) {
-      return fail(ErrorCode::WrongInput, "Disk {} has {} MiB, and more than that came", to.index,
+      return fail(ErrorCode::WrongInput, "It has {} MiB, and more than that came",
                   to.disk().disk.size.value);
     }
     auto const is_last = got < piece_bytes;
@@ -138,9 +138,9 @@ Result<std::int64_t> receive_content(StreamedDisk const& to, Inlet& from,
     // Where only a part of Ganeti's sender was killed, the stream ends as if it were complete.
     if (at < size) {
       return fail(ErrorCode::EnvironmentError,
-                  "Disk {} has {} MiB, but only {} bytes came: the source stopped too early, see "
+                  "It has {} MiB, but only {} bytes came: the source stopped too early, see "
                   "what its job says",
-                  to.index, to.disk().disk.size.value, at);
+                  to.disk().disk.size.value, at);
     }
     return at;
   }
