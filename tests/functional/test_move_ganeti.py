@@ -49,7 +49,7 @@ class Peer:
     def __init__(self, machine, ganeti):
         self.machine = machine
         self.ganeti = ganeti
-        self.folder = "/root/peer"
+        self.folder = "/srv/peer"
         self.disks = [f"{self.folder}/disk{index}" for index in range(len(SIZES))]
         machine.ok(f"rm -rf {self.folder}; mkdir {self.folder}")
         for disk, size in zip(self.disks, SIZES):
@@ -254,11 +254,11 @@ def test_others_who_connect(api, peer):
     """One who says nothing, one with another certificate, one who speaks no TLS; and then the one who is waited for."""
     machine = api.machine
     peer.fill()
-    machine.ok("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ganeti.example.com -keyout /root/other.key -out /root/other.crt 2> /dev/null")
+    machine.ok("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ganeti.example.com -keyout /srv/other.key -out /srv/other.crt 2> /dev/null")
     job = api.submit("POST", "/2/instances", wanted(peer.run("as-source")))
     told = told_by(api, job)
     for _, port, *_ in told["disks"]:
-        machine.run(f"(sleep 14 | socat -u STDIN TCP:192.0.2.1:{port}) > /dev/null 2>&1 & echo hello | socat -u STDIN TCP:192.0.2.1:{port}; socat -u /dev/zero OPENSSL:192.0.2.1:{port},verify=0,key=/root/other.key,cert=/root/other.crt < /dev/null > /dev/null 2>&1 & true")
+        machine.run(f"(sleep 14 | socat -u STDIN TCP:192.0.2.1:{port}) > /dev/null 2>&1 & echo hello | socat -u STDIN TCP:192.0.2.1:{port}; socat -u /dev/zero OPENSSL:192.0.2.1:{port},verify=0,key=/srv/other.key,cert=/srv/other.crt < /dev/null > /dev/null 2>&1 & true")
     peer.send(told, "none")
     ended = api.ended(job)
     assert ended["status"] == "success", ended
@@ -310,8 +310,8 @@ def test_a_destination_without_room(api, peer, vm1):
 def test_a_destination_that_takes_another(api, peer, vm1):
     """It refuses when all that is small has been written."""
     machine = api.machine
-    machine.ok("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ganeti.example.com -keyout /root/other.key -out /root/other.crt 2> /dev/null")
-    words = not_sent(api, peer.receive(prepare(api), "none", timeout=2, PEER_TRUSTS="/root/other.crt"))
+    machine.ok("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ganeti.example.com -keyout /srv/other.key -out /srv/other.crt 2> /dev/null")
+    words = not_sent(api, peer.receive(prepare(api), "none", timeout=2, PEER_TRUSTS="/srv/other.crt"))
     assert "the other side refused TLS" in words
 
 
