@@ -214,6 +214,7 @@ def test_a_sender_that_is_killed(api, peer, compress):
     assert "the connection was closed" in not_taken(api, job)
 
 
+@pytest.mark.long
 def test_a_sender_of_which_a_part_is_killed(api, peer):
     """socat says that this is the end, as if it were."""
     peer.fill()
@@ -223,21 +224,25 @@ def test_a_sender_of_which_a_part_is_killed(api, peer):
     assert "MiB, but only 6291456 bytes came: the source stopped too early, see what its job says" in not_taken(api, job)
 
 
+@pytest.mark.long
 def test_another_disk_than_the_one_waited_for(api, peer):
     assert "Magic value mismatch" in not_taken(api, sends(api, peer, PEER_MAGIC="another-magic"))
 
 
+@pytest.mark.long
 def test_more_than_a_disk(api, peer):
     """Little of it on its way."""
     assert "MiB, and more than that came" in not_taken(api, sends(api, peer, "gzip-fast", PEER_EXPORT="head -c 2G /dev/zero"))
 
 
+@pytest.mark.long
 def test_what_is_not_compressed_as_announced(api, peer):
     job = api.submit("POST", "/2/instances", wanted(peer.run("as-source"), compress="gzip-fast"))
     peer.send(told_by(api, job), "lzop")
     assert "not in gzip format" in not_taken(api, job)
 
 
+@pytest.mark.long
 def test_no_room(api, peer):
     machine = api.machine
     for disk, noise in zip(peer.disks, (45, 5)):
@@ -275,6 +280,7 @@ def test_certificates_that_are_not_taken(api, peer):
     assert "are the clocks of both clusters right?" in why(PEER_BEGINS="3600")
 
 
+@pytest.mark.long
 def test_a_clock_that_is_a_little_fast(api, peer):
     """Ganeti's certificates begin when they are made."""
     peer.fill()
@@ -303,6 +309,7 @@ def not_sent(api, told, compress="none", removes=False):
     return words
 
 
+@pytest.mark.long
 def test_a_destination_without_room(api, peer, vm1):
     assert "see what the job there says" in not_sent(api, peer.receive(prepare(api), "none", PEER_IMPORT="dd of=/dev/full bs=1M"))
 
@@ -315,12 +322,14 @@ def test_a_destination_that_takes_another(api, peer, vm1):
     assert "the other side refused TLS" in words
 
 
+@pytest.mark.long
 def test_a_destination_that_is_another(api, peer, vm1):
     told = peer.receive(prepare(api), "none", timeout=4)
     told["destination_x509_ca"] = peer.run("as-source")["source_x509_ca"]
     assert "TLS verification failed" in not_sent(api, told)
 
 
+@pytest.mark.long
 def test_a_destination_that_speaks_old_tls(api, peer, vm1):
     machine = api.machine
     told = peer.receive(prepare(api), "none", timeout=1)
@@ -333,6 +342,7 @@ def test_a_destination_that_speaks_old_tls(api, peer, vm1):
     assert "speaks no TLS as new as 1.2" in words
 
 
+@pytest.mark.long
 def test_a_destination_that_is_killed(api, peer, vm1):
     told = peer.receive(prepare(api), "none", PEER_IMPORT="tail -f /dev/null")
     job = api.submit("PUT", "/2/instances/vm1/export", export(told, "none", removes=False))
