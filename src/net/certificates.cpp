@@ -9,8 +9,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <fmt/chrono.h>
-
 #include <algorithm>
 #include <array>
 
@@ -258,15 +256,11 @@ Result<void> check_server_certificate(std::string_view pem, WallTime now) {
                 "The private key does not belong to the certificate (of '{}') that stands first",
                 certificate_common_name(raw));
   }
-  auto const date = [](WallTime time) {
-    return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC",
-                       fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
-  };
   if (auto const until = time_from(X509_get0_notAfter(raw)); until < now) {
-    return fail(ErrorCode::WrongInput, "The certificate expired on {}", date(until));
+    return fail(ErrorCode::WrongInput, "The certificate expired on {}", date_text(until));
   }
   if (auto const from = time_from(X509_get0_notBefore(raw)); from > now) {
-    return fail(ErrorCode::WrongInput, "The certificate is not valid before {}", date(from));
+    return fail(ErrorCode::WrongInput, "The certificate is not valid before {}", date_text(from));
   }
   // What TLS itself refuses, as a key that is too short.
   Openssl<SSL_CTX, SSL_CTX_free> const context(SSL_CTX_new(TLS_server_method()));
@@ -281,9 +275,7 @@ Result<void> check_server_certificate(std::string_view pem, WallTime now) {
 std::string random_secret(Random& random, std::size_t bytes) {
   std::vector<std::uint8_t> secret(bytes);
   random.fill(secret);
-  std::string hex;
-  for (auto const byte : secret) hex += fmt::format("{:02x}", byte);
-  return hex;
+  return in_hex(secret);
 }
 
 }  // namespace flotte::net

@@ -7,9 +7,8 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/chrono.h>
-
 #include "net/certificates.h"
+#include "net/openssl.h"
 
 namespace flotte::net {
 namespace {
@@ -26,9 +25,7 @@ std::string hmac_of(std::string_view secret, std::string_view salt, std::string_
   HMAC(EVP_sha1(), secret.data(), static_cast<int>(secret.size()),
        reinterpret_cast<unsigned char const*>(message.data()), message.size(), digest.data(),
        &size);
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
+  return in_hex(std::span(digest).first(size));
 }
 
 bool is_alphanumeric(std::string_view text) {
@@ -91,21 +88,17 @@ Result<std::string> read_signed_certificate(std::string_view secret, std::string
                 "secret");
   }
   auto const facts = TRY(inspect_certificate(certificate));
-  auto const date = [](WallTime time) {
-    return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC",
-                       fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
-  };
   if (facts.not_before > now + clock_skew_max) {
     return fail(ErrorCode::WrongInput,
                 "Certificate not yet valid (valid from {} on, here it is {}): are the clocks of "
                 "both clusters right?",
-                date(facts.not_before), date(now));
+                date_text(facts.not_before), date_text(now));
   }
   if (facts.not_after + clock_skew_max < now) {
     return fail(ErrorCode::WrongInput,
                 "Certificate is expired (valid until {}, here it is {}): prepare the export "
                 "again, and look at the clocks of both clusters",
-                date(facts.not_after), date(now));
+                date_text(facts.not_after), date_text(now));
   }
   return certificate;
 }

@@ -1,6 +1,7 @@
 #include "net/openssl.h"
 
 #include <arpa/inet.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -53,13 +54,22 @@ std::vector<std::string> certificate_names(X509 const* certificate) {
   return names;
 }
 
+std::string in_hex(std::span<unsigned char const> bytes) {
+  std::string hex;
+  for (auto const byte : bytes) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+std::string date_text(WallTime time) {
+  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
 std::string certificate_digest(X509 const* certificate, EVP_MD const* algorithm) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   if (X509_digest(certificate, algorithm, digest.data(), &size) != 1) return {};
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
+  return in_hex(std::span(digest).first(size));
 }
 
 }  // namespace flotte::net

@@ -5,8 +5,11 @@
 #include <openssl/x509.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "base/clock.h"
 
 namespace flotte::net {
 
@@ -27,6 +30,10 @@ std::string openssl_error();
 std::string certificate_common_name(X509 const* certificate);
 // DNS names and IP addresses of the extension subjectAltName.
 std::vector<std::string> certificate_names(X509 const* certificate);
+// Lower-case.
+std::string in_hex(std::span<unsigned char const> bytes);
+// "2026-11-29 10:36:16 UTC"
+std::string date_text(WallTime time);
 // Lower-case hex of the DER form's digest.
 std::string certificate_digest(X509 const* certificate, EVP_MD const* algorithm);
 

@@ -1,9 +1,6 @@
 """gnt-backup: an instance is exported, lost, and is there again. Volumes and their snapshots are in tests/volumes."""
-import pathlib
-
 import pytest
 
-NOOP = pathlib.Path(__file__).resolve().parents[2] / "os/noop"
 ADD = "gnt-instance add -t file -o raw --no-install --no-start -H fake -B memory=32M --net 0:mac=aa:00:00:12:34:56 --tags prod,of:alice"
 EXPORTS = "/var/lib/ganeti/export"
 # It keeps what it is told of a disk on its own way, so that it is seen that it was asked.
@@ -30,9 +27,7 @@ def first_uuid(cluster):
 @pytest.fixture(scope="module")
 def raw(cluster):
     """Our OS definition noop, whose scripts copy; that of these machines does nothing."""
-    cluster.ok("cp -r /usr/share/ganeti/os/noop /usr/share/ganeti/os/raw")
-    for script in ("export", "import"):
-        cluster.write(f"/usr/share/ganeti/os/raw/{script}", (NOOP / script).read_bytes())
+    cluster.copying_os()
 
 
 @pytest.fixture

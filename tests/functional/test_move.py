@@ -1,10 +1,7 @@
 """Disks that go from one cluster to another over TLS: OP_BACKUP_PREPARE, OP_BACKUP_EXPORT, OP_INSTANCE_CREATE. Here both clusters are one, and move-instance moves within it."""
-import pathlib
-
 import pytest
 from remote_api import PASSWORD, with_cluster
 
-NOOP = pathlib.Path(__file__).resolve().parents[2] / "os/noop"
 NODE = "node1.lab.test"
 MOVE = (f"mkdir -p /srv/test; printf '{PASSWORD}\\n' > /srv/test/pw; move-instance --src-ca-file /var/lib/ganeti/rapi.pem --src-username rw --src-password-file /srv/test/pw"
         f" 127.0.0.1 127.0.0.1 --dest-primary-node {NODE} --net 0:mac=generate --verbose")
@@ -13,9 +10,7 @@ MOVE = (f"mkdir -p /srv/test; printf '{PASSWORD}\\n' > /srv/test/pw; move-instan
 @pytest.fixture(scope="module")
 def api(machine):
     made = with_cluster(machine)
-    machine.ok("cp -r /usr/share/ganeti/os/noop /usr/share/ganeti/os/raw")
-    for script in ("export", "import"):
-        machine.write(f"/usr/share/ganeti/os/raw/{script}", (NOOP / script).read_bytes())
+    machine.copying_os()
     return made
 
 

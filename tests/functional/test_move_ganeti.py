@@ -10,7 +10,6 @@ import pytest
 from remote_api import with_cluster
 
 FUNCTIONAL = pathlib.Path(__file__).resolve().parent
-NOOP = FUNCTIONAL.parents[1] / "os/noop"
 NODE = "node1.lab.test"
 PACKAGES = "ganeti-3.0 python3-bitarray python3-psutil python3-simplejson python3-openssl python3-pyparsing python3-pycurl python3-cryptography python3-cffi-backend"
 SIZES = 48, 8  # MiB
@@ -37,9 +36,7 @@ def ganeti(tmp_path_factory):
 @pytest.fixture(scope="module")
 def api(machine):
     made = with_cluster(machine)
-    machine.ok("cp -r /usr/share/ganeti/os/noop /usr/share/ganeti/os/raw")
-    for script in ("export", "import"):
-        machine.write(f"/usr/share/ganeti/os/raw/{script}", (NOOP / script).read_bytes())
+    machine.copying_os()
     machine.ok(f"gnt-cluster modify --compression-tools=gzip,{','.join(COMPRESSIONS[1:])}")
     return made
 

@@ -1,6 +1,5 @@
 #include "node/exports/disk_transfer.h"
 
-#include <linux/fs.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,12 +85,7 @@ Result<std::int64_t> send_content(StreamedDisk const& from, Outlet& to,
     auto const length = std::min<std::int64_t>(piece_bytes, size - at);
     piece.assign(static_cast<std::size_t>(length), '\0');
     if (!knows_holes || has_data(file.get(), at, at + length)) {
-      ::lseek(file.get(), at, SEEK_SET);
-      auto const got = TRY(read_whole(file.get(), piece, from.path()));
-      if (got < piece.size()) {
-        return fail(ErrorCode::EnvironmentError, "Can't read {} at byte {}: it ends there",
-                    from.path(), at + static_cast<std::int64_t>(got));
-      }
+      TRY(read_at(file.get(), piece, at, from.path()));
     }
     TRY(to.write(piece));
     at += length;
@@ -103,12 +97,7 @@ Result<std::int64_t> send_content(StreamedDisk const& from, Outlet& to,
 // What was there before goes.
 Result<void> write_zeros(int fd, bool is_file, std::int64_t from, std::int64_t to,
                          std::string const& path) {
-  std::array<std::uint64_t, 2> range{static_cast<std::uint64_t>(from),
-                                     static_cast<std::uint64_t>(to - from)};
-  if (!is_file) {
-    if (sys::ioctl(fd, BLKZEROOUT, range.data(), "BLKZEROOUT") == 0) return {};
-    return cant("write", path);
-  }
+  if (!is_file) return zero_device(fd, from, to, path);
   if (!has_data(fd, from, to)) return {};
   return write_at(fd, std::string(static_cast<std::size_t>(to - from), '\0'), from, path);
 }

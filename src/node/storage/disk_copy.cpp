@@ -1,11 +1,9 @@
 #include "node/storage/disk_copy.h"
 
-#include <linux/fs.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include "node/storage/disk_io.h"
@@ -82,7 +80,8 @@ class Copier {
       auto const length = std::min(piece_bytes, to_.bytes() - data);
       piece.assign(static_cast<std::size_t>(length), '\0');
       auto const has = std::min(length, from_.bytes() - data);
-      TRY(read(piece.data(), has, data));
+      TRY(read_at(from_.file(), std::span(piece).first(static_cast<std::size_t>(has)), data,
+                  from_.path()));
       if (checksum_) {
         checksum_->add(data, std::string_view(piece).substr(0, static_cast<std::size_t>(has)));
       }
@@ -106,30 +105,13 @@ class Copier {
     return errno == ENXIO ? to_.bytes() : at;
   }
 
-  Result<void> read(char* place, off_t length, off_t at) const {
-    for (off_t done = 0; done < length;) {
-      auto const count =
-          ::pread(from_.file(), place + done, static_cast<std::size_t>(length - done), at + done);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) {
-        return fail(ErrorCode::EnvironmentError, "Can't read {} at byte {}: {}", from_.path(),
-                    at + done, count < 0 ? errno_text() : "it ends there");
-      }
-      done += count;
-    }
-    return {};
-  }
-
   // A file that was made for this is empty where nothing was written; a device holds what was there
   // before.
   Result<void> zeros(off_t from, off_t to) {
     if (to_.is_file()) return {};
     while (from < to) {
       auto const length = std::min(to - from, zeros_bytes_max);
-      std::array<std::uint64_t, 2> range{static_cast<std::uint64_t>(from),
-                                         static_cast<std::uint64_t>(length)};
-      if (sys::ioctl(to_.file(), BLKZEROOUT, range.data(), "BLKZEROOUT") != 0)
-        return cant("write", to_.path());
+      TRY(zero_device(to_.file(), from, from + length, to_.path()));
       from += length;
       TRY(report(from));
     }

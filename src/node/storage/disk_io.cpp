@@ -1,8 +1,11 @@
 #include "node/storage/disk_io.h"
 
+#include <linux/fs.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 
 #include "sys/deeds.h"
@@ -27,6 +30,27 @@ Result<void> write_at(int file, std::string_view content, off_t at, std::string_
     content.remove_prefix(static_cast<std::size_t>(count));
     at += count;
   }
+  return {};
+}
+
+Result<void> read_at(int file, std::span<char> room, off_t at, std::string_view path) {
+  while (!room.empty()) {
+    auto const count = ::pread(file, room.data(), room.size(), at);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      return fail(ErrorCode::EnvironmentError, "Can't read {} at byte {}: {}", path, at,
+                  count < 0 ? errno_text() : "it ends there");
+    }
+    room = room.subspan(static_cast<std::size_t>(count));
+    at += count;
+  }
+  return {};
+}
+
+Result<void> zero_device(int device, off_t from, off_t to, std::string_view path) {
+  std::array<std::uint64_t, 2> range{static_cast<std::uint64_t>(from),
+                                     static_cast<std::uint64_t>(to - from)};
+  if (sys::ioctl(device, BLKZEROOUT, range.data(), "BLKZEROOUT") != 0) return cant("write", path);
   return {};
 }
 

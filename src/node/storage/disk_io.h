@@ -20,6 +20,10 @@ Failure cant(std::string_view verb, std::string_view path);
 Result<void> write_at(int file, std::string_view content, off_t at, std::string_view path,
                       std::string_view verb = "write");
 
+// Fills the room from that byte on; an end before that is an error.
+Result<void> read_at(int file, std::span<char> room, off_t at, std::string_view path);
+// A device is told to write zeros itself.
+Result<void> zero_device(int device, off_t from, off_t to, std::string_view path);
 // Fills the room from where the file is read next; less only at its end. `said`: for errors.
 Result<std::size_t> read_whole(int file, std::span<char> room, std::string_view said);
 
